@@ -1,0 +1,113 @@
+"""The nouns of deciding: principal, session, label, treatment, decision.
+
+Owns the values that travel between the loader, the conditions, the gate and the rewriter.
+May not do: read files, know SQL or a protocol, look at a clock. Everything here is immutable.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+AttributeValue = str | int | float | bool | tuple["AttributeValue", ...] | None
+"""What an attribute of a principal or session may hold; lists become tuples."""
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """Who is asking: the name that logged in and the attributes known of it (role, region, ...)."""
+
+    name: str
+    attributes: Mapping[str, AttributeValue] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """What is known of the connection and the moment; conditions see it as `session`.
+
+    `hour` (0 to 23), `minute` and `weekday` (1 = Monday to 7) are local to the proxy's configured zone.
+    """
+
+    database: str
+    address: str
+    application: str
+    database_user: str
+    tls: bool
+    date: str  # ISO 8601, YYYY-MM-DD
+    hour: int
+    minute: int
+    weekday: int
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnName:
+    """A real column of one database, as its catalog spells it."""
+
+    schema: str
+    relation: str
+    column: str
+
+    def __str__(self) -> str:
+        return f"{self.schema}.{self.relation}.{self.column}"
+
+
+@dataclass(frozen=True, slots=True)
+class Label:
+    """What the dictionary says of a column: its category and its level of sensitivity."""
+
+    category: str
+    level: int
+
+
+@dataclass(frozen=True, slots=True)
+class Mask:
+    """A mask by name with its validated parameters, sorted by name so that equal masks compare equal."""
+
+    name: str
+    parameters: tuple[tuple[str, str | int | bool], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class RowCondition:
+    """A SQL condition over the protected table's own columns, with attributes bound as values.
+
+    `text` is the author's, with each `{principal.x}` replaced by `{0}`, `{1}`, ...; `values` holds the
+    attribute values in that order. The rewriter alone turns it into SQL.
+    """
+
+    text: str
+    values: tuple[AttributeValue, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Treatment:
+    """What a caller gets of one column, and the rule that said so.
+
+    kind `clear`: the value itself, or, with `rows`, the value on the rows that meet the condition and
+    `fallback` of it on all others. kind `mask`: `mask` of the value everywhere, or, with `rows`, on the rows that
+    meet the condition and `fallback` on all others. kind `deny`: a statement that reads the column is refused.
+    """
+
+    kind: Literal["clear", "mask", "deny"]
+    rule: str
+    mask: Mask | None = None
+    rows: RowCondition | None = None
+    fallback: Mask | None = None  # what rows outside `rows` get: the category's default mask
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """The caller's world: a treatment for every labelled column of one database.
+
+    `policy` is the revision of the policies it was made under.
+    """
+
+    policy: str
+    treatments: Mapping[ColumnName, Treatment]
+    labels: Mapping[ColumnName, Label]
+
+    @property
+    def all_clear(self) -> bool:
+        """True when this caller sees every labelled column as it is."""
+        return all(t.kind == "clear" and t.rows is None for t in self.treatments.values())

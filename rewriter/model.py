@@ -1,0 +1,136 @@
+"""The nouns of rewriting: catalog, names, edits, the rewritten statement and the refusal.
+
+Owns the values that go into and come out of `rewriter.rewrite`. Immutable, free of I/O.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from policies.model import ColumnName, Treatment
+
+
+class Refusal(Exception):  # noqa: N818  a refusal is an answer, not a fault
+    """A statement that may not run: what the caller is told in place of an answer.
+
+    `position` is the 1-based character in the client's text, or None. Never holds a hidden value.
+    """
+
+    def __init__(
+        self,
+        sqlstate: str,
+        message: str,
+        *,
+        detail: str | None = None,
+        hint: str | None = None,
+        position: int | None = None,
+        rule: str | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.sqlstate = sqlstate
+        self.message = message
+        self.detail = detail
+        self.hint = hint
+        self.position = position
+        self.rule = rule
+
+
+class UnknownNames(Exception):  # noqa: N818  not a fault: the gate looks the names up and asks again
+    """Names the catalog snapshot does not know; each as written: (schema or None, name)."""
+
+    def __init__(self, names: frozenset[tuple[str | None, str]]) -> None:
+        super().__init__(", ".join(sorted(n for _, n in names)))
+        self.names = names
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One live column of a relation. `type_name` is fully qualified and carries the typmod, ready for a cast."""
+
+    name: str
+    number: int  # pg_attribute.attnum
+    type_name: str  # e.g. pg_catalog.varchar(20), pg_catalog."numeric"(10,2), public.mood
+    base_type: str  # name of the type in pg_catalog with domains resolved, e.g. varchar, int4, numeric, date, jsonb
+    not_null: bool = False
+    collation: str | None = None  # fully qualified, only when it is not the type's default
+
+
+@dataclass(frozen=True, slots=True)
+class Relation:
+    """A table, partitioned table, view, materialized view or foreign table of the catalog."""
+
+    oid: int
+    schema: str
+    name: str
+    kind: str  # pg_class.relkind: r p v m f
+    columns: tuple[Column, ...]
+    parents: tuple[int, ...] = ()  # relations it inherits from or is a partition of
+    sources: tuple[int, ...] = ()  # for views, materialized views: relations that their definition reads
+    primary_key: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Catalog:
+    """An immutable snapshot of one database, as far as names and columns go.
+
+    `functions` holds the names of user-defined functions (schema, name); built-ins are not listed.
+    """
+
+    database: str
+    revision: int
+    relations: Mapping[int, Relation]  # by oid
+    names: Mapping[tuple[str, str], int]  # (schema, name) -> oid
+    functions: frozenset[tuple[str, str]] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """How the session's server resolves an unqualified name at this moment.
+
+    `path` is current_schemas(true): implicit schemas included. `temporary` are relations in the session's own
+    temporary schema, which shadow all others. `looked_up` holds relations found on the session's own connection
+    that the snapshot does not know (created in an open transaction, or just now): (schema or None, name) as
+    written -> the relation, or None when the server knows no such name.
+    """
+
+    path: tuple[str, ...]
+    temporary: frozenset[str] = frozenset()
+    looked_up: Mapping[tuple[str | None, str], Relation | None] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """Replace characters [start, end) of the client's text."""
+
+    start: int
+    end: int
+    replacement: str
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """One labelled column that a statement reads through a substituted relation, for audit and explain."""
+
+    column: ColumnName
+    treatment: Treatment
+
+
+@dataclass(frozen=True, slots=True)
+class Rewritten:
+    """A statement ready to leave.
+
+    `text` is the client's with `edits` applied (the very same object when there are none). `kinds` are the node
+    names of its statements (SelectStmt, ...). `changes_names`: running it can change what names mean (SET
+    search_path, CREATE TEMP TABLE, ROLLBACK, ...). `changes_catalog`: it is DDL. `literal_free`: the ruling does
+    not depend on any literal of the text, so another text of the same shape may share it.
+    """
+
+    text: str
+    edits: tuple[Edit, ...]
+    kinds: tuple[str, ...]
+    relations: tuple[tuple[str, str], ...]  # (schema, name) of every relation read or written, resolved
+    uses: tuple[Use, ...]
+    changes_names: bool
+    changes_catalog: bool
+    literal_free: bool
