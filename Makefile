@@ -1,0 +1,61 @@
+# Everything a developer or a visitor runs. Each target sets up .venv by itself.
+#   make demo            the tour, then a running proxy        make demo ONCE=1   the tour alone
+#   make test ARGS=...   arguments for pytest                  make fuzz N=10000 SEED=7
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-builtin-rules
+
+# The newest Python that is at least 3.11; override with `make PYTHON=/path/to/python3 ...`.
+PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
+	command -v $$p >/dev/null 2>&1 && $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
+	&& { command -v $$p; break; }; done)
+BIN := .venv/bin
+ARGS ?=
+ONCE ?=
+N ?= 2000
+SEED ?=
+
+.PHONY: help demo test check bench fuzz
+
+help: ## list the targets
+	@echo "Louver. Targets:"
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
+
+demo: .venv/demo.stamp ## a bank behind Louver: the tour, then a proxy to try by hand (ONCE=1: the tour alone)
+	$(BIN)/louver demo $(if $(ONCE),--once)
+
+test: .venv/dev.stamp ## all tests, on real servers (ARGS="-k name" for some)
+	$(BIN)/pytest -n auto --dist worksteal $(ARGS)
+
+check: .venv/dev.stamp ## format, lint, types, import contracts, docker files, documents
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/yamllint --strict -c docker/.yamllint.yaml docker
+	$(BIN)/hadolint docker/Dockerfile
+	$(BIN)/pytest tests/docs
+
+bench: .venv/dev.stamp ## pgbench and large results: direct, through Louver, through PgBouncer; writes build/bench.json
+	$(BIN)/python -m benchmarks $(ARGS)
+
+fuzz: .venv/dev.stamp ## long random runs (N=cases SEED=number to repeat one)
+	LOUVER_FUZZ_N=$(N) LOUVER_FUZZ_SEED=$(SEED) $(BIN)/pytest tests/fuzz --timeout=0 $(ARGS)
+
+.venv/python.stamp:
+	@[ -n "$(PYTHON)" ] || { echo "Louver needs Python 3.11 or newer; install it (apt install python3 python3-venv) or give one: make PYTHON=/path/to/python3 ..." >&2; exit 1; }
+	@"$(PYTHON)" -c 'import ensurepip, venv' 2>/dev/null || { echo "$(PYTHON) cannot make virtual environments; install them: apt install python3-venv" >&2; exit 1; }
+	[ -x $(BIN)/python ] || "$(PYTHON)" -m venv .venv
+	$(BIN)/python -m pip install --quiet --upgrade 'pip>=25.1'
+	@touch $@
+
+.venv/demo.stamp: .venv/python.stamp pyproject.toml
+	$(BIN)/python -m pip install --quiet --editable '.[demo]'
+	@touch $@
+
+.venv/dev.stamp: .venv/python.stamp pyproject.toml
+	$(BIN)/python -m pip install --quiet --editable '.[demo]' --group dev
+	@touch $@ .venv/demo.stamp
