@@ -1,0 +1,209 @@
+"""What an audit record says: its fields, and one builder per event.
+
+Owns the names of events and fields. May not do: look at a clock (the trail stamps seq and time), scrub, know SQL or the
+policies' own types.
+
+Each builder returns a *body*: members of a JSON object on one line, for `Trail.append`. Fields by event, in order:
+
+every record      hash, seq, time (UTC, ISO 8601, microseconds), event
+caller fields     session (unique id), principal, attributes, address, application, database, database_user
+started           version, address, policy, config
+stopped           reason
+reloaded          what (policies, users, catalog, settings), ok, revision, reason
+session_opened    caller fields, tls, login (relay, own)
+session_closed    session, principal, reason, statements, duration_us
+login_refused     caller fields, reason, sqlstate
+statement         statement (number within the session), caller fields, kinds, text, rewritten (null: sent as it came),
+                  relations, columns, ruling (pass, rewrite, deny), policy, catalog, reason, sqlstate
+                  each column: column, category, level, treatment (clear, mask, deny), mask, rule, rows
+outcome           session, principal, statement, status (ok, error, denied, cancelled, lost), sqlstate, rows, bytes,
+                  duration_us
+denial            caller fields, what, reason, sqlstate: something other than a statement was refused
+segment, closed, recovered: the trail's own, see audit.chain
+
+A statement and its outcome are joined by (session, statement). The statement record is written before the statement
+leaves; one without an outcome was still running, or the proxy died: then it counts as `lost`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+from audit.chain import encode, members
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+Ruling = Literal["pass", "rewrite", "deny"]
+Status = Literal["ok", "error", "denied", "cancelled", "lost"]
+
+EVENTS = (
+    "started", "stopped", "reloaded", "session_opened", "session_closed", "login_refused",
+    "statement", "outcome", "denial", "segment", "closed", "recovered",
+)  # fmt: skip
+"""Every event that can stand in a trail."""
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who is at the other end of a session. `session` must be unique over all sessions of all runs."""
+
+    session: str
+    principal: str
+    address: str
+    application: str
+    database: str
+    database_user: str
+    attributes: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnUse:
+    """One sensitive column that a statement reads, and what the caller gets of it by which rule.
+
+    `column` is schema.relation.column; `rows` the author's text of a row condition, without values, or None.
+    """
+
+    column: str
+    category: str | None
+    level: int | None
+    treatment: Literal["clear", "mask", "deny"]
+    mask: str | None
+    rule: str
+    rows: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """All that a plan's ruling says, the same for every statement that shares the plan.
+
+    `text` is None when each statement brings its own (the setting to record texts whole); `rewritten` is None when the
+    statement is sent as it came. `policy` and `catalog` are the revisions the ruling was made under. `reason` and
+    `sqlstate` say why a statement was denied.
+    """
+
+    kinds: tuple[str, ...]
+    text: str | None
+    rewritten: str | None
+    relations: tuple[str, ...]
+    columns: tuple[ColumnUse, ...]
+    ruling: Ruling
+    policy: str
+    catalog: int
+    reason: str | None = None
+    sqlstate: str | None = None
+
+
+def _caller(caller: Caller) -> dict[str, Any]:
+    return {
+        "session": caller.session,
+        "principal": caller.principal,
+        "attributes": dict(caller.attributes),
+        "address": caller.address,
+        "application": caller.application,
+        "database": caller.database,
+        "database_user": caller.database_user,
+    }
+
+
+def started(*, version: str, address: str, policy: str, config: str) -> bytes:
+    """Say that the proxy listens. `config` is the path of its settings, `policy` the revision of its policies."""
+    return members({"event": "started", "version": version, "address": address, "policy": policy, "config": config})
+
+
+def stopped(*, reason: str) -> bytes:
+    """Say that the proxy ends, in order."""
+    return members({"event": "stopped", "reason": reason})
+
+
+def reloaded(*, what: str, ok: bool, revision: str | None = None, reason: str | None = None) -> bytes:
+    """Say that policies, users, settings or the catalog were read anew; when not `ok`, the old ones stay in force."""
+    return members({"event": "reloaded", "what": what, "ok": ok, "revision": revision, "reason": reason})
+
+
+def session_opened(caller: Caller, *, tls: bool, login: Literal["relay", "own"]) -> bytes:
+    """Say that a caller has logged in."""
+    return members({"event": "session_opened", **_caller(caller), "tls": tls, "login": login})
+
+
+def session_closed(caller: Caller, *, reason: str, statements: int, duration_us: int) -> bytes:
+    """Say that a session has ended, whoever ended it."""
+    return members(
+        {
+            "event": "session_closed",
+            "session": caller.session,
+            "principal": caller.principal,
+            "reason": reason,
+            "statements": statements,
+            "duration_us": duration_us,
+        }
+    )
+
+
+def login_refused(caller: Caller, *, reason: str, sqlstate: str) -> bytes:
+    """Say that a login failed; `caller` says who it claimed to be."""
+    return members({"event": "login_refused", **_caller(caller), "reason": reason, "sqlstate": sqlstate})
+
+
+def denial(caller: Caller, *, what: str, reason: str, sqlstate: str) -> bytes:
+    """Say that something other than a statement was refused, such as a function call or a replication start."""
+    return members({"event": "denial", **_caller(caller), "what": what, "reason": reason, "sqlstate": sqlstate})
+
+
+def statement_prefix(caller: Caller, judgement: Judgement) -> bytes:
+    """Render all of a statement record that is constant for (session, plan); see `statement`."""
+    fields = _caller(caller)
+    fields["kinds"] = judgement.kinds
+    if judgement.text is not None:
+        fields["text"] = judgement.text
+    fields["rewritten"] = judgement.rewritten
+    fields["relations"] = judgement.relations
+    fields["columns"] = [asdict(use) for use in judgement.columns]
+    fields["ruling"] = judgement.ruling
+    fields["policy"] = judgement.policy
+    fields["catalog"] = judgement.catalog
+    fields["reason"] = judgement.reason
+    fields["sqlstate"] = judgement.sqlstate
+    return members(fields)
+
+
+def statement(prefix: bytes, number: int) -> bytes:
+    """Say the ruling on one statement, the `number`th of its session; `prefix` from statement_prefix."""
+    return b'"event":"statement","statement":%d,%b' % (number, prefix)
+
+
+def statement_with_text(prefix: bytes, number: int, text: str) -> bytes:
+    """Say the same for a judgement without text, with the statement's own, whole."""
+    return b'"event":"statement","statement":%d,"text":%b,%b' % (number, encode(text), prefix)
+
+
+def outcome_prefix(caller: Caller) -> bytes:
+    """Render all of an outcome record that is constant for a session; see `outcome`."""
+    return b'"event":"outcome",' + members({"session": caller.session, "principal": caller.principal})
+
+
+def outcome(  # noqa: PLR0913  one call per statement: a record object for its arguments would cost as much again
+    prefix: bytes,
+    number: int,
+    status: Status,
+    *,
+    rows: int | None = None,
+    bytes_: int | None = None,
+    duration_us: int,
+    sqlstate: str | None = None,
+) -> bytes:
+    """Say how statement `number` ended; `prefix` from outcome_prefix.
+
+    `rows` is the count of the command tag, `bytes_` what the server sent in answer, `duration_us` from the ruling to
+    the end of the answer in microseconds.
+    """
+    return b'%b,"statement":%d,"status":"%b","sqlstate":%b,"rows":%b,"bytes":%b,"duration_us":%d' % (
+        prefix,
+        number,
+        status.encode(),
+        b"null" if sqlstate is None else encode(sqlstate),
+        b"null" if rows is None else b"%d" % rows,
+        b"null" if bytes_ is None else b"%d" % bytes_,
+        duration_us,
+    )

@@ -1,0 +1,198 @@
+"""Where the trail lies: names of its files, the head file, and what is found at the trail's end.
+
+Owns the layout of the audit directory and the repair of a torn end. May not do: append records.
+
+    trail-000001.jsonl, trail-000002.jsonl, ...   the segments
+    head                                          seq and hash of the last record known to be written
+    lock                                          held by the one process that writes; its process id
+    torn-SEQ-N.bin                                bytes cut off a torn end; the record SEQ names them
+"""
+
+from __future__ import annotations
+
+import mmap
+import os
+import re
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from audit import chain
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+HEAD = "head"
+LOCK = "lock"
+_SEGMENT = re.compile(r"trail-([0-9]{6,})\.jsonl")
+_TORN = re.compile(r"torn-([0-9]+)-([0-9]+)\.bin")
+_HASH_START = len(b'{"hash":"')
+_HASH_END = _HASH_START + len(chain.GENESIS)
+_HEAD_BYTES = 128  # fixed, so that the head is replaced in place by one small write
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """The last record known to be written."""
+
+    seq: int
+    hash: str
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """Where a trail ends: the last segment (0: none yet), the size of its whole lines, and its last record.
+
+    `clean`: the last record is a `closed` one, or there is no record at all.
+    `torn`: what was set aside and is not yet named by a record.
+    """
+
+    segment: int
+    size: int
+    seq: int
+    hash: bytes
+    clean: bool
+    torn: tuple[chain.Torn, ...]
+    missing: int
+    head_differs: bool
+
+
+def segment_path(directory: Path, number: int) -> Path:
+    """Return the path of segment `number`."""
+    return directory / f"trail-{number:06d}.jsonl"
+
+
+def segments(directory: Path) -> list[tuple[int, Path]]:
+    """Return the segments that are there, in order of their numbers."""
+    found = ((_SEGMENT.fullmatch(path.name), path) for path in directory.iterdir())
+    return sorted((int(match[1]), path) for match, path in found if match)
+
+
+def head_bytes(seq: int, digest: bytes) -> bytes:
+    """Return the content of the head file: one line of JSON, padded to a fixed length."""
+    return (b'{"seq":%d,"hash":"%b"}' % (seq, digest)).ljust(_HEAD_BYTES - 1) + b"\n"
+
+
+def read_head(directory: Path) -> Head | None:
+    """Return the head; None when there is none or it is not readable as one."""
+    try:
+        return msgspec.json.decode((directory / HEAD).read_bytes(), type=Head)
+    except (OSError, msgspec.DecodeError):
+        return None
+
+
+def find_end(directory: Path) -> End:
+    """Return where the trail ends, after setting aside whatever follows its last whole record.
+
+    Only for the process that holds the lock. Raises OSError when the directory cannot be read or repaired.
+    """
+    present = segments(directory)
+    while present:
+        number, path = present.pop()
+        size, last = _last_record(path)
+        if last is None and present:
+            # A segment that was created but whose header never got whole: its bytes are kept, the file goes.
+            _, before = _last_record(present[-1][1])
+            _set_aside(path, 0, (before.seq if before else 0) + 1)
+            path.unlink()
+            continue
+        seq = last.seq if last else 0
+        _set_aside(path, size, seq + 1)
+        return _end(directory, number, path, size, last)
+    return _end(directory, 0, None, 0, None)
+
+
+def _end(directory: Path, number: int, path: Path | None, size: int, last: chain.Link | None) -> End:
+    seq = last.seq if last else 0
+    head = read_head(directory)
+    return End(
+        segment=number,
+        size=size,
+        seq=seq,
+        hash=last.hash if last else chain.GENESIS,
+        clean=last is None or b'"event":"closed"' in last.rest[:96],
+        torn=_unnamed(directory, seq + 1),
+        missing=max(0, head.seq - seq) if head else 0,
+        head_differs=head is not None and path is not None and not _agrees(path, head),
+    )
+
+
+def _last_record(path: Path) -> tuple[int, chain.Link | None]:
+    """Return (size of the whole lines up to the last well-formed one, that line); (0, None) when there is none."""
+    if path.stat().st_size == 0:
+        return 0, None
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+        end = content.rfind(b"\n") + 1
+        while end > 0:
+            start = content.rfind(b"\n", 0, end - 1) + 1
+            line = content[start : end - 1]
+            found = chain.parse(line)
+            if found is not None and _is_json(line):
+                return end, found
+            end = start
+    return 0, None
+
+
+def _is_json(line: bytes) -> bool:
+    try:
+        msgspec.json.decode(line)
+    except msgspec.DecodeError:
+        return False
+    return True
+
+
+def _agrees(path: Path, head: Head) -> bool:
+    """Tell whether the record that the head names, if it stands in this segment, has the head's hash."""
+    if head.seq == 0 or path.stat().st_size == 0:
+        return True
+    mark = b'","seq":%d,' % head.seq
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+        at = content.find(mark)
+        while at >= 0:
+            start = content.rfind(b"\n", 0, at) + 1
+            if at == start + _HASH_END:
+                return content[start + _HASH_START : at] == head.hash.encode()
+            at = content.find(mark, at + 1)
+    return True
+
+
+def _set_aside(path: Path, size: int, next_seq: int) -> None:
+    """Move what follows the first `size` bytes of a segment into a file of its own, durably, then cut it off."""
+    with path.open("rb") as file:
+        file.seek(size)
+        rest = file.read()
+    if not rest:
+        return
+    count = sum(1 for entry in path.parent.iterdir() if entry.name.startswith(f"torn-{next_seq}-"))
+    target = path.parent / f"torn-{next_seq}-{count + 1}.bin"
+    handle = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    try:
+        with os.fdopen(handle, "wb", closefd=False) as file:
+            file.write(rest)
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+    sync_directory(path.parent)
+    os.truncate(path, size)
+
+
+def _unnamed(directory: Path, next_seq: int) -> tuple[chain.Torn, ...]:
+    """Return the side files that only the next record can name: a crash may have hit before it was written."""
+    found = []
+    for path in sorted(directory.iterdir()):
+        match = _TORN.fullmatch(path.name)
+        if match and int(match[1]) == next_seq:
+            content = path.read_bytes()
+            found.append(chain.Torn(path.name, len(content), sha256(content).hexdigest()))
+    return tuple(found)
+
+
+def sync_directory(directory: Path) -> None:
+    """Make names created in the directory durable."""
+    handle = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -1,0 +1,322 @@
+"""The trail: the one place that writes audit records.
+
+Owns the open segment, the running hash, the buffer between append and flush, rotation and durability.
+May not do: know what a record means, wait, or drop a record once it was appended.
+
+The order of things for the caller: `append` each record, `flush` once, and only then let the statement go. When
+either raises AuditUnavailable the statement must not go. What was appended stays in the buffer and is written with the
+next flush that succeeds, so the chain has no holes after a full disk. `sync` makes durable what was flushed; it may run
+in another thread.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import threading
+import time
+from hashlib import sha256
+from typing import TYPE_CHECKING, Literal, Self
+
+from audit import chain, segments
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+Fsync = Literal["always", "interval", "none"]
+
+SEGMENT_BYTES = 64 * 1024 * 1024
+"""Size after which a segment is closed: some 80,000 records, verified in well under a second."""
+
+PENDING_BYTES = 8 * 1024 * 1024
+"""How much may wait for a disk that takes nothing; then append refuses, too. Bounds memory, not safety."""
+
+_NS_PER_SECOND = 1_000_000_000
+
+
+class AuditUnavailable(Exception):  # noqa: N818  a state of the trail, not a fault of the caller
+    """The record could not be written, so the statement it stands for must not run."""
+
+
+class Trail:
+    """A hash-chained trail of JSON lines, open for writing by this process alone.
+
+    `append` and `flush` belong to one thread. `sync` may be called from another.
+    """
+
+    __slots__ = (
+        "_broken", "_clock", "_directory", "_durable", "_file", "_fsync", "_full", "_hash", "_head", "_limit", "_lock",
+        "_offset", "_pending", "_pending_bytes", "_second", "_segment", "_seq", "_stamp", "_switching", "_written",
+    )  # fmt: skip
+
+    def __init__(self, directory: Path, lock: int, limit: int, fsync: Fsync, clock: Callable[[], int]) -> None:
+        self._directory = directory
+        self._lock = lock
+        self._limit = limit
+        self._fsync = fsync
+        self._clock = clock
+        self._switching = threading.Lock()  # held while descriptors change, so that sync never meets a closed one
+        self._broken: str | None = None
+        self._file = -1
+        self._head = -1
+        self._segment = 0
+        self._offset = 0
+        self._full = False
+        self._seq = 0
+        self._hash = chain.GENESIS
+        self._pending: list[bytes] = []
+        self._pending_bytes = 0
+        self._written = (0, chain.GENESIS)
+        self._durable = (0, chain.GENESIS)
+        self._second = -1
+        self._stamp = b""
+
+    @classmethod
+    def open(
+        cls,
+        directory: Path,
+        *,
+        segment_bytes: int = SEGMENT_BYTES,
+        fsync: Fsync = "interval",
+        clock: Callable[[], int] = time.time_ns,
+    ) -> Self:
+        """Open the trail in `directory`, which is made when it is not there, and go on where it ended.
+
+        fsync `always`: every flush is on the disk when it returns; `interval`: whenever the owner calls sync (once a
+        second is usual), a crash of the machine can cost what came since; `none`: the operating system decides.
+        A crash of this process alone loses nothing flushed, whatever the setting. `clock` gives nanoseconds since the
+        epoch.
+
+        Raises AuditUnavailable when another process writes the trail, or it cannot be read, repaired or written.
+        """
+        try:
+            directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+            lock = _take_lock(directory)
+        except OSError as error:
+            raise AuditUnavailable(f"the audit trail in {directory} cannot be opened: {error}") from error
+        trail = cls(directory, lock, segment_bytes, fsync, clock)
+        try:
+            trail._resume()
+        except BaseException as error:
+            trail._release()
+            if isinstance(error, OSError):
+                raise AuditUnavailable(f"the audit trail in {directory} cannot be resumed: {error}") from error
+            raise
+        return trail
+
+    @property
+    def head(self) -> tuple[int, str]:
+        """(seq, hash) of the last record that was flushed: what one notes elsewhere to prove the trail later."""
+        seq, digest = self._written
+        return seq, digest.decode()
+
+    def append(self, body: bytes) -> None:
+        """Give a record its seq, time and hash and put it into the buffer.
+
+        `body` is what a builder of audit.record returns: members of a JSON object on one line, which is not checked
+        again here.
+
+        Raises AuditUnavailable when the buffer is full or a new segment cannot be begun; then nothing was appended.
+        """
+        if self._full or self._broken is not None or self._pending_bytes > PENDING_BYTES:
+            self._make_room()
+        second, nanoseconds = divmod(self._clock(), _NS_PER_SECOND)
+        if second != self._second:
+            self._second = second
+            self._stamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(second)).encode()
+        seq = self._seq + 1
+        rest = b'"seq":%d,"time":"%b.%06dZ",%b}' % (seq, self._stamp, nanoseconds // 1000, body)
+        # chain.render, written out: this is the hot path
+        digest = sha256(self._hash + rest).hexdigest().encode()
+        line = b"".join((b'{"hash":"', digest, b'",', rest, b"\n"))
+        self._seq = seq
+        self._hash = digest
+        self._pending.append(line)
+        self._pending_bytes += len(line)
+
+    def flush(self) -> None:
+        """Write everything that was appended; with fsync `always`, wait until it is on the disk.
+
+        Raises AuditUnavailable when the disk does not take it; the records stay in the buffer for the next flush.
+        """
+        pending = self._pending
+        if pending:
+            if self._broken is not None:
+                raise AuditUnavailable(self._broken)
+            data = pending[0] if len(pending) == 1 else b"".join(pending)
+            try:
+                written = os.write(self._file, data)
+            except OSError as error:
+                raise self._unavailable(error) from error
+            if written != len(data):
+                self._write_rest(data[written:], written)
+            else:
+                self._offset += written
+            pending.clear()
+            self._pending_bytes = 0
+            self._written = (self._seq, self._hash)
+            if self._offset >= self._limit:
+                self._full = True
+            if self._fsync == "always":
+                self.sync()
+
+    def sync(self) -> None:
+        """Make durable what was flushed, and note the last record in the head file. May run in another thread.
+
+        Raises AuditUnavailable when the disk reports a failure, or the segment was removed or written by someone
+        else: then the trail stays unavailable until the process starts anew and the end of the trail is read again.
+        """
+        with self._switching:
+            written = self._written
+            if self._broken is not None:
+                raise AuditUnavailable(self._broken)
+            if self._file < 0 or written == self._durable:
+                return
+            try:
+                if self._fsync != "none":
+                    os.fdatasync(self._file)
+                if os.fstat(self._file).st_nlink == 0:
+                    raise self._break("its open segment was removed")
+                os.pwrite(self._head, segments.head_bytes(*written), 0)
+            except OSError as error:
+                # after a failed fsync the kernel may have dropped the pages: trying again would hide the loss
+                raise self._break(str(error)) from error
+            self._durable = written
+
+    def close(self) -> None:
+        """Write the closing record, make everything durable and let go of the directory. Closing twice is fine.
+
+        Raises AuditUnavailable when the last records could not be written; the directory is let go all the same.
+        """
+        if self._lock < 0:
+            return
+        try:
+            if self._broken is None:
+                if self._file >= 0 and not (self._full and self._pending):  # else a closing record waits already
+                    self._full = False
+                    self.append(chain.segment_closed("stopped"))
+                self.flush()
+                self.sync()
+        finally:
+            self._release()
+
+    def _resume(self) -> None:
+        end = segments.find_end(self._directory)
+        self._head = os.open(
+            self._directory / segments.HEAD, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600
+        )
+        self._segment, self._seq, self._hash = end.segment, end.seq, end.hash
+        self._written = (end.seq, end.hash)
+        if end.segment and end.size and not end.clean:
+            self._use(os.open(segments.segment_path(self._directory, end.segment), _APPEND), end.size)
+        elif end.segment and not end.size:
+            self._segment -= 1
+            segments.segment_path(self._directory, end.segment).unlink()
+            self._begin_segment()
+        else:
+            self._begin_segment()
+        if not end.clean or end.torn or end.missing or end.head_differs:
+            self.append(chain.recovered(end.torn, end.missing, head_differs=end.head_differs))
+        self.flush()
+        self.sync()
+
+    def _use(self, file: int, offset: int) -> None:
+        with self._switching:
+            if self._file >= 0:
+                os.close(self._file)
+            self._file = file
+            self._offset = offset
+            self._full = False
+
+    def _begin_segment(self) -> None:
+        """Create the next segment and put its header into the buffer, which is empty here."""
+        path = segments.segment_path(self._directory, self._segment + 1)
+        file = os.open(path, _APPEND | os.O_CREAT | os.O_EXCL, 0o600)
+        try:
+            segments.sync_directory(self._directory)
+        except OSError:
+            os.close(file)
+            path.unlink()
+            raise
+        self._segment += 1
+        self._use(file, 0)
+        self.append(chain.segment_header(self._segment, self._hash))
+
+    def _make_room(self) -> None:
+        """Close a full segment and begin the next one; raise when that, or anything at all, cannot be done."""
+        if self._broken is not None:
+            raise AuditUnavailable(self._broken)
+        if self._pending_bytes > PENDING_BYTES:
+            self.flush()
+        if not self._full:
+            return
+        if self._file >= 0:
+            if not self._pending:
+                self._full = False
+                self.append(chain.segment_closed("rotated"))
+                self._full = True
+            self.flush()
+            self.sync()
+            with self._switching:
+                os.close(self._file)
+                self._file = -1
+        try:
+            self._begin_segment()
+        except OSError as error:
+            raise self._unavailable(error) from error
+
+    def _write_rest(self, data: bytes, written: int) -> None:
+        """Write what a short write left over. A failure leaves exactly the unwritten part in the buffer."""
+        while True:
+            self._offset += written
+            self._pending[:] = [data]
+            self._pending_bytes = len(data)
+            if not data:
+                return
+            try:
+                written = os.write(self._file, data)
+            except OSError as error:
+                raise self._unavailable(error) from error
+            data = data[written:]
+
+    def _unavailable(self, error: OSError) -> AuditUnavailable:
+        return AuditUnavailable(
+            f"the audit trail in {self._directory} cannot be written: {error.strerror or error}; "
+            "statements are refused until it can (no record, no statement)"
+        )
+
+    def _break(self, why: str) -> AuditUnavailable:
+        self._broken = (
+            f"the audit trail in {self._directory} is no longer safe: {why}; restart louver to resume it "
+            "and run `louver audit verify`"
+        )
+        return AuditUnavailable(self._broken)
+
+    def _release(self) -> None:
+        with self._switching:
+            for handle in (self._file, self._head, self._lock):
+                if handle >= 0:
+                    os.close(handle)
+            self._file = self._head = self._lock = -1
+            self._broken = self._broken or f"the audit trail in {self._directory} is closed"
+
+
+_APPEND = os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
+
+
+def _take_lock(directory: Path) -> int:
+    """Lock the directory for this process; the lock goes with the process. Raises AuditUnavailable when it is taken."""
+    lock = os.open(directory / segments.LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        holder = os.pread(lock, 32, 0).decode(errors="replace").strip() or "unknown"
+        os.close(lock)
+        raise AuditUnavailable(
+            f"the audit trail in {directory} is being written by process {holder}; "
+            "stop that one, or give this one another audit.directory"
+        ) from None
+    os.ftruncate(lock, 0)
+    os.pwrite(lock, b"%d\n" % os.getpid(), 0)
+    return lock
