@@ -6,7 +6,7 @@ May not do: read files, know SQL or a protocol, look at a clock. Everything here
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping  # noqa: TC003  other packages resolve these annotations at run time
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -94,6 +94,7 @@ class Treatment:
     mask: Mask | None = None
     rows: RowCondition | None = None
     fallback: Mask | None = None  # what rows outside `rows` get: the category's default mask
+    reason: str | None = None  # why a rule that could not be evaluated denies, for the audit and `explain`
 
 
 @dataclass(frozen=True, slots=True)
