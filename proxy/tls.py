@@ -1,0 +1,102 @@
+"""TLS contexts of both legs, and the channel binding data of their certificates.
+
+Owns what the settings' modes mean for the `ssl` module: TLS 1.2 at least, the system's cipher defaults. May not do:
+open connections, know the wire protocol beyond the name it has in ALPN.
+"""
+
+from __future__ import annotations
+
+import ssl
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal, get_args
+
+from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.serialization import Encoding
+
+from proxy.postgres import scram
+from proxy.postgres.startup import ALPN
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+Mode = Literal["disable", "prefer", "require", "verify-ca", "verify-full"]
+MODES: tuple[Mode, ...] = get_args(Mode)
+
+
+class TLSError(Exception):
+    """TLS cannot be set up as the settings say; the text names the file or setting."""
+
+
+@dataclass(frozen=True, slots=True)
+class ServerTLS:
+    """What the client leg's TLS needs: the context and the certificate (DER) that it shows."""
+
+    context: ssl.SSLContext = field(repr=False)
+    certificate: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class UpstreamTLS:
+    """How the database leg is encrypted: the mode as in libpq's sslmode, and the context unless it is `disable`."""
+
+    mode: Mode = "prefer"
+    context: ssl.SSLContext | None = field(default=None, repr=False)
+
+    @property
+    def required(self) -> bool:
+        """Whether the connection is given up when the database has no TLS."""
+        return self.mode not in ("disable", "prefer")
+
+
+def server_tls(certificate: Path, key: Path) -> ServerTLS:
+    """Load the certificate chain (PEM, Louver's own first) and its key; raises TLSError."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.set_alpn_protocols([ALPN])
+    try:
+        context.load_cert_chain(certificate, key, password=_no_password)
+        shown = x509.load_pem_x509_certificates(certificate.read_bytes())[0]
+    except (OSError, ValueError) as error:  # ssl.SSLError is an OSError
+        raise TLSError(f"cannot use the certificate {certificate} with the key {key}: {error}") from None
+    return ServerTLS(context, shown.public_bytes(Encoding.DER))
+
+
+def upstream_tls(
+    mode: Mode, ca: Path | None = None, certificate: Path | None = None, key: Path | None = None
+) -> UpstreamTLS:
+    """The context for a mode; `ca` defaults to the system's authorities. Raises TLSError."""
+    if mode == "disable":
+        return UpstreamTLS(mode)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.set_alpn_protocols([ALPN])
+    context.check_hostname = mode == "verify-full"
+    context.verify_mode = ssl.CERT_REQUIRED if mode in ("verify-ca", "verify-full") else ssl.CERT_NONE
+    try:
+        if ca is not None:
+            context.load_verify_locations(ca)
+        else:
+            context.load_default_certs()
+        if certificate is not None:
+            context.load_cert_chain(certificate, key, password=_no_password)
+    except (OSError, ValueError) as error:
+        files = ", ".join(str(file) for file in (ca, certificate, key) if file is not None)
+        raise TLSError(f"cannot use {files}: {error}") from None
+    return UpstreamTLS(mode, context)
+
+
+def end_point(certificate: bytes | None) -> bytes | None:
+    """The tls-server-end-point binding of a DER certificate; None without one or with one we cannot hash."""
+    if certificate is None:
+        return None
+    try:
+        algorithm = x509.load_der_x509_certificate(certificate).signature_hash_algorithm
+        return scram.channel_binding(certificate, algorithm.name if algorithm else None)
+    except (ValueError, UnsupportedAlgorithm):
+        return None
+
+
+def _no_password() -> str:
+    """In place of a prompt on the terminal, which a service does not have."""
+    raise ValueError("the key is encrypted; give one without a password")

@@ -1,0 +1,114 @@
+"""The way to the database: its address, and opening a connection to it as far as TLS.
+
+Owns the errors that a client gets when the database cannot be reached. May not do: log in.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import ssl
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from proxy.peer import Peer, PeerClosed, UnencryptedBytes
+from proxy.postgres.dialogue import DialogueError, ReadAnswer, Request, Send, StartTLS
+from proxy.postgres.startup import ask_upstream_tls
+from proxy.tls import UpstreamTLS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+CONNECT_SECONDS = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Upstream:
+    """Where the database is. A host that begins with `/` is the directory of its Unix socket, which has no TLS."""
+
+    host: str
+    port: int = 5432
+    tls: UpstreamTLS = field(default_factory=UpstreamTLS)
+
+    @property
+    def is_socket(self) -> bool:
+        """Whether it is reached by a Unix socket."""
+        return self.host.startswith("/")
+
+    def __str__(self) -> str:
+        return f"{self.host}/.s.PGSQL.{self.port}" if self.is_socket else f"{self.host}:{self.port}"
+
+
+async def connect(upstream: Upstream) -> Peer:
+    """Open a connection, with TLS as its settings say. Raises DialogueError with what a client may be told."""
+    peer = Peer()
+    try:
+        async with asyncio.timeout(CONNECT_SECONDS):
+            await _open(upstream, peer)
+            if upstream.tls.context is not None and not upstream.is_socket:
+                await _encrypt(upstream, peer, upstream.tls.context)
+    except BaseException as error:
+        peer.abort()
+        if isinstance(error, (TimeoutError, OSError, PeerClosed, UnencryptedBytes)):
+            raise _unreachable(upstream, error) from None
+        raise
+    return peer
+
+
+async def _open(upstream: Upstream, peer: Peer) -> None:
+    loop = asyncio.get_running_loop()
+    factory: Callable[[], Peer] = lambda: peer  # noqa: E731  a named function would say no more
+    if upstream.is_socket:
+        await loop.create_unix_connection(factory, str(upstream))
+    else:
+        await loop.create_connection(factory, upstream.host, upstream.port)
+
+
+async def _encrypt(upstream: Upstream, peer: Peer, context: ssl.SSLContext) -> None:
+    dialogue = ask_upstream_tls(required=upstream.tls.required)
+    answer: bytes | None = None
+    while True:
+        try:
+            request: Request = dialogue.send(answer)
+        except StopIteration:
+            return
+        answer = None
+        if isinstance(request, Send):
+            peer.write(request.data)
+        elif isinstance(request, ReadAnswer):
+            answer = await peer.read_exactly(1)
+        elif isinstance(request, StartTLS):
+            await peer.start_tls(context, server_side=False, host=upstream.host, seconds=CONNECT_SECONDS)
+
+
+def _unreachable(upstream: Upstream, error: BaseException) -> DialogueError:
+    if isinstance(error, ssl.SSLCertVerificationError):
+        why, sqlstate = "its certificate is not trusted", "08001"
+    elif isinstance(error, ssl.SSLError):
+        why, sqlstate = "TLS failed", "08001"
+    elif isinstance(error, UnencryptedBytes):
+        why, sqlstate = "it sent bytes in clear after agreeing to TLS", "08P01"
+    elif isinstance(error, TimeoutError):
+        why, sqlstate = f"no answer in {CONNECT_SECONDS:g} s", "08001"
+    elif isinstance(error, PeerClosed):
+        why, sqlstate = "it closed the connection", "08006"
+    else:
+        why, sqlstate = _reason(error), "08001"
+    return DialogueError(
+        sqlstate,
+        f"louver: cannot reach the database at {upstream}: {why}",
+        hint="Try again; the next connection asks the database anew.",
+        log=f"cannot reach the database at {upstream}: {why} ({error})",
+    )
+
+
+def _reason(error: BaseException) -> str:
+    number = error.errno if isinstance(error, OSError) else None
+    if number == errno.ECONNREFUSED or "refused" in str(error).lower():
+        return "connection refused"
+    return {
+        errno.ENOENT: "there is no such socket",
+        errno.EHOSTUNREACH: "no route to the host",
+        errno.ENETUNREACH: "no route to the network",
+        errno.ECONNRESET: "it reset the connection",
+    }.get(number or 0, "the connection failed")
