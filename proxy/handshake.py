@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
     from policies.model import AttributeValue
     from proxy.cancel import CancelRegistry
-    from proxy.identity import Users
+    from proxy.identity import User, Users
     from proxy.postgres.authentication import Greeting, ServiceAccount
 
 log = logging.getLogger(__name__)
@@ -63,6 +63,13 @@ class HandshakeSettings:
     tls_required: bool = False
     seconds: float = LOGIN_SECONDS
     unproven: bool = False
+
+    def __post_init__(self) -> None:
+        """Raise ValueError for settings that contradict each other."""
+        if self.login == "own" and self.service is None:
+            raise ValueError("the login mode `own` needs a service account")
+        if self.tls_required and self.tls is None:
+            raise ValueError("TLS cannot be required of clients without a certificate to offer")
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,8 +172,8 @@ class _Login:
             return Cancelled(self._address, known)
         self._startup = first
         own = self._settings.login == "own"
-        greeting, upstream = await (self._own(first) if own else self._relay(first))
         user = self._users.find(first.user)
+        greeting, upstream = await (self._own(first, user) if own else self._relay(first))
         service = self._settings.service
         key, after = None, b""
         if greeting.key is not None:
@@ -202,16 +209,16 @@ class _Login:
         )
         return await self._drive(authentication.read_greeting(None)), upstream
 
-    async def _own(self, startup: Startup) -> tuple[Greeting, Peer]:
+    async def _own(self, startup: Startup, user: User | None) -> tuple[Greeting, Peer]:
         service = self._settings.service
-        if service is None:
-            raise DialogueError("F0000", "louver: the login mode `own` has no service account")
-        user = self._users.find(startup.user)
-        known = user is not None and user.verifier is not None
-        verifier = user.verifier if user and user.verifier else self._users.decoy(startup.user)
+        assert service is not None
+        decoy = self._users.decoy(startup.user)  # made for known users, too, so that they take no less time
+        verifier = user.verifier if user else None
         binding = tls.end_point(self._settings.tls.certificate) if startup.tls and self._settings.tls else None
         await self._drive(
-            authentication.own_login(startup.user, verifier, known=known, binding=binding, nonce=_nonce())
+            authentication.own_login(
+                startup.user, verifier or decoy, known=verifier is not None, binding=binding, nonce=_nonce()
+            )
         )
         upstream = await self._connect()
         shown = _certificate(upstream)
@@ -268,6 +275,8 @@ class _Login:
             return await self._client.read_message()
         try:
             return await self._peer(side).read_message()
+        except MalformedMessage as error:
+            raise DialogueError("08P01", f"louver: the database broke the protocol: {error}") from None
         except PeerClosed:
             raise DialogueError(
                 "08006",

@@ -60,6 +60,7 @@ class _Snapshot:
 
     users: Mapping[str, User]
     decoy: bytes = field(repr=False)
+    shape: tuple[int, int] = (DEFAULT_ITERATIONS, SALT_BYTES)  # iterations and salt size of most verifiers
     stamp: tuple[int, int, int] | None = None
 
 
@@ -94,13 +95,11 @@ class Users:
 
     def decoy(self, name: str) -> Verifier:
         """A verifier that no password fits, always the same for a name and shaped like the users' own."""
-        self._refresh()
-        verifiers = (user.verifier for user in self._snapshot.users.values() if user.verifier)
-        shapes = Counter((v.iterations, len(v.salt)) for v in verifiers)
-        iterations, size = shapes.most_common(1)[0][0] if shapes else (DEFAULT_ITERATIONS, SALT_BYTES)
-        stream = b"".join(self._made_up(part, name) for part in ("salt", "more salt"))
-        salt = (stream * (size // len(stream) + 1))[:size]
-        return Verifier(iterations, salt, self._made_up("stored", name), self._made_up("server", name))
+        iterations, size = self._snapshot.shape
+        blocks = (self._made_up(f"salt {block}", name) for block in range(size // DECOY_BYTES + 1))
+        return Verifier(
+            iterations, b"".join(blocks)[:size], self._made_up("stored", name), self._made_up("server", name)
+        )
 
     def _made_up(self, what: str, name: str) -> bytes:
         return hmac.digest(self._snapshot.decoy, f"{what}\0{name}".encode(), hashlib.sha256)
@@ -147,7 +146,9 @@ def _read(data: bytes, file: str, stamp: tuple[int, int, int], decoy: bytes | No
             own_decoy = _decoy(check, top["decoy"])
     if check.problems:
         raise DocumentError(check.problems)
-    return _Snapshot(MappingProxyType(users), own_decoy or decoy or secrets.token_bytes(DECOY_BYTES), stamp)
+    shapes = Counter((user.verifier.iterations, len(user.verifier.salt)) for user in users.values() if user.verifier)
+    shape = shapes.most_common(1)[0][0] if shapes else (DEFAULT_ITERATIONS, SALT_BYTES)
+    return _Snapshot(MappingProxyType(users), own_decoy or decoy or secrets.token_bytes(DECOY_BYTES), shape, stamp)
 
 
 def _user(check: Checker, name: str, key: Node, node: Node) -> User:

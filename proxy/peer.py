@@ -77,13 +77,13 @@ class Peer(asyncio.Protocol):
 
     @property
     def closed(self) -> bool:
-        """Whether the other end has gone."""
-        return self._closed
+        """Whether the other end has gone, or we are closing. uvloop raises when a closed transport is used."""
+        return self._closed or self.transport.is_closing()
 
     async def _fill(self, size: int) -> None:
         """Wait until `size` bytes are there; raises PeerClosed."""
         while len(self._buffer) < size:
-            if self._closed:
+            if self.closed:
                 raise PeerClosed
             if self._paused:
                 self._paused = False
@@ -126,7 +126,7 @@ class Peer(asyncio.Protocol):
 
     def write(self, data: bytes) -> None:
         """Send bytes; what a login sends is small, so nothing waits for the other end to take it."""
-        if not self._closed:
+        if not self.closed:
             self.transport.write(data)
 
     # ---- TLS ----
@@ -148,7 +148,7 @@ class Peer(asyncio.Protocol):
         received = bytes(self._buffer)
         if received and not direct:
             raise UnencryptedBytes
-        if self._closed:
+        if self.closed:
             raise PeerClosed
         self._buffer.clear()
         loop = asyncio.get_running_loop()
@@ -191,7 +191,7 @@ class Peer(asyncio.Protocol):
         The caller sets his own protocol, handles the bytes and resumes reading. Raises PeerClosed when the other end
         has gone, for the new protocol would never hear of it.
         """
-        if self._closed:
+        if self.closed:
             raise PeerClosed
         transport = self.transport
         transport.pause_reading()

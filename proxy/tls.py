@@ -87,12 +87,15 @@ def upstream_tls(
 
 
 def end_point(certificate: bytes | None) -> bytes | None:
-    """The tls-server-end-point binding of a DER certificate; None without one or with one we cannot hash."""
+    """The tls-server-end-point binding of a DER certificate; None without a certificate.
+
+    None, too, for a signature without a hash of its own (Ed25519), where the binding is undefined and libpq gives up.
+    """
     if certificate is None:
         return None
     try:
         algorithm = x509.load_der_x509_certificate(certificate).signature_hash_algorithm
-        return scram.channel_binding(certificate, algorithm.name if algorithm else None)
+        return scram.channel_binding(certificate, algorithm.name) if algorithm else None
     except (ValueError, UnsupportedAlgorithm):
         return None
 

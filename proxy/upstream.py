@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import ipaddress
 import ssl
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -35,8 +36,26 @@ class Upstream:
         """Whether it is reached by a Unix socket."""
         return self.host.startswith("/")
 
+    @property
+    def wants_tls(self) -> bool:
+        """Whether the database is asked for TLS.
+
+        `prefer` does not ask on the same machine: nobody listens there, and without it the channel binding defaults
+        of clients with TLS work in the login mode `relay` (see docs/login.md).
+        """
+        if self.is_socket or self.tls.context is None:
+            return False
+        return self.tls.required or not _is_loopback(self.host)
+
     def __str__(self) -> str:
         return f"{self.host}/.s.PGSQL.{self.port}" if self.is_socket else f"{self.host}:{self.port}"
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host.lower() == "localhost"
 
 
 async def connect(upstream: Upstream) -> Peer:
@@ -45,7 +64,7 @@ async def connect(upstream: Upstream) -> Peer:
     try:
         async with asyncio.timeout(CONNECT_SECONDS):
             await _open(upstream, peer)
-            if upstream.tls.context is not None and not upstream.is_socket:
+            if upstream.wants_tls and upstream.tls.context is not None:
                 await _encrypt(upstream, peer, upstream.tls.context)
     except BaseException as error:
         peer.abort()

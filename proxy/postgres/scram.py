@@ -71,12 +71,12 @@ def make_verifier(password: str, salt: bytes, iterations: int = DEFAULT_ITERATIO
     return Verifier(iterations, salt, stored, _mac(salted, b"Server Key"))
 
 
-def channel_binding(certificate: bytes, signature_hash: str | None) -> bytes:
+def channel_binding(certificate: bytes, signature_hash: str) -> bytes:
     """The tls-server-end-point data of a DER certificate (RFC 5929, section 4.1).
 
-    `signature_hash` is the hash of the certificate's signature algorithm, None when it has none of its own (Ed25519).
+    `signature_hash` is the name of the hash in the certificate's signature algorithm.
     """
-    name = "sha256" if signature_hash in (None, "md5", "sha1") else signature_hash
+    name = "sha256" if signature_hash in ("md5", "sha1") else signature_hash
     return hashlib.new(name, certificate).digest()
 
 
