@@ -1,0 +1,127 @@
+"""Literals out of SQL text, so that the trail does not become the place where hidden values lie open.
+
+Owns a lexer of PostgreSQL's tokens as far as literals need it. May not do: parse, know names, trust that the text is
+valid. Imports none of our packages.
+
+What goes: numbers, strings of every kind ('', E'', U&'', N'', B'', X'', $tag$$tag$), and the words of comments. Quoted
+names go when they hold what names seldom hold ("138-0013-8000" meant as a string by someone used to MySQL). Words,
+plain names, operators and parameters ($1) stay. When the reading is in doubt (something does not end, a character no
+token begins with, quotes that look shifted, a backslash before a quote, whose meaning hangs on a setting), the whole
+text goes. Lexical rules: PostgreSQL 17 documentation, section 4.1; its scan.l for string continuation and nesting.
+"""
+
+from __future__ import annotations
+
+import re
+
+LIMIT = 16_384
+"""Characters of text that are kept: long enough for people's SQL, short enough for generated lists not to fill disks."""
+
+_SPACE = r"[ \t\n\r\f\v]"
+# Strings go on after white space with a line end in it, and an E string goes on as an E string (scan.l, quotecontinue).
+_CONTINUED = rf"(?:(?:[ \t\f\v]|--[^\n\r]*)*[\n\r](?:{_SPACE}|--[^\n\r]*(?=[\n\r]))*')"
+
+_TOKEN = re.compile(
+    rf"""
+      (?P<space> {_SPACE}+ )
+    | (?P<line_comment> --[^\n\r]* )
+    | (?P<comment> /\* )
+    | (?P<escaped> [eE]'(?:[^'\\]|\\.|'')*+' (?: {_CONTINUED} (?:[^'\\]|\\.|'')*+' )*+ )
+    | (?P<string> (?:[uU]&|[bBxXnN])?'(?:[^']|'')*+' )
+    | (?P<odd_name> [uU]&"(?:[^"]|"")*+" )
+    | (?P<quoted_name> "(?:[^"]|"")*+" )
+    | (?P<word> [^\W\d](?:\w|\$)*+ )
+    | (?P<dollar> \$(?:[^\W\d]\w*+)?\$ )
+    | (?P<parameter> \$[0-9]{{1,5}}(?![\w$]) )
+    | (?P<number> (?:\d|\.\d)(?:[\w.]|(?<=[eE])[+-](?=\d))*+ )
+    | (?P<operator> [-+*/<>=~!@\#%^&|`?.,;:()\[\]] )
+    """,
+    re.VERBOSE | re.DOTALL,
+)
+
+# A quoted name that may stay: letters first, then what names are made of, few digits in a row.
+_NAME = re.compile(r'"[^\W\d]\w{0,62}"')
+_MANY_DIGITS = re.compile(r"\d{4}")
+_COMMENT_EDGE = re.compile(r"/\*|\*/")
+_KEPT = frozenset({"space", "word", "parameter", "operator"})
+_MARKS = {"line_comment": "--?", "escaped": "?", "number": "?", "odd_name": '"?"'}
+
+
+class _Doubt(Exception):  # noqa: N818  an answer of the lexer, not a fault
+    """The text cannot be read beyond doubt."""
+
+
+def scrub(text: str, limit: int = LIMIT) -> str:
+    """Return `text` with each literal replaced by `?`, cut at a token's end after `limit` characters of it.
+
+    Linear in the length read; a text that cannot be read beyond doubt is replaced by a marker that says its length.
+    """
+    try:
+        return "".join(_scrubbed(text, limit))
+    except _Doubt:
+        return f"<not kept: {len(text)} characters that could not be read beyond doubt>"
+
+
+def _scrubbed(text: str, limit: int) -> list[str]:
+    out: list[str] = []
+    at, end = 0, len(text)
+    while at < end:
+        if at >= limit:
+            out.append(f" <{end - at} more characters>")
+            break
+        found = _TOKEN.match(text, at)
+        if found is None:
+            raise _Doubt
+        kind = found.lastgroup
+        at = found.end()
+        if kind in _KEPT:
+            out.append(found[0])
+        elif kind == "string":
+            out.append(_string(found[0], text, at))
+        elif kind == "quoted_name":
+            out.append(found[0] if _NAME.fullmatch(found[0]) and not _MANY_DIGITS.search(found[0]) else '"?"')
+        elif kind == "comment":
+            at = _comment_end(text, at)
+            out.append("/*?*/")
+        elif kind == "dollar":
+            at = _dollar_end(text, found[0], at)
+            out.append("?")
+        else:
+            assert kind is not None
+            _refuse_shifted(text, at, kind)
+            out.append(_MARKS[kind])
+    return out
+
+
+def _string(literal: str, text: str, end: int) -> str:
+    """Return the mark of a string without escapes; doubt it where a backslash could have meant an escape."""
+    if "\\'" in literal:
+        raise _Doubt
+    _refuse_shifted(text, end, "string")
+    return "?"
+
+
+def _refuse_shifted(text: str, end: int, kind: str) -> None:
+    """Doubt a string that a word follows without a space: 'O'Brien' has its quotes shifted, its words are values."""
+    if kind in {"string", "escaped"} and end < len(text) and (text[end].isalnum() or text[end] in "_$\\"):
+        raise _Doubt
+
+
+def _comment_end(text: str, at: int) -> int:
+    """Return where the comment that was opened before `at` ends; comments nest."""
+    depth = 1
+    while depth:
+        edge = _COMMENT_EDGE.search(text, at)
+        if edge is None:
+            raise _Doubt
+        depth += 1 if edge[0] == "/*" else -1
+        at = edge.end()
+    return at
+
+
+def _dollar_end(text: str, delimiter: str, at: int) -> int:
+    """Return where the dollar-quoted string that `delimiter` opened before `at` ends."""
+    end = text.find(delimiter, at)
+    if end < 0:
+        raise _Doubt
+    return end + len(delimiter)
