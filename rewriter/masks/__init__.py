@@ -1,1 +1,55 @@
-"""rewriter.masks."""
+"""Masks as SQL: `render` turns a mask of the policy into an expression of the column's own type.
+
+One file per mask; `target` knows the types, `literals` the quoting, `keys` the key of `hash`. The laws, proven on a
+real server: the type stays, NULL stays NULL, no value raises an error, no value passes through clear, and nothing is
+named without its schema. Where a mask does not fit a type, `full` takes its place, never the value.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from rewriter.masks.constant import render_constant
+from rewriter.masks.email_address import render_email
+from rewriter.masks.full import render_full, render_null
+from rewriter.masks.keyed_hash import MissingKeyError, render_hash
+from rewriter.masks.keys import SETTING, KeyMaterial, key_material
+from rewriter.masks.partial import render_partial
+from rewriter.masks.rounding import render_round
+from rewriter.masks.target import Request, target_of
+from rewriter.masks.year import render_year
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from policies.model import Mask
+    from rewriter.model import Column
+
+__all__ = ["RENDERERS", "SETTING", "KeyMaterial", "MissingKeyError", "key_material", "render"]
+
+RENDERERS: Final[Mapping[str, Callable[[Request], str | None]]] = {
+    "full": render_full,
+    "null": render_null,
+    "partial": render_partial,
+    "email": render_email,
+    "hash": render_hash,
+    "round": render_round,
+    "year": render_year,
+    "constant": render_constant,
+}
+"""Each mask of the policy: the SQL for a value that is not NULL, or None where the mask does not fit the type."""
+
+
+def render(mask: Mask, column: Column, reference: str, key: KeyMaterial | None = None) -> str:
+    """Give the SQL expression that shows `reference`, a column reference, under the mask.
+
+    The expression is parenthesised and has the column's type and collation; a domain gives its base type. Raises
+    MissingKeyError when the mask is keyed and `key` is None, KeyError for a mask that does not exist.
+    """
+    target = target_of(column)
+    request = Request(target, reference, dict(mask.parameters), key)
+    shown = RENDERERS[mask.name](request) or render_full(request)
+    collation = f" COLLATE {target.collation}" if target.collation else ""
+    if mask.name == "null" or shown == f"(NULL::{target.cast})":
+        return f"(NULL::{target.cast}{collation})"
+    return f"((CASE WHEN ({reference}) IS NULL THEN NULL ELSE {shown} END)::{target.cast}{collation})"

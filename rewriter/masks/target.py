@@ -1,0 +1,161 @@
+"""The type a masked value must have: families of types, their bounds, and the constant that hides any value.
+
+Owns what the masks know of PostgreSQL's types. May not do: look anything up; all is read off the `Column`.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from rewriter.masks.literals import literal, typed
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from rewriter.masks.keys import KeyMaterial
+    from rewriter.model import Column
+
+TEXTS: Final = frozenset({"text", "varchar", "bpchar", "name"})
+INTEGERS: Final[Mapping[str, int]] = {"int2": 15, "int4": 31, "int8": 63}
+"""Bits of magnitude."""
+FLOATS: Final = frozenset({"float4", "float8"})
+DATES: Final = frozenset({"date", "timestamp", "timestamptz"})
+
+_HIDDEN: Final[Mapping[str, str]] = {
+    **dict.fromkeys(("int2", "int4", "int8", "numeric", "float4", "float8", "oid"), "0"),
+    "bool": "false",
+    "char": "*",
+    "date": "1970-01-01",
+    "timestamp": "1970-01-01 00:00:00",
+    "timestamptz": "1970-01-01 00:00:00+00",
+    "time": "00:00:00",
+    "timetz": "00:00:00+00",
+    "interval": "0 seconds",
+    "bytea": "",
+    "uuid": "00000000-0000-0000-0000-000000000000",
+    "json": "{}",
+    "jsonb": "{}",
+    "jsonpath": "$",
+    "inet": "0.0.0.0",  # noqa: S104  a constant that is shown, nothing listens on it
+    "cidr": "0.0.0.0/32",
+    "macaddr": "00:00:00:00:00:00",
+    "macaddr8": "00:00:00:00:00:00:00:00",
+    "bit": "0",
+    "varbit": "",
+    "xml": "<masked/>",
+    "tsvector": "",
+    "tsquery": "",
+    "point": "(0,0)",
+    "line": "{1,0,0}",
+    "lseg": "[(0,0),(0,0)]",
+    "box": "(0,0),(0,0)",
+    "path": "((0,0))",
+    "polygon": "((0,0))",
+    "circle": "<(0,0),0>",
+    "pg_lsn": "0/0",
+    **dict.fromkeys(("int4range", "int8range", "numrange", "tsrange", "tstzrange", "daterange"), "empty"),
+    **dict.fromkeys(
+        ("int4multirange", "int8multirange", "nummultirange", "tsmultirange", "tstzmultirange", "datemultirange"), "{}"
+    ),
+}
+"""What `full` shows of each built-in type that is not text. Written so that no session setting changes its reading."""
+
+_TYPE_NAME = re.compile(
+    r"""(?P<schema>"(?:[^"]|"")+"|\w+)\.(?P<name>"(?:[^"]|"")+"|\w+)
+        (?:\((?P<modifiers>-?\d+(?:\s*,\s*-?\d+)*)\))?(?P<rest>.*)""",
+    re.VERBOSE,
+)
+_PADDING = 4  # characters that stand for hidden text, whatever its length
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """The type of a masked column.
+
+    `base` is the built-in type, "array" for an array of any type, "" for a type that no mask knows. `cast` is what
+    the masked value is cast to: the column's type, or what it is based on when that is a domain. `modifiers` are the numbers
+    behind the type's name: (length,) or (precision, scale).
+    """
+
+    base: str
+    cast: str
+    modifiers: tuple[int, ...] = ()
+    collation: str | None = None
+
+    @property
+    def length(self) -> int | None:
+        """Characters a text may have, or None for any number."""
+        if self.base == "name":
+            return 63
+        return self.modifiers[0] if self.base in TEXTS and self.modifiers else None
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What a mask is asked for: the type to keep, the SQL that reads the value, the parameters, the key if there is one."""
+
+    target: Target
+    reference: str
+    parameters: Mapping[str, str | int | bool]
+    key: KeyMaterial | None = None
+
+
+def target_of(column: Column) -> Target:
+    """Read a column's type.
+
+    A domain is replaced by its base type: a masked value need not meet the domain's CHECK, and the error would say
+    so. On the wire nothing changes, for the server describes a domain by its base type (printtup.c).
+    """
+    base = column.base_type
+    match = _TYPE_NAME.fullmatch(column.type_name)
+    if match is None:
+        return Target("", column.type_name)
+    if match["rest"].endswith("]"):
+        return Target("array", column.type_name)
+    known = base in _HIDDEN or base in TEXTS
+    if match["schema"].strip('"') == "pg_catalog":
+        if not known or match["name"].strip('"') != base:
+            return Target("", column.type_name)
+        modifiers = tuple(int(number) for number in match["modifiers"].split(",")) if match["modifiers"] else ()
+        return Target(base, column.type_name, modifiers, _collation(column, base))
+    return _based_on(column, known=known)
+
+
+def _based_on(column: Column, *, known: bool) -> Target:
+    base = column.base_type
+    if known:
+        return Target(base, f'pg_catalog."{base}"', (), _collation(column, base))
+    if base.startswith("_") and (base[1:] in _HIDDEN or base[1:] in TEXTS):
+        return Target("array", f'pg_catalog."{base}"')
+    return Target("", base if "." in base else column.type_name)
+
+
+def _collation(column: Column, base: str) -> str | None:
+    if base not in TEXTS:
+        return None
+    if column.collation is not None:
+        return column.collation
+    return 'pg_catalog."C"' if base == "name" else 'pg_catalog."default"'
+
+
+def hidden(target: Target, character: str = "*") -> str:
+    """Give the constant that `full` shows: the same whatever the value is."""
+    if target.base in TEXTS:
+        return literal(padding(target, character))
+    if target.base == "char":
+        return typed(character, "char")
+    if target.base == "bit":
+        return f'({literal("0")}::pg_catalog."bit"({target.modifiers[0]}))' if target.modifiers else typed("0", "bit")
+    if target.base == "array":
+        return f"({literal('{}')}::{target.cast})"
+    if target.base in _HIDDEN:
+        return typed(_HIDDEN[target.base], target.base)
+    return f"(NULL::{target.cast})"
+
+
+def padding(target: Target, character: str, taken: int = 0) -> str:
+    """Give the pad that stands for hidden characters: four, or as many as the column's type leaves."""
+    room = _PADDING if target.length is None else target.length - taken
+    return character * max(1, min(_PADDING, room))
