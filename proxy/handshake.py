@@ -295,7 +295,8 @@ class _Login:
         self._client.close()
         principal = self._startup.user if self._startup else ""
         database = self._startup.database if self._startup else ""
-        log.info("login refused: %s: %s (user %r, from %s)", error.sqlstate, error.log, principal, self._address)
+        level = logging.WARNING if error.sqlstate.startswith("08") else logging.INFO  # 08: the way to the database
+        log.log(level, "login refused: %s: %s (user %r, from %s)", error.sqlstate, error.log, principal, self._address)
         return LoginRefused(principal, database, self._address, error.log, error.sqlstate)
 
     def abort(self) -> None:

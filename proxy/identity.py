@@ -215,9 +215,12 @@ def add_user(
     """Write a user into the file, which is made when it is not there; comments and order stay.
 
     With `replace` an existing user gets the new password (if one is given) and these attributes besides his others;
-    without, UserExists is raised. Raises DocumentError when the file or the new user is not right, OSError.
+    without, UserExists is raised. Raises DocumentError when the file or the new user is not right, ValueError for an
+    empty password, OSError.
     The file is replaced in one step, readable by its owner only.
     """
+    if password == "":  # libpq sends no empty password, so nobody could log in with it
+        raise ValueError("the password is empty")
     yaml = YAML()
     yaml.width = 10_000  # a verifier must not be folded
     old = path.read_text(encoding="utf-8") if path.exists() else f"{_NEW_FILE}decoy: {_random_decoy()}\nusers: {{}}\n"

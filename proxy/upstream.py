@@ -30,6 +30,7 @@ class Upstream:
     host: str
     port: int = 5432
     tls: UpstreamTLS = field(default_factory=UpstreamTLS)
+    connect_seconds: float = CONNECT_SECONDS  # for the connection and its TLS
 
     @property
     def is_socket(self) -> bool:
@@ -62,7 +63,7 @@ async def connect(upstream: Upstream) -> Peer:
     """Open a connection, with TLS as its settings say. Raises DialogueError with what a client may be told."""
     peer = Peer()
     try:
-        async with asyncio.timeout(CONNECT_SECONDS):
+        async with asyncio.timeout(upstream.connect_seconds):
             await _open(upstream, peer)
             if upstream.wants_tls and upstream.tls.context is not None:
                 await _encrypt(upstream, peer, upstream.tls.context)
@@ -97,7 +98,7 @@ async def _encrypt(upstream: Upstream, peer: Peer, context: ssl.SSLContext) -> N
         elif isinstance(request, ReadAnswer):
             answer = await peer.read_exactly(1)
         elif isinstance(request, StartTLS):
-            await peer.start_tls(context, server_side=False, host=upstream.host, seconds=CONNECT_SECONDS)
+            await peer.start_tls(context, server_side=False, host=upstream.host, seconds=upstream.connect_seconds)
 
 
 def _unreachable(upstream: Upstream, error: BaseException) -> DialogueError:
@@ -108,7 +109,7 @@ def _unreachable(upstream: Upstream, error: BaseException) -> DialogueError:
     elif isinstance(error, UnencryptedBytes):
         why, sqlstate = "it sent bytes in clear after agreeing to TLS", "08P01"
     elif isinstance(error, TimeoutError):
-        why, sqlstate = f"no answer in {CONNECT_SECONDS:g} s", "08001"
+        why, sqlstate = f"no answer in {upstream.connect_seconds:g} s", "08001"
     elif isinstance(error, PeerClosed):
         why, sqlstate = "it closed the connection", "08006"
     else:
