@@ -53,9 +53,10 @@ class MaskSchema:
 
 def _partial_words(parameters: Mapping[str, ParameterValue]) -> str:
     first, last = parameters["keep_first"], parameters["keep_last"]
-    ends = [f"the {end} {count} characters" for end, count in (("first", first), ("last", last)) if count]
+    ends = [f"{end} {count}" for end, count in (("first", first), ("last", last)) if count]
+    noun = "character" if ends[-1].endswith(" 1") else "characters"
     length = " and its length" if parameters["keep_length"] else ""
-    return f"is shown with {' and '.join(ends)}{length}".replace(" 1 characters", " character")
+    return f"is shown with the {' and '.join(ends)} {noun}{length}"
 
 
 def _email_words(parameters: Mapping[str, ParameterValue]) -> str:

@@ -73,11 +73,13 @@ class RowCondition:
     """A SQL condition over the protected table's own columns, with attributes bound as values.
 
     `text` is the author's, with each `{principal.x}` replaced by `{0}`, `{1}`, ...; `values` holds the
-    attribute values in that order. The rewriter alone turns it into SQL.
+    attribute values in that order. The rewriter alone turns it into SQL. `written` is the values as Python writes
+    them: 1, 1.0 and True are equal to Python but not to SQL, and two conditions that differ so must not compare equal.
     """
 
     text: str
     values: tuple[AttributeValue, ...] = ()
+    written: str = ""
 
 
 @dataclass(frozen=True, slots=True)

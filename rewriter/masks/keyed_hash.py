@@ -78,7 +78,7 @@ def _shaped(digest: str, target: Target) -> str:
     if target.base in _INTEGER_DIGITS:
         return _number(digits, _INTEGER_DIGITS[target.base])
     if target.base == "numeric":
-        number = cast(_number(digits, _INTEGER_DIGITS["int8"]), 'pg_catalog."numeric"')
+        number = cast(_number(digits, _INTEGER_DIGITS["int8"]), "pg_catalog.numeric")
         modulus = 10 ** min(_NUMERIC_DIGITS, _whole_digits(target))
         return call("mod", number, typed(str(modulus), "numeric"))
     return call("left", digits, str(target.length)) if target.length is not None else digits
@@ -86,7 +86,7 @@ def _shaped(digest: str, target: Target) -> str:
 
 def _number(digits: str, count: int) -> str:
     bits = operate(literal("x"), "||", call("left", digits, str(count)))
-    return cast(cast(bits, f'pg_catalog."bit"({4 * count})'), "pg_catalog.int8")
+    return cast(cast(bits, f"pg_catalog.bit({4 * count})"), "pg_catalog.int8")
 
 
 def _whole_digits(target: Target) -> int:

@@ -26,7 +26,7 @@ def cast(expression: str, type_name: str) -> str:
 
 def call(function: str, *arguments: str) -> str:
     """Call a function of pg_catalog."""
-    return f'pg_catalog."{function}"({", ".join(arguments)})'
+    return f"pg_catalog.{function}({', '.join(arguments)})"
 
 
 def operate(left: str, operator: str, right: str) -> str:
@@ -36,7 +36,7 @@ def operate(left: str, operator: str, right: str) -> str:
 
 def typed(text: str, type_name: str) -> str:
     """Write a constant of a built-in type: `typed("0", "int4")`."""
-    return f'({literal(text)}::pg_catalog."{type_name}")'
+    return f"({literal(text)}::pg_catalog.{type_name})"
 
 
 def as_text(reference: str) -> str:

@@ -27,7 +27,7 @@ def render_round(request: Request) -> str | None:
         return None
     step = int(request.parameters["step"])
     limit, zero = typed(bound, "numeric"), typed("0", "numeric")
-    value = cast(request.reference, 'pg_catalog."numeric"')
+    value = cast(request.reference, "pg_catalog.numeric")
     size = call("abs", value)
     rest = call("mod", size, typed(str(step), "numeric"))
     below = operate(size, "-", rest)
@@ -43,7 +43,7 @@ def _size(request: Request) -> str:
     """Give the absolute value in a type that holds every one: abs() of the least integer does not fit its own."""
     value = f"({request.reference})"
     if request.target.base in INTEGERS:
-        value = cast(request.reference, 'pg_catalog."numeric"')
+        value = cast(request.reference, "pg_catalog.numeric")
     return call("abs", value)
 
 

@@ -126,9 +126,9 @@ def target_of(column: Column) -> Target:
 def _based_on(column: Column, *, known: bool) -> Target:
     base = column.base_type
     if known:
-        return Target(base, f'pg_catalog."{base}"', (), _collation(column, base))
+        return Target(base, f"pg_catalog.{base}", (), _collation(column, base))
     if base.startswith("_") and (base[1:] in _HIDDEN or base[1:] in TEXTS):
-        return Target("array", f'pg_catalog."{base}"')
+        return Target("array", f"pg_catalog.{base}")
     return Target("", base if "." in base else column.type_name)
 
 
@@ -147,7 +147,7 @@ def hidden(target: Target, character: str = "*") -> str:
     if target.base == "char":
         return typed(character, "char")
     if target.base == "bit":
-        return f'({literal("0")}::pg_catalog."bit"({target.modifiers[0]}))' if target.modifiers else typed("0", "bit")
+        return f"({literal('0')}::pg_catalog.bit({target.modifiers[0]}))" if target.modifiers else typed("0", "bit")
     if target.base == "array":
         return f"({literal('{}')}::{target.cast})"
     if target.base in _HIDDEN:

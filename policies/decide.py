@@ -1,0 +1,166 @@
+"""Deciding: what one caller sees of every labelled column, at this moment.
+
+Owns the combining rule. Rules are asked in the order of the file; the first that means a column and whose condition
+holds decides. When none does, the category's default mask applies. A rule that cannot be evaluated denies the column:
+skipping it could let a later, weaker rule decide. May not do: I/O, clocks, SQL.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final, TypeAlias
+
+from policies.conditions import ConditionFailed, column_facts, facts
+from policies.masks import CATEGORY_DEFAULTS, DEFAULT_MASK
+from policies.model import ColumnName, Decision, Label, Mask, Principal, RowCondition, Session, Treatment
+from policies.rows import MissingAttributeError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from policies.dictionary import Dictionary
+    from policies.rules import Rule
+
+_REMEMBERED: Final = 256
+"""Decisions kept, so that equal outcomes give the same object. Callers fall into few kinds; 256 is generous."""
+
+_Group: TypeAlias = tuple[tuple[int, ...], str]  # the rules that mean a column, in order, and the column's category
+_Outcome: TypeAlias = (
+    bool | str | RowCondition
+)  # applies or not; why it could not be evaluated; on which rows it applies
+
+
+@dataclass(slots=True)
+class _World:
+    """The labelled columns of one database, grouped by the rules that mean them."""
+
+    labels: Mapping[ColumnName, Label]
+    groups: dict[_Group, list[ColumnName]]
+    rules: tuple[int, ...]  # those that mean any column
+    decisions: OrderedDict[object, Decision] = field(default_factory=OrderedDict)
+
+
+class PolicySet:
+    """The policies of one file, ready to decide. Immutable but for a memory of past decisions.
+
+    `revision` names the text it was made from; `functions` are those that masked callers may call, as (schema, name);
+    `defaults` are the masks of the file's `categories`.
+    """
+
+    def __init__(  # noqa: PLR0913  one argument for each part of the file
+        self,
+        revision: str,
+        dictionary: Dictionary,
+        rules: tuple[Rule, ...],
+        *,
+        defaults: Mapping[str, Mask],
+        functions: frozenset[tuple[str, str]] = frozenset(),
+        description: str | None = None,
+    ) -> None:
+        self.revision = revision
+        self.dictionary = dictionary
+        self.rules = rules
+        self.defaults = dict(defaults)
+        self.functions = functions
+        self.description = description
+        self._world: _World | None = None
+
+    def label(self, database: str, schema: str, relation: str, column: str) -> Label | None:
+        """Give what the dictionary says of a column, or None. Names as the catalog spells them."""
+        return self.dictionary.label(database, schema, relation, column)
+
+    def default_mask(self, category: str) -> Mask:
+        """Give the mask of a category that no rule decides: the file's own, the built-in one, or `full`."""
+        return self.defaults.get(category) or CATEGORY_DEFAULTS.get(category, DEFAULT_MASK)
+
+    def decide(self, principal: Principal, session: Session, labels: Mapping[ColumnName, Label]) -> Decision:
+        """Give the treatment of every labelled column. Deterministic; raises nothing.
+
+        `labels` must not change once given. While it is the same object and the rules come out the same, the answer
+        is the same object too, so comparing two decisions costs next to nothing.
+        """
+        world = self._grouped(labels)
+        known = facts(principal, session)
+        outcomes = {
+            index: self._outcome(self.rules[index], known, principal, session)
+            for index in world.rules
+            if not _per_column(self.rules[index])
+        }
+        key: object = tuple(outcomes.values())
+        treatments = None
+        if len(outcomes) < len(world.rules):
+            treatments = self._treatments(world, outcomes, known, principal, session)
+            key = (key, tuple(treatments.values()))
+        decision = world.decisions.get(key)
+        if decision is None:
+            treatments = treatments or self._treatments(world, outcomes, known, principal, session)
+            decision = world.decisions[key] = Decision(self.revision, treatments, labels)
+            if len(world.decisions) > _REMEMBERED:
+                world.decisions.popitem(last=False)
+        else:
+            world.decisions.move_to_end(key)
+        return decision
+
+    def _grouped(self, labels: Mapping[ColumnName, Label]) -> _World:
+        world = self._world
+        if world is not None and world.labels is labels:
+            return world
+        groups: dict[_Group, list[ColumnName]] = {}
+        for column, label in labels.items():
+            meant = tuple(index for index, rule in enumerate(self.rules) if rule.columns.matches(column, label))
+            groups.setdefault((meant, label.category), []).append(column)
+        used = tuple(sorted({index for meant, _ in groups for index in meant}))
+        self._world = world = _World(labels, groups, used)
+        return world
+
+    def _treatments(
+        self,
+        world: _World,
+        outcomes: Mapping[int, _Outcome],
+        known: dict[str, object],
+        principal: Principal,
+        session: Session,
+    ) -> dict[ColumnName, Treatment]:
+        treatments: dict[ColumnName, Treatment] = {}
+        for (meant, category), columns in world.groups.items():
+            if all(index in outcomes for index in meant):
+                treatments.update(dict.fromkeys(columns, self._first(meant, category, outcomes)))
+                continue
+            for column in columns:
+                here = known | column_facts(column, world.labels[column])
+                own = {
+                    index: outcomes[index]
+                    if index in outcomes
+                    else self._outcome(self.rules[index], here, principal, session)
+                    for index in meant
+                }
+                treatments[column] = self._first(meant, category, own)
+        return treatments
+
+    def _outcome(self, rule: Rule, known: dict[str, object], principal: Principal, session: Session) -> _Outcome:
+        try:
+            if rule.when is not None and not rule.when.holds(known):
+                return False
+            return True if rule.rows is None else rule.rows.bind(principal, session)
+        except (ConditionFailed, MissingAttributeError) as error:
+            return str(error)
+
+    def _first(self, meant: tuple[int, ...], category: str, outcomes: Mapping[int, _Outcome]) -> Treatment:
+        default = self.default_mask(category)
+        for index in meant:
+            rule, outcome = self.rules[index], outcomes[index]
+            match outcome:
+                case False:
+                    continue
+                case str():
+                    return Treatment("deny", rule.name, reason=outcome)
+                case RowCondition() if rule.kind != "deny":
+                    return Treatment(rule.kind, rule.name, rule.mask, outcome, default)
+                case _:
+                    return Treatment(rule.kind, rule.name, rule.mask)
+        return Treatment("mask", f"default mask of category `{category}`", default)
+
+
+def _per_column(rule: Rule) -> bool:
+    return rule.when is not None and rule.when.per_column

@@ -1,0 +1,142 @@
+"""Row conditions: a SQL condition with `{principal.x}` and `{session.x}` in it.
+
+Owns the placeholders and the lexical rules that make it safe to bind values into the text later. May not do: judge
+the SQL; the rewriter parses it and proves that it reads nothing but the table's own columns.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from policies.model import RowCondition
+
+if TYPE_CHECKING:
+    from policies.model import AttributeValue, Principal, Session
+
+MAX_LENGTH: Final = 4000
+"""Characters of one row condition."""
+
+SESSION_FIELDS: Final = (
+    "database",
+    "address",
+    "application",
+    "database_user",
+    "tls",
+    "date",
+    "hour",
+    "minute",
+    "weekday",
+)
+
+_TOKEN = re.compile(
+    r"""(?P<placeholder>\{(?P<owner>[A-Za-z_]+)\.(?P<name>[A-Za-z_][A-Za-z0-9_]*)\})
+      | (?P<string>'(?:[^'{}\\]|'')*')
+      | (?P<identifier>"(?:[^"{}\\]|"")*")
+      | (?P<plain>(?:[^{}'"\\;$/-]|/(?!\*)|-(?!-))+)""",
+    re.VERBOSE,
+)
+
+
+class RowsError(ValueError):
+    """A row condition that cannot be used; `offset` is the character where it goes wrong, from 0."""
+
+    def __init__(self, message: str, offset: int, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.offset = offset
+        self.hint = hint
+
+
+class MissingAttributeError(LookupError):
+    """The principal does not have an attribute that a row condition binds."""
+
+
+@dataclass(frozen=True, slots=True)
+class RowTemplate:
+    """A row condition before its values are known. `text` has `{0}`, `{1}`, ... for `placeholders` (owner, name)."""
+
+    source: str
+    text: str
+    placeholders: tuple[tuple[str, str], ...]
+
+    def bind(self, principal: Principal, session: Session) -> RowCondition:
+        """Give the condition for one caller. Raises MissingAttributeError."""
+        values = tuple(_value(owner, name, principal, session) for owner, name in self.placeholders)
+        return RowCondition(self.text, values, repr(values))
+
+
+def _value(owner: str, name: str, principal: Principal, session: Session) -> AttributeValue:
+    if owner == "session":
+        value: AttributeValue = getattr(session, name)
+        return value
+    if name == "name":
+        return principal.name
+    if name not in principal.attributes:
+        raise MissingAttributeError(f"the principal has no attribute `{name}`, which `rows` needs")
+    return principal.attributes[name]
+
+
+def read_rows(source: str) -> RowTemplate:
+    """Read a row condition. Raises RowsError.
+
+    Refused: placeholders within quotes, where a value would end up inside a literal; other braces, comments,
+    dollar quotes, backslashes and semicolons, with which text could change what the quotes around it mean.
+    """
+    if len(source) > MAX_LENGTH:
+        raise RowsError(f"the condition is longer than {MAX_LENGTH} characters", 0)
+    parts: list[str] = []
+    placeholders: list[tuple[str, str]] = []
+    position = 0
+    while position < len(source):
+        match = _TOKEN.match(source, position)
+        if match is None:
+            raise _refused(source, position)
+        if match["placeholder"]:
+            placeholder = (match["owner"], match["name"])
+            _check(placeholder, position)
+            _check_neighbours(source, match.start(), match.end())
+            if placeholder not in placeholders:
+                placeholders.append(placeholder)
+            parts.append(f"{{{placeholders.index(placeholder)}}}")
+        else:
+            parts.append(match[0])
+        position = match.end()
+    return RowTemplate(source, "".join(parts), tuple(placeholders))
+
+
+def _check(placeholder: tuple[str, str], position: int) -> None:
+    owner, name = placeholder
+    if owner not in ("principal", "session"):
+        raise RowsError(f"unknown placeholder `{{{owner}.{name}}}`", position, "use `{principal.x}` or `{session.x}`")
+    if owner == "session" and name not in SESSION_FIELDS:
+        fields = ", ".join(f"`{field}`" for field in SESSION_FIELDS)
+        raise RowsError(f"the session has no `{name}`", position, f"it has {fields}")
+
+
+def _check_neighbours(source: str, start: int, end: int) -> None:
+    """Refuse what would grow together with the literal that takes the placeholder's place: `E{...}`, `{...}{...}`."""
+    for neighbour, position in ((source[start - 1 : start], start), (source[end : end + 1], end)):
+        if neighbour and (neighbour.isalnum() or neighbour in "_&'\"{}-/" or ord(neighbour) > 127):
+            raise RowsError("a placeholder must stand alone", position, "put spaces around it")
+
+
+def _refused(source: str, position: int) -> RowsError:
+    match source[position]:
+        case "'" | '"' as quote:
+            inside = source[position + 1 :].partition(quote)[0]
+            if "{" in inside:
+                hint = "write the placeholder without quotes: its value is bound as one"
+                return RowsError("a placeholder or brace stands within quotes", position, hint)
+            if "\\" in inside:
+                return RowsError("a backslash cannot stand in a row condition", position)
+            return RowsError(f"the quote {quote} is not closed", position)
+        case "{" | "}":
+            return RowsError(
+                "a brace is not part of a placeholder", position, "placeholders are `{principal.x}` and `{session.x}`"
+            )
+        case "-" | "/":
+            return RowsError("a comment cannot stand in a row condition", position)
+        case other:
+            return RowsError(f"`{other}` cannot stand in a row condition", position)

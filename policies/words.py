@@ -1,0 +1,58 @@
+"""Decisions in plain sentences, for `louver explain` and the audit: who reads them need not read SQL.
+
+Owns the wording. The rule's name stands in every sentence, for the reader's next question is "why".
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from policies.masks import mask_words
+
+if TYPE_CHECKING:
+    from policies.model import AttributeValue, ColumnName, Decision, RowCondition, Treatment
+
+
+def words(decision: Decision) -> tuple[str, ...]:
+    """Give one sentence for each labelled column, in the order of their names."""
+    return tuple(describe(column, decision.treatments[column]) for column in sorted(decision.treatments, key=str))
+
+
+def describe(column: ColumnName, treatment: Treatment) -> str:
+    """Say what the caller gets of one column, and by which rule."""
+    subject = f"{column.column} of {column.schema}.{column.relation}"
+    by = (
+        f"by rule `{treatment.rule}`"
+        if not treatment.rule.startswith("default mask of ")
+        else f"by the {treatment.rule}"
+    )
+    if treatment.reason is not None:
+        return f"{subject} may not be read: {by} could not be evaluated ({treatment.reason})".replace(
+            ": by rule", ": rule"
+        )
+    return f"{subject} {_shown(treatment)}, {by}"
+
+
+def _shown(treatment: Treatment) -> str:
+    if treatment.kind == "deny":
+        return "may not be read"
+    shown = mask_words(treatment.mask) if treatment.mask is not None else "is shown as it is"
+    if treatment.rows is None:
+        return shown
+    elsewhere = mask_words(treatment.fallback) if treatment.fallback is not None else "is hidden entirely"
+    return f"{shown} on rows where {_condition(treatment.rows)}; on all others it {elsewhere}"
+
+
+def _condition(rows: RowCondition) -> str:
+    text = rows.text
+    for index, value in enumerate(rows.values):
+        text = text.replace(f"{{{index}}}", _value(value))
+    return " ".join(text.split())
+
+
+def _value(value: AttributeValue) -> str:
+    if isinstance(value, tuple):
+        return "(" + ", ".join(_value(item) for item in value) + ")"
+    if value is None:
+        return "null"
+    return repr(value) if isinstance(value, str) else str(value).lower()
