@@ -16,7 +16,7 @@ login_refused     caller fields, reason, sqlstate
 statement         statement (number within the session), caller fields, kinds, text, rewritten (null: sent as it came),
                   relations, columns, ruling (pass, rewrite, deny), policy, catalog, reason, sqlstate
                   each column: column, category, level, treatment (clear, mask, deny), mask, rule, rows
-outcome           session, principal, statement, status (ok, error, denied, cancelled, lost), sqlstate, rows, bytes,
+outcome           session, principal, statement, status (ok, error, denied, cancelled, skipped, lost), sqlstate, rows, bytes,
                   duration_us
 denial            caller fields, what, reason, sqlstate: something other than a statement was refused
 segment, closed, recovered: the trail's own, see audit.chain
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 Ruling = Literal["pass", "rewrite", "deny"]
-Status = Literal["ok", "error", "denied", "cancelled", "lost"]
+Status = Literal["ok", "error", "denied", "cancelled", "skipped", "lost"]
 
 EVENTS = (
     "started", "stopped", "reloaded", "session_opened", "session_closed", "login_refused",
