@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 MESSAGE_LIMIT = 65_536  # bytes: PostgreSQL's own limit for authentication messages (PG_MAX_AUTH_TOKEN_LENGTH)
 BUFFER_LIMIT = 65_536  # bytes received and not taken at which reading pauses; one read may exceed it
+TLS_SHUTDOWN_SECONDS = 2.0  # how long the other end may take to say goodbye, too, before its socket is closed
 
 
 class PeerClosed(Exception):  # noqa: N818  an end, not a fault of ours
@@ -156,7 +157,13 @@ class Peer(asyncio.Protocol):
         plain.pause_reading()  # what arrives from here on is for the TLS protocol, which resumes
         starting = loop.create_task(
             loop.start_tls(
-                plain, self, context, server_side=server_side, server_hostname=host, ssl_handshake_timeout=seconds
+                plain,
+                self,
+                context,
+                server_side=server_side,
+                server_hostname=host,
+                ssl_handshake_timeout=seconds,
+                ssl_shutdown_timeout=TLS_SHUTDOWN_SECONDS,
             )
         )
         if received:
