@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final
 
 from cel_expr_python import cel  # type: ignore[import-untyped]  # its stubs come without a py.typed marker
 
@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from policies.model import AttributeValue, ColumnName, Label, Principal, Session
-
-Facts: TypeAlias = "Mapping[str, object]"
 
 MAX_LENGTH: Final = 4000
 """Characters of one condition; people write some 200."""
@@ -37,6 +35,7 @@ _SESSION: Final = {
     "session.minute": _WHOLE,
     "session.weekday": _WHOLE,
 }
+_SESSION_FIELDS = tuple((variable, variable.removeprefix("session.")) for variable in _SESSION)
 _COLUMN: Final = {
     "column.category": _TEXT,
     "column.level": _WHOLE,
@@ -103,7 +102,7 @@ class Condition:
     def holds(self, facts: Facts) -> bool:
         """Evaluate. Raises ConditionFailed when an attribute is missing, types do not fit or the result is no boolean."""
         try:
-            result = self._program.eval(data=dict(facts))
+            result = self._program.eval(facts.activation)
             value = result.value()
         except Exception as error:  # noqa: BLE001  whatever the library raises, the rule has not been evaluated
             raise ConditionFailed(_reason(str(error))) from None
@@ -168,22 +167,31 @@ def _plain(value: AttributeValue) -> object:
     return [_plain(item) for item in value] if isinstance(value, tuple) else value
 
 
-def facts(principal: Principal, session: Session) -> dict[str, object]:
-    """Give the variables of a decision, but for the column's."""
-    known: dict[str, object] = {
-        "principal": {**{key: _plain(value) for key, value in principal.attributes.items()}, "name": principal.name}
-    }
-    for variable in _SESSION:
-        known[variable] = getattr(session, variable.removeprefix("session."))
-    return known
+class Facts:
+    """The variables of one decision, converted once for all its conditions. Raises nothing."""
 
+    __slots__ = ("_known", "activation")
 
-def column_facts(column: ColumnName, label: Label) -> dict[str, object]:
-    """Give the variables of one column."""
-    return {
-        "column.category": label.category,
-        "column.level": label.level,
-        "column.schema": column.schema,
-        "column.table": column.relation,
-        "column.name": column.column,
-    }
+    def __init__(self, known: Mapping[str, object]) -> None:
+        self._known = known
+        self.activation: Any = _ENVIRONMENT.Activation(known)
+
+    @classmethod
+    def of(cls, principal: Principal, session: Session) -> Facts:
+        """Give what is known of the caller and the moment; conditions that look at a column need `of_column`."""
+        attributes = {key: _plain(value) for key, value in principal.attributes.items()}
+        known: dict[str, object] = {variable: getattr(session, name) for variable, name in _SESSION_FIELDS}
+        return cls({**known, "principal": {**attributes, "name": principal.name}})
+
+    def of_column(self, column: ColumnName, label: Label) -> Facts:
+        """Give the same with one column's variables."""
+        return Facts(
+            {
+                **self._known,
+                "column.category": label.category,
+                "column.level": label.level,
+                "column.schema": column.schema,
+                "column.table": column.relation,
+                "column.name": column.column,
+            }
+        )

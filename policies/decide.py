@@ -11,7 +11,7 @@ from collections import OrderedDict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, TypeAlias
 
-from policies.conditions import ConditionFailed, column_facts, facts
+from policies.conditions import ConditionFailed, Facts
 from policies.masks import CATEGORY_DEFAULTS, DEFAULT_MASK
 from policies.model import ColumnName, Decision, Label, Mask, Principal, RowCondition, Session, Treatment
 from policies.rows import MissingAttributeError
@@ -81,7 +81,7 @@ class PolicySet:
         is the same object too, so comparing two decisions costs next to nothing.
         """
         world = self._grouped(labels)
-        known = facts(principal, session)
+        known = Facts.of(principal, session)
         outcomes = {
             index: self._outcome(self.rules[index], known, principal, session)
             for index in world.rules
@@ -118,7 +118,7 @@ class PolicySet:
         self,
         world: _World,
         outcomes: Mapping[int, _Outcome],
-        known: dict[str, object],
+        known: Facts,
         principal: Principal,
         session: Session,
     ) -> dict[ColumnName, Treatment]:
@@ -128,7 +128,7 @@ class PolicySet:
                 treatments.update(dict.fromkeys(columns, self._first(meant, category, outcomes)))
                 continue
             for column in columns:
-                here = known | column_facts(column, world.labels[column])
+                here = known.of_column(column, world.labels[column])
                 own = {
                     index: outcomes[index]
                     if index in outcomes
@@ -138,7 +138,7 @@ class PolicySet:
                 treatments[column] = self._first(meant, category, own)
         return treatments
 
-    def _outcome(self, rule: Rule, known: dict[str, object], principal: Principal, session: Session) -> _Outcome:
+    def _outcome(self, rule: Rule, known: Facts, principal: Principal, session: Session) -> _Outcome:
         try:
             if rule.when is not None and not rule.when.holds(known):
                 return False

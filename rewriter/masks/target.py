@@ -24,7 +24,7 @@ FLOATS: Final = frozenset({"float4", "float8"})
 DATES: Final = frozenset({"date", "timestamp", "timestamptz"})
 
 _HIDDEN: Final[Mapping[str, str]] = {
-    **dict.fromkeys(("int2", "int4", "int8", "numeric", "float4", "float8", "oid"), "0"),
+    **dict.fromkeys(("int2", "int4", "int8", "numeric", "float4", "float8", "oid", "money"), "0"),
     "bool": "false",
     "char": "*",
     "date": "1970-01-01",
