@@ -1,0 +1,46 @@
+"""The command `louver`: what there is and where it stands.
+
+Exit codes of all commands: 0 fine, 1 something is wrong (it is said what), 2 the command was called wrongly.
+"""
+
+from __future__ import annotations
+
+import typer
+
+from louver.commands.audit import audit_app
+from louver.commands.check import check
+from louver.commands.demo import demo
+from louver.commands.explain import explain
+from louver.commands.secret import secret
+from louver.commands.serve import serve
+from louver.commands.user import user_app
+from louver.commands.version import version
+
+app = typer.Typer(
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    pretty_exceptions_show_locals=False,  # they may hold a password
+    context_settings={"help_option_names": ["--help", "-h"]},
+    help=(
+        "A proxy for PostgreSQL that shows each caller only what they may see.\n\n"
+        "[bold]First steps:[/bold]\n\n"
+        "louver demo   a bank, four people, the same query answered four times\n\n"
+        "louver check --policies policies.yaml   is this file right?\n\n"
+        "louver serve --config louver.yaml   run the proxy\n\n"
+        'louver explain --as tina -d bank "SELECT phone FROM customers"   what would she see, and why?'
+    ),
+    epilog="Exit codes: 0 fine, 1 something is wrong, 2 the command was called wrongly.",
+)
+app.command()(serve)
+app.command()(check)
+app.command()(explain)
+app.add_typer(user_app, name="user")
+app.add_typer(audit_app, name="audit")
+app.command()(demo)
+app.command()(secret)
+app.command()(version)
+
+
+def main() -> None:
+    """Run the command line."""
+    app()

@@ -1,0 +1,89 @@
+"""`louver check`: find every mistake of a configuration before it runs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from louver.console import ConfigOption, Exit, FormatOption, err, fail, out, print_json, wants_json
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from policies.decide import PolicySet
+    from policies.positions import Problem
+
+
+def check(
+    config: ConfigOption = "louver.yaml",
+    policies: Annotated[
+        Path | None, typer.Option("--policies", metavar="FILE", help="Check this policy file alone.")
+    ] = None,
+    form: FormatOption = "text",
+) -> None:
+    """Read the settings and every file they name; report all mistakes with file, line and column.
+
+    [bold]Examples:[/bold]
+
+    louver check --config louver.yaml
+
+    louver check --policies policies.yaml --format json
+    """
+    as_json = wants_json(form)
+    mistakes: Sequence[Problem | str] = ()
+    summary = ""
+    if policies is not None:
+        from policies.loader import PolicyError, load_policies
+
+        try:
+            summary = _summary(load_policies(policies))
+        except PolicyError as error:
+            mistakes = error.problems
+    else:
+        from louver.configuration import ConfigurationError, load
+
+        try:
+            parts = load(config)
+            users = len(parts.users.names())
+            summary = f"{_summary(parts.policies)}; {users} users; login: {parts.settings.login}"
+        except ConfigurationError as error:
+            mistakes = error.mistakes
+    if as_json:
+        print_json({"ok": not mistakes, "summary": summary, "problems": [_fields(mistake) for mistake in mistakes]})
+    else:
+        _show(mistakes, summary)
+    if mistakes:
+        raise typer.Exit(Exit.PROBLEMS)
+
+
+def _summary(policies: PolicySet) -> str:
+    entries, rules = len(policies.dictionary.entries), len(policies.rules)
+    return f"{entries} dictionary entries, {rules} rules, revision {policies.revision}"
+
+
+def _fields(mistake: Problem | str) -> dict[str, object]:
+    """Return a mistake for programs."""
+    from dataclasses import asdict
+
+    return {"message": mistake} if isinstance(mistake, str) else asdict(mistake)
+
+
+def _show(mistakes: Sequence[Problem | str], summary: str) -> None:
+    """Print each mistake, or that all is well."""
+    from rich.text import Text
+
+    if not mistakes:
+        out.print(Text.assemble(("all is well", "bold green"), f": {summary}"))
+        return
+    for mistake in mistakes:
+        if isinstance(mistake, str):
+            err.print(Text(mistake))
+            continue
+        place = f"{mistake.file}:{mistake.line}:{mistake.column}"
+        err.print(Text.assemble((place, "bold"), ": ", (mistake.message, "red")))
+        if mistake.hint:
+            err.print(Text(f"    {mistake.hint}", "dim"))
+    count = len(mistakes)
+    fail([f"{count} mistake{'s' if count > 1 else ''}"])

@@ -1,0 +1,118 @@
+"""The configuration as a whole: the settings and every file that they name, read and held against each other.
+
+Owns the words for what is wrong with a configuration; all mistakes of all files are reported at once.
+May not do: open sockets, run anything.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from louver.secret import SecretError, load_secret
+from louver.settings import Settings, SettingsError, load_settings
+from policies.loader import PolicyError, load_policies
+from policies.masks import SCHEMAS
+from policies.positions import DocumentError
+from proxy import tls
+from proxy.handshake import HandshakeSettings
+from proxy.identity import Users
+from proxy.postgres.authentication import ServiceAccount
+from proxy.upstream import Upstream
+from rewriter.masks.keys import KeyMaterial, key_material
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+    from policies.decide import PolicySet
+    from policies.positions import Problem
+
+
+class ConfigurationError(Exception):
+    """Louver cannot run with this configuration: one mistake each, with its place where it has one."""
+
+    def __init__(self, mistakes: Iterable[Problem | str]) -> None:
+        self.mistakes = tuple(mistakes)
+        super().__init__("\n".join(map(str, self.mistakes)))
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What a proxy is made of, before any socket is opened."""
+
+    settings: Settings
+    policies: PolicySet
+    users: Users
+    key: KeyMaterial | None
+    handshake: HandshakeSettings
+
+
+def load(path: Path | str) -> Parts:
+    """Read the settings and everything they name. Raises ConfigurationError with all mistakes of all files."""
+    try:
+        settings = load_settings(path)
+    except SettingsError as error:
+        raise ConfigurationError(error.problems) from None
+    mistakes: list[Problem | str] = []
+    policies: PolicySet | None = None
+    users = Users.none()
+    key: KeyMaterial | None = None
+    handshake: HandshakeSettings | None = None
+    try:
+        policies = load_policies(settings.policies)
+    except PolicyError as error:
+        mistakes += error.problems
+    try:
+        users = Users.load(settings.users) if settings.users is not None else users
+    except DocumentError as error:
+        mistakes += error.problems
+    except OSError as error:
+        mistakes.append(f"cannot read the users file {settings.users}: {error.strerror}")
+    try:
+        key = key_material(load_secret(settings.secret_file)) if settings.secret_file is not None else None
+    except SecretError as error:
+        mistakes.append(str(error))
+    try:
+        handshake = handshake_settings(settings)
+    except tls.TLSError as error:
+        mistakes.append(str(error))
+    if policies is not None and settings.secret_file is None and uses_keyed_masks(policies):
+        mistakes.append(
+            f"{settings.policies} uses the mask `hash`, which needs a secret; make one by `louver secret FILE` "
+            "and name it as `secret_file`"
+        )
+    if mistakes or policies is None or handshake is None:
+        raise ConfigurationError(mistakes)
+    return Parts(settings, policies, users, key, handshake)
+
+
+def reload_policies(settings: Settings) -> PolicySet:
+    """Read the policies again, for a proxy that runs. Raises PolicyError, ConfigurationError."""
+    policies = load_policies(settings.policies)
+    if settings.secret_file is None and uses_keyed_masks(policies):
+        raise ConfigurationError([f"{settings.policies} uses the mask `hash`, and there is no `secret_file`"])
+    return policies
+
+
+def uses_keyed_masks(policies: PolicySet) -> bool:
+    """Tell whether any rule or default of the policies needs the secret."""
+    masks = [rule.mask for rule in policies.rules]
+    masks += [policies.default_mask(category) for category in policies.dictionary.categories]
+    return any(mask is not None and SCHEMAS[mask.name].keyed for mask in masks)
+
+
+def handshake_settings(settings: Settings) -> HandshakeSettings:
+    """Build what the login needs. Raises proxy.tls.TLSError for certificates that cannot be used."""
+    upstream = settings.upstream
+    legs = upstream.tls
+    return HandshakeSettings(
+        upstream=Upstream(
+            upstream.host, upstream.port, tls.upstream_tls(legs.mode, legs.ca, legs.certificate, legs.key)
+        ),
+        login=settings.login,
+        service=ServiceAccount(upstream.user, upstream.password or ""),
+        tls=tls.server_tls(settings.tls.certificate, settings.tls.key) if settings.tls else None,
+        tls_required=settings.tls is not None and settings.tls.required,
+        seconds=settings.limits.login_seconds,
+    )
