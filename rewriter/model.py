@@ -5,10 +5,13 @@ Owns the values that go into and come out of `rewriter.rewrite`. Immutable, free
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-from policies.model import ColumnName, Treatment
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from policies.model import ColumnName, Treatment
 
 
 class Refusal(Exception):  # noqa: N818  a refusal is an answer, not a fault
@@ -17,7 +20,7 @@ class Refusal(Exception):  # noqa: N818  a refusal is an answer, not a fault
     `position` is the 1-based character in the client's text, or None. Never holds a hidden value.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  the fields of an ErrorResponse, all but two optional
         self,
         sqlstate: str,
         message: str,
@@ -54,27 +57,40 @@ class Column:
     base_type: str  # name of the type in pg_catalog with domains resolved, e.g. varchar, int4, numeric, date, jsonb
     not_null: bool = False
     collation: str | None = None  # fully qualified, only when it is not the type's default
+    generated: bool = False  # GENERATED ALWAYS AS ... STORED: COPY leaves it out
 
 
 @dataclass(frozen=True, slots=True)
 class Relation:
-    """A table, partitioned table, view, materialized view or foreign table of the catalog."""
+    """A table, partitioned table, view, materialized view, foreign table or sequence of the catalog.
+
+    Relations of pg_catalog and information_schema are listed without columns. `definition` is the query of a view or
+    materialized view with every name qualified. `functions` are the user functions (schema, name) that reading it
+    runs (view, row policy), `write_functions` those that writing it runs (trigger, default, check, rule).
+    """
 
     oid: int
     schema: str
     name: str
-    kind: str  # pg_class.relkind: r p v m f
+    kind: str  # pg_class.relkind: r p v m f S
     columns: tuple[Column, ...]
     parents: tuple[int, ...] = ()  # relations it inherits from or is a partition of
     sources: tuple[int, ...] = ()  # for views, materialized views: relations that their definition reads
     primary_key: tuple[str, ...] = ()
+    definition: str | None = None
+    functions: tuple[tuple[str, str], ...] = ()
+    write_functions: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Catalog:
     """An immutable snapshot of one database, as far as names and columns go.
 
-    `functions` holds the names of user-defined functions (schema, name); built-ins are not listed.
+    `functions` holds the names of user-defined functions (schema, name) and `harmless` those of well-known extensions
+    (`rewriter.functions.HARMLESS_EXTENSIONS`) and of user-defined types; `builtins` are the names of functions and types
+    of pg_catalog and information_schema. `operators` and `casts` map the name of a user-defined operator, and the names of
+    the two types of a user-defined cast, to the functions behind them. `row_functions` are names of user functions that
+    take one composite argument, and so can be written as an attribute, x.f.
     """
 
     database: str
@@ -82,6 +98,11 @@ class Catalog:
     relations: Mapping[int, Relation]  # by oid
     names: Mapping[tuple[str, str], int]  # (schema, name) -> oid
     functions: frozenset[tuple[str, str]] = frozenset()
+    harmless: frozenset[tuple[str, str]] = frozenset()
+    builtins: frozenset[str] = frozenset()
+    operators: Mapping[str, frozenset[tuple[str, str]]] = field(default_factory=dict)
+    casts: Mapping[str, frozenset[tuple[str, str]]] = field(default_factory=dict)
+    row_functions: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,113 @@
+"""The proof: an edited statement must read as the old one with just the intended parts replaced.
+
+Owns the comparison of trees. The expected tree is built from the old tree and from each replacement parsed on its own;
+the new text is parsed from scratch. Any difference, anywhere, is a refusal, and so is a protected name that is left
+outside our own subqueries. May not do: repair anything.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+from rewriter.model import Refusal
+from rewriter.reading import encode, parse
+
+if TYPE_CHECKING:
+    from rewriter.substitution import Substitute
+
+Node = dict[str, Any]
+
+# Where a node stands in its text; everything else about it must be the same.
+_PLACES = frozenset(
+    {
+        "location",
+        "stmt_location",
+        "stmt_len",
+        "name_location",
+        "list_start",
+        "list_end",
+        "rexpr_list_start",
+        "rexpr_list_end",
+    }
+)
+
+
+def expect_subquery(substitute: Substitute) -> None:
+    """Replace a reference in the old tree by the parsed subquery, under the same alias."""
+    reference = substitute.reference
+    holder = reference.holder
+    if holder is None or holder.get("RangeVar") is not reference.node:
+        raise unproved()
+    alias = reference.node.get("alias") or {"aliasname": reference.node["relname"]}
+    holder.clear()
+    holder["RangeSubselect"] = {"subquery": subquery(substitute.query), "alias": alias}
+
+
+def expect_unqualified(column: Node) -> None:
+    """Drop the schema of a ColumnRef in the old tree."""
+    column["fields"] = column["fields"][-2:]
+
+
+def expect_copied_query(statement: Node, substitute: Substitute) -> None:
+    """Replace the table of a COPY ... TO in the old tree by the parsed query."""
+    if statement.get("relation") is not substitute.reference.node:
+        raise unproved()
+    del statement["relation"]
+    statement.pop("attlist", None)
+    statement["query"] = subquery(substitute.query)
+
+
+def prove(expected: list[Node], text: str, limit: int) -> None:
+    """Parse the edited text and compare with the expected statements; raises Refusal XX000 at any difference."""
+    try:
+        actual = parse(encode(text, limit))
+    except Refusal as refusal:
+        if refusal.sqlstate.startswith("54"):
+            raise Refusal(refusal.sqlstate, "the masked statement is too large", hint="Split the statement.") from None
+        raise unproved() from None
+    if not same(expected, actual):
+        raise unproved()
+
+
+def same(one: Any, other: Any) -> bool:  # noqa: ANN401  any JSON value
+    """Whether two JSON trees are equal but for places in the text."""
+    stack = [(one, other)]
+    while stack:
+        left, right = stack.pop()
+        if type(left) is not type(right):
+            return False
+        if type(left) is dict:
+            keys = left.keys() - _PLACES
+            if keys != right.keys() - _PLACES:
+                return False
+            stack.extend((left[key], right[key]) for key in keys)
+        elif type(left) is list:
+            if len(left) != len(right):
+                return False
+            stack.extend(zip(left, right, strict=True))
+        elif left != right:
+            return False
+    return True
+
+
+def unproved() -> Refusal:
+    """The refusal for a rewriting that could not be proved. It is a fault of ours, never of the caller."""
+    message = "the masked form of the statement could not be proved equal to it"
+    return Refusal("XX000", message, hint="Write the statement in a simpler form, and report this message.")
+
+
+@lru_cache(maxsize=512)
+def _parsed(query: str) -> Node:
+    statements = parse(encode(query))
+    if len(statements) != 1 or set(statements[0]["stmt"]) != {"SelectStmt"}:
+        raise unproved()
+    select: Node = statements[0]["stmt"]
+    if len(select["SelectStmt"].get("fromClause", [])) != 1 or "RangeVar" not in select["SelectStmt"]["fromClause"][0]:
+        raise unproved()
+    return select
+
+
+def subquery(query: str) -> Node:
+    """A replacement parsed on its own: one SELECT from one relation. Not to be changed, for it is kept."""
+    return _parsed(query)

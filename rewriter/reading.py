@@ -1,0 +1,230 @@
+"""Reading PostgreSQL statements with PostgreSQL's own grammar (libpg_query): checks, trees, tokens, positions.
+
+Owns the way from text to a JSON tree and everything that is refused before the C parser sees it, for that parser has
+no guard of its own stack. May not do: decide what a statement means for a caller.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from bisect import bisect_left
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+from postgast.native import PgQueryError, lib
+
+from rewriter.kinds import changes
+from rewriter.model import Refusal
+
+Node = dict[str, Any]
+"""A node of libpg_query's JSON tree: {"NodeName": {...}} where the field may hold any node, bare fields elsewhere."""
+
+MAX_BYTES = 1_000_000
+"""A longer statement is refused: nobody types it, and reading it would hold up every other session of the process."""
+
+MAX_TOKENS = 20_000
+"""More nesting tokens than this are refused: the C parser overflows its stack from some 80,000 operators on."""
+
+# Token numbers of libpg_query 18 that do not nest (a comma, constants, parameters), and its two kinds of comment.
+_FLAT = frozenset({44, 260, 261, 262, 263, 264, 266, 267})
+_COMMENTS = frozenset({275, 276})
+
+# A statement of at most MAX_TOKENS bytes cannot hold more tokens, so it need not be counted.
+_decode = msgspec.json.Decoder().decode
+
+
+@dataclass(frozen=True, slots=True)
+class Tokens:
+    """The tokens of a text without its comments: byte offsets, starts ascending."""
+
+    data: bytes
+    starts: tuple[int, ...]
+    ends: tuple[int, ...]
+
+    def at(self, offset: int) -> int:
+        """Index of the token that starts at byte `offset`; raises Refusal XX000 when none does."""
+        index = bisect_left(self.starts, offset)
+        if index == len(self.starts) or self.starts[index] != offset:
+            raise Refusal("XX000", "the statement could not be edited safely: no token at the parsed position")
+        return index
+
+    def word(self, index: int) -> str:
+        """Text of token `index` in lower case; empty outside the text. A quoted name keeps its quotes."""
+        if 0 <= index < len(self.starts):
+            return self.data[self.starts[index] : self.ends[index]].decode().lower()
+        return ""
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """Raw statements ({"stmt": ..., "stmt_location": ...}) and the number of relation names anywhere in them."""
+
+    statements: list[Node]
+    relations: int
+
+
+@dataclass(frozen=True, slots=True)
+class Description:
+    """What a statement is, for a caller who sees everything: read, never ruled upon.
+
+    `relations` are the names as written, (schema or None, name), of everything that looks like a table,
+    names of WITH items included. `kinds` is empty when the text does not parse.
+    """
+
+    kinds: tuple[str, ...]
+    relations: tuple[tuple[str | None, str], ...]
+    changes_names: bool
+    changes_catalog: bool
+
+
+def encode(text: str, limit: int = MAX_BYTES) -> bytes:
+    """Bytes of a statement that is safe to parse; raises Refusal 22021 for NUL or invalid text, 54000 for size."""
+    try:
+        data = text.encode()
+    except UnicodeEncodeError:
+        raise Refusal("22021", "the statement is not valid UTF-8 text", hint="Send statements as UTF-8.") from None
+    if b"\0" in data:
+        raise Refusal("22021", "the statement contains a NUL character", hint="Remove the character and send again.")
+    if len(data) > limit:
+        message = (
+            f"the statement has {len(data)} bytes; at most {limit} can be analysed for a caller with masked columns"
+        )
+        raise Refusal("54000", message, hint="Split the statement, or load many rows with COPY ... FROM STDIN.")
+    if len(data) > MAX_TOKENS and (count := _nesting_tokens(data)) > MAX_TOKENS:
+        message = (
+            f"the statement has {count} tokens; at most {MAX_TOKENS} (constants and commas not counted) can be analysed"
+        )
+        raise Refusal("54001", message, hint="Split the statement, or load many rows with COPY ... FROM STDIN.")
+    return data
+
+
+def read(data: bytes) -> Reading:
+    """Parse an encoded text.
+
+    Raises Refusal 42601 with the parser's own message, 54001 when the statement is nested too deeply.
+    """
+    result = lib.pg_query_parse(data)
+    try:
+        if result.error:
+            raise _syntax_error(result.error.contents)
+        tree: bytes = result.parse_tree
+        # a quote inside a JSON string is escaped, so this finds the field and nothing else
+        return Reading(_decode(tree).get("stmts", []), tree.count(b'"relname":'))
+    except (RecursionError, msgspec.DecodeError):
+        raise Refusal("54001", "the statement is nested too deeply", hint="Use fewer nested expressions.") from None
+    finally:
+        lib.pg_query_free_parse_result(result)
+
+
+def parse(data: bytes) -> list[Node]:
+    """Raw statements of an encoded text; raises what `read` raises."""
+    return read(data).statements
+
+
+def tokens(data: bytes) -> Tokens:
+    """Tokens of an encoded text; raises Refusal 42601 when it does not lex."""
+    spans = [(start, end) for start, end, kind in _scan(data) if kind not in _COMMENTS]
+    return Tokens(data, tuple(start for start, _ in spans), tuple(end for _, end in spans))
+
+
+def character(data: bytes, offset: int) -> int:
+    """Character offset of a byte offset into encoded text."""
+    return len(data[:offset].decode())
+
+
+def position(data: bytes, node: Node) -> int | None:
+    """1-based character of a node's location, as an ErrorResponse gives it; None when the tree holds no location."""
+    location = node.get("location", -1)
+    return character(data, location) + 1 if location >= 0 else None
+
+
+def kind(statement: Node) -> str:
+    """Node name of a raw statement, e.g. SelectStmt."""
+    return str(next(iter(statement["stmt"])))
+
+
+def describe(text: str, limit: int = MAX_BYTES) -> Description:
+    """Describe a statement for a caller who sees everything; a text that does not parse has no kinds.
+
+    Such a text may still change anything as far as we know, so it counts as changing names and catalog.
+    """
+    try:
+        statements = parse(encode(text, limit))
+    except Refusal:
+        return Description((), (), changes_names=True, changes_catalog=True)
+    flags = [changes(statement["stmt"]) for statement in statements]
+    configures = "set_config" in text.lower()  # it may set search_path
+    return Description(
+        kinds=tuple(kind(statement) for statement in statements),
+        relations=tuple(dict.fromkeys(_written(statements))),
+        changes_names=configures or any(names for names, _ in flags),
+        changes_catalog=any(catalog for _, catalog in flags),
+    )
+
+
+def _written(statements: list[Node]) -> list[tuple[str | None, str]]:
+    """Names of every RangeVar in a tree, in no particular order."""
+    names: list[tuple[str | None, str]] = []
+    stack: list[Any] = [statements]
+    while stack:
+        node = stack.pop()
+        if isinstance(node, list):
+            stack.extend(reversed(node))
+            continue
+        if "relname" in node:
+            names.append((node.get("schemaname"), node["relname"]))
+        stack.extend(value for value in node.values() if isinstance(value, dict | list))
+    return names
+
+
+def _nesting_tokens(data: bytes) -> int:
+    return sum(1 for _, _, token in _scan(data) if token not in _FLAT and token not in _COMMENTS)
+
+
+def _scan(data: bytes) -> list[tuple[int, int, int]]:
+    """Lex with pg_query_scan: (start, end, token number) in bytes.
+
+    Its answer is a protobuf ScanResult {tokens = 2: ScanToken {start = 1, end = 2, token = 4}}. It is read by hand,
+    for the generated classes cost ten times as much.
+    """
+    result = lib.pg_query_scan(data)
+    try:
+        if result.error:
+            raise _syntax_error(result.error.contents)
+        message = ctypes.string_at(result.pbuf.data, result.pbuf.len)
+    finally:
+        lib.pg_query_free_scan_result(result)
+    found = []
+    offset = 0
+    while offset < len(message):
+        tag, offset = _varint(message, offset)
+        value, offset = _varint(message, offset)
+        if tag == 0x12:  # a ScanToken of `value` bytes; the only other field is the version number
+            fields = {1: 0, 2: 0, 4: 0}
+            end = offset + value
+            while offset < end:
+                inner, offset = _varint(message, offset)
+                fields[inner >> 3], offset = _varint(message, offset)
+            found.append((fields[1], fields[2], fields[4]))
+    return found
+
+
+def _varint(message: bytes, offset: int) -> tuple[int, int]:
+    byte = message[offset]
+    if byte < 0x80:
+        return byte, offset + 1
+    value, shift = byte & 0x7F, 7
+    while True:
+        offset += 1
+        byte = message[offset]
+        value |= (byte & 0x7F) << shift
+        if byte < 0x80:
+            return value, offset + 1
+        shift += 7
+
+
+def _syntax_error(error: PgQueryError) -> Refusal:
+    message = (error.message or b"syntax error").decode(errors="replace")
+    sqlstate = "54001" if "stack depth" in message else "42601"
+    return Refusal(sqlstate, message, position=error.cursorpos if error.cursorpos > 0 else None)

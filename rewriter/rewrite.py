@@ -1,0 +1,167 @@
+"""Statement in, statement out: the client's text with every protected relation replaced by the caller's view of it.
+
+Owns the order of the walk: read, rule on each statement, edit, prove. May not do: any of that by itself.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rewriter import proof
+from rewriter.conditions import quote_identifier
+from rewriter.kinds import changes
+from rewriter.model import Edit, Refusal, Relation, Rewritten, UnknownNames
+from rewriter.names import meaning_of
+from rewriter.reading import MAX_BYTES, Reading, character, encode, kind, read, tokens
+from rewriter.rulings import Circumstances, Ruling, rule
+from rewriter.scopes import walk
+from rewriter.substitution import Splice, requalify, splice_of
+from rewriter.world import world_of
+
+if TYPE_CHECKING:
+    from policies.model import Decision
+    from rewriter.masks import KeyMaterial
+    from rewriter.model import Catalog, Names
+
+
+def rewrite(  # noqa: PLR0913, PLR0917  the six things a ruling depends on, and a limit
+    text: str,
+    catalog: Catalog,
+    names: Names,
+    decision: Decision,
+    key: KeyMaterial | None = None,
+    listed_functions: frozenset[str] = frozenset(),
+    *,
+    limit: int = MAX_BYTES,
+) -> Rewritten:
+    """Rewrite one text of a simple Query or a Parse message for a caller.
+
+    `listed_functions` are user functions that the policies allow, as "schema.name". `limit` is the longest text in
+    bytes. Raises Refusal with what the caller is told, UnknownNames with every name that must be looked up on the
+    session's own connection first. Pass the same catalog and decision objects again while they are current.
+    """
+    try:
+        data = encode(text, limit)
+        reading = read(data)
+        if decision.all_clear:
+            return _unchanged(text, reading, catalog, names)
+        where = Circumstances(data, catalog, names, world_of(catalog, decision), key, listed_functions)
+        return _rewrite(text, reading, where, limit)
+    except (Refusal, UnknownNames):
+        raise
+    except RecursionError:
+        raise Refusal("54001", "the statement is nested too deeply", hint="Use fewer nested expressions.") from None
+    except Exception as error:
+        # whatever goes wrong on this way must not let the statement pass
+        message = f"the statement could not be analysed ({type(error).__name__})"
+        raise Refusal("XX000", message, hint="Write it in a simpler form, and report this message.") from error
+
+
+def _rewrite(text: str, reading: Reading, where: Circumstances, limit: int) -> Rewritten:
+    rulings = [rule(statement["stmt"], where) for statement in reading.statements]
+    _check_order(rulings)
+    unknown = frozenset[tuple[str | None, str]]().union(*(ruling.unknown for ruling in rulings))
+    if unknown:
+        raise UnknownNames(unknown)
+    counted = sum(len(ruling.found.references) + ruling.found.item_references for ruling in rulings)
+    if counted != reading.relations:
+        raise proof.unproved()
+    splices = _splices(rulings, where)
+    edited = _apply(where.data, splices)
+    if edited is not None:
+        proof.prove(reading.statements, edited, limit + len(edited))
+    made = [s for ruling in rulings for s in (*ruling.substitutes, *([ruling.copied[0]] if ruling.copied else []))]
+    return Rewritten(
+        text=text if edited is None else edited,
+        edits=_edits(where.data, splices),
+        kinds=tuple(kind(statement) for statement in reading.statements),
+        relations=tuple(dict.fromkeys(relation for ruling in rulings for relation in ruling.relations)),
+        uses=tuple(dict.fromkeys(use for substitute in made for use in substitute.uses)),
+        changes_names=any(ruling.changes_names for ruling in rulings),
+        changes_catalog=any(ruling.changes_catalog for ruling in rulings),
+        literal_free=all(ruling.literal_free for ruling in rulings) and _covers_no_literal(where.data, splices),
+    )
+
+
+def _unchanged(text: str, reading: Reading, catalog: Catalog, names: Names) -> Rewritten:
+    """The statement of a caller who sees every column as it is."""
+    relations = []
+    for statement in reading.statements:
+        for reference in walk(statement["stmt"]).references:
+            try:
+                meaning = meaning_of(reference.node, names, catalog)
+            except Refusal:
+                continue  # the server says the same in its own words
+            schema, name = reference.written
+            relations.append((meaning.schema, meaning.name) if isinstance(meaning, Relation) else (schema or "", name))
+    flags = [changes(statement["stmt"]) for statement in reading.statements]
+    configures = "set_config" in text.lower()
+    return Rewritten(
+        text=text,
+        edits=(),
+        kinds=tuple(kind(statement) for statement in reading.statements),
+        relations=tuple(dict.fromkeys(relations)),
+        uses=(),
+        changes_names=configures or any(names for names, _ in flags),
+        changes_catalog=any(catalog for _, catalog in flags),
+        literal_free=not configures,
+    )
+
+
+def _check_order(rulings: list[Ruling]) -> None:
+    """Refuse a text whose later statements would be read under names that its earlier ones change."""
+    changed = False
+    for ruling in rulings:
+        if changed and (ruling.found.references or ruling.found.functions):
+            message = "this text changes what names mean and then uses names"
+            raise Refusal("0A000", message, hint="Send its statements one by one.")
+        changed = changed or ruling.changes_names or ruling.changes_catalog
+
+
+def _splices(rulings: list[Ruling], where: Circumstances) -> list[Splice]:
+    """All edits of the text; the trees are changed into what the edited text must read as."""
+    if not any(ruling.substitutes or ruling.copied or ruling.qualified for ruling in rulings):
+        return []
+    lexed = tokens(where.data)
+    splices: list[Splice] = []
+    for ruling in rulings:
+        for column, splice in requalify(where.data, ruling.found, ruling.substitutes, lexed):
+            proof.expect_unqualified(column)
+            splices.append(splice)
+        for substitute in ruling.substitutes:
+            splices.append(splice_of(substitute, lexed))
+            proof.expect_subquery(substitute)
+        if ruling.copied is not None:
+            substitute, splice = ruling.copied
+            proof.expect_copied_query(ruling.node["CopyStmt"], substitute)
+            splices.append(splice)
+        for node, schema in ruling.qualified:
+            start = node.get("location", 0)
+            splices.append(Splice(start, start, f"{quote_identifier(schema)}."))
+            node["schemaname"] = schema
+    return sorted(splices, key=lambda splice: splice.start)
+
+
+def _apply(data: bytes, splices: list[Splice]) -> str | None:
+    """The edited text, or None without edits; raises Refusal XX000 when edits overlap."""
+    if not splices:
+        return None
+    parts: list[bytes] = []
+    end = 0
+    for splice in splices:
+        if splice.start < end:
+            raise proof.unproved()
+        parts += [data[end : splice.start], splice.replacement.encode()]
+        end = splice.end
+    return b"".join([*parts, data[end:]]).decode()
+
+
+def _edits(data: bytes, splices: list[Splice]) -> tuple[Edit, ...]:
+    if data.isascii():
+        return tuple(Edit(splice.start, splice.end, splice.replacement) for splice in splices)
+    return tuple(Edit(character(data, s.start), character(data, s.end), s.replacement) for s in splices)
+
+
+def _covers_no_literal(data: bytes, splices: list[Splice]) -> bool:
+    """An edit covers a literal only in U&"..." UESCAPE '!'."""
+    return not any(b"'" in data[splice.start : splice.end] for splice in splices)

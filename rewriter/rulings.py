@@ -1,0 +1,319 @@
+"""One statement's ruling: what it touches, what takes the place of what, or why it is refused.
+
+Owns the handling of each way of `rewriter.kinds` for a caller with masked columns. May not do: edit text; it leaves
+substitutes and splices for `rewriter.rewrite`, which proves them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from rewriter import settings, system
+from rewriter.copying import copied
+from rewriter.functions import check_functions, check_user_functions
+from rewriter.kinds import KINDS, changes
+from rewriter.model import Refusal, Relation
+from rewriter.names import Elsewhere, absent, meaning_of, written_name
+from rewriter.reading import position
+from rewriter.scopes import walk
+from rewriter.substitution import Splice, Substitute, needed_columns
+from rewriter.views import CallerView
+from rewriter.world import reason_against
+
+if TYPE_CHECKING:
+    from rewriter.masks import KeyMaterial
+    from rewriter.model import Catalog, Names
+    from rewriter.names import Meaning
+    from rewriter.scopes import Findings, Reference
+    from rewriter.world import World
+
+Node = dict[str, Any]
+
+_TARGET_HINT = "Writing to it needs an account for which none of its columns is masked."
+_STATISTICS = "Plans and their estimates are made from statistics of the hidden values."
+
+
+@dataclass(frozen=True, slots=True)
+class Circumstances:
+    """All that a ruling depends on besides the statement."""
+
+    data: bytes
+    catalog: Catalog
+    names: Names
+    world: World
+    key: KeyMaterial | None
+    listed: frozenset[str]
+
+
+@dataclass(slots=True)
+class Ruling:
+    """What was found out about one statement."""
+
+    node: Node
+    kind: str
+    found: Findings
+    changes_names: bool
+    changes_catalog: bool
+    literal_free: bool = True
+    substitutes: list[Substitute] = field(default_factory=list)
+    copied: tuple[Substitute, Splice] | None = None
+    qualified: list[tuple[Node, str]] = field(default_factory=list)  # RangeVars of PREPARE and their schema
+    relations: list[tuple[str, str]] = field(default_factory=list)
+    unknown: set[tuple[str | None, str]] = field(default_factory=set)
+
+
+def rule(statement: Node, where: Circumstances) -> Ruling:
+    """Rule on a statement node such as {"SelectStmt": {...}}; raises Refusal.
+
+    Names that must be looked up first are left in `unknown`; then the ruling is not complete.
+    """
+    name, fields = next(iter(statement.items()))
+    known = KINDS.get(name)
+    if known is None or known.way == "refuse":
+        label = known.label if known else name.removesuffix("Stmt")
+        hint = known.hint if known else "Ask an administrator to do this with an account that no policy masks."
+        raise Refusal("0A000", f"{label} is not available to you, because columns are masked for you", hint=hint)
+    ruling = Ruling(statement, name, walk(statement), *changes(statement))
+    calls, renames = settings.check_calls(where.data, ruling.found)
+    ruling.changes_names |= renames
+    ruling.literal_free = known.way in {"query", "declare", "explain", "execute", "pass"} and not calls
+    _WAYS[known.way](ruling, fields, where)
+    return ruling
+
+
+def _query(ruling: Ruling, _: Node, where: Circumstances) -> None:
+    """Substitute what is read; refuse protected targets and SELECT INTO from protected relations."""
+    _references(ruling, where)
+    if ruling.found.stores:
+        _refuse_storing(ruling, "SELECT INTO", where)
+
+
+def _explain(ruling: Ruling, fields: Node, where: Circumstances) -> None:
+    inner = rule(fields["query"], where)
+    if inner.kind == "ExecuteStmt":
+        raise Refusal("42501", "EXPLAIN EXECUTE is not available to you", detail=_STATISTICS)
+    _references(ruling, where, mentions=False)
+    if ruling.substitutes:
+        message = f"EXPLAIN of a statement that reads protected {_first(ruling)} is not available to you"
+        hint = "Run the statement itself, or use louver explain to see how it is rewritten."
+        raise Refusal("42501", message, detail=_STATISTICS, hint=hint)
+
+
+def _prepare(ruling: Ruling, fields: Node, where: Circumstances) -> None:
+    """PREPARE: every name gets its schema, for the server reads them again when the search path has changed."""
+    if ruling.changes_names:
+        raise Refusal("0A000", "PREPARE of a statement that changes the search path is not available to you")
+    if next(iter(fields["query"])) not in {"SelectStmt", "InsertStmt", "UpdateStmt", "DeleteStmt", "MergeStmt"}:
+        raise Refusal("0A000", "only queries can be prepared")
+    _query(ruling, fields, where)
+    substituted = {id(substitute.reference) for substitute in ruling.substitutes}
+    for reference in ruling.found.references:
+        if id(reference) not in substituted and "schemaname" not in reference.node:
+            meaning = meaning_of(reference.node, where.names, where.catalog)
+            if isinstance(meaning, Relation):
+                ruling.qualified.append((reference.node, meaning.schema))
+            elif meaning is Elsewhere.TEMPORARY:
+                ruling.qualified.append((reference.node, "pg_temp"))
+
+
+def _copy(ruling: Ruling, fields: Node, where: Circumstances) -> None:
+    if fields.get("is_program") or "filename" in fields:
+        hint = "Use COPY ... TO STDOUT or FROM STDIN (in psql: \\copy)."
+        raise Refusal("42501", "COPY to or from files and programs of the server is not available to you", hint=hint)
+    _references(ruling, where, mentions=False)
+    for reference in ruling.found.references:
+        if reference.node is not fields.get("relation"):
+            continue
+        if fields.get("is_from"):
+            _target(ruling, reference, where)
+        else:
+            meaning = _meaning(ruling, reference, where)
+            treatments = where.world.treatments.get(meaning.oid) if isinstance(meaning, Relation) else None
+            if isinstance(meaning, Relation) and treatments is not None:
+                view = CallerView(meaning, treatments, where.key, position(where.data, reference.node))
+                ruling.copied = copied(fields, reference, view, where.data)
+
+
+def _store(ruling: Ruling, fields: Node, where: Circumstances) -> None:
+    if "ExecuteStmt" in fields["query"]:
+        raise Refusal("0A000", "CREATE TABLE AS EXECUTE is not available to you", hint="Write the query out.")
+    _references(ruling, where, mentions=False)
+    _mentions(ruling, where)
+    _refuse_storing(ruling, KINDS[ruling.kind].label, where)
+
+
+def _definition(ruling: Ruling, fields: Node, where: Circumstances) -> None:
+    for element in fields.get("schemaElts", []):  # CREATE SCHEMA ... CREATE VIEW ...
+        ruling.unknown |= rule(element, where).unknown
+    verbose = any(
+        option["DefElem"].get("defname") == "verbose" for option in fields.get("options", []) if "DefElem" in option
+    )
+    if ruling.kind == "VacuumStmt" and verbose:
+        raise Refusal(
+            "42501", "VERBOSE is not available to you", detail="It shows sizes of hidden values.", hint="Leave it out."
+        )
+    _references(ruling, where, mentions=False)
+    _mentions(ruling, where)
+    strings = ruling.found.strings & where.world.names
+    if fields.get("removeType") == "OBJECT_SCHEMA" or fields.get("renameType") == "OBJECT_SCHEMA":
+        strings |= (ruling.found.strings | {fields.get("subname", "")}) & where.world.schemas
+    if ruling.substitutes or strings:
+        _refuse_definition(ruling, min(strings) if strings else _first(ruling))
+
+
+def _setting(_: Ruling, fields: Node, __: Circumstances) -> None:
+    settings.check_set(fields)
+
+
+def _show(_: Ruling, fields: Node, __: Circumstances) -> None:
+    settings.check_show(fields)
+
+
+def _pass(_: Ruling, __: Node, ___: Circumstances) -> None:
+    """Nothing of a relation is read or written."""
+
+
+_WAYS = {
+    "query": _query,
+    "declare": _query,
+    "explain": _explain,
+    "prepare": _prepare,
+    "execute": _query,
+    "copy": _copy,
+    "store": _store,
+    "definition": _definition,
+    "setting": _setting,
+    "show": _show,
+    "pass": _pass,
+}
+
+
+def _references(ruling: Ruling, where: Circumstances, *, mentions: bool = True) -> None:
+    """Account for every reference of a statement: substituted, an allowed target, or refused.
+
+    `mentions`: whether anything else than SELECT INTO's new table may be left over, which is then refused.
+    """
+    found = ruling.found
+    columns: set[str] = set()
+    for reference in found.references:
+        if reference.role == "target":
+            columns |= _target(ruling, reference, where)
+        elif reference.role == "read":
+            columns |= _read(ruling, reference, where)
+        elif mentions and not found.stores:
+            raise Refusal("0A000", f"{written_name(reference)} stands where a relation is not expected")
+    if not ruling.unknown:
+        check_functions(where.data, found, where.catalog, where.listed, columns)
+        _check_system_columns(ruling, where)
+        _check_same_names(ruling, where)
+
+
+def _read(ruling: Ruling, reference: Reference, where: Circumstances) -> set[str]:
+    meaning = _meaning(ruling, reference, where)
+    if not isinstance(meaning, Relation):
+        return set()
+    treatments = where.world.treatments.get(meaning.oid)
+    if treatments is not None:
+        if reference.sampled:
+            message = (
+                f"TABLESAMPLE on {meaning.schema}.{meaning.name} is not supported, because columns of it are masked"
+            )
+            hint = "Use LIMIT, or a condition on random()."
+            raise Refusal("0A000", message, hint=hint, position=position(where.data, reference.node))
+        view = CallerView(meaning, treatments, where.key, position(where.data, reference.node))
+        query, uses = view.query(needed_columns(ruling.found, reference, meaning), only=not reference.node.get("inh"))
+        ruling.substitutes.append(Substitute(reference, meaning, query, uses))
+    return {column.name for column in meaning.columns}
+
+
+def _target(ruling: Ruling, reference: Reference, where: Circumstances) -> set[str]:
+    meaning = _meaning(ruling, reference, where)
+    if not isinstance(meaning, Relation):
+        return set()
+    if meaning.schema in system.SYSTEM_SCHEMAS or meaning.oid in where.world.treatments:
+        reason = (
+            "it is the server's own" if meaning.schema in system.SYSTEM_SCHEMAS else "columns of it are masked for you"
+        )
+        message = f"writing to {meaning.schema}.{meaning.name} is not allowed, because {reason}"
+        raise Refusal("42501", message, hint=_TARGET_HINT, position=position(where.data, reference.node))
+    subject = f"writing to {meaning.schema}.{meaning.name} runs "
+    check_user_functions(meaning.write_functions, where.listed, subject)
+    return {column.name for column in meaning.columns}
+
+
+def _meaning(ruling: Ruling, reference: Reference, where: Circumstances) -> Meaning:
+    """Resolve a reference; what the caller may not touch in any way is refused here."""
+    meaning = meaning_of(reference.node, where.names, where.catalog)
+    if meaning is Elsewhere.UNKNOWN:
+        ruling.unknown.add(reference.written)
+    elif meaning is Elsewhere.ABSENT:
+        raise absent(where.data, reference.node)
+    elif isinstance(meaning, Relation):
+        ruling.relations.append((meaning.schema, meaning.name))
+        reason = reason_against(meaning, where.world, where.catalog)
+        if reason is not None:
+            message = f"reading {meaning.schema}.{meaning.name} is not allowed: {reason}"
+            raise Refusal(
+                "42501", message, hint="Query the tables themselves.", position=position(where.data, reference.node)
+            )
+        check_user_functions(meaning.functions, where.listed, f"reading {meaning.schema}.{meaning.name} runs ")
+    else:
+        ruling.relations.append(("pg_temp", reference.node["relname"]))
+    return meaning
+
+
+def _mentions(ruling: Ruling, where: Circumstances) -> None:
+    """Refuse a definition that names a protected relation, whatever it would do with it."""
+    for reference in ruling.found.references:
+        schema, name = reference.written
+        if reference.role != "mention":
+            continue
+        oid = where.catalog.names.get((schema, name)) if schema is not None else None
+        protected = oid in where.world.treatments or oid in where.world.barred
+        if protected or (schema is None and name in where.world.names):
+            _refuse_definition(ruling, written_name(reference), position(where.data, reference.node))
+        ruling.relations.append((schema or "", name))
+
+
+def _refuse_definition(ruling: Ruling, name: str, where: int | None = None) -> None:
+    message = f"{KINDS[ruling.kind].label} on {name} is not available to you, because columns of it are masked for you"
+    raise Refusal("42501", message, hint="Ask an administrator to do this.", position=where)
+
+
+def _refuse_storing(ruling: Ruling, label: str, where: Circumstances) -> None:
+    if ruling.substitutes:
+        message = f"{label} from protected {_first(ruling)} is not yet supported"
+        hint = "Create the table first and fill it with INSERT ... SELECT: it then holds the masked values."
+        node = ruling.substitutes[0].reference.node
+        raise Refusal("42501", message, hint=hint, position=position(where.data, node))
+
+
+def _first(ruling: Ruling) -> str:
+    relation = ruling.substitutes[0].relation
+    return f"{relation.schema}.{relation.name}"
+
+
+def _check_system_columns(ruling: Ruling, where: Circumstances) -> None:
+    """Refuse ctid and its like: a subquery has none, and the name could come to mean another relation's."""
+    aliases = {substitute.reference.alias for substitute in ruling.substitutes}
+    if not aliases:
+        return
+    for column in ruling.found.columns:
+        fields = [part.get("String", {}).get("sval") for part in column["fields"]]
+        if fields[-1] in system.SYSTEM_COLUMNS and (len(fields) == 1 or fields[-2] in aliases):
+            message = f"system column {fields[-1]} is not available, because columns of {_first(ruling)} are masked"
+            hint = "Use the primary key, or qualify the column when another table is meant."
+            raise Refusal("0A000", message, hint=hint, position=position(where.data, column))
+
+
+def _check_same_names(ruling: Ruling, where: Circumstances) -> None:
+    """Refuse a.t, b.t without aliases in one FROM: their subqueries would have the same name."""
+    for substitute in ruling.substitutes:
+        mine = substitute.reference
+        for other in ruling.found.references:
+            same = other is not mine and other.level is mine.level and other.alias == mine.alias
+            if same and "alias" not in mine.node and "alias" not in other.node and other.written != mine.written:
+                message = f'table name "{mine.alias}" specified more than once'
+                hint = "Give each of them an alias."
+                raise Refusal("42712", message, hint=hint, position=position(where.data, mine.node))

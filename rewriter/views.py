@@ -1,0 +1,83 @@
+"""The caller's view of one relation: a SELECT of its columns, each as the caller may see it.
+
+Owns what stands for a column: itself, a mask, or a choice between them by row. May not do: read the client's text.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from rewriter.conditions import ConditionError, print_condition, quote_identifier
+from rewriter.masks import MissingKeyError, render
+from rewriter.model import Refusal, Use
+from rewriter.world import column_name
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from policies.model import Mask, Treatment
+    from rewriter.masks import KeyMaterial
+    from rewriter.model import Column, Relation
+
+
+@dataclass(frozen=True, slots=True)
+class CallerView:
+    """A relation with the treatment of each of its labelled columns for one caller.
+
+    `where` is the 1-based character of the reference in the client's text, for refusals.
+    """
+
+    relation: Relation
+    treatments: Mapping[str, Treatment]
+    key: KeyMaterial | None
+    where: int | None = None
+
+    def query(self, columns: Iterable[Column], *, only: bool = False) -> tuple[str, tuple[Use, ...]]:
+        """SELECT of the given columns from the real relation, and which labelled ones it uses.
+
+        `only` leaves children out. Raises Refusal 42501 for a denied column and for a rule that cannot be applied.
+        """
+        items: list[str] = []
+        uses: list[Use] = []
+        for column in columns:
+            name = quote_identifier(column.name)
+            qualified = f"{quote_identifier(self.relation.name)}.{name}"
+            treatment = self.treatments.get(column.name)
+            shown = qualified if treatment is None else self._treated(column, treatment, qualified)
+            items.append(shown if shown == qualified else f"{shown} AS {name}")
+            if treatment is not None:
+                uses.append(Use(column_name(self.relation, column.name), treatment))
+        source = f"{quote_identifier(self.relation.schema)}.{quote_identifier(self.relation.name)}"
+        words = ["SELECT", *([", ".join(items)] if items else []), "FROM ONLY" if only else "FROM", source]
+        return " ".join(words), tuple(uses)
+
+    def _treated(self, column: Column, treatment: Treatment, reference: str) -> str:
+        full = column_name(self.relation, column.name)
+        if treatment.kind == "deny":
+            message = f'permission denied for column {full} by rule "{treatment.rule}"'
+            hint = "Name the columns you need and leave this one out."
+            raise Refusal("42501", message, hint=hint, position=self.where, rule=treatment.rule)
+        try:
+            return self._shown(column, treatment, reference)
+        except ConditionError as error:
+            message = f'rule "{treatment.rule}" cannot be applied to {full}: {error}'
+            raise Refusal("42501", message, hint="The policy needs to be corrected.", rule=treatment.rule) from None
+        except MissingKeyError:
+            message = f'rule "{treatment.rule}" needs a key for {full}, and the proxy has none'
+            raise Refusal("42501", message, hint="The operator sets the key of masks.", rule=treatment.rule) from None
+
+    def _shown(self, column: Column, treatment: Treatment, reference: str) -> str:
+        inside = reference if treatment.kind == "clear" else _masked(treatment.mask, column, reference, self.key)
+        if treatment.rows is None:
+            return inside
+        condition = print_condition(treatment.rows, self.relation, quote_identifier(self.relation.name))
+        outside = _masked(treatment.fallback, column, reference, self.key)
+        return f"(CASE WHEN ({condition}) IS TRUE THEN {inside} ELSE {outside} END)"
+
+
+def _masked(mask: Mask | None, column: Column, reference: str, key: KeyMaterial | None) -> str:
+    if mask is None:
+        collation = f" COLLATE {column.collation}" if column.collation else ""
+        return f"(NULL::{column.type_name}{collation})"
+    return render(mask, column, reference, key)
