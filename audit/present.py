@@ -15,10 +15,6 @@ from audit.chain import encode
 if TYPE_CHECKING:
     from audit.search import Entry
 
-_ACTIVE = re.compile(
-    "[\x00-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"
-    "\ud800-\udfff\U000e0000-\U000e007f]"
-)
 _SPACES = re.compile(r"[ \t\r\n\f\v]+")
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 
@@ -32,11 +28,11 @@ CSV_COLUMNS = (
 
 def safe(text: str) -> str:
     """Return text on one line, with every character that acts on a terminal written as an escape (ESC as x1b)."""
-    return _ACTIVE.sub(_escape, _SPACES.sub(" ", text).strip())
+    line = _SPACES.sub(" ", text).strip()
+    return line if line.isprintable() else "".join(c if c.isprintable() else _escaped(ord(c)) for c in line)
 
 
-def _escape(found: re.Match[str]) -> str:
-    code = ord(found[0])
+def _escaped(code: int) -> str:
     return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
 
 

@@ -28,6 +28,8 @@ HEAD = "head"
 LOCK = "lock"
 _SEGMENT = re.compile(r"trail-([0-9]{6,})\.jsonl")
 _TORN = re.compile(r"torn-([0-9]+)-([0-9]+)\.bin")
+_CLOSED = chain.segment_closed("").partition(b",")[0]  # the event alone
+_STOPPED = chain.segment_closed("stopped")
 _HASH_START = len(b'{"hash":"')
 _HASH_END = _HASH_START + len(chain.GENESIS)
 _HEAD_BYTES = 128  # fixed, so that the head is replaced in place by one small write
@@ -45,7 +47,7 @@ class Head:
 class End:
     """Where a trail ends: the last segment (0: none yet), the size of its whole lines, and its last record.
 
-    `clean`: the last record is a `closed` one, or there is no record at all.
+    `closed`: nothing more may follow in that segment. `clean`: the trail was stopped in order, or never begun.
     `torn`: what was set aside and is not yet named by a record.
     """
 
@@ -53,6 +55,7 @@ class End:
     size: int
     seq: int
     hash: bytes
+    closed: bool
     clean: bool
     torn: tuple[chain.Torn, ...]
     missing: int
@@ -112,7 +115,8 @@ def _end(directory: Path, number: int, path: Path | None, size: int, last: chain
         size=size,
         seq=seq,
         hash=last.hash if last else chain.GENESIS,
-        clean=last is None or b'"event":"closed"' in last.rest[:96],
+        closed=last is not None and _CLOSED in last.rest[:96],
+        clean=last is None or _STOPPED in last.rest[:128],
         torn=_unnamed(directory, seq + 1),
         missing=max(0, head.seq - seq) if head else 0,
         head_differs=head is not None and path is not None and not _agrees(path, head),

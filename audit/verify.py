@@ -289,7 +289,7 @@ class _Verifier:
             text = f"the trail ends here, but record {wanted} was written"
             self.damage("truncated", where, self.seq + 1, wanted, text)
         report.head = (self.seq, self.prior[0].decode() if self.prior else "")
-        report.closed = last is not None and b'"event":"closed"' in last.data[_BODY : _BODY + 96]
+        report.closed = last is not None and chain.segment_closed("stopped") in last.data[_BODY : _BODY + 128]
         report.damages = _merged(sorted(report.damages, key=lambda d: (d.segment, d.line)))
 
     def damage(self, kind: Kind, line: Line, first: int, last: int, message: str) -> None:

@@ -208,7 +208,7 @@ class Trail:
         )
         self._segment, self._seq, self._hash = end.segment, end.seq, end.hash
         self._written = (end.seq, end.hash)
-        if end.segment and end.size and not end.clean:
+        if end.segment and end.size and not end.closed:
             self._use(os.open(segments.segment_path(self._directory, end.segment), _APPEND), end.size)
         elif end.segment and not end.size:
             self._segment -= 1
