@@ -6,6 +6,7 @@ import hashlib
 import hmac
 import re
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 import psycopg
@@ -14,12 +15,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from policies.masks import SCHEMAS, make_mask
-from policies.model import Mask
 from rewriter.masks import key_material, render
 from rewriter.model import Column
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from policies.model import Mask
 
 SECRET = b"a secret of thirty-two bytes....."
 KEY = key_material(SECRET)
@@ -188,7 +190,7 @@ def connection(postgres) -> Iterator[psycopg.Connection]:
 def shown(connection: psycopg.Connection, mask: Mask, kind: Kind, values: list[str | None]) -> list[tuple]:
     """Give (value as text, masked as text) of each value."""
     expression = render(mask, Column("x", 1, kind.type_name, kind.base_type), "t.x", KEY)
-    source = f"SELECT unnest(%s::text[]) AS v, generate_subscripts(%s::text[], 1) AS n"
+    source = "SELECT unnest(%s::text[]) AS v, generate_subscripts(%s::text[], 1) AS n"
     query = f"SELECT x::text, ({expression})::text FROM (SELECT n, v::{kind.type_name} AS x FROM ({source}) s OFFSET 0) t ORDER BY n"
     return connection.execute(query, (values, values)).fetchall()
 
@@ -215,8 +217,6 @@ def test_laws(connection, mask, kind):
 
 
 def exact_multiple(value: str, mask: Mask) -> bool:
-    from decimal import Decimal
-
     return Decimal(value) % Decimal(dict(mask.parameters)["step"]) == 0
 
 
@@ -232,7 +232,226 @@ def wire_type(connection: psycopg.Connection, mask: Mask | None, kind: Kind) -> 
     connection.execute(f"CREATE TEMP VIEW image AS SELECT {expression} AS x FROM pg_temp.source t")
     described = connection.execute(
         "SELECT c.collname, c.collnamespace::regnamespace::text FROM pg_attribute a LEFT JOIN pg_collation c ON c.oid = attcollation "
-        f"WHERE attrelid = 'pg_temp.image'::regclass AND attnum = 1"
+        "WHERE attrelid = 'pg_temp.image'::regclass AND attnum = 1"
     )
     typmod = -1 if kind.type_name in ("public.phone", "public.amount") else result.fmod(0)
     return result.ftype(0), typmod, described.fetchone()
+
+
+ODD_SESSION = (
+    "SET TimeZone = 'XXX-167'",
+    "SET DateStyle = 'SQL, DMY'",
+    "SET IntervalStyle = 'sql_standard'",
+    "SET extra_float_digits = -15",
+    "SET bytea_output = 'escape'",
+    "SET xmloption = 'document'",
+    "SET standard_conforming_strings = off",
+    "SET escape_string_warning = off",
+    "SET array_nulls = off",
+    "SET search_path = hostile, public, pg_catalog",
+)
+
+
+@pytest.fixture(scope="module")
+def hostile(connection) -> psycopg.Connection:
+    """Overloads in a schema of their own that match better than the built-in ones and fail when they are called."""
+    connection.execute("CREATE SCHEMA hostile")
+    for function, arguments in {
+        "length": "text", "left": "text, int", "right": "text, int", "repeat": "text, int", "split_part": "text, text, int",
+        "replace": "text, text, text", "decode": "text, text", "encode": "bytea, text", "sha256": "bytea",
+        "abs": "numeric", "mod": "numeric, numeric", "sign": "numeric", "date_trunc": "text, timestamptz, text",
+        "extract": "text, date", "current_setting": "text, bool", "trim_scale": "numeric",
+    }.items():  # fmt: skip
+        result = "bytea" if function in ("decode", "sha256") else "text"
+        connection.execute(
+            f"CREATE FUNCTION hostile.{function}({arguments}) RETURNS {result} LANGUAGE plpgsql "
+            "AS $$ BEGIN RAISE 'taken: %', $1; END $$"
+        )
+    connection.execute(
+        "CREATE FUNCTION hostile.taken(text, text) RETURNS bool LANGUAGE plpgsql AS $$ BEGIN RAISE 'taken'; END $$"
+    )
+    connection.execute("CREATE OPERATOR hostile.~ (LEFTARG = text, RIGHTARG = text, FUNCTION = hostile.taken)")
+    connection.execute("CREATE OPERATOR hostile.= (LEFTARG = text, RIGHTARG = text, FUNCTION = hostile.taken)")
+    connection.execute("CREATE TYPE hostile.text AS (a int)")
+    connection.execute("CREATE TYPE hostile.date AS (a int)")
+    connection.execute("CREATE TYPE hostile.numeric AS (a int)")
+    return connection
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.type_name)
+def test_no_session_setting_changes_a_masked_value(hostile, kind):
+    """A caller who turns time zone, styles or search path sees the same masked values and no error."""
+    column = Column("x", 1, kind.type_name, kind.base_type)
+    masked = {name: render(mask, column, "t.x", KEY) for name, mask in MASKS.items()}
+    hostile.execute("RESET ALL")
+    hostile.execute("SELECT pg_catalog.set_config('louver.key', %s, false)", (KEY.setting,))
+    hostile.execute("DROP TABLE IF EXISTS pg_temp.saved")
+    images = ", ".join(f'{expression} AS "{name}"' for name, expression in masked.items())
+    hostile.execute(
+        f"CREATE TEMP TABLE saved AS SELECT x, {images} FROM "
+        f"(SELECT v::{kind.type_name} AS x FROM unnest(%s::text[]) AS v) AS t",
+        (list(kind.values + kind.odd),),
+    )
+    for setting in ODD_SESSION:
+        hostile.execute(setting)
+    differences = ", ".join(
+        f"pg_catalog.count(*) FILTER (WHERE COALESCE(({expression})::pg_catalog.text, 'none') "
+        f"OPERATOR(pg_catalog.<>) COALESCE(t.\"{name}\"::pg_catalog.text, 'none'))"
+        for name, expression in masked.items()
+    )
+    try:
+        assert set(hostile.execute(f"SELECT {differences} FROM pg_temp.saved t").fetchone()) == {0}
+    finally:
+        hostile.execute("RESET ALL")
+        hostile.execute("SELECT pg_catalog.set_config('louver.key', %s, false)", (KEY.setting,))
+
+
+texts = st.text(st.characters(exclude_categories=("Cs",), exclude_characters="\0"), max_size=40)
+addresses = st.one_of(texts, st.emails(), st.builds(lambda a, b: f"{a}@{b}", texts, texts))
+unhurried = settings(
+    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)  # the fixture is a connection, the same for all examples
+TEXT = KINDS[0]
+
+
+def expected_partial(text: str, first: int, last: int, hide: int, *, keep_length: bool) -> str:
+    if len(text) < first + last + hide:
+        return "*" * max(len(text), 1) if keep_length else "****"
+    pad = "*" * (len(text) - first - last) if keep_length else "****"
+    return text[:first] + pad + text[len(text) - last :]
+
+
+@unhurried
+@given(texts, st.tuples(st.integers(0, 10), st.integers(0, 10), st.integers(1, 10)), st.booleans())
+def test_partial_shows_the_ends_and_nothing_of_a_short_text(connection, text, counts, keep_length):
+    """`partial` gives exactly the ends, counted in characters, or only pad when too little would stay hidden."""
+    first, last, hide = counts
+    mask = make_mask("partial", keep_first=first, keep_last=last, hide_at_least=hide, keep_length=keep_length)
+    ((_, masked),) = shown(connection, mask, TEXT, [text])
+    assert masked == expected_partial(text, first, last, hide, keep_length=keep_length)
+
+
+ADDRESS = re.compile(
+    r"[^@ \t-\r]+@[A-Za-z0-9](-*[A-Za-z0-9])*(\.[A-Za-z0-9](-*[A-Za-z0-9])*)*\.[A-Za-z]{2,}", re.DOTALL | re.ASCII
+)
+
+
+@unhurried
+@given(addresses, st.integers(0, 3))
+def test_email_shows_start_and_domain_of_addresses_alone(connection, text, first):
+    """`email` shows the domain of what looks like an address, the start if two more characters stay hidden, else nothing."""
+    ((_, masked),) = shown(connection, make_mask("email", keep_first=first), TEXT, [text])
+    if len(text) > 320 or not ADDRESS.fullmatch(text):
+        assert masked == "****"
+    else:
+        local, domain = text.split("@")
+        assert masked == (local[:first] if len(local) >= first + 2 else "") + "***@" + domain
+
+
+@unhurried
+@given(texts)
+def test_hash_is_the_hmac_of_the_text(connection, text):
+    """`hash` of a text is HMAC-SHA256 of its UTF-8 bytes under the secret, in hex."""
+    ((_, masked),) = shown(connection, make_mask("hash"), TEXT, [text])
+    assert masked == hmac.new(SECRET, text.encode(), hashlib.sha256).hexdigest()
+
+
+@pytest.mark.parametrize("secret", [b"s" * 16, b"k" * 64, b"long" * 50])
+def test_hash_of_other_types_comes_from_the_same_hmac(connection, secret):
+    """Bytes, UUIDs, whole numbers and short texts take the front of the digest; equal numbers of other scale agree."""
+    key = key_material(secret)
+    with connection.transaction():
+        connection.execute("SELECT pg_catalog.set_config('louver.key', %s, true)", (key.setting,))
+
+        def hashed(value: str, type_name: str, base: str) -> object:
+            sql = render(make_mask("hash"), Column("x", 1, type_name, base), "t.x", key)
+            return connection.execute(f"SELECT {sql} FROM (SELECT %s::{type_name} AS x) t", (value,)).fetchone()[0]
+
+        def digest(data: bytes) -> str:
+            return hmac.new(secret, data, hashlib.sha256).hexdigest()
+
+        assert hashed("\\x00ff", "pg_catalog.bytea", "bytea").hex() == digest(b"\x00\xff")
+        identifier = "6f1c1c0e-4f0b-4b8e-9a43-5e3f6d9b0c11"
+        assert hashed(identifier, "pg_catalog.uuid", "uuid").hex == digest(identifier.encode())[:32]
+        assert hashed("42", "pg_catalog.int8", "int8") == int(digest(b"42")[:15], 16)
+        assert hashed("42", "pg_catalog.int4", "int4") == int(digest(b"42")[:7], 16)
+        assert hashed("42", "pg_catalog.int2", "int2") == int(digest(b"42")[:3], 16)
+        assert hashed("1.50", "pg_catalog.numeric", "numeric") == hashed("1.5", "pg_catalog.numeric", "numeric")
+        assert hashed("42", "pg_catalog.numeric(6,2)", "numeric") == int(digest(b"42")[:15], 16) % 10**4
+        assert hashed("abc", "pg_catalog.varchar(12)", "varchar") == digest(b"abc")[:12]
+
+
+def test_a_key_of_the_callers_own_gives_null(connection):
+    """With a key that is not the proxy's, absent or no hex at all, `hash` gives NULL and no error."""
+    sql = render(make_mask("hash"), Column("x", 1, "pg_catalog.text", "text"), "t.x", KEY)
+    for setting in (key_material(b"another secret of mine").setting, "", "zz\\", KEY.setting.upper()):
+        with connection.transaction():
+            connection.execute("SELECT pg_catalog.set_config('louver.key', %s, true)", (setting,))
+            assert connection.execute(f"SELECT {sql} FROM (VALUES ('a')) t(x)").fetchone() == (None,)
+    with psycopg.connect(connection.info.dsn, password=connection.info.password) as fresh:
+        assert fresh.execute(f"SELECT {sql} FROM (VALUES ('a')) t(x)").fetchone() == (None,)
+
+
+def test_the_key_stands_in_no_plan(connection):
+    """EXPLAIN shows neither the secret nor the setting, and reads the key once a statement, not once a row."""
+    sql = render(make_mask("hash"), Column("phone", 1, "pg_catalog.text", "text"), "c.phone", KEY)
+    connection.execute("CREATE TEMP TABLE hashed AS SELECT i::text AS phone FROM generate_series(1, 50) i")
+    rows = connection.execute(f"EXPLAIN (ANALYZE, VERBOSE, TIMING off) SELECT {sql} FROM hashed c").fetchall()
+    plan = "\n".join(row[0] for row in rows)
+    assert KEY.setting not in plan
+    assert SECRET.hex() not in plan
+    assert len(re.findall(r"InitPlan", plan)) >= 2
+    assert "SubPlan" not in plan
+    assert not re.findall(r"Result .*loops=(?!1\))", plan)
+
+
+@pytest.mark.parametrize("mask", MASKS.values(), ids=MASKS.keys())
+def test_the_subquery_is_pulled_up_and_indexes_are_used(connection, mask):
+    """Masks are not volatile: a look-up by another column goes through its index, under every mask."""
+    connection.execute("DROP TABLE IF EXISTS people")
+    connection.execute(
+        "CREATE TABLE people (id int PRIMARY KEY, phone varchar(20), pay numeric(10,2), born date, at timestamptz)"
+    )
+    columns = [("phone", PG + "varchar(20)", "varchar"), ("pay", PG + "numeric(10,2)", "numeric"),
+               ("born", PG + "date", "date"), ("at", PG + "timestamptz", "timestamptz")]  # fmt: skip
+    masked = ", ".join(f"{render(mask, Column(n, 1, t, b), f'p.{n}', KEY)} AS {n}" for n, t, b in columns)
+    with connection.transaction():
+        connection.execute("SET LOCAL enable_seqscan = off")
+        query = f"SELECT * FROM (SELECT p.id, {masked} FROM people p) AS p WHERE id = 7"
+        plan = "\n".join(row[0] for row in connection.execute("EXPLAIN " + query).fetchall())
+    assert "people_pkey" in plan
+    assert "Subquery Scan" not in plan
+
+
+def test_the_collation_of_the_column_stays(connection):
+    """A masked text has the collation of its column, so that sorting and comparing work as they did."""
+    connection.execute('CREATE TEMP TABLE collated (x text COLLATE "POSIX", y text, z name)')
+    columns = [Column("x", 1, PG + "text", "text", collation='pg_catalog."POSIX"'),
+               Column("y", 2, PG + "text", "text"), Column("z", 3, PG + "name", "name")]  # fmt: skip
+    for mask in MASKS.values():
+        images = ", ".join(f"{render(mask, column, f't.{column.name}', KEY)} AS {column.name}" for column in columns)
+        connection.execute("DROP VIEW IF EXISTS pg_temp.collations")
+        connection.execute(f"CREATE TEMP VIEW collations AS SELECT {images} FROM collated t")
+        found = connection.execute(
+            "SELECT c.collname FROM pg_attribute a JOIN pg_collation c ON c.oid = attcollation "
+            "WHERE attrelid = 'pg_temp.collations'::regclass ORDER BY attnum"
+        ).fetchall()
+        assert found == [("POSIX",), ("default",), ("C",)]
+
+
+def test_bytes_that_are_no_utf8_raise_no_error(postgres):
+    """In a database without an encoding every mask still gives an answer for every byte."""
+    dsn = postgres.create_database("masks_template")
+    with psycopg.connect(dsn, autocommit=True) as admin:
+        admin.execute("CREATE DATABASE masks_ascii ENCODING 'SQL_ASCII' LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0")
+    with psycopg.connect(dsn, dbname="masks_ascii", autocommit=True, client_encoding="SQL_ASCII") as connection:
+        connection.execute(f"SET louver.key = '{KEY.setting}'")
+        connection.execute(r"CREATE TABLE t AS SELECT E'13812\xff\xfe45678@x.co'::text AS x")
+        for mask in MASKS.values():
+            sql = render(mask, Column("x", 1, PG + "text", "text"), "t.x", KEY)
+            connection.execute(f'SELECT ({sql})::text COLLATE "C" FROM t'.encode()).fetchall()
+
+
+def test_every_mask_is_tried():
+    """A mask that is added is added to these tests."""
+    assert {mask.name for mask in MASKS.values()} == set(SCHEMAS)
