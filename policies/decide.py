@@ -66,6 +66,11 @@ class PolicySet:
         self.description = description
         self._world: _World | None = None
 
+    @property
+    def has_labels(self) -> bool:
+        """True when the dictionary names anything; without it nothing is sensitive anywhere."""
+        return bool(self.dictionary.entries)
+
     def label(self, database: str, schema: str, relation: str, column: str) -> Label | None:
         """Give what the dictionary says of a column, or None. Names as the catalog spells them."""
         return self.dictionary.label(database, schema, relation, column)

@@ -1,0 +1,120 @@
+"""The composition root: builds the running proxy from its configuration. The one place that knows all parts.
+
+Owns the order of building and of ending. May not do: any work of the parts.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
+
+import uvloop
+
+from audit import record
+from audit.writer import AuditUnavailable, Trail
+from louver.configuration import ConfigurationError, Parts, reload_policies
+from proxy import introspection
+from proxy.cancel import CancelRegistry
+from proxy.catalogs import Catalogs
+from proxy.gate import Gate
+from proxy.server import Server, ServerSettings, run
+
+if TYPE_CHECKING:
+    from rewriter.model import Catalog
+
+log = logging.getLogger(__name__)
+
+_CATALOG_SECONDS = 60.0  # a catalog of 100,000 columns takes a few seconds; a database that hangs takes forever
+
+
+def connection_settings(parts: Parts, database: str) -> dict[str, Any]:
+    """Return the arguments of asyncpg.connect for Louver's own look at `database`, as the service account."""
+    upstream = parts.settings.upstream
+    tls = parts.handshake.upstream.tls
+    return {
+        "host": upstream.host,
+        "port": upstream.port,
+        "user": upstream.user,
+        "password": upstream.password or "",  # None would make asyncpg look into the environment
+        "database": database,
+        "ssl": {"disable": False, "prefer": "prefer"}.get(tls.mode, tls.context),
+        "timeout": upstream.connect_seconds,
+        "server_settings": {"application_name": "louver"},
+    }
+
+
+def catalogs(parts: Parts) -> Catalogs:
+    """Build the knowledge of what the upstream's databases hold, read as the service account."""
+
+    async def read(database: str, revision: int) -> Catalog:
+        async with asyncio.timeout(_CATALOG_SECONDS):
+            return await introspection.read_catalog(connection_settings(parts, database), revision)
+
+    return Catalogs(parts.policies, read)
+
+
+def serve(parts: Parts) -> None:
+    """Run the proxy until it is told to stop. Raises ConfigurationError when it cannot begin."""
+    settings = parts.settings
+    try:
+        trail = Trail.open(
+            settings.audit.directory, segment_bytes=settings.audit.segment_bytes, fsync=settings.audit.sync
+        )
+    except AuditUnavailable as error:
+        raise ConfigurationError([str(error)]) from None
+    reason = "fault"
+    try:
+        uvloop.run(_run(parts, trail))
+        reason = "told to stop"
+    except OSError as error:
+        where = f"{settings.listen.host}:{settings.listen.port}"
+        raise ConfigurationError([f"cannot listen on {where}: {error.strerror or error}"]) from None
+    finally:
+        with contextlib.suppress(AuditUnavailable):
+            trail.append(record.stopped(reason=reason))
+            trail.flush()
+        trail.close()
+
+
+async def _run(parts: Parts, trail: Trail) -> None:
+    """Build the server and serve."""
+    settings = parts.settings
+    whole_text = settings.audit.statement_text == "whole"
+    server = Server(
+        ServerSettings(
+            host=settings.listen.host,
+            port=settings.listen.port,
+            handshake=parts.handshake,
+            connections=settings.limits.connections,
+            connections_per_user=settings.limits.connections_per_user,
+            idle_seconds=settings.limits.idle_seconds,
+            statement_bytes=settings.limits.statement_bytes,
+            drain_seconds=settings.drain_seconds,
+            timezone=settings.timezone,
+        ),
+        users=parts.users,
+        cancels=CancelRegistry(),
+        gate=Gate(parts.policies, parts.key, whole_text=whole_text),
+        catalogs=catalogs(parts),
+        trail=trail,
+        load_policies=lambda: reload_policies(settings),
+    )
+
+    def ready(port: int) -> None:
+        address = f"{settings.listen.host}:{port}"
+        trail.append(
+            record.started(
+                version=version("louver"),
+                address=address,
+                policy=parts.policies.revision,
+                config=str(settings.policies),
+            )
+        )
+        trail.flush()
+        upstream = parts.handshake.upstream
+        log.info("listening on %s for %s, policies %s", address, upstream, parts.policies.revision)
+
+    await run(server, ready)

@@ -1,0 +1,139 @@
+"""One caller within a session: who it is, and the world it is in at this moment.
+
+Owns finding the world again after anything that it rests on has changed: policies, time, catalog, what names mean.
+May not do: touch a transport; what the session's own server has to be asked goes through `ask`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING, Protocol
+
+from policies.model import Decision, Principal, Session
+from proxy.gate import World
+from proxy.introspection import look_up_sql, read_look_up
+from rewriter.masks.keys import SETTING
+from rewriter.model import Catalog, Names, Relation, UnknownNames
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from proxy.catalogs import Catalogs
+    from proxy.gate import Gate
+    from proxy.plans import Ruling
+
+
+class Ask(Protocol):
+    """Ask the session's own server: SQL text with its parameters, rows of text columns back."""
+
+    async def __call__(self, text: str, *values: str) -> list[list[str | None]]:
+        """Raises ProtocolViolation when the server cannot answer."""
+
+
+_SET_KEY = f"SELECT pg_catalog.set_config('{SETTING}', $1, false)"
+
+
+class Caller:
+    """The caller of one session. `moment` gives what its conditions may look at, time included.
+
+    `world` is where it is now; it may be ruled by only while `current`.
+    """
+
+    def __init__(self, principal: Principal, moment: Callable[[], Session], gate: Gate, catalogs: Catalogs) -> None:
+        self._principal = principal
+        self._moment = moment
+        self._gate = gate
+        self._catalogs = catalogs
+        database = moment().database
+        self._known = catalogs.known(database)
+        self._generation = -1
+        self._names: Names | None = None
+        self.world = World(Decision("", {}, {}), Catalog(database, 0, {}, {}), None)
+
+    @property
+    def current(self) -> bool:
+        """True while nothing that the world rests on has changed, the meaning of names apart."""
+        return self._generation == self._known.generation and not self._known.stale
+
+    @property
+    def guarded(self) -> bool:
+        """True when something is hidden from this caller, as far as is known."""
+        return self._names is not None
+
+    def find(self, text: bytes) -> Ruling | None:
+        """The ruling of `text` in the current world; None when it has names that the catalog does not know."""
+        found = self.world.plans.find(text)
+        if found is not None:
+            return found
+        try:
+            return self._gate.rule(self.world, text)
+        except UnknownNames:
+            return None
+
+    def renew(self) -> bool:
+        """Decide again by what is known already; False when the catalog or names have to be asked for first."""
+        if self._known.stale:
+            return False
+        decision = self._decide()
+        if decision.all_clear:
+            self._names = None
+        elif self._names is None:
+            return False
+        self._enter(decision)
+        return True
+
+    async def settle(self, ask: Ask, *, names_stale: bool) -> None:
+        """Find the world that the caller is in now. Raises CatalogUnavailable."""
+        if self._known.stale:
+            await self._catalogs.refresh(self._known)
+        decision = self._decide()
+        if decision.all_clear:
+            self._names = None
+        elif self._names is None or names_stale:
+            self._names = read_look_up(await ask(look_up_sql()))
+            if self._gate.key is not None:
+                await ask(_SET_KEY, self._gate.key.setting)
+        self._enter(decision)
+
+    async def look_up(self, ask: Ask, text: bytes) -> Ruling:
+        """Rule a statement with names that the catalog does not know, by what the session's own server knows."""
+        await self._catalogs.refresh(self._known, force=True)
+        await self.settle(ask, names_stale=False)
+        try:
+            return self._gate.rule(self.world, text)
+        except UnknownNames as unknown:
+            names = self._names
+            assert names is not None
+            found = read_look_up(await ask(look_up_sql(unknown.names))).looked_up
+        self._names = dataclasses.replace(names, looked_up={**names.looked_up, **_existing(found)})
+        self._enter(self._decide())
+        if all(relation is not None for relation in found.values()):
+            return self._gate.rule(self.world, text)
+        # Somebody may create what is missing at any moment: that it is missing holds for this statement only.
+        missing = dataclasses.replace(self._names, looked_up={**self._names.looked_up, **found})
+        return self._gate.rule(World(self.world.decision, self.world.catalog, missing), text)
+
+    def nameless_world(self) -> World:
+        """A world in which no name is known, for a transaction that has failed and can look nothing up."""
+        return World(self.world.decision, Catalog(self._known.database, 0, {}, {}), Names(()))
+
+    def _decide(self) -> Decision:
+        """The decision of this moment, over the catalog's columns and those looked up on the session."""
+        labels = self._known.labels
+        if self._names is not None and self._names.looked_up:
+            own = dict(labels)
+            for relation in self._names.looked_up.values():
+                if relation is not None:
+                    own |= self._catalogs.labels_of(self._known, relation)
+            labels = own
+        return self._gate.decide(self._principal, self._moment(), labels)
+
+    def _enter(self, decision: Decision) -> None:
+        self._generation = self._known.generation
+        self.world = self._gate.world(decision, self._known.catalog, self._names)
+
+
+def _existing(
+    found: Mapping[tuple[str | None, str], Relation | None],
+) -> dict[tuple[str | None, str], Relation | None]:
+    return {name: relation for name, relation in found.items() if relation is not None}

@@ -1,0 +1,155 @@
+"""The SQL that reads a database's catalog. Constants only; `proxy.introspection` runs them and reads their rows.
+
+Those that may run under a caller's search path (COLUMNS, FOUND) name every function, operator and relation in full. The
+others run with an empty path.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+# The type of a column with its schema and modifier, ready for a cast. The modifier is taken from format_type, but for
+# interval, whose modifier has words there; source: PostgreSQL, timestamp.c, intervaltypmodin.
+_TYPE_NAME: Final = r"""
+pg_catalog.concat(pg_catalog.quote_ident(tn.nspname), '.', pg_catalog.quote_ident(t.typname), CASE
+  WHEN a.atttypmod OPERATOR(pg_catalog.<) 0 THEN ''
+  WHEN t.oid OPERATOR(pg_catalog.=) 1186 THEN
+    pg_catalog.concat('(', (a.atttypmod OPERATOR(pg_catalog.>>) 16) OPERATOR(pg_catalog.&) 32767, CASE
+      WHEN (a.atttypmod OPERATOR(pg_catalog.&) 65535) OPERATOR(pg_catalog.=) 65535 THEN ''
+      ELSE pg_catalog.concat(',', a.atttypmod OPERATOR(pg_catalog.&) 65535) END, ')')
+  ELSE pg_catalog."substring"(pg_catalog.format_type(a.atttypid, a.atttypmod), '\([0-9, -]+\)') END)"""
+
+COLUMNS: Final = f"""
+SELECT a.attrelid::pg_catalog.int8 AS relation, a.attname::pg_catalog.text AS name, a.attnum::pg_catalog.int4 AS number,
+       {_TYPE_NAME} AS type_name,
+       CASE WHEN bn.nspname OPERATOR(pg_catalog.=) 'pg_catalog' THEN b.typname::pg_catalog.text
+            ELSE pg_catalog.concat(bn.nspname, '.', b.typname) END AS base_type,
+       a.attnotnull AS not_null,
+       CASE WHEN a.attcollation OPERATOR(pg_catalog.<>) 0 AND a.attcollation OPERATOR(pg_catalog.<>) t.typcollation
+            THEN pg_catalog.concat(pg_catalog.quote_ident(cn.nspname), '.', pg_catalog.quote_ident(co.collname))
+            END AS collation,
+       a.attgenerated OPERATOR(pg_catalog.<>) '' AS generated
+FROM pg_catalog.pg_attribute a
+JOIN pg_catalog.pg_type t ON t.oid OPERATOR(pg_catalog.=) a.atttypid
+JOIN pg_catalog.pg_namespace tn ON tn.oid OPERATOR(pg_catalog.=) t.typnamespace
+JOIN LATERAL (
+  WITH RECURSIVE d AS (
+    SELECT t.oid, t.typbasetype, t.typtype
+    UNION ALL
+    SELECT x.oid, x.typbasetype, x.typtype FROM d JOIN pg_catalog.pg_type x ON x.oid OPERATOR(pg_catalog.=) d.typbasetype
+    WHERE d.typtype OPERATOR(pg_catalog.=) 'd')
+  SELECT d.oid FROM d WHERE d.typtype OPERATOR(pg_catalog.<>) 'd') base ON true
+JOIN pg_catalog.pg_type b ON b.oid OPERATOR(pg_catalog.=) base.oid
+JOIN pg_catalog.pg_namespace bn ON bn.oid OPERATOR(pg_catalog.=) b.typnamespace
+LEFT JOIN pg_catalog.pg_collation co ON co.oid OPERATOR(pg_catalog.=) a.attcollation
+LEFT JOIN pg_catalog.pg_namespace cn ON cn.oid OPERATOR(pg_catalog.=) co.collnamespace
+WHERE a.attnum OPERATOR(pg_catalog.>) 0 AND NOT a.attisdropped"""  # noqa: S608  constants of this file
+
+# The wanted names with what they mean; an unqualified one means what is visible along the search path.
+FOUND: Final = """FROM (VALUES {wanted}) w (s, n) LEFT JOIN LATERAL (
+SELECT c.oid, c.relname, c.relkind, x.nspname FROM pg_catalog.pg_class c
+JOIN pg_catalog.pg_namespace x ON x.oid OPERATOR(pg_catalog.=) c.relnamespace
+WHERE c.relname OPERATOR(pg_catalog.=) w.n::pg_catalog.name
+AND CASE WHEN w.s IS NULL THEN pg_catalog.pg_table_is_visible(c.oid)
+ELSE x.nspname OPERATOR(pg_catalog.=) w.s::pg_catalog.name END) f ON true"""
+
+_USER_SCHEMAS: Final = "n.nspname NOT IN ('pg_catalog', 'information_schema') AND n.nspname !~ '^pg_(toast|temp)'"
+
+RELATIONS: Final = f"""
+SELECT c.oid::int8 AS oid, n.nspname::text AS schema, c.relname::text AS name, c.relkind::text AS kind,
+       CASE WHEN c.relkind IN ('v', 'm') THEN pg_get_viewdef(c.oid) END AS definition,
+       ARRAY(SELECT i.inhparent::int8 FROM pg_inherits i WHERE i.inhrelid = c.oid ORDER BY i.inhseqno) AS parents,
+       ARRAY(SELECT a.attname::text FROM pg_index x JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = ANY (x.indkey)
+             WHERE x.indrelid = c.oid AND x.indisprimary ORDER BY array_position(x.indkey::int2[], a.attnum)) AS primary_key
+FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S') AND {_USER_SCHEMAS}"""  # noqa: S608  constants of this file
+
+USER_COLUMNS: Final = f"""{COLUMNS} AND a.attrelid IN (
+SELECT c.oid FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND {_USER_SCHEMAS}) ORDER BY a.attrelid, a.attnum"""  # noqa: S608  constants of this file
+
+SYSTEM_RELATIONS: Final = """
+SELECT c.oid::int8 AS oid, n.nspname::text AS schema, c.relname::text AS name, c.relkind::text AS kind
+FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE c.relkind IN ('r', 'v') AND n.nspname IN ('pg_catalog', 'information_schema')"""
+
+# Relations that a rule of a view or materialized view reads.
+SOURCES: Final = """
+SELECT DISTINCT r.ev_class::int8 AS relation, d.refobjid::int8 AS source
+FROM pg_rewrite r JOIN pg_depend d ON d.classid = 'pg_rewrite'::regclass AND d.objid = r.oid
+WHERE d.refclassid = 'pg_class'::regclass AND d.refobjid <> r.ev_class AND r.oid >= 16384"""
+
+# Functions that a relation runs, and whether reading it or writing it does.
+RUN_FUNCTIONS: Final = """
+WITH part AS (
+  SELECT 'pg_rewrite'::regclass AS class, oid, ev_class AS relation, ev_type = '1' AS reads, ev_type <> '1' AS writes
+  FROM pg_rewrite WHERE oid >= 16384
+  UNION ALL SELECT 'pg_attrdef'::regclass, oid, adrelid, false, true FROM pg_attrdef
+  UNION ALL SELECT 'pg_constraint'::regclass, oid, conrelid, false, true FROM pg_constraint WHERE conrelid <> 0
+  UNION ALL SELECT 'pg_policy'::regclass, oid, polrelid, true, true FROM pg_policy
+  UNION ALL SELECT 'pg_trigger'::regclass, oid, tgrelid, false, true FROM pg_trigger WHERE NOT tgisinternal
+  UNION ALL SELECT 'pg_class'::regclass, indexrelid, indrelid, false, true FROM pg_index)
+SELECT DISTINCT part.relation::int8 AS relation, d.refobjid::int8 AS function, part.reads, part.writes
+FROM part JOIN pg_depend d ON d.classid = part.class AND d.objid = part.oid AND d.refclassid = 'pg_proc'::regclass"""
+
+FUNCTIONS: Final = """
+SELECT p.oid::int8 AS oid, n.nspname::text AS schema, p.proname::text AS name, e.extname::text AS extension,
+       p.oid < 16384 AND e.oid IS NULL AND n.nspname IN ('pg_catalog', 'information_schema') AS builtin,
+       p.pronargs >= 1 AND p.pronargs - p.pronargdefaults <= 1 AND (t.typtype = 'c' OR t.typtype = 'p') AS takes_row
+FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
+LEFT JOIN pg_depend d ON d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'e'
+LEFT JOIN pg_extension e ON e.oid = d.refobjid
+LEFT JOIN pg_type t ON t.oid = p.proargtypes[0]
+WHERE n.nspname !~ '^pg_(toast|temp)'"""
+
+TYPES: Final = """
+SELECT n.nspname::text AS schema, t.typname::text AS name FROM pg_type t JOIN pg_namespace n ON n.oid = t.typnamespace
+WHERE n.nspname !~ '^pg_(toast|temp)'"""
+
+OPERATORS: Final = """
+SELECT o.oprname::text AS name, o.oprcode::oid::int8 AS function FROM pg_operator o WHERE o.oid >= 16384"""
+
+CASTS: Final = """
+SELECT s.typname::text AS source, t.typname::text AS target, c.castfunc::int8 AS function
+FROM pg_cast c JOIN pg_type s ON s.oid = c.castsource JOIN pg_type t ON t.oid = c.casttarget
+WHERE c.oid >= 16384 AND c.castfunc <> 0"""
+
+
+def _summary(table: str, row: str, condition: str) -> str:
+    """A text that differs when any row of a catalog table that meets the condition has changed."""
+    digest = f"pg_catalog.sum(pg_catalog.hashtextextended(pg_catalog.concat({row}), 0))"
+    return f"(SELECT pg_catalog.concat(pg_catalog.count(*), ':', {digest}) FROM pg_catalog.{table} x WHERE {condition})"  # noqa: S608  constants of this file
+
+
+_USER_MADE: Final = "x.oid OPERATOR(pg_catalog.>=) 16384"  # FirstNormalObjectId, transam.h
+
+FINGERPRINT: Final = "SELECT pg_catalog.md5(pg_catalog.concat_ws(',', {}))".format(
+    ", ".join(
+        (
+            _summary(
+                "pg_class",
+                "x.oid, '/', x.xmin",
+                f"{_USER_MADE} AND x.relkind OPERATOR(pg_catalog.=) ANY ('{{r,p,v,m,f,S}}')",
+            ),
+            _summary(
+                "pg_attribute", "x.attrelid, '/', x.attnum, '/', x.xmin", "x.attrelid OPERATOR(pg_catalog.>=) 16384"
+            ),
+            _summary("pg_namespace", "x.oid, '/', x.xmin", "x.nspname OPERATOR(pg_catalog.!~) '^pg_(toast|temp)'"),
+            _summary("pg_inherits", "x.inhrelid, '/', x.inhparent", "true"),
+            *(
+                _summary(table, "x.oid, '/', x.xmin", _USER_MADE)
+                for table in (
+                    "pg_proc",
+                    "pg_rewrite",
+                    "pg_operator",
+                    "pg_cast",
+                    "pg_trigger",
+                    "pg_type",
+                    "pg_extension",
+                    "pg_policy",
+                )
+            ),
+        )
+    )
+)
+"""One text value that differs when anything that a Catalog holds has changed; a few milliseconds."""

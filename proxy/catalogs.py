@@ -1,0 +1,120 @@
+"""What each database holds, as the gate needs it: the catalog snapshot and the labels of its columns.
+
+Owns the snapshots, their renewal, and the binding of labels to columns, so that a rename does not shed one.
+May not do: decide, know sessions.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import logging
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from policies.model import ColumnName
+from rewriter.model import Catalog, Relation
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping
+
+    from policies.decide import PolicySet
+    from policies.model import Label
+
+log = logging.getLogger(__name__)
+
+
+class CatalogUnavailable(Exception):  # noqa: N818  a state of the database, not a fault of ours
+    """The catalog of a database cannot be read, so nothing can be ruled there; the text says why, for operators."""
+
+
+@dataclass(slots=True, eq=False)
+class Known:
+    """What is known of one database. `generation` grows whenever a caller's world may have changed.
+
+    `stale`: DDL has run since `catalog` was read. `bindings` hold every label ever seen, by table OID and column
+    number: a column keeps its label under a new name.
+    """
+
+    database: str
+    catalog: Catalog
+    labels: Mapping[ColumnName, Label] = field(default_factory=dict)
+    generation: int = 0
+    stale: bool = True
+    bindings: dict[tuple[int, int], Label] = field(default_factory=dict)
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+
+class Catalogs:
+    """The databases of one upstream. `read` fetches a snapshot of a database and gives it the revision it is told."""
+
+    def __init__(self, policies: PolicySet, read: Callable[[str, int], Awaitable[Catalog]]) -> None:
+        self._policies = policies
+        self._read = read
+        self._known: dict[str, Known] = {}
+        self._revision = 0
+
+    def known(self, database: str) -> Known:
+        """What is known of `database`; `stale` until `refresh` has run."""
+        known = self._known.get(database)
+        if known is None:
+            known = self._known[database] = Known(database, Catalog(database, 0, {}, {}))
+            known.stale = self._policies.has_labels  # without a dictionary nothing has to be looked up
+        return known
+
+    def policies_changed(self, policies: PolicySet) -> None:
+        """Label everything anew under new policies; every caller's world is decided again."""
+        self._policies = policies
+        for known in self._known.values():
+            known.stale = known.stale or policies.has_labels
+            if not known.stale:
+                self._label(known)
+            known.generation += 1
+
+    def time_passed(self) -> None:
+        """Let every caller's decision be made again at its next statement: conditions may name the time."""
+        for known in self._known.values():
+            known.generation += 1
+
+    def changed(self, database: str) -> None:
+        """DDL has run in `database`: the snapshot is read again before the next ruling that needs it."""
+        if self._policies.has_labels:
+            self.known(database).stale = True
+
+    async def refresh(self, known: Known, *, force: bool = False) -> None:
+        """Read the snapshot again if it is stale. Raises CatalogUnavailable; then it stays stale."""
+        async with known.lock:
+            if not known.stale and not force:
+                return
+            known.stale = False  # DDL that ends while we read makes it stale again
+            try:
+                catalog = await self._read(known.database, self._revision + 1)
+            except Exception as error:
+                known.stale = True
+                log.error("the catalog of database %r cannot be read: %s", known.database, error)  # noqa: TRY400
+                raise CatalogUnavailable(str(error)) from error
+            except BaseException:
+                known.stale = True
+                raise
+            if dataclasses.replace(catalog, revision=known.catalog.revision) != known.catalog:
+                self._revision += 1
+                known.catalog = catalog
+                self._label(known)
+                known.generation += 1
+
+    def labels_of(self, known: Known, relation: Relation) -> dict[ColumnName, Label]:
+        """The labels of one relation's columns: by the dictionary, or bound to the column under an earlier name."""
+        labels: dict[ColumnName, Label] = {}
+        for column in relation.columns:
+            label = self._policies.label(known.database, relation.schema, relation.name, column.name)
+            label = label or known.bindings.get((relation.oid, column.number))
+            if label is not None:
+                known.bindings[relation.oid, column.number] = label
+                labels[ColumnName(relation.schema, relation.name, column.name)] = label
+        return labels
+
+    def _label(self, known: Known) -> None:
+        labels: dict[ColumnName, Label] = {}
+        for relation in known.catalog.relations.values():
+            labels |= self.labels_of(known, relation)
+        known.labels = labels

@@ -1,0 +1,219 @@
+"""The gate: from a statement's text to its ruling, for one caller.
+
+Owns the worlds (one decision, one catalog, one meaning of names, and the plans made under them) and the walk
+text -> rewrite -> plan. Any fault on this walk is a refusal.
+May not do: I/O; the relay fetches what is missing (catalog, names) and asks again.
+"""
+
+from __future__ import annotations
+
+import itertools
+import logging
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from audit.record import ColumnUse, Judgement
+from audit.scrub import scrub
+from proxy.plans import NamesEffect, Plan, PlanCache, Ruling
+from proxy.postgres.messages import report_fields
+from rewriter.model import Catalog, Names, Refusal, Rewritten, UnknownNames, Use
+from rewriter.reading import describe
+from rewriter.rewrite import rewrite
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from policies.decide import PolicySet
+    from policies.model import ColumnName, Decision, Label, Principal, Session
+    from rewriter.masks.keys import KeyMaterial
+
+log = logging.getLogger(__name__)
+
+_NOT_UTF8 = Refusal("22021", "the statement is not valid UTF-8", hint="Send statements in UTF-8.")
+_FAULT = Refusal(
+    "XX000",
+    "louver could not rule this statement",
+    hint="This is a fault in Louver, reported in its log; nothing was sent to the database.",
+)
+_epochs = itertools.count(1)
+"""Every world gets a number of its own, so that an epoch never means two things. 0 is no world."""
+
+
+@dataclass(slots=True, eq=False)
+class World:
+    """What one caller may see and how the server understands them, at this moment, with the plans made so far.
+
+    `names` is None for callers who see everything as it is: they need no name resolved.
+    """
+
+    decision: Decision
+    catalog: Catalog
+    names: Names | None
+    plans: PlanCache = field(default_factory=PlanCache)
+    epoch: int = field(default_factory=lambda: next(_epochs))
+
+    @property
+    def guarded(self) -> bool:
+        """True when something is hidden from this caller."""
+        return self.names is not None
+
+
+class Gate:
+    """Decides for every caller of one upstream. `functions` may be called by masked callers, by policy."""
+
+    def __init__(self, policies: PolicySet, key: KeyMaterial | None, *, whole_text: bool = False) -> None:
+        self.policies = policies
+        self.key = key
+        self._whole_text = whole_text
+        self._worlds: dict[tuple[object, ...], World] = {}
+
+    def decide(self, principal: Principal, session: Session, labels: Mapping[ColumnName, Label]) -> Decision:
+        """The caller's decision at this moment."""
+        return self.policies.decide(principal, session, labels)
+
+    def world(self, decision: Decision, catalog: Catalog, names: Names | None) -> World:
+        """The world of a decision, shared by all sessions that are in it."""
+        key = (
+            catalog.database,
+            catalog.revision,
+            decision.policy,
+            frozenset(decision.treatments.items()),
+            names and (names.path, names.temporary, tuple(names.looked_up.items())),
+        )
+        world = self._worlds.get(key)
+        if world is None:
+            if len(self._worlds) >= _WORLDS:
+                self._worlds.clear()  # sessions keep the ones they are in
+            world = self._worlds[key] = World(decision, catalog, names)
+        return world
+
+    def find(self, world: World, text: bytes) -> Ruling | None:
+        """The ruling of a statement that has been ruled before, or whose shape has."""
+        return world.plans.find(text)
+
+    def rule(self, world: World, text: bytes) -> Ruling:
+        """Rule a statement in full and remember it. Raises UnknownNames when the catalog does not know a name."""
+        try:
+            if world.names is None:
+                return self._pass(world, text)
+            rewritten = rewrite(
+                text.decode(),
+                catalog=world.catalog,
+                names=world.names,
+                decision=world.decision,
+                key=self.key,
+                listed_functions=frozenset(f"{schema}.{name}" for schema, name in self.policies.functions),
+            )
+        except Refusal as refusal:
+            ruling = self.deny(world, text, refusal)
+        except UnknownNames:
+            raise
+        except UnicodeDecodeError:
+            ruling = self.deny(world, text, _NOT_UTF8)
+        except Exception:
+            # Fail closed: whatever goes wrong between statement and ruling ends here, as a refusal. The text is
+            # not logged, it may hold values.
+            log.exception("fault while ruling a statement of %d bytes", len(text))
+            ruling = self.deny(world, text, _FAULT)
+        else:
+            return self._remember(world, text, rewritten)
+        world.plans.keep(text, ruling, (), literal_free=False)
+        return ruling
+
+    def deny(self, world: World, text: bytes, refusal: Refusal) -> Ruling:
+        """The ruling that refuses `text`."""
+        judgement = Judgement(
+            kinds=(),
+            text=self._recorded(text),
+            rewritten=None,
+            relations=(),
+            columns=(),
+            ruling="deny",
+            policy=world.decision.policy,
+            catalog=world.catalog.revision,
+            reason=refusal.message if refusal.rule is None else f"{refusal.message} (rule: {refusal.rule})",
+            sqlstate=refusal.sqlstate,
+        )
+        return Ruling(Plan("deny", world.epoch, world.decision, judgement, error=error_payload(refusal)))
+
+    def _pass(self, world: World, text: bytes) -> Ruling:
+        """The ruling for a caller from whom nothing is hidden: the statement leaves as it is."""
+        description = describe(text.decode(errors="replace"))
+        judgement = Judgement(
+            kinds=description.kinds,
+            text=self._recorded(text),
+            rewritten=None,
+            relations=tuple(".".join(filter(None, relation)) for relation in description.relations),
+            columns=(),
+            ruling="pass",
+            policy=world.decision.policy,
+            catalog=world.catalog.revision,
+        )
+        ruling = Ruling(
+            Plan("pass", world.epoch, world.decision, judgement, changes_catalog=description.changes_catalog)
+        )
+        world.plans.keep(text, ruling, (), literal_free=not self._whole_text)
+        return ruling
+
+    def _remember(self, world: World, text: bytes, rewritten: Rewritten) -> Ruling:
+        changed = bool(rewritten.edits)
+        effect: NamesEffect = "none"
+        if rewritten.changes_names:
+            effect = "transaction" if rewritten.kinds == ("TransactionStmt",) else "changes"
+        new_text = rewritten.text.encode()
+        judgement = Judgement(
+            kinds=rewritten.kinds,
+            text=self._recorded(text),
+            rewritten=self._recorded(new_text) if changed else None,
+            relations=tuple(f"{schema}.{name}" for schema, name in rewritten.relations),
+            columns=tuple(_column_use(use, world.decision) for use in rewritten.uses),
+            ruling="rewrite" if changed else "pass",
+            policy=world.decision.policy,
+            catalog=world.catalog.revision,
+        )
+        plan = Plan(
+            "rewrite" if changed else "pass",
+            world.epoch,
+            world.decision,
+            judgement,
+            names_effect=effect,
+            changes_catalog=rewritten.changes_catalog,
+        )
+        ruling = Ruling(plan, new_text if changed else None)
+        literal_free = rewritten.literal_free and not self._whole_text
+        world.plans.keep(text, ruling, rewritten.edits, literal_free=literal_free)
+        return ruling
+
+    def _recorded(self, text: bytes) -> str | None:
+        """The text as the audit keeps it; None when each statement brings its own."""
+        return None if self._whole_text else scrub(text.decode(errors="backslashreplace"))
+
+
+def _column_use(use: Use, decision: Decision) -> ColumnUse:
+    label = decision.labels.get(use.column)
+    treatment = use.treatment
+    return ColumnUse(
+        column=str(use.column),
+        category=label.category if label else None,
+        level=label.level if label else None,
+        treatment=treatment.kind,
+        mask=treatment.mask.name if treatment.mask else None,
+        rule=treatment.rule,
+        rows=treatment.rows.text if treatment.rows else None,
+    )
+
+
+_WORLDS = 1024
+"""Worlds kept for sharing. Each has its plans; a bank has some dozen roles times regions, far below this."""
+
+
+def error_payload(refusal: Refusal) -> bytes:
+    """The ErrorResponse payload (without type and length) of a refusal."""
+    return report_fields(
+        "ERROR",
+        refusal.sqlstate,
+        refusal.message,
+        detail=refusal.detail,
+        hint=refusal.hint,
+        position=refusal.position,
+    )

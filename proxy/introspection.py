@@ -1,0 +1,247 @@
+"""Reading a database's catalog: the snapshot the rewriter works on, and the look-ups on a session's own connection.
+
+Owns the SQL against pg_catalog and what becomes of its rows. May not do: keep a snapshot, decide when to read one, or
+judge what is protected. Everything is named in full, for look-ups run under the caller's search path.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Final
+
+import asyncpg
+
+from proxy import catalog_sql as sql
+from proxy.catalog_sql import FINGERPRINT as FINGERPRINT  # noqa: PLC0414
+from rewriter.functions import HARMLESS_EXTENSIONS
+from rewriter.model import Catalog, Column, Names, Relation
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+WrittenName = tuple[str | None, str]
+
+_TIMEOUT: Final = 30.0
+"""Seconds for each query; a catalog of 100,000 columns takes about one."""
+
+
+async def read_catalog(settings: Mapping[str, Any], revision: int) -> Catalog:
+    """Read the snapshot of one database.
+
+    `settings` are arguments of asyncpg.connect (host, port, user, password, database, ssl ...). The account needs no
+    privilege beyond connecting. Raises what asyncpg raises: OSError, asyncpg.PostgresError, TimeoutError.
+    """
+    connection = await asyncpg.connect(**settings)
+    try:
+        return await read_catalog_on(connection, revision)
+    finally:
+        await connection.close()
+
+
+async def read_catalog_on(connection: asyncpg.Connection, revision: int) -> Catalog:
+    """Read the snapshot on an open connection, in one transaction, so that its parts agree."""
+    async with connection.transaction(isolation="repeatable_read", readonly=True):
+        # with an empty path the server qualifies every name in a view's definition
+        await connection.execute("SET LOCAL search_path = ''")
+
+        async def fetch(query: str) -> list[asyncpg.Record]:
+            return list(await connection.fetch(query, timeout=_TIMEOUT))
+
+        database = await connection.fetchval("SELECT current_database()", timeout=_TIMEOUT)
+        functions = _sort_functions(await fetch(sql.FUNCTIONS), await fetch(sql.TYPES))
+        relations = _relations(await fetch(sql.RELATIONS), await fetch(sql.USER_COLUMNS), await fetch(sql.SOURCES))
+        relations = _with_functions(relations, await fetch(sql.RUN_FUNCTIONS), functions.user_by_oid)
+        for row in await fetch(sql.SYSTEM_RELATIONS):
+            relations[row["oid"]] = Relation(row["oid"], row["schema"], row["name"], row["kind"], ())
+        operators = _by_name(
+            ((row["name"], row["function"]) for row in await fetch(sql.OPERATORS)), functions.user_by_oid
+        )
+        casts = await fetch(sql.CASTS)
+        ends = [(row[end], row["function"]) for row in casts for end in ("source", "target")]
+    return Catalog(
+        database=database,
+        revision=revision,
+        relations=relations,
+        names={(relation.schema, relation.name): oid for oid, relation in relations.items()},
+        functions=frozenset(functions.user_by_oid.values()),
+        harmless=functions.harmless,
+        builtins=functions.builtins,
+        operators=operators,
+        casts=_by_name(ends, functions.user_by_oid),
+        row_functions=functions.row_functions,
+    )
+
+
+def look_up_sql(names: Iterable[WrittenName] = ()) -> str:
+    """One SELECT of nine text columns for the session's own connection, to be read by `read_look_up`.
+
+    It tells the schemas of the search path, the session's temporary relations, and for each written name (schema or
+    None, name) the relation it means now with its columns. It needs no parameters and changes nothing.
+    """
+    wanted = ", ".join(f"({_literal(schema)}, {_literal(name)})" for schema, name in sorted(names, key=str))
+    parts = [_PATH, _TEMPORARY]
+    if wanted:
+        found = sql.FOUND.format(wanted=wanted)
+        parts += [f"{_RELATION} {found}", f"{_COLUMN} (SELECT f.oid::pg_catalog.int8 {found})"]
+    return " UNION ALL ".join(f"({part})" for part in parts)
+
+
+_PATH: Final = """SELECT 'path', n.s::pg_catalog.text, n.i::pg_catalog.text, NULL, NULL, NULL, NULL, NULL, NULL
+FROM pg_catalog.unnest(pg_catalog.current_schemas(true)) WITH ORDINALITY n (s, i)"""
+_TEMPORARY: Final = """SELECT 'temporary', c.relname::pg_catalog.text, NULL, NULL, NULL, NULL, NULL, NULL, NULL
+FROM pg_catalog.pg_class c WHERE c.relnamespace OPERATOR(pg_catalog.=) pg_catalog.pg_my_temp_schema()
+AND c.relkind OPERATOR(pg_catalog.=) ANY ('{r,p,v,m,f,S}')"""
+_RELATION: Final = """SELECT 'relation', w.s, w.n, f.oid::pg_catalog.text, f.nspname::pg_catalog.text,
+f.relname::pg_catalog.text, f.relkind::pg_catalog.text,
+(SELECT pg_catalog.string_agg(i.inhparent::pg_catalog.oid::pg_catalog.text, ',') FROM pg_catalog.pg_inherits i
+WHERE i.inhrelid OPERATOR(pg_catalog.=) f.oid), NULL"""
+_COLUMN: Final = f"""SELECT 'column', k.relation::pg_catalog.text, k.name, k.number::pg_catalog.text, k.type_name,
+k.base_type, k.not_null::pg_catalog.text, k.collation, k.generated::pg_catalog.text
+FROM ({sql.COLUMNS}) k WHERE k.relation OPERATOR(pg_catalog.=) ANY"""  # noqa: S608  constants of the proxy
+
+
+def read_look_up(rows: Iterable[Sequence[str | None]]) -> Names:
+    """Names from the rows of `look_up_sql`. A wanted name that the server does not know is None in `looked_up`."""
+    path: dict[int, str] = {}
+    temporary: set[str] = set()
+    columns: dict[int, list[Column]] = {}
+    found: dict[WrittenName, Relation | None] = {}
+    for tag, *values in rows:
+        if tag == "path":
+            path[int(values[1] or 0)] = values[0] or ""
+        elif tag == "temporary":
+            temporary.add(values[0] or "")
+        elif tag == "column":
+            columns.setdefault(int(values[0] or 0), []).append(_looked_up_column(values))
+        elif values[2] is None:
+            found[values[0], values[1] or ""] = None
+        elif not (values[3] or "").startswith("pg_temp"):
+            parents = tuple(int(parent) for parent in (values[6] or "").split(",") if parent)
+            relation = Relation(int(values[2]), values[3] or "", values[4] or "", values[5] or "", (), parents)
+            found[values[0], values[1] or ""] = relation
+    looked_up = {
+        written: relation and replace(relation, columns=tuple(sorted(columns.get(relation.oid, ()), key=_number)))
+        for written, relation in found.items()
+    }
+    return Names(tuple(path[place] for place in sorted(path)), frozenset(temporary), looked_up)
+
+
+def _number(column: Column) -> int:
+    return column.number
+
+
+def _looked_up_column(values: Sequence[str | None]) -> Column:
+    _, name, number, type_name, base_type, not_null, collation, generated = values
+    return Column(
+        name=name or "",
+        number=int(number or 0),
+        type_name=type_name or "",
+        base_type=base_type or "",
+        not_null=not_null == "true",
+        collation=collation,
+        generated=generated == "true",
+    )
+
+
+def _literal(text: str | None) -> str:
+    if text is None:
+        return "NULL"
+    quoted = text.replace("'", "''")
+    return "E'" + quoted.replace("\\", "\\\\") + "'" if "\\" in text else f"'{quoted}'"
+
+
+class _Functions:
+    """The functions of a database, sorted by what the rewriter asks of them."""
+
+    def __init__(self) -> None:
+        self.user_by_oid: dict[int, tuple[str, str]] = {}
+        self.harmless: frozenset[tuple[str, str]] = frozenset()
+        self.builtins: frozenset[str] = frozenset()
+        self.row_functions: frozenset[str] = frozenset()
+
+
+def _sort_functions(functions: list[asyncpg.Record], types: list[asyncpg.Record]) -> _Functions:
+    sorted_out = _Functions()
+    builtins, harmless, rows = set(), set(), set()
+    for row in functions:
+        name = (row["schema"], row["name"])
+        if row["builtin"]:
+            builtins.add(row["name"])
+        elif row["extension"] in HARMLESS_EXTENSIONS:
+            harmless.add(name)
+        else:
+            sorted_out.user_by_oid[row["oid"]] = name
+            if row["takes_row"]:
+                rows.add(row["name"])
+    for row in types:
+        if row["schema"] == "pg_catalog":
+            builtins.add(row["name"])
+        else:
+            harmless.add((row["schema"], row["name"]))
+    sorted_out.harmless = frozenset(harmless)
+    sorted_out.builtins = frozenset(builtins)
+    sorted_out.row_functions = frozenset(rows)
+    return sorted_out
+
+
+def _relations(
+    rows: list[asyncpg.Record], columns: list[asyncpg.Record], sources: list[asyncpg.Record]
+) -> dict[int, Relation]:
+    by_relation: dict[int, list[Column]] = {}
+    for row in columns:
+        column = Column(
+            name=row["name"],
+            number=row["number"],
+            type_name=row["type_name"],
+            base_type=row["base_type"],
+            not_null=row["not_null"],
+            collation=row["collation"],
+            generated=row["generated"],
+        )
+        by_relation.setdefault(row["relation"], []).append(column)
+    read: dict[int, list[int]] = {}
+    for row in sources:
+        read.setdefault(row["relation"], []).append(row["source"])
+    return {
+        row["oid"]: Relation(
+            oid=row["oid"],
+            schema=row["schema"],
+            name=row["name"],
+            kind=row["kind"],
+            columns=tuple(by_relation.get(row["oid"], ())),
+            parents=tuple(row["parents"]),
+            sources=tuple(read.get(row["oid"], ())) if row["kind"] in {"v", "m"} else (),
+            primary_key=tuple(row["primary_key"]),
+            definition=row["definition"],
+        )
+        for row in rows
+    }
+
+
+def _with_functions(
+    relations: dict[int, Relation], runs: list[asyncpg.Record], user: Mapping[int, tuple[str, str]]
+) -> dict[int, Relation]:
+    reads: dict[int, list[tuple[str, str]]] = {}
+    writes: dict[int, list[tuple[str, str]]] = {}
+    for row in runs:
+        function = user.get(row["function"])
+        if function is None or row["relation"] not in relations:
+            continue
+        if row["reads"]:
+            reads.setdefault(row["relation"], []).append(function)
+        if row["writes"]:
+            writes.setdefault(row["relation"], []).append(function)
+    for oid in {*reads, *writes}:
+        found = replace(relations[oid], functions=tuple(reads.get(oid, ())), write_functions=tuple(writes.get(oid, ())))
+        relations[oid] = found
+    return relations
+
+
+def _by_name(
+    pairs: Iterable[tuple[str, int]], user: Mapping[int, tuple[str, str]]
+) -> dict[str, frozenset[tuple[str, str]]]:
+    found: dict[str, set[tuple[str, str]]] = {}
+    for name, function in pairs:
+        if function in user:
+            found.setdefault(name, set()).add(user[function])
+    return {name: frozenset(functions) for name, functions in found.items()}

@@ -1,0 +1,339 @@
+"""The server's half of a session: what each message of the backend means and what of it reaches the client.
+
+Matches every message with the queue of pending replies; runs of rows pass as the bytes they came in. Source:
+PostgreSQL manual, 55.2 (message flow) and 55.7 (formats).
+May not do: I/O, deciding.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from proxy.postgres import frames
+from proxy.postgres.conversation import IDLE, Conversation, ProtocolViolation
+from proxy.postgres.frames import COPY_DATA, DATA_ROW, HEADER_SIZE, frame, read_header
+from proxy.postgres.replies import Action, Execution, Pending, Reply, skip_to_sync, swallow_syncs
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_ASSEMBLED_LIMIT = 1 << 20
+"""Bytes of a message that is looked into as a whole. RowDescription of 1,600 columns with 63-byte names has 130 kB;
+a longer error or notice (RAISE with megabytes of text) passes piecewise, its SQLSTATE unread."""
+
+_FORWARD, _DROP, _REPLACE = Action.FORWARD, Action.DROP, Action.REPLACE
+_PARSE, _BIND, _DESCRIBE, _EXECUTE = Reply.PARSE, Reply.BIND, Reply.DESCRIBE, Reply.EXECUTE
+_CLOSE, _SYNC, _QUERY, _COPY_END = Reply.CLOSE, Reply.SYNC, Reply.QUERY, Reply.COPY_END
+
+
+class Backend:
+    """Reads the server's bytes; `to_client` collects what leaves."""
+
+    def __init__(self, conversation: Conversation) -> None:
+        self.to_client: list[bytes] = []
+        self._conversation = conversation
+        self._rest = b""  # an unfinished message that is looked into as a whole
+        self._passing = 0  # bytes of the current message still to pass on
+        self._swallowing = 0  # bytes of the current message still to drop
+        self._received = 0  # bytes of the server before the data at hand
+        self._mark = 0  # where the answer to the statement at hand began
+        self._replacement = b""
+        handlers: dict[int, Callable[[bytes, int, int], bool]] = {
+            frames.PARSE_COMPLETE: self._parse_complete,
+            frames.BIND_COMPLETE: self._bind_complete,
+            frames.CLOSE_COMPLETE: self._close_complete,
+            frames.PARAMETER_DESCRIPTION: self._within,
+            frames.ROW_DESCRIPTION: self._row_description,
+            frames.NO_DATA: self._row_description,
+            frames.COMMAND_COMPLETE: self._command_complete,
+            frames.EMPTY_QUERY_RESPONSE: self._empty_query,
+            frames.PORTAL_SUSPENDED: self._portal_suspended,
+            frames.READY_FOR_QUERY: self._ready,
+            frames.ERROR_RESPONSE: self._error,
+            frames.NOTICE_RESPONSE: self._notice,
+            frames.NOTIFICATION_RESPONSE: self._notification,
+            frames.PARAMETER_STATUS: self._parameter_status,
+            frames.COPY_IN_RESPONSE: self._copy_in,
+            frames.COPY_OUT_RESPONSE: self._within,
+            frames.COPY_DONE: self._within,
+        }
+        self._handlers = handlers
+
+    def receive(self, data: bytes) -> None:
+        """Take bytes of the server. Raises ProtocolViolation."""
+        if self._passing:
+            if self._passing >= len(data):
+                self._passing -= len(data)
+                self._received += len(data)
+                self.to_client.append(data)
+                return
+            position, self._passing = self._passing, 0
+            self._read(data, 0, position)
+            return
+        if self._swallowing:
+            if self._swallowing >= len(data):
+                self._swallowing -= len(data)
+                self._received += len(data)
+                return
+            position, self._swallowing = self._swallowing, 0
+            self._read(data, position, position)
+            return
+        if self._rest:
+            data = self._rest + data
+            self._rest = b""
+        self._read(data, 0, 0)
+
+    def _read(self, data: bytes, start: int, position: int) -> None:  # noqa: C901, PLR0912  the hot loop: a call costs
+        """Walk over the messages of `data` from `position`; bytes from `start` have not been passed on yet."""
+        end = len(data)
+        last = end - HEADER_SIZE
+        handlers = self._handlers
+        queue = self._conversation.queue
+        while position <= last:
+            kind, length = read_header(data, position)
+            if kind == DATA_ROW or kind == COPY_DATA:  # noqa: PLR1714, SIM109  no tuple per message
+                if not queue:
+                    raise ProtocolViolation("rows from the server that nothing asked for")
+                if queue[0].action is _FORWARD:
+                    position += 1 + length
+                    while position <= last:  # a run of rows: only hop from header to header
+                        kind, length = read_header(data, position)
+                        if kind != DATA_ROW and kind != COPY_DATA:  # noqa: PLR1714
+                            break
+                        position += 1 + length
+                    continue
+                handler: Callable[[bytes, int, int], bool] | None = self._captured_row
+            else:
+                handler = handlers.get(kind)
+            if handler is None or length < 4:
+                raise ProtocolViolation(f"unknown or malformed message from the server (type {kind}, length {length})")
+            stop = position + 1 + length
+            if stop > end and length <= _ASSEMBLED_LIMIT:
+                break
+            if handler(data, position, stop):
+                position = stop
+            else:
+                if position > start:
+                    self.to_client.append(data[start:position])
+                if self._replacement:
+                    self.to_client.append(self._replacement)
+                    self._replacement = b""
+                start = position = stop
+        if position >= end:
+            if start < end:
+                self.to_client.append(data[start:] if start else data)
+                self._passing = position - end
+            else:
+                self._swallowing = start - end
+            self._received += end
+            return
+        if position > start:
+            self.to_client.append(data[start:position])
+        self._rest = data[position:]
+        self._received += position
+
+    # -- answers to single requests ------------------------------------------------------------------------------
+
+    def _head(self, *expected: Reply) -> Pending:
+        """The pending reply that this message answers."""
+        queue = self._conversation.queue
+        while queue:
+            head = queue[0]
+            if head.reply in expected:
+                return head
+            if head.reply is not _COPY_END:
+                break
+            queue.popleft()
+        raise ProtocolViolation(f"the server answered {'/'.join(r.name for r in expected)}, which was not asked next")
+
+    def _parse_complete(self, _data: bytes, _position: int, _stop: int) -> bool:
+        head = self._head(_PARSE)
+        self._conversation.queue.popleft()
+        return head.action is _FORWARD
+
+    def _bind_complete(self, _data: bytes, _position: int, _stop: int) -> bool:
+        head = self._head(_BIND)
+        self._conversation.queue.popleft()
+        return head.action is _FORWARD
+
+    def _close_complete(self, _data: bytes, _position: int, _stop: int) -> bool:
+        head = self._head(_CLOSE)
+        self._conversation.queue.popleft()
+        return head.action is _FORWARD
+
+    def _within(self, _data: bytes, _position: int, _stop: int) -> bool:
+        """A message in the midst of an answer."""
+        return self._head(_DESCRIBE, _EXECUTE, _QUERY).action is _FORWARD
+
+    def _row_description(self, _data: bytes, _position: int, _stop: int) -> bool:
+        head = self._head(_DESCRIBE, _QUERY)
+        if head.reply is _DESCRIBE:
+            self._conversation.queue.popleft()
+        return head.action is _FORWARD
+
+    # -- the end of a statement ----------------------------------------------------------------------------------
+
+    def _command_complete(self, data: bytes, position: int, stop: int) -> bool:
+        head = self._head(_EXECUTE, _QUERY)
+        tag = data[position + HEADER_SIZE : stop - 1]
+        if isinstance(head, Execution):
+            count = tag[tag.rfind(b" ") + 1 :]
+            head.rows = count if count.isdigit() else b""
+            head.tag = tag
+        if head.reply is _EXECUTE:
+            self._end(head, "ok", stop)
+        return head.action is _FORWARD
+
+    def _empty_query(self, _data: bytes, _position: int, stop: int) -> bool:
+        head = self._head(_EXECUTE, _QUERY)
+        if head.reply is _EXECUTE:
+            self._end(head, "ok", stop)
+        return head.action is _FORWARD
+
+    def _portal_suspended(self, _data: bytes, _position: int, stop: int) -> bool:
+        head = self._head(_EXECUTE)
+        if isinstance(head, Execution):
+            head.rows = str(int.from_bytes(head.limit, "big")).encode()
+        self._end(head, "suspended", stop)
+        return head.action is _FORWARD
+
+    def _end(self, head: Pending, status: str, stop: int) -> None:
+        """Take the head off the queue and report it when it is a statement of the client."""
+        self._conversation.queue.popleft()
+        if head.question is not None:
+            head.question.done = True
+        elif isinstance(head, Execution):
+            head.status = status
+            self._report(head, stop)
+
+    def _report(self, execution: Execution, stop: int) -> None:
+        end = self._received + stop
+        execution.sent, self._mark = end - self._mark, end
+        self._conversation.finished.append(execution)
+
+    def _ready(self, data: bytes, position: int, stop: int) -> bool:
+        conversation = self._conversation
+        head = self._head(_SYNC, _QUERY)
+        queue = conversation.queue
+        queue.popleft()
+        conversation.status = status = data[position + HEADER_SIZE : stop]
+        conversation.copying_in = False
+        if head.reply is _QUERY and isinstance(head, Execution):
+            if head.status == "lost":
+                head.status = "ok"
+            self._report(head, stop)
+        self._mark = self._received + stop
+        if status == IDLE:
+            if conversation.portals and not queue:
+                conversation.portals.clear()
+            if not queue:
+                conversation.names_touched = False
+        return head.action is not _DROP
+
+    def _error(self, data: bytes, position: int, stop: int) -> bool:
+        conversation = self._conversation
+        queue = conversation.queue
+        while queue and queue[0].reply is _COPY_END:
+            queue.popleft()
+        sqlstate = _sqlstate(data, position + HEADER_SIZE, stop)
+        conversation.copying_in = False
+        if conversation.names_touched:
+            conversation.names_stale = True  # the error may have rolled back what changed them
+        if not queue or data.find(b"VFATAL\0", position, stop) >= 0:  # the server ends the session
+            conversation.farewell = True
+        if not queue:
+            return True
+        head = queue[0]
+        action = head.action
+        if head.reply is _QUERY:
+            if isinstance(head, Execution):
+                head.status, head.sqlstate = ("denied" if action is _REPLACE else "error"), sqlstate
+        elif head.reply is not _SYNC:
+            asked = self._skip(head, sqlstate, stop)
+            conversation.skipping = not queue
+            if asked:
+                return False
+        if action is _REPLACE:
+            self._replacement = frame(frames.ERROR_RESPONSE, head.error)
+            return False
+        return True
+
+    def _skip(self, head: Pending, sqlstate: str, stop: int) -> bool:
+        """End what the server skips after an error of `head`; True when that was a question of our own."""
+        asked = False
+        for entry in skip_to_sync(self._conversation.queue):
+            if isinstance(entry, Execution):
+                if entry is head:
+                    entry.status = "denied" if entry.action is _REPLACE else "error"
+                    entry.sqlstate = sqlstate
+                else:
+                    entry.status = "skipped"
+                self._report(entry, stop)
+            elif entry.question is not None:
+                entry.question.error, entry.question.done = sqlstate, True
+                asked = True
+        return asked
+
+    # -- at any time ---------------------------------------------------------------------------------------------
+
+    def _notice(self, _data: bytes, _position: int, _stop: int) -> bool:
+        queue = self._conversation.queue
+        return not queue or queue[0].action is _FORWARD
+
+    def _notification(self, _data: bytes, _position: int, _stop: int) -> bool:
+        return True
+
+    def _parameter_status(self, data: bytes, position: int, stop: int) -> bool:
+        name, value, *_ = data[position + HEADER_SIZE : stop].split(b"\0")
+        self._conversation.parameters[name.decode(errors="replace")] = value.decode(errors="replace")
+        return True
+
+    # -- COPY and rows of our own questions ----------------------------------------------------------------------
+
+    def _copy_in(self, _data: bytes, _position: int, _stop: int) -> bool:
+        conversation = self._conversation
+        head = self._head(_EXECUTE, _QUERY)
+        queue = conversation.queue
+        if head.reply is _EXECUTE:
+            queue.popleft()
+            swallow_syncs(queue)
+            queue.appendleft(head)
+        # A client that has already sent its CopyDone is not waited for.
+        conversation.copying_in = not any(entry.reply is _COPY_END for entry in queue)
+        return head.action is _FORWARD
+
+    def _captured_row(self, data: bytes, position: int, stop: int) -> bool:
+        head = self._head(_EXECUTE)
+        if stop > len(data) or head.question is None:
+            raise ProtocolViolation("an answer to a question of the proxy's own is out of bounds")
+        head.question.rows.append(_columns(data, position + HEADER_SIZE))
+        return False
+
+
+def _columns(data: bytes, position: int) -> list[bytes | None]:
+    """The columns of one DataRow whose payload begins at `position`."""
+    count = int.from_bytes(data[position : position + 2], "big")
+    position += 2
+    columns: list[bytes | None] = []
+    for _ in range(count):
+        size = int.from_bytes(data[position : position + 4], "big", signed=True)
+        position += 4
+        if size < 0:
+            columns.append(None)
+        else:
+            columns.append(data[position : position + size])
+            position += size
+    return columns
+
+
+def _sqlstate(data: bytes, position: int, stop: int) -> str:
+    """The SQLSTATE of an ErrorResponse payload at [position, stop), or "" when it has none (55.8)."""
+    stop = min(stop, len(data))
+    while position < stop and data[position]:
+        end = data.find(0, position, stop)
+        if data[position] == ord("C"):
+            return data[position + 1 : end].decode("ascii", "replace")
+        if end < 0:
+            break
+        position = end + 1
+    return ""

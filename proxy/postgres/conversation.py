@@ -1,0 +1,98 @@
+"""What both directions of a session know: pending replies, prepared statements, portals, transaction state.
+
+Owns the state that the frontend and the backend reader share. May not do: read or write bytes.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
+
+from proxy.postgres.replies import Execution
+
+if TYPE_CHECKING:
+    from policies.model import Decision
+    from proxy.plans import Plan
+    from proxy.postgres.replies import Pending
+
+IDLE, IN_TRANSACTION, FAILED = b"I", b"T", b"E"
+
+
+class ProtocolViolation(Exception):  # noqa: N818  the name says whose fault it is
+    """A peer broke the protocol: the session ends. `sqlstate` and the message are for the client."""
+
+    def __init__(self, message: str, sqlstate: str = "08P01") -> None:
+        super().__init__(message)
+        self.sqlstate = sqlstate
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Prepared:
+    """A prepared statement: the client's text, the parameter types as it sent them, and the plan it was ruled by."""
+
+    text: bytes
+    parameter_types: bytes
+    plan: Plan
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """A text that waits for a ruling; nothing behind it is looked at before `answer`.
+
+    `again`: it was ruled before and is about to be bound, but the caller's decision has changed since.
+    """
+
+    text: bytes
+    source: Literal["query", "parse", "again"]
+    name: bytes = b""
+    parameter_types: bytes = b""
+
+
+@dataclass(slots=True, eq=False)
+class Conversation:
+    """The shared state of one session.
+
+    `epoch` and `decision` are those of the caller's world, set by the shell; epoch 0 has no plans, so that every Bind is
+    ruled again. `skipping`: the server ignores everything up to the
+    client's next Sync. `pipelined`: extended messages have been sent since the last Sync. `copying_in`: the server
+    reads CopyData. `names_stale`: a statement has been sent that may change what names mean. `farewell`: the server has
+    told the client why the session ends.
+    """
+
+    unknown_plan: Plan  # for a portal or statement made by SQL (DECLARE, PREPARE), ruled when that SQL was
+    epoch: int = 0
+    decision: Decision | None = None
+    queue: deque[Pending] = field(default_factory=deque)
+    statements: dict[bytes, Prepared] = field(default_factory=dict)
+    portals: dict[bytes, Prepared] = field(default_factory=dict)
+    parameters: dict[str, str] = field(default_factory=dict)
+    status: bytes = IDLE
+    skipping: bool = False
+    pipelined: bool = False
+    copying_in: bool = False
+    names_stale: bool = True
+    names_touched: bool = False  # within the open transaction, so that its end may change names back
+    closing: bool = False
+    farewell: bool = False
+    number: int = 0
+    started: list[Execution] = field(default_factory=list)
+    finished: list[Execution] = field(default_factory=list)
+
+    def start(self, execution: Execution) -> None:
+        """Queue a statement that runs, number it and hand it to the audit."""
+        self.number += 1
+        execution.number = self.number
+        self.queue.append(execution)
+        self.started.append(execution)
+        plan = execution.plan
+        if plan is not None and plan.names_effect != "none":
+            if plan.names_effect == "changes":
+                self.names_touched = True
+            if self.names_touched:
+                self.names_stale = True
+                self.epoch = 0
+
+    def running(self) -> list[Execution]:
+        """The client's statements that have not ended."""
+        return [entry for entry in self.queue if isinstance(entry, Execution)]

@@ -1,0 +1,323 @@
+"""What each message of the client means: the requests of the frontend, one handler each.
+
+Owns their effect on the conversation (pending replies, prepared statements, portals) and what must fail in place of what
+is refused. A denial is provoked, not invented: the server itself fails a statement of ours, so it alone owns
+transaction state, order and the skipping to Sync. Source: PostgreSQL manual, 55.2 (message flow) and 55.7 (formats).
+May not do: I/O, parsing of SQL, deciding.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum
+from functools import partial
+from typing import TYPE_CHECKING
+
+from proxy.postgres import frames
+from proxy.postgres.conversation import Conversation, Prepared, ProtocolViolation, Statement
+from proxy.postgres.frames import HEADER_SIZE, frame
+from proxy.postgres.replies import (
+    BIND_REPLY,
+    CLOSE_REPLY,
+    COPY_END_REPLY,
+    DESCRIBE_REPLY,
+    DROPPED_CLOSE,
+    DROPPED_PARSE,
+    SYNC_REPLY,
+    Execution,
+    Pending,
+    Reply,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from proxy.plans import Ruling
+
+REFUSED = b"louver.refused"
+"""The name of a prepared statement and a portal that never exist, and a text that never parses."""
+
+_PROVOKE_QUERY = frame(frames.QUERY, REFUSED + b"\0")
+_PROVOKE_BIND = frame(frames.BIND, b"\0" + REFUSED + b"\0" + bytes(6))
+_PROVOKE_EXECUTE = frame(frames.EXECUTE, REFUSED + b"\0\0\0\0\0")
+_NAME_LIMIT = 1 << 16
+"""Bytes of a Bind looked at for its two names; PostgreSQL keeps 63 of each, no driver sends more than some hundred."""
+
+
+class Step(IntEnum):
+    """What the reader does with the message it stands at."""
+
+    FORWARD = 1
+    DROP = 2
+    GATHER = 3  # the rest of the message is needed first
+    WAIT = 4  # a statement waits for its ruling
+    MORE = 5  # any more of the message is needed first
+
+
+FORWARD, DROP, GATHER, WAIT, MORE = Step.FORWARD, Step.DROP, Step.GATHER, Step.WAIT, Step.MORE
+_STATEMENT = ord("S")
+_ALL_ROWS = bytes(4)
+
+
+@dataclass(frozen=True, slots=True)
+class Refusals:
+    """ErrorResponse payloads for what the session refuses by itself.
+
+    `too_long`: a statement over the limit; `no_functions`: a FunctionCall; `changed`: a portal whose decision changed.
+    """
+
+    too_long: bytes
+    no_functions: bytes
+    changed: bytes
+
+
+class Requests:
+    """Handles the messages of one client.
+
+    A handler gets the data, where the message begins and where it ends (which may lie beyond the data). `waiting` is
+    the statement of the message at hand after WAIT; `provocation` what leaves in place of a message after DROP.
+    `statement_limit` is the largest Query or Parse in bytes that is assembled; a longer one is refused.
+    """
+
+    def __init__(self, conversation: Conversation, statement_limit: int, refusals: Refusals) -> None:
+        self.waiting: Statement | None = None
+        self.provocation = b""
+        self._conversation = conversation
+        self._statement_limit = statement_limit
+        self._refusals = refusals
+        self.handlers: dict[int, Callable[[bytes, int, int], Step]] = {
+            frames.QUERY: self._query,
+            frames.PARSE: self._parse,
+            frames.BIND: self._bind,
+            frames.DESCRIBE: self._describe,
+            frames.EXECUTE: self._execute,
+            frames.CLOSE: self._close,
+            frames.SYNC: self._sync,
+            frames.FLUSH: self._flush,
+            frames.TERMINATE: self._terminate,
+            frames.COPY_DATA: self._copy_data,
+            frames.COPY_DONE: self._copy_end,
+            frames.COPY_FAIL: self._copy_end,
+            frames.FUNCTION_CALL: self._function_call,
+        }
+
+    def answer(self, ruling: Ruling) -> tuple[bytes | None, bool]:
+        """Rule the waiting statement: what is to be written in front of or in place of its message, and whether the
+        message itself is still to be read (a Bind whose statement was ruled again).
+        """
+        statement, self.waiting = self.waiting, None
+        assert statement is not None
+        if statement.source == "query":
+            return self._answer_query(statement, ruling), False
+        if statement.source == "parse":
+            return self._answer_parse(statement, ruling), False
+        return self._answer_again(statement, ruling)
+
+    # -- messages that carry SQL ---------------------------------------------------------------------------------
+
+    def _query(self, data: bytes, position: int, stop: int) -> Step:
+        conversation = self._conversation
+        if conversation.skipping:
+            return DROP
+        if stop - position > self._statement_limit:
+            return self._refuse(Reply.QUERY, self._refusals.too_long, _PROVOKE_QUERY)
+        if stop > len(data):
+            return GATHER
+        if data.find(0, position + HEADER_SIZE, stop) != stop - 1:
+            raise ProtocolViolation("a Query message must hold one text that ends with a zero byte")
+        self.waiting = Statement(data[position + HEADER_SIZE : stop - 1], "query")
+        return WAIT
+
+    def _answer_query(self, statement: Statement, ruling: Ruling) -> bytes | None:
+        plan = ruling.plan
+        conversation = self._conversation
+        conversation.pipelined = False
+        conversation.start(Execution(Reply.QUERY, plan, statement.text, refused=plan.error))
+        if plan.verdict == "deny":
+            return _PROVOKE_QUERY
+        return None if ruling.text is None else frame(frames.QUERY, ruling.text + b"\0")
+
+    def _parse(self, data: bytes, position: int, stop: int) -> Step:
+        conversation = self._conversation
+        if conversation.skipping:
+            return DROP
+        if stop - position > self._statement_limit:
+            return self._refuse(Reply.PARSE, self._refusals.too_long, _provoke_parse(REFUSED))
+        if stop > len(data):
+            return GATHER
+        name_end = data.find(0, position + HEADER_SIZE, stop)
+        text_end = data.find(0, name_end + 1, stop)
+        if name_end < 0 or text_end < 0:
+            raise ProtocolViolation("a Parse message must hold a name and a text that end with a zero byte")
+        self.waiting = Statement(
+            data[name_end + 1 : text_end], "parse", data[position + HEADER_SIZE : name_end], data[text_end + 1 : stop]
+        )
+        return WAIT
+
+    def _answer_parse(self, statement: Statement, ruling: Ruling) -> bytes | None:
+        plan = ruling.plan
+        conversation = self._conversation
+        conversation.pipelined = True
+        name = statement.name
+        if plan.verdict == "deny":
+            conversation.start(Execution(Reply.PARSE, plan, statement.text, refused=plan.error))
+            return _provoke_parse(name)
+        statements = conversation.statements
+        undo = partial(_restore, statements, name, statements.get(name))
+        statements[name] = Prepared(statement.text, statement.parameter_types, plan)
+        conversation.queue.append(Pending(Reply.PARSE, undo=undo))
+        return None if ruling.text is None else _parse_frame(name, ruling.text, statement.parameter_types)
+
+    def _answer_again(self, statement: Statement, ruling: Ruling) -> tuple[bytes | None, bool]:
+        """Re-prepare a statement whose decision has changed, behind the client's back, before its Bind goes on."""
+        conversation = self._conversation
+        plan = ruling.plan
+        name = statement.name
+        conversation.epoch = plan.epoch
+        if plan.verdict == "deny":
+            conversation.start(Execution(Reply.BIND, plan, statement.text, refused=plan.error))
+            return _PROVOKE_BIND, False
+        if conversation.statements[name].plan is plan:  # ruled the same again: what is prepared stands
+            return None, True
+        conversation.queue.extend((DROPPED_CLOSE, DROPPED_PARSE))
+        conversation.statements[name] = Prepared(statement.text, statement.parameter_types, plan)
+        text = statement.text if ruling.text is None else ruling.text
+        return frame(frames.CLOSE, b"S" + name + b"\0") + _parse_frame(name, text, statement.parameter_types), True
+
+    # -- the rest of the extended query protocol -----------------------------------------------------------------
+
+    def _bind(self, data: bytes, position: int, stop: int) -> Step:
+        conversation = self._conversation
+        if conversation.skipping:
+            return DROP
+        portal_end = data.find(0, position + HEADER_SIZE, stop)
+        name_end = data.find(0, portal_end + 1, stop) if portal_end >= 0 else -1
+        if name_end < 0:
+            if stop > len(data) and len(data) - position < _NAME_LIMIT:
+                return MORE
+            raise ProtocolViolation("a Bind message must name a portal and a statement")
+        name = data[portal_end + 1 : name_end]
+        prepared = conversation.statements.get(name)
+        if prepared is not None and prepared.plan.epoch != conversation.epoch:
+            self.waiting = Statement(prepared.text, "again", name, prepared.parameter_types)
+            return WAIT
+        portal = data[position + HEADER_SIZE : portal_end]
+        if prepared is None:
+            conversation.portals.pop(portal, None)
+        else:
+            conversation.portals[portal] = prepared
+        conversation.queue.append(BIND_REPLY)
+        conversation.pipelined = True
+        return FORWARD
+
+    def _execute(self, data: bytes, position: int, stop: int) -> Step:
+        if stop > len(data):
+            return self._gather_small(position, stop, "Execute")
+        conversation = self._conversation
+        if conversation.skipping:
+            return DROP
+        if data.find(0, position + HEADER_SIZE, stop) != stop - 5:
+            raise ProtocolViolation("an Execute message must hold a portal and a row limit")
+        prepared = conversation.portals.get(data[position + HEADER_SIZE : stop - 5])
+        conversation.pipelined = True
+        if prepared is None:
+            execution = Execution(Reply.EXECUTE, conversation.unknown_plan, b"")
+        elif prepared.plan.decision is not conversation.decision:
+            return self._refuse(Reply.EXECUTE, self._refusals.changed, _PROVOKE_EXECUTE, prepared)
+        else:
+            execution = Execution(Reply.EXECUTE, prepared.plan, prepared.text)
+        limit = data[stop - 4 : stop]
+        if limit != _ALL_ROWS:
+            execution.limit = limit
+        conversation.start(execution)
+        return FORWARD
+
+    def _describe(self, data: bytes, position: int, stop: int) -> Step:
+        if stop > len(data):
+            return self._gather_small(position, stop, "Describe")
+        if self._conversation.skipping:
+            return DROP
+        self._conversation.queue.append(DESCRIBE_REPLY)
+        self._conversation.pipelined = True
+        return FORWARD
+
+    def _close(self, data: bytes, position: int, stop: int) -> Step:
+        if stop > len(data):
+            return self._gather_small(position, stop, "Close")
+        conversation = self._conversation
+        if conversation.skipping:
+            return DROP
+        name = data[position + HEADER_SIZE + 1 : stop - 1]
+        entry = CLOSE_REPLY
+        if data[position + HEADER_SIZE] == _STATEMENT:
+            previous = conversation.statements.pop(name, None)
+            if previous is not None:
+                entry = Pending(Reply.CLOSE, undo=partial(_restore, conversation.statements, name, previous))
+        else:
+            conversation.portals.pop(name, None)
+        conversation.queue.append(entry)
+        conversation.pipelined = True
+        return FORWARD
+
+    def _sync(self, _data: bytes, _position: int, _stop: int) -> Step:
+        conversation = self._conversation
+        conversation.pipelined = False
+        if not conversation.copying_in:  # a COPY FROM STDIN in progress ignores it
+            conversation.skipping = False
+            conversation.queue.append(SYNC_REPLY)
+        return FORWARD
+
+    def _flush(self, _data: bytes, _position: int, _stop: int) -> Step:
+        return FORWARD
+
+    def _terminate(self, _data: bytes, _position: int, _stop: int) -> Step:
+        self._conversation.closing = True
+        return FORWARD
+
+    # -- COPY and what is refused --------------------------------------------------------------------------------
+
+    def _copy_data(self, _data: bytes, _position: int, _stop: int) -> Step:
+        return FORWARD
+
+    def _copy_end(self, data: bytes, position: int, stop: int) -> Step:
+        if stop > len(data):
+            return self._gather_small(position, stop, "CopyFail")
+        conversation = self._conversation
+        conversation.copying_in = False
+        if conversation.queue:
+            conversation.queue.append(COPY_END_REPLY)
+        return FORWARD
+
+    def _function_call(self, _data: bytes, _position: int, _stop: int) -> Step:
+        if self._conversation.skipping:
+            return DROP
+        return self._refuse(Reply.QUERY, self._refusals.no_functions, _PROVOKE_QUERY)
+
+    def _refuse(self, reply: Reply, error: bytes, provocation: bytes, prepared: Prepared | None = None) -> Step:
+        """Let the server fail `provocation` in place of the message, and give the client `error` for it."""
+        plan = prepared.plan if prepared else self._conversation.unknown_plan
+        self._conversation.start(Execution(reply, plan, prepared.text if prepared else b"", refused=error))
+        self.provocation = provocation
+        return DROP
+
+    def _gather_small(self, position: int, stop: int, what: str) -> Step:
+        """Wait for the rest of a message that is never long."""
+        if stop - position > _NAME_LIMIT:
+            raise ProtocolViolation(f"{what} message of {stop - position} bytes; the limit is {_NAME_LIMIT}")
+        return GATHER
+
+
+def _restore(statements: dict[bytes, Prepared], name: bytes, previous: Prepared | None) -> None:
+    """Undo a Parse or Close of `name` that the server skipped."""
+    if previous is None:
+        statements.pop(name, None)
+    else:
+        statements[name] = previous
+
+
+def _parse_frame(name: bytes, text: bytes, parameter_types: bytes) -> bytes:
+    return frame(frames.PARSE, name + b"\0" + text + b"\0" + parameter_types)
+
+
+def _provoke_parse(name: bytes) -> bytes:
+    return _parse_frame(name, REFUSED, b"\0\0")

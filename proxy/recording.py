@@ -1,0 +1,97 @@
+"""What the audit is told of one session: its opening, each statement before it leaves, each end.
+
+Owns the caller's side of audit records and the pre-rendered parts of them. No record, no statement: AuditUnavailable
+from here ends the session before anything leaves.
+May not do: decide, know the protocol.
+"""
+
+from __future__ import annotations
+
+from time import perf_counter_ns
+from typing import TYPE_CHECKING, Literal
+
+from audit import record
+
+if TYPE_CHECKING:
+    from audit.record import Caller, Status
+    from audit.writer import Trail
+    from proxy.plans import Plan
+    from proxy.postgres.replies import Execution
+
+_STATUS: dict[str, Status] = {
+    "ok": "ok",
+    "suspended": "ok",
+    "error": "error",
+    "denied": "denied",
+    "skipped": "skipped",
+    "lost": "lost",
+}
+_PREFIXES = 4096
+"""Plans whose rendered record one session keeps, some 500 bytes each; as many as its world keeps plans."""
+_CANCELED = "57014"
+
+
+class Recorder:
+    """Writes one session's records to the trail. Every method may raise AuditUnavailable."""
+
+    def __init__(self, trail: Trail, caller: Caller) -> None:
+        self._trail = trail
+        self._caller = caller
+        self._prefixes: dict[Plan, bytes] = {}
+        self._outcome = record.outcome_prefix(caller)
+        self._opened = perf_counter_ns()
+        self._statements = 0
+
+    def opened(self, *, tls: bool, login: Literal["relay", "own"]) -> None:
+        """The session has logged in."""
+        self._trail.append(record.session_opened(self._caller, tls=tls, login=login))
+        self._trail.flush()
+
+    def started(self, executions: list[Execution]) -> None:
+        """The statements are about to leave; when this returns, their records are written."""
+        trail = self._trail
+        prefixes = self._prefixes
+        now = perf_counter_ns()
+        for execution in executions:
+            plan = execution.plan
+            assert plan is not None
+            prefix = prefixes.get(plan)
+            if prefix is None:
+                if len(prefixes) >= _PREFIXES:
+                    prefixes.clear()
+                prefix = prefixes[plan] = record.statement_prefix(self._caller, plan.judgement)
+            if plan.judgement.text is None:
+                text = execution.text.decode(errors="backslashreplace")
+                trail.append(record.statement_with_text(prefix, execution.number, text))
+            else:
+                trail.append(record.statement(prefix, execution.number))
+            execution.started = now
+        self._statements += len(executions)
+        trail.flush()
+
+    def ended(self, executions: list[Execution]) -> None:
+        """The statements have ended; written with the next flush."""
+        now = perf_counter_ns()
+        for execution in executions:
+            status = _STATUS[execution.status]
+            if execution.sqlstate == _CANCELED:
+                status = "cancelled"
+            self._trail.append(
+                record.outcome(
+                    self._outcome,
+                    execution.number,
+                    status,
+                    rows=int(execution.rows) if execution.rows else None,
+                    bytes_=execution.sent,
+                    duration_us=(now - execution.started) // 1000,
+                    sqlstate=execution.sqlstate or None,
+                )
+            )
+
+    def closed(self, reason: str) -> None:
+        """The session has ended."""
+        duration = (perf_counter_ns() - self._opened) // 1000
+        self._trail.append(
+            record.session_closed(self._caller, reason=reason, statements=self._statements, duration_us=duration)
+        )
+        self._trail.flush()

@@ -1,0 +1,353 @@
+"""The shell around one session: two transports, the session machine between them, the gate and the audit beside it.
+
+Owns moving bytes, backpressure both ways, the order "record, then send", and the end of a session whatever ends it.
+`data_received` runs the machine and writes in the same call when the plan is known; only what is not known yet
+becomes a task. May not do: know a message, decide.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING
+
+from audit.writer import AuditUnavailable
+from proxy.catalogs import CatalogUnavailable
+from proxy.postgres import frames
+from proxy.postgres.conversation import FAILED, IDLE, ProtocolViolation
+from proxy.postgres.frames import frame
+from proxy.postgres.messages import error_response
+from rewriter.model import Refusal, UnknownNames
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from proxy.caller import Caller
+    from proxy.gate import Gate
+    from proxy.plans import Ruling
+    from proxy.postgres.conversation import Statement
+    from proxy.postgres.replies import Execution
+    from proxy.postgres.session import PostgresSession
+    from proxy.recording import Recorder
+
+log = logging.getLogger(__name__)
+
+_TERMINATE = frame(frames.TERMINATE, b"")
+_NO_CATALOG = Refusal(
+    "55000",
+    "louver cannot read the catalog of this database, so nothing can be ruled",
+    hint="The operator of Louver finds the reason in its log; the next statement tries again.",
+)
+_ABORTED = Refusal("25P02", "current transaction is aborted, commands ignored until end of transaction block")
+
+
+class Side(asyncio.Protocol):
+    """One end of the relay; the transport calls it, it calls the relay."""
+
+    def __init__(
+        self, received: Callable[[bytes], None], lost: Callable[[], None], congested: Callable[[bool], None]
+    ) -> None:
+        self.data_received = received  # type: ignore[method-assign,assignment]  # one call less for every read
+        self._lost = lost
+        self._congested = congested
+
+    def eof_received(self) -> bool:
+        """A half-closed connection is a lost one: neither libpq nor the server uses it."""
+        return False
+
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002  why it was lost changes nothing
+        """The other end has gone."""
+        self._lost()
+
+    def pause_writing(self) -> None:
+        """The peer does not take what is sent as fast as the other sends it."""
+        self._congested(True)
+
+    def resume_writing(self) -> None:
+        """It has caught up."""
+        self._congested(False)
+
+
+class Relay:
+    """One session from the end of its login to its own end; `ended` is called once, last."""
+
+    def __init__(  # noqa: PLR0913  the composition of one session
+        self,
+        *,
+        client: asyncio.Transport,
+        server: asyncio.Transport,
+        session: PostgresSession,
+        caller: Caller,
+        gate: Gate,
+        recorder: Recorder,
+        ended: Callable[[Relay, bool], None],
+        catalog_changed: Callable[[], None],
+    ) -> None:
+        self._client = client
+        self._server = server
+        self._session = session
+        self._conversation = session.conversation
+        self._caller = caller
+        self._gate = gate
+        self._recorder = recorder
+        self._ended = ended
+        self._catalog_changed = catalog_changed
+        self._task: asyncio.Task[None] | None = None
+        self._quiet: asyncio.Future[None] | None = None
+        self._client_congested = self._server_congested = False
+        self._catalog_touched = False
+        self._draining = False
+        self._reason = ""
+        self._loop = asyncio.get_running_loop()
+        self.active = self._loop.time()  # when the client last sent something, or was answered
+
+    def begin(self, greeting: bytes, client_rest: bytes, server_rest: bytes) -> None:
+        """Take over both transports after the login, with what was read from them and not used."""
+        self._client.set_protocol(Side(self.client_received, self.client_lost, self._client_is_congested))
+        self._server.set_protocol(Side(self.server_received, self.server_lost, self._server_is_congested))
+        self._client.write(greeting)
+        self._client.resume_reading()
+        self._server.resume_reading()
+        if server_rest:
+            self.server_received(server_rest)
+        if client_rest:
+            self.client_received(client_rest)
+
+    # -- the walk ------------------------------------------------------------------------------------------------
+
+    def client_received(self, data: bytes) -> None:
+        """Bytes of the client."""
+        self.active = self._loop.time()
+        if not self._caller.current:
+            self._renew()
+        try:
+            self._session.receive_client(data)
+            self._advance()
+        except ProtocolViolation as violation:
+            self.end(violation.sqlstate, str(violation))
+        except AuditUnavailable as unavailable:
+            self._unrecorded(unavailable)
+
+    def server_received(self, data: bytes) -> None:
+        """Bytes of the server."""
+        session = self._session
+        try:
+            session.receive_server(data)
+            finished = session.outcomes()
+            if finished:
+                self._recorder.ended(finished)
+                self._after(finished)
+        except ProtocolViolation as violation:
+            self.end(violation.sqlstate, f"louver: {violation}")
+            return
+        except AuditUnavailable as unavailable:
+            self._unrecorded(unavailable)
+            return
+        out = session.data_for_client()
+        if out:
+            self.active = self._loop.time()
+            self._client.write(out)
+        if self._quiet is not None and session.quiet and not self._quiet.done():
+            self._quiet.set_result(None)
+        if self._draining and session.idle:
+            self._drained()
+
+    def _advance(self) -> None:
+        """Rule what waits as long as the rulings are at hand, record what starts, then send."""
+        session = self._session
+        statement = session.next_statement()
+        while statement is not None and self._task is None:
+            ruling = self._caller.find(statement.text) if self._at_hand() else None
+            if ruling is None:
+                self._task = self._loop.create_task(self._consider(statement))
+                self._task.add_done_callback(self._considered)
+                self._client.pause_reading()
+                break
+            session.answer(ruling)
+            statement = session.next_statement()
+        self._send()
+
+    def _send(self) -> None:
+        started = self._session.started()
+        if started:
+            self._recorder.started(started)
+        out = self._session.data_for_server()
+        if out:
+            self._server.write(out)
+
+    def _at_hand(self) -> bool:
+        """True when the caller's world is known, so that a ruling needs nothing of the outside."""
+        caller = self._caller
+        return caller.current and not (self._conversation.names_stale and caller.guarded)
+
+    def _renew(self) -> None:
+        """Policies, time or catalog have moved on: decide again, or let the next statement wait until that is done."""
+        if self._caller.renew():
+            self._enter()
+        else:
+            self._conversation.epoch = 0
+
+    def _enter(self) -> None:
+        """Let the session go by the world the caller is in."""
+        conversation = self._conversation
+        world = self._caller.world
+        conversation.decision = world.decision
+        conversation.epoch = 0 if conversation.names_stale and world.guarded else world.epoch
+
+    # -- statements whose ruling takes a look-up -----------------------------------------------------------------
+
+    async def _consider(self, statement: Statement) -> None:
+        ruling = await self._rule(statement.text)
+        self._enter()
+        self._session.answer(ruling)
+
+    def _considered(self, task: asyncio.Task[None]) -> None:
+        self._task = None
+        if task.cancelled() or self._reason:
+            return
+        error = task.exception()
+        if error is None:
+            self._resume_client()
+            try:
+                self._advance()
+            except ProtocolViolation as violation:
+                self.end(violation.sqlstate, str(violation))
+            except AuditUnavailable as unavailable:
+                self._unrecorded(unavailable)
+        elif isinstance(error, ProtocolViolation):
+            self.end(error.sqlstate, str(error))
+        else:
+            log.error("session ended by a fault while a statement was ruled", exc_info=error)
+            self.end("XX000", "louver: a fault ended this session; it is reported in Louver's log")
+
+    async def _rule(self, text: bytes) -> Ruling:
+        conversation = self._conversation
+        caller = self._caller
+        if conversation.pipelined and not self._session.quiet:
+            await self._silence()
+        if conversation.skipping:  # an earlier error of the pipeline: the server will not look at this one
+            return self._gate.deny(caller.world, text, _ABORTED)
+        if caller.guarded and conversation.status == FAILED and not conversation.queue:
+            return self._in_failed_transaction(text)
+        try:
+            await caller.settle(self._ask, names_stale=conversation.names_stale)
+            conversation.names_stale = False
+            return caller.find(text) or await caller.look_up(self._ask, text)
+        except CatalogUnavailable:
+            return self._gate.deny(caller.world, text, _NO_CATALOG)
+
+    def _in_failed_transaction(self, text: bytes) -> Ruling:
+        """Nothing can be looked up; only what ends the transaction needs no name."""
+        try:
+            return self._gate.rule(self._caller.nameless_world(), text)
+        except UnknownNames:
+            return self._gate.deny(self._caller.world, text, _ABORTED)
+
+    async def _silence(self) -> None:
+        """Wait until the server owes nothing."""
+        self._session.hurry()
+        self._send()
+        if not self._session.quiet:
+            self._quiet = self._loop.create_future()
+            try:
+                await self._quiet
+            finally:
+                self._quiet = None
+
+    async def _ask(self, text: str, *values: str) -> list[list[str | None]]:
+        """Ask the session's own server; raises ProtocolViolation when it cannot answer."""
+        await self._silence()
+        question = self._session.ask(text.encode(), [value.encode() for value in values])
+        self._send()
+        await self._silence()
+        if question.error or not question.done:
+            raise ProtocolViolation(f"louver could not look up names on this session ({question.error})", "XX000")
+        return [[None if column is None else column.decode() for column in row] for row in question.rows]
+
+    # -- after a statement ---------------------------------------------------------------------------------------
+
+    def _after(self, finished: list[Execution]) -> None:
+        for execution in finished:
+            plan = execution.plan
+            if plan is not None and plan.changes_catalog:
+                self._catalog_touched = True
+        if self._catalog_touched and self._conversation.status == IDLE:
+            self._catalog_touched = False
+            self._catalog_changed()
+
+    # -- backpressure --------------------------------------------------------------------------------------------
+
+    def _client_is_congested(self, congested: bool) -> None:
+        self._client_congested = congested
+        if congested:
+            self._server.pause_reading()
+        elif not self._server.is_closing():
+            self._server.resume_reading()
+
+    def _server_is_congested(self, congested: bool) -> None:
+        self._server_congested = congested
+        if congested:
+            self._client.pause_reading()
+        else:
+            self._resume_client()
+
+    def _resume_client(self) -> None:
+        if self._task is None and not self._server_congested and not self._client.is_closing():
+            self._client.resume_reading()
+
+    # -- the end -------------------------------------------------------------------------------------------------
+
+    def client_lost(self) -> None:
+        """The client has gone, in order or not; what it left running is cancelled."""
+        self._finish("the client closed the connection", cancel=not self._session.quiet)
+
+    def server_lost(self) -> None:
+        """The server has gone; the client is told unless the server has told it already."""
+        if not self._reason and not self._conversation.closing and not self._conversation.farewell:
+            message = "louver: the database closed the connection"
+            self._client.write(error_response("FATAL", "08006", message, hint="Connect again."))
+        self._finish("the database closed the connection", cancel=False)
+
+    def end(self, sqlstate: str, message: str, hint: str | None = None) -> None:
+        """End the session from our side, with an error for the client."""
+        if not self._reason:
+            self._client.write(error_response("FATAL", sqlstate, message, hint=hint))
+            self._finish(message, cancel=not self._session.quiet)
+
+    def idle_since(self) -> float:
+        """Loop time at which the session became idle; now while the server works for it."""
+        return self.active if self._session.quiet else self._loop.time()
+
+    def drain(self) -> None:
+        """End the session as soon as it is between transactions."""
+        self._draining = True
+        if self._session.idle:
+            self._drained()
+
+    def _drained(self) -> None:
+        self.end("57P01", "terminating connection: louver is shutting down", hint="Connect again.")
+
+    def _unrecorded(self, unavailable: AuditUnavailable) -> None:
+        log.error("statement refused, session ended: %s", unavailable)
+        self.end(
+            "58030",
+            "louver: the audit trail cannot be written, so no statement may run",
+            hint="The operator of Louver finds the reason in its log.",
+        )
+
+    def _finish(self, reason: str, *, cancel: bool) -> None:
+        if self._reason:
+            return
+        self._reason = reason
+        if self._task is not None:
+            self._task.cancel()
+        self._client.close()
+        if not self._server.is_closing():
+            self._server.write(_TERMINATE)
+        self._server.close()
+        try:
+            self._recorder.ended(self._conversation.running())
+            self._recorder.closed(reason)
+        except AuditUnavailable as unavailable:
+            log.error("the end of a session is not recorded: %s", unavailable)  # noqa: TRY400  it has no trace worth reading
+        self._ended(self, cancel)

@@ -1,0 +1,354 @@
+"""The server: accepts connections, keeps the limits, ticks, drains.
+
+Owns the set of sessions and what concerns all of them. A fault of one session never reaches another.
+May not do: read SQL, know the protocol beyond the farewell of a connection over the limit.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import datetime as dt
+import ipaddress
+import logging
+import secrets
+import signal
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
+
+from audit import record
+from audit.record import Judgement
+from audit.writer import AuditUnavailable
+from policies.model import Decision, Principal, Session
+from proxy.caller import Caller
+from proxy.handshake import Abandoned, Cancelled, Established, HandshakeSettings, LoginRefused, handshake
+from proxy.peer import Peer, PeerClosed
+from proxy.plans import Plan
+from proxy.postgres.messages import error_response, report_fields
+from proxy.postgres.requests import Refusals
+from proxy.postgres.session import PostgresSession
+from proxy.recording import Recorder
+from proxy.relay import Relay
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from audit.writer import Trail
+    from policies.decide import PolicySet
+    from proxy.cancel import CancelRegistry
+    from proxy.catalogs import Catalogs
+    from proxy.gate import Gate
+    from proxy.identity import Users
+
+log = logging.getLogger(__name__)
+
+_BACKLOG = 1024
+"""Connections the kernel holds while we are busy; pools of some hundred clients connect at once after a restart."""
+
+
+@dataclass(frozen=True, slots=True)
+class ServerSettings:
+    """Where to listen, and the limits. Seconds are seconds, bytes bytes; an idle limit of 0 means none."""
+
+    host: str
+    port: int
+    handshake: HandshakeSettings
+    connections: int = 1000
+    connections_per_user: int = 200
+    idle_seconds: float = 0.0
+    statement_bytes: int = 16 * 1024 * 1024
+    drain_seconds: float = 30.0
+    timezone: str = "UTC"
+
+
+class _Accepted(Peer):
+    """A connection that has come in."""
+
+    def __init__(self, accept: Callable[[Peer], None]) -> None:
+        super().__init__()
+        self._accept = accept
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Begin to serve it."""
+        super().connection_made(transport)
+        self._accept(self)
+
+
+class Server:
+    """One listener in front of one upstream."""
+
+    def __init__(  # noqa: PLR0913  the composition of the whole
+        self,
+        settings: ServerSettings,
+        *,
+        users: Users,
+        cancels: CancelRegistry,
+        gate: Gate,
+        catalogs: Catalogs,
+        trail: Trail,
+        load_policies: Callable[[], PolicySet],
+    ) -> None:
+        self._settings = settings
+        self._users = users
+        self._cancels = cancels
+        self._gate = gate
+        self._catalogs = catalogs
+        self._trail = trail
+        self._load_policies = load_policies
+        self._zone = ZoneInfo(settings.timezone)
+        self._connections: set[asyncio.Task[None]] = set()
+        self._relays: dict[Relay, Established] = {}
+        self._per_user: Counter[str] = Counter()
+        self._cancelling: set[asyncio.Task[bool]] = set()
+        self._minute = -1
+        self._empty: asyncio.Event | None = None  # set when the last session ends while draining
+        self._refusals = _refusals(settings.statement_bytes)
+        self._run = secrets.token_hex(4)
+        self._sessions = 0
+        self.port = settings.port
+
+    # -- the life of the server ----------------------------------------------------------------------------------
+
+    async def serve(self, stop: asyncio.Event, ready: Callable[[int], None] = lambda _port: None) -> None:
+        """Serve until `stop` is set, then drain. `ready` is told the port once connections are taken."""
+        loop = asyncio.get_running_loop()
+        settings = self._settings
+        listener = await loop.create_server(
+            lambda: _Accepted(self._accept), settings.host, settings.port, backlog=_BACKLOG
+        )
+        self.port = listener.sockets[0].getsockname()[1]
+        ticking = loop.create_task(self._tick())
+        try:
+            ready(self.port)
+            await stop.wait()
+        finally:
+            listener.close()
+            await self._drain()
+            ticking.cancel()
+
+    async def _drain(self) -> None:
+        """Let sessions come to the end of their transactions, for as long as the settings allow."""
+        for task in self._connections:
+            task.cancel()
+        for relay in list(self._relays):
+            relay.drain()
+        self._empty = asyncio.Event()
+        if self._relays:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._empty.wait(), self._settings.drain_seconds)
+        for relay in list(self._relays):
+            relay.end("57P01", "terminating connection: louver is shutting down")
+        if self._cancelling:
+            await asyncio.wait(self._cancelling, timeout=1.0)
+        await asyncio.sleep(0)  # lets the transports send what was written last
+
+    async def _tick(self) -> None:
+        """Once a second: make the audit durable, end idle sessions, and let time-bound decisions be made again."""
+        loop = asyncio.get_running_loop()
+        while True:
+            await asyncio.sleep(1.0)
+            try:
+                self._trail.flush()
+                await loop.run_in_executor(None, self._trail.sync)
+            except AuditUnavailable as unavailable:
+                log.error("audit: %s", unavailable)  # noqa: TRY400  it has no trace worth reading
+            minute = int(loop.time() // 60)
+            if minute != self._minute:
+                self._minute = minute
+                self._catalogs.time_passed()
+            idle = self._settings.idle_seconds
+            if idle:
+                for relay in [r for r in self._relays if r.idle_since() < loop.time() - idle]:
+                    relay.end("57P05", f"terminating connection: idle for more than {idle:g} s")
+
+    def reload(self) -> None:
+        """Read the policies again; with a mistake in them the old ones stay in force."""
+        try:
+            policies = self._load_policies()
+        except Exception as error:  # noqa: BLE001  whatever is wrong with the file, the proxy goes on
+            log.error("policies not reloaded: %s", error)  # noqa: TRY400  the message says where
+            self._note(record.reloaded(what="policies", ok=False, reason=str(error)))
+            return
+        self._gate.policies = policies
+        self._catalogs.policies_changed(policies)
+        log.info("policies reloaded, revision %s", policies.revision)
+        self._note(record.reloaded(what="policies", ok=True, revision=policies.revision))
+
+    def _note(self, body: bytes) -> None:
+        try:
+            self._trail.append(body)
+            self._trail.flush()
+        except AuditUnavailable as unavailable:
+            log.error("audit: %s", unavailable)  # noqa: TRY400  it has no trace worth reading
+
+    # -- one connection ------------------------------------------------------------------------------------------
+
+    def _accept(self, peer: Peer) -> None:
+        if len(self._connections) + len(self._relays) >= self._settings.connections:
+            peer.write(_too_many(f"the limit is {self._settings.connections} in all"))
+            peer.close()
+            return
+        task = asyncio.get_running_loop().create_task(self._login(peer))
+        self._connections.add(task)
+        task.add_done_callback(self._logged_in)
+
+    def _logged_in(self, task: asyncio.Task[None]) -> None:
+        self._connections.discard(task)
+        if not task.cancelled() and task.exception() is not None:
+            log.error("a connection ended by a fault", exc_info=task.exception())
+
+    async def _login(self, peer: Peer) -> None:
+        try:
+            result = await handshake(peer, self._settings.handshake, self._users, self._cancels)
+        except LoginRefused as refused:
+            caller = record.Caller("", refused.principal, refused.address, "", refused.database, "")
+            self._note(record.login_refused(caller, reason=refused.reason, sqlstate=refused.sqlstate))
+            return
+        except Abandoned:
+            return
+        if isinstance(result, Cancelled):
+            return
+        try:
+            self._open(result)
+        except PeerClosed:
+            self._close_both(result)
+        except AuditUnavailable as unavailable:
+            log.error("login refused: %s", unavailable)  # noqa: TRY400  it has no trace worth reading
+            result.client.write(error_response("FATAL", "58030", "louver: the audit trail cannot be written"))
+            self._close_both(result)
+
+    def _open(self, established: Established) -> None:
+        """Turn an established login into a session. Raises PeerClosed and AuditUnavailable."""
+        user = established.principal
+        if self._per_user[user] >= self._settings.connections_per_user:
+            established.client.write(_too_many(f"the limit is {self._settings.connections_per_user} for user {user!r}"))
+            self._close_both(established)
+            return
+        self._sessions += 1
+        recorder = Recorder(
+            self._trail,
+            record.Caller(
+                f"{self._run}-{self._sessions}",
+                user,
+                established.address,
+                established.application,
+                established.database,
+                established.database_user,
+                established.attributes,
+            ),
+        )
+        recorder.opened(tls=established.tls, login=self._settings.handshake.login)
+        principal = Principal(user, established.attributes)
+        caller = Caller(principal, lambda: self._moment(established), self._gate, self._catalogs)
+        session = PostgresSession(_unknown_plan(), self._refusals, self._settings.statement_bytes)
+        client, client_rest = established.client.detach()
+        server, server_rest = established.upstream.detach()
+        relay = Relay(
+            client=client,
+            server=server,
+            session=session,
+            caller=caller,
+            gate=self._gate,
+            recorder=recorder,
+            ended=self._ended,
+            catalog_changed=lambda: self._catalogs.changed(established.database),
+        )
+        self._relays[relay] = established
+        self._per_user[user] += 1
+        relay.begin(established.greeting, client_rest, server_rest)
+
+    def _ended(self, relay: Relay, cancel: bool) -> None:
+        established = self._relays.pop(relay)
+        if not self._relays and self._empty is not None:
+            self._empty.set()
+        self._per_user[established.principal] -= 1
+        if not self._per_user[established.principal]:
+            del self._per_user[established.principal]
+        if established.key is None:
+            return
+        if cancel:  # what the session left running would run on: the server looks at its socket only when it writes
+            task = asyncio.get_running_loop().create_task(self._cancels.cancel(established.key))
+            self._cancelling.add(task)
+            task.add_done_callback(self._cancelling.discard)
+            key = established.key
+            task.add_done_callback(lambda _task: self._cancels.forget(key))
+        else:
+            self._cancels.forget(established.key)
+
+    def _close_both(self, established: Established) -> None:
+        established.client.close()
+        established.upstream.abort()
+        if established.key is not None:
+            self._cancels.forget(established.key)
+
+    def _moment(self, established: Established) -> Session:
+        """What conditions may look at, now."""
+        now = dt.datetime.now(self._zone)
+        return Session(
+            database=established.database,
+            address=_plain_address(established.address),
+            application=established.application,
+            database_user=established.database_user,
+            tls=established.tls,
+            date=now.date().isoformat(),
+            hour=now.hour,
+            minute=now.minute,
+            weekday=now.isoweekday(),
+        )
+
+
+async def run(server: Server, ready: Callable[[int], None] = lambda _port: None) -> None:
+    """Serve until SIGTERM or SIGINT; SIGHUP reads the policies again."""
+    loop = asyncio.get_running_loop()
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    loop.add_signal_handler(signal.SIGHUP, server.reload)
+    await server.serve(stop, ready)
+
+
+def _plain_address(address: str) -> str:
+    """An IPv4 address that came in through an IPv6 socket, as IPv4."""
+    try:
+        parsed = ipaddress.ip_address(address)
+    except ValueError:
+        return address
+    mapped = parsed.ipv4_mapped if isinstance(parsed, ipaddress.IPv6Address) else None
+    return str(mapped or parsed)
+
+
+def _too_many(limit: str) -> bytes:
+    return error_response(
+        "FATAL", "53300", f"louver: too many connections, {limit}", hint="Close some, or raise the limit in `limits`."
+    )
+
+
+def _refusals(statement_bytes: int) -> Refusals:
+    return Refusals(
+        too_long=report_fields(
+            "ERROR",
+            "54000",
+            f"louver: the statement is longer than {statement_bytes} bytes",
+            hint="Send the data with COPY or as a parameter, or raise `limits.statement_bytes`.",
+        ),
+        no_functions=report_fields(
+            "ERROR",
+            "0A000",
+            "louver: function calls by the protocol's fast path are refused",
+            hint="Call the function in a SELECT.",
+        ),
+        changed=report_fields(
+            "ERROR",
+            "42501",
+            "louver: what you may see has changed since this portal was opened",
+            hint="Run the statement again.",
+        ),
+    )
+
+
+def _unknown_plan() -> Plan:
+    """What the audit says of a portal that SQL has opened (DECLARE, PREPARE); its statement was ruled and recorded."""
+    judgement = Judgement((), "(continued from DECLARE or PREPARE)", None, (), (), "pass", "", 0)
+    return Plan("pass", 0, Decision("", {}, {}), judgement)
