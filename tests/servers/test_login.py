@@ -10,6 +10,7 @@ import subprocess
 import threading
 import time
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import asyncpg
@@ -24,14 +25,13 @@ from louver.demo.certificate import CertificateFiles, make_certificate
 from louver.demo.postgres import LocalPostgres
 from proxy.handshake import Cancelled, Established, HandshakeSettings, LoginRefused
 from proxy.identity import Users, add_user
-from proxy.postgres import messages
+from proxy.postgres import messages, scram
 from proxy.postgres.authentication import ServiceAccount
 from proxy.tls import server_tls, upstream_tls
 from proxy.upstream import Upstream
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 PASSWORD = "pässword 密码"
 HBA = """\
@@ -240,6 +240,16 @@ def test_relay_and_channel_binding(  # noqa: PLR0917  the parameters are the col
             client(house, proxy.port, "by_scram", "select 1", **wanted)
 
 
+def test_the_manual_tells_what_was_tried() -> None:
+    """The table of docs/login.md has the rows that are tried above, with their outcomes."""
+    manual = (Path(__file__).parents[2] / "docs" / "login.md").read_text(encoding="utf-8")
+    table = manual.partition("| TLS to the database")[2].partition("\n\n")[0].splitlines()[2:]
+    cells = [[cell.strip(" `") for cell in row.strip("| ").split("|")] for row in table]
+    certificates = {"none": None, "its own": "louver", "the database's": "shared"}
+    told = [(mode, certificates[shown], ssl, binding, works == "yes") for mode, shown, ssl, binding, works in cells]
+    assert told == BINDINGS
+
+
 def test_relay_tells_the_way_out_of_the_trap(login_proxy, house: House) -> None:
     """The error of a login that channel binding forbids says what to set."""
     proxy = login_proxy(house.relay("require", house.louver))
@@ -445,6 +455,18 @@ async def test_asyncpg(login_proxy, house: House, users: Users, login: str, tls:
     assert proxy.outcome(Cancelled).known
 
 
+async def test_asyncpg_is_not_caught_by_channel_binding(login_proxy, house: House) -> None:
+    """A client that knows no channel binding logs in where libpq's default cannot."""
+    proxy = login_proxy(house.relay("require", house.louver))
+    session = await asyncpg.connect(
+        host="127.0.0.1", port=proxy.port, user="by_scram", password=PASSWORD, database="bank", ssl="require"
+    )
+    try:
+        assert await session.fetchval("select session_user") == "by_scram"
+    finally:
+        await session.close()
+
+
 @pytest.mark.parametrize(("protocol", "size"), [("3.0", 4), ("3.2", 32)])
 @pytest.mark.parametrize("sslmode", ["disable", "require"])
 def test_cancel_by_both_protocols(login_proxy, house: House, protocol: str, size: int, sslmode: str) -> None:
@@ -495,7 +517,35 @@ def test_versions_are_negotiated_in_the_servers_bytes(house: House) -> None:
     assert answer == messages.negotiate_protocol_version(messages.VERSION_3_0, ("_pq_.louver",))
 
 
-def test_pgbench_and_psql_prompt_again(login_proxy, house: House, users: Users) -> None:
+@pytest.mark.parametrize("loop", ["asyncio", "uvloop"])
+def test_a_login_byte_by_byte(login_proxy, house: House, users: Users, loop: str) -> None:
+    """However a client's bytes are cut, it is logged in and can ask."""
+    proxy = login_proxy(house.own(), users, loop=loop)
+    exchange = scram.client_first(("SCRAM-SHA-256",), binding=None, nonce=b"abc")
+    with socket.create_connection(("127.0.0.1", proxy.port), 10) as client, client.makefile("rb") as received:
+        client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+        def say(data: bytes) -> None:
+            for byte in data:
+                client.sendall(bytes((byte,)))
+
+        def hear() -> tuple[bytes, bytes]:
+            kind, length = struct.unpack("!cI", received.read(5))
+            return kind, received.read(length - 4)
+
+        say(messages.startup_message(messages.VERSION_3_0, {"user": "wang", "database": "bank"}))
+        assert hear()[0] == b"R"
+        say(messages.sasl_initial_response(exchange.mechanism, exchange.first))
+        final, expected = scram.client_final(exchange, hear()[1][4:], PASSWORD)
+        say(messages.password_message(final))
+        assert hear()[1][4:] == expected
+        while hear()[0] != b"Z":
+            pass
+        say(messages.message(b"Q", b"select 7\0"))
+        assert [hear()[0] for _ in range(4)] == [b"T", b"D", b"C", b"Z"]
+
+
+def test_a_client_that_leaves_to_ask_for_the_password(login_proxy, house: House, users: Users) -> None:
     """A client that leaves to ask for the password logs in with its next connection."""
     proxy = login_proxy(house.own(), users)
     with pytest.raises(AssertionError, match="no password supplied"):
