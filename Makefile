@@ -53,9 +53,9 @@ fuzz: .venv/dev.stamp ## long random runs (N=cases SEED=number to repeat one)
 	@touch $@
 
 .venv/demo.stamp: .venv/python.stamp pyproject.toml
-	$(BIN)/python -m pip install --quiet --editable '.[demo]'
+	$(BIN)/python -m pip install -qq --editable '.[demo]'
 	@touch $@
 
 .venv/dev.stamp: .venv/python.stamp pyproject.toml
-	$(BIN)/python -m pip install --quiet --editable '.[demo]' --group dev
+	$(BIN)/python -m pip install -qq --editable '.[demo]' --group dev
 	@touch $@ .venv/demo.stamp

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from louver.demo.bank import Bank, Row
     from louver.demo.stage import Stage
 
-_SECONDS = 30.0  # each step takes a fraction of a second
+_SECONDS = 10.0  # each step takes a fraction of a second
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,15 +197,19 @@ def perform(stage: Stage, scene: Scene, *, width: int, colours: bool) -> Iterato
         else:
             command = [sys.executable, "-m", "louver", *_with_config(stage, step.arguments)]
             shown = "louver " + " ".join(step.arguments)
-        done = subprocess.run(  # noqa: S603  our own arguments, no shell
-            command,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            stdin=subprocess.DEVNULL,
-            check=False,
-            timeout=_SECONDS,
-            env=_environment(width, colours=colours and not step.user),
-        )
+        try:
+            done = subprocess.run(  # noqa: S603  our own arguments, no shell
+                command,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                stdin=subprocess.DEVNULL,
+                check=False,
+                timeout=_SECONDS,
+                env=_environment(width, colours=colours and not step.user),
+            )
+        except subprocess.TimeoutExpired:
+            yield Answer(step, shown, "", (f"{shown}: no answer within {_SECONDS:.0f} s",))
+            continue
         text = done.stdout.decode("utf-8", "replace").rstrip()
         yield Answer(step, shown, text, tuple(_faults(step, text, done.returncode)))
 

@@ -1,0 +1,128 @@
+"""What a person would get of a statement, and why: the same walk as in the proxy, without running anything.
+
+Owns the putting together. May not do: print.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import zoneinfo
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Literal
+
+import asyncpg
+
+from louver import compose
+from policies.model import Principal, Session
+from policies.words import describe, words
+from proxy import introspection
+from rewriter.model import Names, Refusal, UnknownNames
+from rewriter.rewrite import rewrite
+
+if TYPE_CHECKING:
+    from louver.configuration import Parts
+    from policies.model import Decision
+    from rewriter.model import Catalog, Rewritten
+
+
+class UnknownUserError(Exception):
+    """Nobody of that name can log in."""
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """Who asks, from where and when. `moment` is local to the proxy's time zone, None for now."""
+
+    user: str
+    database: str
+    sql: str = ""
+    address: str = "127.0.0.1"
+    application: str = ""
+    tls: bool = True
+    moment: dt.datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """The answer. `sentences` say what each column is shown as and by which rule.
+
+    `verdict` `world`: no statement was given, the sentences are the caller's whole world. `sent` is what the database
+    gets; `refusal` what the caller is told instead: SQLSTATE, message, detail, hint, rule.
+    """
+
+    user: str
+    attributes: dict[str, object]
+    policy: str
+    verdict: Literal["world", "unchanged", "rewritten", "refused"]
+    sentences: tuple[str, ...]
+    sent: str | None = None
+    refusal: dict[str, str | None] | None = None
+
+
+async def explain(parts: Parts, question: Question) -> Explanation:
+    """Decide and rewrite as the proxy would for this caller.
+
+    Raises UnknownUserError, and what reading the catalog raises (OSError, asyncpg's errors).
+    """
+    found = parts.users.find(question.user)
+    if found is None and parts.settings.login == "own":
+        raise UnknownUserError(f"the users file has no user `{question.user}`")
+    principal = Principal(question.user, found.attributes if found else {})
+    catalogs = compose.catalogs(parts)
+    known = catalogs.known(question.database)
+    await catalogs.refresh(known, force=True)
+    decision = parts.policies.decide(principal, _session(parts, question), known.labels)
+    world = Explanation(question.user, dict(principal.attributes), decision.policy, "world", words(decision))
+    if not question.sql:
+        return world
+    if decision.all_clear:
+        return replace(world, verdict="unchanged", sentences=("every column is shown as it is",), sent=question.sql)
+    try:
+        rewritten = await _rewrite(parts, question, known.catalog, decision)
+    except Refusal as refused:
+        refusal = refused
+    else:
+        sentences = tuple(sorted({describe(use.column, use.treatment) for use in rewritten.uses}))
+        verdict: Literal["unchanged", "rewritten"] = "unchanged" if rewritten.text == question.sql else "rewritten"
+        return replace(world, verdict=verdict, sentences=sentences, sent=rewritten.text)
+    told = {name: getattr(refusal, name) for name in ("sqlstate", "message", "detail", "hint", "rule")}
+    return replace(world, verdict="refused", sentences=(), refusal=told)
+
+
+async def _rewrite(parts: Parts, question: Question, catalog: Catalog, decision: Decision) -> Rewritten:
+    """Rewrite the statement; names mean what they mean to a new session. Raises Refusal."""
+    connection = await asyncpg.connect(**compose.connection_settings(parts, question.database))
+
+    async def look_up(names: frozenset[tuple[str | None, str]]) -> Names:
+        return introspection.read_look_up(
+            [tuple(row) for row in await connection.fetch(introspection.look_up_sql(names))]
+        )
+
+    def attempt(names: Names) -> Rewritten:
+        listed = frozenset(f"{schema}.{name}" for schema, name in parts.policies.functions)
+        return rewrite(question.sql, catalog, names, decision, parts.key, listed)
+
+    try:
+        try:
+            return attempt(await look_up(frozenset()))
+        except UnknownNames as unknown:
+            return attempt(await look_up(unknown.names))
+    finally:
+        await connection.close()
+
+
+def _session(parts: Parts, question: Question) -> Session:
+    """Return what conditions may look at."""
+    moment = question.moment or dt.datetime.now(zoneinfo.ZoneInfo(parts.settings.timezone))
+    own = parts.settings.login == "own"
+    return Session(
+        database=question.database,
+        address=question.address,
+        application=question.application,
+        database_user=parts.settings.upstream.user if own else question.user,
+        tls=question.tls,
+        date=moment.date().isoformat(),
+        hour=moment.hour,
+        minute=moment.minute,
+        weekday=moment.isoweekday(),
+    )
