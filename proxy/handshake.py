@@ -296,7 +296,10 @@ class _Login:
         principal = self._startup.user if self._startup else ""
         database = self._startup.database if self._startup else ""
         level = logging.WARNING if error.sqlstate.startswith("08") else logging.INFO  # 08: the way to the database
-        log.log(level, "login refused: %s: %s (user %r, from %s)", error.sqlstate, error.log, principal, self._address)
+        reason = "".join(
+            c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in error.log
+        )  # names are the client's
+        log.log(level, "login refused: %s: %s (user %r, from %s)", error.sqlstate, reason, principal, self._address)
         return LoginRefused(principal, database, self._address, error.log, error.sqlstate)
 
     def abort(self) -> None:

@@ -113,6 +113,23 @@ def test_a_database_that_is_down(login_proxy, loop: str) -> None:
         assert refused.sqlstate == "08001"
 
 
+def test_names_do_not_forge_log_lines(login_proxy, database, caplog: pytest.LogCaptureFixture) -> None:
+    """A line break in a name, which the database's error repeats, stays within one line of the log."""
+    caplog.set_level("INFO")
+    name = "me\nlogin accepted"
+    answer = messages.error_response("FATAL", "28000", f'role "{name}" does not exist')
+
+    def behave(connection: socket.socket) -> None:
+        connection.recv(1000)
+        connection.sendall(answer)
+
+    proxy = login_proxy(plain(database(behave)))
+    assert talk(proxy.port, messages.startup_message(messages.VERSION_3_0, {"user": name})) == answer
+    proxy.outcome(LoginRefused)
+    assert "login accepted" in caplog.text
+    assert "\nlogin accepted" not in caplog.text
+
+
 def test_a_socket_that_is_not_there(login_proxy, tmp_path: Path) -> None:
     """A Unix socket's path is told as the place that cannot be reached."""
     proxy = login_proxy(HandshakeSettings(Upstream(str(tmp_path), 5432)))
