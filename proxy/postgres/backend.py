@@ -247,7 +247,7 @@ class Backend:
         action = head.action
         if head.reply is _QUERY:
             if isinstance(head, Execution):
-                head.status, head.sqlstate = ("denied" if action is _REPLACE else "error"), sqlstate
+                _fail(head, sqlstate)
         elif head.reply is not _SYNC:
             asked = self._skip(head, sqlstate, stop)
             conversation.skipping = not queue
@@ -264,8 +264,7 @@ class Backend:
         for entry in skip_to_sync(self._conversation.queue):
             if isinstance(entry, Execution):
                 if entry is head:
-                    entry.status = "denied" if entry.action is _REPLACE else "error"
-                    entry.sqlstate = sqlstate
+                    _fail(entry, sqlstate)
                 else:
                     entry.status = "skipped"
                 self._report(entry, stop)
@@ -308,6 +307,15 @@ class Backend:
             raise ProtocolViolation("an answer to a question of the proxy's own is out of bounds")
         head.question.rows.append(_columns(data, position + HEADER_SIZE))
         return False
+
+
+def _fail(execution: Execution, sqlstate: str) -> None:
+    """Note how a statement failed: by the server's error, or by our refusal, whose SQLSTATE the client gets."""
+    if execution.action is _REPLACE:
+        execution.status = "denied"
+        execution.sqlstate = _sqlstate(execution.error, 0, len(execution.error))
+    else:
+        execution.status, execution.sqlstate = "error", sqlstate
 
 
 def _columns(data: bytes, position: int) -> list[bytes | None]:

@@ -102,8 +102,10 @@ class Requests:
         }
 
     def answer(self, ruling: Ruling) -> tuple[bytes | None, bool]:
-        """Rule the waiting statement: what is to be written in front of or in place of its message, and whether the
-        message itself is still to be read (a Bind whose statement was ruled again).
+        """Rule the waiting statement: what is to be written, and whether its message is still to be read.
+
+        None: the message leaves as it came. It is still to be read when it is the Bind of a statement ruled again;
+        else what is written takes its place.
         """
         statement, self.waiting = self.waiting, None
         assert statement is not None
