@@ -19,22 +19,26 @@ LIMIT = 16_384
 
 _SPACE = r"[ \t\n\r\f\v]"
 # Strings go on after white space with a line end in it, and an E string goes on as an E string (scan.l, quotecontinue).
-_CONTINUED = rf"(?:(?:[ \t\f\v]|--[^\n\r]*)*[\n\r](?:{_SPACE}|--[^\n\r]*(?=[\n\r]))*')"
+_CONTINUED = rf"(?:(?:[ \t\f\v]|--[^\n\r]*+)*+[\n\r](?:{_SPACE}|--[^\n\r]*+(?=[\n\r]))*+')"
 
+# What stays comes in runs, so that one step takes many tokens: a step costs more than a token. Bounded, for the limit on
+# what is kept is looked at between steps.
 _TOKEN = re.compile(
     rf"""
-      (?P<space> {_SPACE}+ )
+      (?P<kept> (?:
+          {_SPACE}+
+        | (?! [eEbBxXnN]' | [uU]&['"] ) [^\W\d](?:\w|\$)*+
+        | \$[0-9]{{1,5}}(?![\w$])
+        | -(?!-) | /(?!\*) | \.(?!\d) | [+*<>=~!@\#%^&|`?,;:()\[\]]
+      ){{1,64}}+ )
+    | (?P<number> (?:\d|\.\d)(?:[\w.]|(?<=[eE])[+-](?=\d))*+ )
+    | (?P<string> (?:[uU]&|[bBxXnN])?'(?:[^']|'')*+' )
+    | (?P<escaped> [eE]'(?:[^'\\]|\\.|'')*+' (?: {_CONTINUED} (?:[^'\\]|\\.|'')*+' )*+ )
+    | (?P<quoted_name> "(?:[^"]|"")*+" )
+    | (?P<odd_name> [uU]&"(?:[^"]|"")*+" )
     | (?P<line_comment> --[^\n\r]* )
     | (?P<comment> /\* )
-    | (?P<escaped> [eE]'(?:[^'\\]|\\.|'')*+' (?: {_CONTINUED} (?:[^'\\]|\\.|'')*+' )*+ )
-    | (?P<string> (?:[uU]&|[bBxXnN])?'(?:[^']|'')*+' )
-    | (?P<odd_name> [uU]&"(?:[^"]|"")*+" )
-    | (?P<quoted_name> "(?:[^"]|"")*+" )
-    | (?P<word> [^\W\d](?:\w|\$)*+ )
     | (?P<dollar> \$(?:[^\W\d]\w*+)?\$ )
-    | (?P<parameter> \$[0-9]{{1,5}}(?![\w$]) )
-    | (?P<number> (?:\d|\.\d)(?:[\w.]|(?<=[eE])[+-](?=\d))*+ )
-    | (?P<operator> [-+*/<>=~!@\#%^&|`?.,;:()\[\]] )
     """,
     re.VERBOSE | re.DOTALL,
 )
@@ -43,7 +47,6 @@ _TOKEN = re.compile(
 _NAME = re.compile(r'"[^\W\d]\w{0,62}"')
 _MANY_DIGITS = re.compile(r"\d{4}")
 _COMMENT_EDGE = re.compile(r"/\*|\*/")
-_KEPT = frozenset({"space", "word", "parameter", "operator"})
 _MARKS = {"line_comment": "--?", "escaped": "?", "number": "?", "odd_name": '"?"'}
 
 
@@ -74,7 +77,7 @@ def _scrubbed(text: str, limit: int) -> list[str]:
             raise _Doubt
         kind = found.lastgroup
         at = found.end()
-        if kind in _KEPT:
+        if kind == "kept":
             out.append(found[0])
         elif kind == "string":
             out.append(_string(found[0], text, at))

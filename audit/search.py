@@ -36,7 +36,7 @@ class Entry:
 
     @property
     def status(self) -> str:
-        """How it ended: ok, error, denied, cancelled, lost; open while no outcome is known; empty for other events."""
+        """How it ended: ok, error, denied, cancelled, skipped, lost; open while no outcome is known; empty for other events."""
         if self.outcome is not None:
             return str(self.outcome.get("status", ""))
         if self.record.get("event") != "statement":
@@ -97,7 +97,7 @@ class Criteria:
     def wants_entry(self, entry: Entry) -> bool:
         """Tell whether an entry whose record is wanted meets `errors`: ended otherwise than ok, or refused."""
         return not self.errors or (
-            entry.status in {"error", "denied", "cancelled", "lost"}
+            entry.status in {"error", "denied", "cancelled", "skipped", "lost"}
             or entry.record.get("event") in {"login_refused", "denial", "recovered"}
             or entry.record.get("ok") is False
         )

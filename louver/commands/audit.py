@@ -33,7 +33,7 @@ _POLL_SECONDS = 0.25
 _TABLE_WIDTH = 100  # below, the text of a statement would stand in a strip of a few letters
 _OWN_EVENTS = frozenset({"segment", "closed"})  # the trail's own book-keeping: shown when asked for
 _STYLES = {
-    "deny": "bold red", "denied": "bold red", "error": "red", "lost": "red", "login_refused": "bold red",
+    "deny": "bold red", "denied": "bold red", "error": "red", "lost": "red", "skipped": "yellow", "login_refused": "bold red",
     "denial": "bold red", "rewrite": "yellow", "cancelled": "yellow", "pass": "green", "recovered": "magenta",
 }  # fmt: skip
 
@@ -137,7 +137,9 @@ def search(  # noqa: PLR0913  the options of a command
     session: Annotated[str | None, typer.Option(help="A session id, as records show it.")] = None,
     address: Annotated[str | None, typer.Option(help="What the client's address begins with.")] = None,
     database: Annotated[str | None, typer.Option(help="The database.")] = None,
-    errors: Annotated[bool, typer.Option("--errors", help="Only what failed, was refused, cancelled or lost.")] = False,
+    errors: Annotated[
+        bool, typer.Option("--errors", help="Only what failed or was refused, cancelled, skipped or lost.")
+    ] = False,
     limit: Annotated[int, typer.Option(min=0, help="Show the last that many; 0 shows all.")] = 100,
     directory: DirectoryOption = None,
     config: ConfigOption = None,
