@@ -79,7 +79,7 @@ class _Reader:
 
     def policies(self, root: Node) -> PolicySet:
         checker = self.checker
-        fields = checker.fields(root, "the policies", SCHEMA["policies"], ("version",))
+        fields = checker.fields(root, "a policy file", SCHEMA["policies"], ("version",))
         if "version" in fields and fields["version"].value != 1:
             checker.problem(fields["version"], "`version` must be 1", "this is the only version there is")
         description = checker.text(fields["description"], "`description`") if "description" in fields else None

@@ -54,16 +54,20 @@ class MaskSchema:
 def _partial_words(parameters: Mapping[str, ParameterValue]) -> str:
     first, last = parameters["keep_first"], parameters["keep_last"]
     ends = [f"{end} {count}" for end, count in (("first", first), ("last", last)) if count]
-    noun = "character" if ends[-1].endswith(" 1") else "characters"
     length = " and its length" if parameters["keep_length"] else ""
-    return f"is shown with the {' and '.join(ends)} {noun}{length}"
+    shown = f"the {' and '.join(ends)} characters"
+    return f"is shown with {_singular(shown)}{length}"
 
 
 def _email_words(parameters: Mapping[str, ParameterValue]) -> str:
     count = parameters["keep_first"]
     start = f"the first {count} characters" if count else "nothing of the name"
     domain = " and the domain" if parameters["keep_domain"] else ""
-    return f"is shown as an e-mail address with {start}{domain}".replace(" 1 characters", " character")
+    return f"is shown as an e-mail address with {_singular(start)}{domain}"
+
+
+def _singular(text: str) -> str:
+    return text.removesuffix(" 1 characters") + " character" if text.endswith(" 1 characters") else text
 
 
 def _partial_problem(parameters: Mapping[str, ParameterValue]) -> str | None:

@@ -65,7 +65,9 @@ def read_patterns(text: str, count: int, shape: str) -> tuple[NamePattern, ...]:
             raise PatternError(f"`{text}` is not {shape}: a `.` is expected at character {position + 1}")
         position += 1
     if len(parts) != count:
-        raise PatternError(f"`{text}` is not {shape}: it has {len(parts)} parts, not {count}")
+        raise PatternError(
+            f"`{text}` is not {shape}: it has {len(parts)} {'part' if len(parts) == 1 else 'parts'}, not {count}"
+        )
     return tuple(parts)
 
 

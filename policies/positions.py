@@ -32,6 +32,8 @@ _CONSTANTS: Final[Mapping[str, bool | None]] = {
     **dict.fromkeys(("false", "False", "FALSE"), False),
     **dict.fromkeys(("null", "Null", "NULL", "~", ""), None),
 }
+# The complement of c-printable (YAML 1.2.2, section 5.1), without the byte order mark.
+_FORBIDDEN = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]")
 _LONGEST_INTEGER = 30  # more digits fit no setting, and int() of a long text is slow
 # The C loader reads 10,000 dictionary entries in half a second, the Python one takes seven.
 _LOADER = yaml.CSafeLoader if yaml.__with_libyaml__ else yaml.SafeLoader
@@ -202,25 +204,23 @@ def compose(text: str, file: str) -> tuple[Node | None, tuple[Problem, ...]]:
     """Read one YAML document. Gives its root, or None when there is none, and all problems found; raises nothing."""
     if len(text) > MAX_CHARACTERS:
         return None, (Problem(file, 1, 1, f"the file is longer than {MAX_CHARACTERS} characters"),)
+    if match := _FORBIDDEN.search(text):
+        line, column = text.count("\n", 0, match.start()) + 1, match.start() - text.rfind("\n", 0, match.start())
+        message = f"character U+{ord(match[0]):04X} is not allowed in YAML"
+        return None, (Problem(file, line, column, message, "write it as an escape within double quotes"),)
     composer = _Composer(file)
     try:
         for event in yaml.parse(text, Loader=_LOADER):
             if not composer.take(event):
                 return None, tuple(composer.problems)
-    except yaml.MarkedYAMLError as error:
+    except yaml.YAMLError as error:
         return None, (*composer.problems, _syntax_problem(error, text, file))
-    except yaml.reader.ReaderError as error:
-        at = error.position if isinstance(error.position, int) else 0
-        line, column = text.count("\n", 0, at) + 1, at - (text.rfind("\n", 0, at) + 1) + 1
-        code = error.character if isinstance(error.character, int) else ord(str(error.character)[0])
-        return None, (*composer.problems, Problem(file, line, column, f"character U+{code:04X} is not allowed in YAML"))
-    except UnicodeEncodeError as error:
-        line = text.count("\n", 0, error.start) + 1
-        return None, (*composer.problems, Problem(file, line, 1, "the text is not valid Unicode"))
     return composer.root, tuple(composer.problems)
 
 
-def _syntax_problem(error: yaml.MarkedYAMLError, text: str, file: str) -> Problem:
+def _syntax_problem(error: yaml.YAMLError, text: str, file: str) -> Problem:
+    if not isinstance(error, yaml.MarkedYAMLError):
+        return Problem(file, 1, 1, f"not valid YAML: {error}")
     mark = error.problem_mark or error.context_mark
     line, column = (mark.line, mark.column) if mark else (0, 0)
     lines = text.splitlines()
