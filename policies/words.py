@@ -5,6 +5,7 @@ Owns the wording. The rule's name stands in every sentence, for the reader's nex
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from policies.masks import mask_words
@@ -21,16 +22,10 @@ def words(decision: Decision) -> tuple[str, ...]:
 def describe(column: ColumnName, treatment: Treatment) -> str:
     """Say what the caller gets of one column, and by which rule."""
     subject = f"{column.column} of {column.schema}.{column.relation}"
-    by = (
-        f"by rule `{treatment.rule}`"
-        if not treatment.rule.startswith("default mask of ")
-        else f"by the {treatment.rule}"
-    )
     if treatment.reason is not None:
-        return f"{subject} may not be read: {by} could not be evaluated ({treatment.reason})".replace(
-            ": by rule", ": rule"
-        )
-    return f"{subject} {_shown(treatment)}, {by}"
+        return f"{subject} may not be read: rule `{treatment.rule}` could not be evaluated ({treatment.reason})"
+    default = treatment.rule.startswith("default mask of ")
+    return f"{subject} {_shown(treatment)}, by {f'the {treatment.rule}' if default else f'rule `{treatment.rule}`'}"
 
 
 def _shown(treatment: Treatment) -> str:
@@ -44,9 +39,8 @@ def _shown(treatment: Treatment) -> str:
 
 
 def _condition(rows: RowCondition) -> str:
-    text = rows.text
-    for index, value in enumerate(rows.values):
-        text = text.replace(f"{{{index}}}", _value(value))
+    # one pass: a value that looks like a placeholder is not taken for one
+    text = re.sub(r"\{(\d+)\}", lambda match: _value(rows.values[int(match[1])]), rows.text)
     return " ".join(text.split())
 
 
@@ -55,4 +49,4 @@ def _value(value: AttributeValue) -> str:
         return "(" + ", ".join(_value(item) for item in value) + ")"
     if value is None:
         return "null"
-    return repr(value) if isinstance(value, str) else str(value).lower()
+    return "'" + value.replace("'", "''") + "'" if isinstance(value, str) else str(value).lower()
