@@ -7,7 +7,7 @@ Owns their byte layouts (PostgreSQL manual, "Message Formats"). Pure functions; 
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ class BackendKey:
     """What a cancel request names a session by: a process id and 4 to 256 secret bytes."""
 
     pid: int
-    secret: bytes
+    secret: bytes = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -60,6 +60,8 @@ def test_tls_from_the_first_byte(play) -> None:
     for alpn in (None, "http/1.1"):
         played = play(greet(tls_offered=True, tls_required=True), [start()], first_byte=0x16, alpn=alpn)
         assert played.error.sqlstate == "08P01"
+    played = play(greet(tls_offered=True, tls_required=True), [SSL], first_byte=0x16, alpn="postgresql")
+    assert played.error.sqlstate == "08P01"  # TLS within TLS
     played = play(greet(tls_offered=False, tls_required=False), [start()], first_byte=0x16)
     assert played.error.told  # no answer in clear would be understood
 
