@@ -80,7 +80,13 @@ def test_accepted_text_has_balanced_quotes_around_every_placeholder(source):
         template = read_rows(source)
     except RowsError:
         return
-    for index in range(len(template.placeholders)):
-        for before in template.text.split(f"{{{index}}}")[:-1]:
-            assert before.count("'") % 2 == 0 or before.count('"') > 0
-    assert not any(sign in template.text for sign in ("\\", ";", "$"))
+    quote = ""
+    for before, sign in zip(" " + template.text, template.text, strict=False):
+        if sign in ("'", '"') and quote in ("", sign):
+            quote = "" if quote else sign
+        if sign in "{;$\\" and not quote:
+            assert sign == "{"
+        if sign in "{\\":
+            assert not quote
+        assert quote or before + sign not in ("--", "/*")
+    assert not quote
