@@ -32,10 +32,10 @@ _TOKEN = re.compile(
         | -(?!-) | /(?!\*) | \.(?!\d) | [+*<>=~!@\#%^&|`?,;:()\[\]]
       ){{1,64}}+ )
     | (?P<number> (?:\d|\.\d)(?:[\w.]|(?<=[eE])[+-](?=\d))*+ )
-    | (?P<string> (?:[uU]&|[bBxXnN])?'(?:[^']|'')*+' )
-    | (?P<escaped> [eE]'(?:[^'\\]|\\.|'')*+' (?: {_CONTINUED} (?:[^'\\]|\\.|'')*+' )*+ )
-    | (?P<quoted_name> "(?:[^"]|"")*+" )
-    | (?P<odd_name> [uU]&"(?:[^"]|"")*+" )
+    | (?P<string> (?:[uU]&|[bBxXnN])?'[^']*+(?:''[^']*+)*+' )
+    | (?P<escaped> [eE]'[^'\\]*+(?:(?:\\.|'')[^'\\]*+)*+' (?: {_CONTINUED} [^'\\]*+(?:(?:\\.|'')[^'\\]*+)*+' )*+ )
+    | (?P<quoted_name> "[^"]*+(?:""[^"]*+)*+" )
+    | (?P<odd_name> [uU]&"[^"]*+(?:""[^"]*+)*+" )
     | (?P<line_comment> --[^\n\r]* )
     | (?P<comment> /\* )
     | (?P<dollar> \$(?:[^\W\d]\w*+)?\$ )
@@ -46,6 +46,8 @@ _TOKEN = re.compile(
 # A quoted name that may stay: letters first, then what names are made of, few digits in a row.
 _NAME = re.compile(r'"[^\W\d]\w{0,62}"')
 _MANY_DIGITS = re.compile(r"\d{4}")
+_MARKER = 100  # room for the words at the end
+_EDGES = 1000  # signs of begin and end within one comment: nobody writes more, and each costs a step
 _COMMENT_EDGE = re.compile(r"/\*|\*/")
 _MARKS = {"line_comment": "--?", "escaped": "?", "number": "?", "odd_name": '"?"'}
 
@@ -60,9 +62,11 @@ def scrub(text: str, limit: int = LIMIT) -> str:
     Linear in the length read; a text that cannot be read beyond doubt is replaced by a marker that says its length.
     """
     try:
-        return "".join(_scrubbed(text, limit))
+        shown = "".join(_scrubbed(text, limit))
     except _Doubt:
         return f"<not kept: {len(text)} characters that could not be read beyond doubt>"
+    # one name alone can be as long as the text
+    return shown if len(shown) <= 2 * limit + _MARKER else f"{shown[:limit]} <{len(shown) - limit} more characters>"
 
 
 def _scrubbed(text: str, limit: int) -> list[str]:
@@ -113,13 +117,15 @@ def _refuse_shifted(text: str, end: int, kind: str) -> None:
 def _comment_end(text: str, at: int) -> int:
     """Return where the comment that was opened before `at` ends; comments nest."""
     depth = 1
-    while depth:
+    for _ in range(_EDGES):
         edge = _COMMENT_EDGE.search(text, at)
         if edge is None:
-            raise _Doubt
+            break
         depth += 1 if edge[0] == "/*" else -1
         at = edge.end()
-    return at
+        if depth == 0:
+            return at
+    raise _Doubt
 
 
 def _dollar_end(text: str, delimiter: str, at: int) -> int:

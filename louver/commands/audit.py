@@ -168,8 +168,9 @@ def search(  # noqa: PLR0913  the options of a command
     from audit.search import Criteria, CriterionError, moment
 
     for name in event or ():
-        if name not in EVENTS:
-            fail([f"there is no event {name!r}; there are {', '.join(EVENTS)}"], Exit.USAGE)
+        if name not in EVENTS or name == "outcome":
+            known = ", ".join(known for known in EVENTS if known != "outcome")
+            fail([f"no event {name!r} to search; there are {known}; outcomes come with statements"], Exit.USAGE)
     now = datetime.now(UTC)
     try:
         criteria = Criteria(
