@@ -48,7 +48,7 @@ class Recorder:
         self._trail.flush()
 
     def started(self, executions: list[Execution]) -> None:
-        """The statements are about to leave; when this returns, their records are written."""
+        """The statements are about to leave; they may once the trail is flushed."""
         trail = self._trail
         prefixes = self._prefixes
         now = perf_counter_ns()
@@ -67,7 +67,6 @@ class Recorder:
                 trail.append(record.statement(prefix, execution.number))
             execution.started = now
         self._statements += len(executions)
-        trail.flush()
 
     def ended(self, executions: list[Execution]) -> None:
         """The statements have ended; written with the next flush."""

@@ -1,6 +1,6 @@
 """The shell around one session: two transports, the session machine between them, the gate and the audit beside it.
 
-Owns moving bytes, backpressure both ways, the order "record, then send", and the end of a session whatever ends it.
+Owns moving bytes, backpressure both ways, and the end of a session whatever ends it.
 `data_received` runs the machine and writes in the same call when the plan is known; only what is not known yet
 becomes a task. May not do: know a message, decide.
 """
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from proxy.caller import Caller
     from proxy.gate import Gate
+    from proxy.outbox import Outbox
     from proxy.plans import Ruling
     from proxy.postgres.conversation import Statement
     from proxy.postgres.replies import Execution
@@ -80,6 +81,7 @@ class Relay:
         caller: Caller,
         gate: Gate,
         recorder: Recorder,
+        outbox: Outbox,
         ended: Callable[[Relay, bool], None],
         catalog_changed: Callable[[], None],
     ) -> None:
@@ -90,6 +92,8 @@ class Relay:
         self._caller = caller
         self._gate = gate
         self._recorder = recorder
+        self._outbox = outbox
+        self._posted = False  # something waits in the outbox for its record
         self._ended = ended
         self._catalog_changed = catalog_changed
         self._task: asyncio.Task[None] | None = None
@@ -171,8 +175,17 @@ class Relay:
         started = self._session.started()
         if started:
             self._recorder.started(started)
+            self._posted = True
         out = self._session.data_for_server()
         if out:
+            if self._posted:  # behind the records; what follows in the same turn keeps its place
+                self._outbox.post(self._deliver, out, self._unrecorded)
+            else:
+                self._server.write(out)
+
+    def _deliver(self, out: bytes) -> None:
+        self._posted = False
+        if not self._server.is_closing():
             self._server.write(out)
 
     def _at_hand(self) -> bool:

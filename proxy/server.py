@@ -24,6 +24,7 @@ from audit.writer import AuditUnavailable
 from policies.model import Decision, Principal, Session
 from proxy.caller import Caller
 from proxy.handshake import Abandoned, Cancelled, Established, HandshakeSettings, LoginRefused, handshake
+from proxy.outbox import Outbox
 from proxy.peer import Peer, PeerClosed
 from proxy.plans import Plan
 from proxy.postgres.messages import error_response, report_fields
@@ -103,6 +104,7 @@ class Server:
         self._per_user: Counter[str] = Counter()
         self._cancelling: set[asyncio.Task[bool]] = set()
         self._minute = -1
+        self._outbox = Outbox(trail, asyncio.get_running_loop())
         self._empty: asyncio.Event | None = None  # set when the last session ends while draining
         self._refusals = _refusals(settings.statement_bytes)
         self._run = secrets.token_hex(4)
@@ -252,6 +254,7 @@ class Server:
             caller=caller,
             gate=self._gate,
             recorder=recorder,
+            outbox=self._outbox,
             ended=self._ended,
             catalog_changed=lambda: self._catalogs.changed(established.database),
         )
