@@ -84,8 +84,8 @@ def _announce(number: int, scene: Scene) -> None:
         if scene.sql:
             out.print(scene.sql + "\n", markup=False)
         return
-    out.print(Rule(f"[bold]{number}. {scene.title}[/bold]", style="yellow"))
-    out.print(Padding(Markdown(scene.story), (1, 2)))
+    out.print(Rule(f"[bold]{number}. {scene.title}[/bold]", style="yellow"), soft_wrap=False)
+    out.print(Padding(Markdown(scene.story), (1, 2)), soft_wrap=False)
     if scene.sql:
         out.print(Padding(Syntax(scene.sql, "postgresql", background_color="default"), (0, 2, 1, 2)))
 
@@ -107,9 +107,11 @@ def _show(answer: Answer, scene: Scene) -> None:
         out.print("\n".join(shown), markup=False, highlight=False)
         return
     style = "red" if answer.faults else "yellow" if not step.succeeds else "green" if step.user else "blue"
-    body = Text.from_ansi(answer.text, no_wrap=True, overflow="ellipsis")
+    body = Text.from_ansi(answer.text, overflow="fold")
     statement = [Syntax(sql, "postgresql", background_color="default", word_wrap=True)] if sql else []
-    out.print(Panel(Group(*statement, body), title=Text(title), title_align="left", border_style=style))
+    out.print(
+        Panel(Group(*statement, body), title=Text(title), title_align="left", border_style=style), soft_wrap=False
+    )
 
 
 def _stay(stage: Stage) -> None:

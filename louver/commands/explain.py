@@ -36,14 +36,17 @@ def explain(  # noqa: PLR0913  the options of a command
     louver explain --as tina -d bank
     """
     import asyncio
+    import logging
 
     import asyncpg
 
     from louver.configuration import ConfigurationError, load
     from louver.explain import UnknownUserError
     from louver.explain import explain as answer
+    from proxy.catalogs import CatalogUnavailable
 
     as_json = wants_json(form)
+    logging.disable()  # what goes wrong is said below
     question = _question(user, database, sql, address, application, at)
     try:
         explanation = asyncio.run(answer(load(config), question))
@@ -51,7 +54,7 @@ def explain(  # noqa: PLR0913  the options of a command
         fail(error.mistakes)
     except UnknownUserError as error:
         fail([error])
-    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+    except (CatalogUnavailable, OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
         fail([f"cannot read the catalog of `{database}`: {error or type(error).__name__}"])
     if as_json:
         from dataclasses import asdict
@@ -89,7 +92,10 @@ def _show(explanation: Explanation) -> None:
     who = f"{explanation.user} ({attributes})" if attributes else explanation.user
     out.print(Text.assemble(who, " ", (said, style)))
     for sentence in explanation.sentences:
-        out.print(Text(f"  - {sentence}"))
+        if out.is_terminal:
+            out.print(Padding.indent(Text(f"- {sentence}"), 2), soft_wrap=False)
+        else:
+            out.print(Text(f"  - {sentence}"))
     if explanation.refusal is not None:
         for key, value in explanation.refusal.items():
             if value:
@@ -97,8 +103,8 @@ def _show(explanation: Explanation) -> None:
     if explanation.verdict == "rewritten" and explanation.sent is not None:
         out.print(Text("\nThe database is sent:", "bold"))
         if out.is_terminal:
-            out.print(
-                Padding(Syntax(explanation.sent, "postgresql", background_color="default", word_wrap=True), (0, 2))
-            )
+            shown = Syntax("", "postgresql", background_color="default").highlight(explanation.sent)
+            shown.no_wrap = False
+            out.print(Padding(shown, (0, 2)), soft_wrap=False)
         else:
             out.print(Text(explanation.sent))

@@ -98,7 +98,7 @@ def list_users(users: UsersOption = None, config: ConfigOption = None, form: For
     table = Table("name", "login", "attributes")
     for row in rows:
         table.add_row(*map(Text, row))
-    out.print(table)
+    out.print(table, soft_wrap=False)
 
 
 def _words(attributes: Mapping[str, AttributeValue]) -> str:

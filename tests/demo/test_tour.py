@@ -1,0 +1,81 @@
+"""The demo as a visitor runs it, and its own checking of what it shows."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from louver.demo.bank import make_bank
+from louver.demo.tour import Step, _faults, scenes
+
+
+def test_the_tour_shows_what_it_should_and_ends_with_0() -> None:
+    """`louver demo --once` runs through in time, plain in a pipe, and says that its answers are right."""
+    begin = time.monotonic()
+    done = subprocess.run(
+        [sys.executable, "-m", "louver", "demo", "--once"], capture_output=True, text=True, check=False, timeout=90
+    )
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr
+    assert time.monotonic() - begin < 90
+    assert "answers are all as they should be" in done.stdout
+    assert "\x1b" not in done.stdout
+    for person in ("teller", "manager", "auditor", "bi"):
+        assert f"psql as {person}" in done.stdout
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_the_demo_stays_until_it_is_told_to_end(number: signal.Signals) -> None:
+    """After the tour it prints working connection lines; Ctrl-C or SIGTERM ends everything it started."""
+    with subprocess.Popen([sys.executable, "-m", "louver", "demo"], stdout=subprocess.PIPE, text=True) as demo:
+        assert demo.stdout is not None
+        lines = iter(demo.stdout.readline, "")
+        line = next(line.strip() for line in lines if "psql" in line and "postgresql://auditor:" in line)
+        psql, url = line.replace("'", "").split()
+        asked = [psql, "-X", "-A", "-t", "-d", url, "-c", "SELECT count(*) FROM customers"]
+        assert subprocess.run(asked, capture_output=True, text=True, check=True).stdout.strip() == "200"
+        config = next(line for line in lines if "audit tail" in line).split()[-1]
+        assert Path(config).exists()
+        demo.send_signal(number)
+        rest = demo.stdout.read()
+    assert "Gone" in rest
+    assert demo.returncode == 0
+    assert not Path(config).parent.exists()
+    assert subprocess.run(asked, capture_output=True, check=False).returncode != 0
+
+
+@pytest.mark.parametrize(
+    ("step", "text", "status", "fault"),
+    [
+        (Step("teller", shows=("a",)), "b", 0, "should be shown"),
+        (Step("teller", hides=("13912345678",)), "phone: 139123\n   45678", 0, "should be hidden"),
+        (Step("teller", hides=("13912345678",)), "139\x1b[1m12345678", 0, "should be hidden"),
+        (Step("teller"), "", 1, "failed"),
+        (Step("teller", succeeds=False), "", 0, "should have failed"),
+    ],
+)
+def test_a_wrong_answer_is_a_fault(step: Step, text: str, status: int, fault: str) -> None:
+    """What is missing, what leaks (even broken over lines or coloured) and a wrong ending are all reported."""
+    faults = list(_faults(step, text, status))
+    assert len(faults) == 1
+    assert fault in faults[0]
+
+
+def test_right_answers_have_no_fault() -> None:
+    """A step whose words are all there, and none that should not, is fine."""
+    assert not list(_faults(Step("teller", shows=("139",), hides=("13912345678",)), "139****5678", 0))
+
+
+def test_every_clear_value_of_the_first_scene_is_hidden_from_someone() -> None:
+    """The tour checks the teller's and the analyst's answers against the bank's real values."""
+    bank = make_bank()
+    first = scenes(bank)[0]
+    hidden = {step.user: step.hides for step in first.steps}
+    for customer, account in ((bank.customers[0], bank.accounts[0]), (bank.customers[1], bank.accounts[1])):
+        assert {str(customer[6]), str(account[2])} <= set(hidden["teller"])
+        assert {str(customer[3]), str(customer[4]), str(customer[6]), str(account[2])} <= set(hidden["bi"])
+    assert not hidden["auditor"]
