@@ -110,8 +110,9 @@ def test_a_client_that_was_offered_no_binding_may_say_so() -> None:
 )
 def test_final_messages_that_are_refused(final: bytes) -> None:
     """Another header or nonce, or a proof of another form, ends the exchange."""
-    with pytest.raises(ScramError):
+    with pytest.raises(ScramError) as error:
         scram.server_final(exchange(), final)
+    assert error.value.reason != "password"
 
 
 def test_channel_binding_of_another_certificate_is_refused() -> None:
@@ -143,6 +144,15 @@ def test_server_messages_that_the_client_refuses(first: bytes) -> None:
     client = scram.client_first((SCRAM,), binding=None, nonce=b"abc")
     with pytest.raises(ScramError):
         scram.client_final(client, first, "pencil")
+
+
+def test_the_client_says_whether_it_could_have_bound() -> None:
+    """Over TLS a client that is not offered -PLUS says so, which a server that did offer it must notice."""
+    assert scram.client_first((SCRAM,), binding=BINDING, nonce=b"abc").first == b"y,,n=,r=abc"
+    assert scram.client_first((SCRAM,), binding=None, nonce=b"abc").first == b"n,,n=,r=abc"
+    with pytest.raises(ScramError) as error:
+        exchange(b"y,,n=,r=abc", SCRAM, BINDING)
+    assert error.value.reason == "binding"
 
 
 def test_unknown_mechanisms_only() -> None:
