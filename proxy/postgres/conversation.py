@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from proxy.postgres.replies import Execution
 
@@ -27,8 +27,7 @@ class ProtocolViolation(Exception):  # noqa: N818  the name says whose fault it 
         self.sqlstate = sqlstate
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Prepared:
+class Prepared(NamedTuple):
     """A prepared statement: the client's text, the parameter types as it sent them, and the plan it was ruled by."""
 
     text: bytes
@@ -36,8 +35,7 @@ class Prepared:
     plan: Plan
 
 
-@dataclass(frozen=True, slots=True)
-class Statement:
+class Statement(NamedTuple):
     """A text that waits for a ruling; nothing behind it is looked at before `answer`.
 
     `again`: it was ruled before and is about to be bound, but the caller's decision has changed since.

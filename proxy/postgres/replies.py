@@ -40,6 +40,9 @@ class Action(IntEnum):
     CAPTURE = 4
 
 
+_FORWARD = Action.FORWARD  # read for every statement: a look-up on an enumeration costs more than all the rest
+
+
 class Pending:
     """One answer that is owed.
 
@@ -55,7 +58,7 @@ class Pending:
     def __init__(
         self,
         reply: Reply,
-        action: Action = Action.FORWARD,
+        action: Action = _FORWARD,
         *,
         undo: Callable[[], None] | None = None,
         question: Question | None = None,
@@ -89,7 +92,7 @@ class Execution(Pending):
         self.reply = reply
         self.plan = plan
         self.text = text
-        self.action = Action.FORWARD
+        self.action = _FORWARD
         if refused:
             self.action = Action.REPLACE
             self.error = refused

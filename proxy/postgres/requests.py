@@ -57,6 +57,7 @@ class Step(IntEnum):
 FORWARD, DROP, GATHER, WAIT, MORE = Step.FORWARD, Step.DROP, Step.GATHER, Step.WAIT, Step.MORE
 _STATEMENT = ord("S")
 _ALL_ROWS = bytes(4)
+_PARSE, _BIND, _EXECUTE, _CLOSE, _QUERY = Reply.PARSE, Reply.BIND, Reply.EXECUTE, Reply.CLOSE, Reply.QUERY
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +123,7 @@ class Requests:
         if conversation.skipping:
             return DROP
         if stop - position > self._statement_limit:
-            return self._refuse(Reply.QUERY, self._refusals.too_long, _PROVOKE_QUERY)
+            return self._refuse(_QUERY, self._refusals.too_long, _PROVOKE_QUERY)
         if stop > len(data):
             return GATHER
         if data.find(0, position + HEADER_SIZE, stop) != stop - 1:
@@ -134,7 +135,7 @@ class Requests:
         plan = ruling.plan
         conversation = self._conversation
         conversation.pipelined = False
-        conversation.start(Execution(Reply.QUERY, plan, statement.text, refused=plan.error))
+        conversation.start(Execution(_QUERY, plan, statement.text, refused=plan.error))
         if plan.verdict == "deny":
             return _PROVOKE_QUERY
         return None if ruling.text is None else frame(frames.QUERY, ruling.text + b"\0")
@@ -144,7 +145,7 @@ class Requests:
         if conversation.skipping:
             return DROP
         if stop - position > self._statement_limit:
-            return self._refuse(Reply.PARSE, self._refusals.too_long, _provoke_parse(REFUSED))
+            return self._refuse(_PARSE, self._refusals.too_long, _provoke_parse(REFUSED))
         if stop > len(data):
             return GATHER
         name_end = data.find(0, position + HEADER_SIZE, stop)
@@ -162,12 +163,12 @@ class Requests:
         conversation.pipelined = True
         name = statement.name
         if plan.verdict == "deny":
-            conversation.start(Execution(Reply.PARSE, plan, statement.text, refused=plan.error))
+            conversation.start(Execution(_PARSE, plan, statement.text, refused=plan.error))
             return _provoke_parse(name)
         statements = conversation.statements
         undo = partial(_restore, statements, name, statements.get(name))
         statements[name] = Prepared(statement.text, statement.parameter_types, plan)
-        conversation.queue.append(Pending(Reply.PARSE, undo=undo))
+        conversation.queue.append(Pending(_PARSE, undo=undo))
         return None if ruling.text is None else _parse_frame(name, ruling.text, statement.parameter_types)
 
     def _answer_again(self, statement: Statement, ruling: Ruling) -> tuple[bytes | None, bool]:
@@ -177,7 +178,7 @@ class Requests:
         name = statement.name
         conversation.epoch = plan.epoch
         if plan.verdict == "deny":
-            conversation.start(Execution(Reply.BIND, plan, statement.text, refused=plan.error))
+            conversation.start(Execution(_BIND, plan, statement.text, refused=plan.error))
             return _PROVOKE_BIND, False
         if conversation.statements[name].plan is plan:  # ruled the same again: what is prepared stands
             return None, True
@@ -223,11 +224,11 @@ class Requests:
         prepared = conversation.portals.get(data[position + HEADER_SIZE : stop - 5])
         conversation.pipelined = True
         if prepared is None:
-            execution = Execution(Reply.EXECUTE, conversation.unknown_plan, b"")
+            execution = Execution(_EXECUTE, conversation.unknown_plan, b"")
         elif prepared.plan.decision is not conversation.decision:
-            return self._refuse(Reply.EXECUTE, self._refusals.changed, _PROVOKE_EXECUTE, prepared)
+            return self._refuse(_EXECUTE, self._refusals.changed, _PROVOKE_EXECUTE, prepared)
         else:
-            execution = Execution(Reply.EXECUTE, prepared.plan, prepared.text)
+            execution = Execution(_EXECUTE, prepared.plan, prepared.text)
         limit = data[stop - 4 : stop]
         if limit != _ALL_ROWS:
             execution.limit = limit
@@ -254,7 +255,7 @@ class Requests:
         if data[position + HEADER_SIZE] == _STATEMENT:
             previous = conversation.statements.pop(name, None)
             if previous is not None:
-                entry = Pending(Reply.CLOSE, undo=partial(_restore, conversation.statements, name, previous))
+                entry = Pending(_CLOSE, undo=partial(_restore, conversation.statements, name, previous))
         else:
             conversation.portals.pop(name, None)
         conversation.queue.append(entry)
@@ -293,7 +294,7 @@ class Requests:
     def _function_call(self, _data: bytes, _position: int, _stop: int) -> Step:
         if self._conversation.skipping:
             return DROP
-        return self._refuse(Reply.QUERY, self._refusals.no_functions, _PROVOKE_QUERY)
+        return self._refuse(_QUERY, self._refusals.no_functions, _PROVOKE_QUERY)
 
     def _refuse(self, reply: Reply, error: bytes, provocation: bytes, prepared: Prepared | None = None) -> Step:
         """Let the server fail `provocation` in place of the message, and give the client `error` for it."""
