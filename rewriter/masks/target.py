@@ -112,24 +112,42 @@ def target_of(column: Column) -> Target:
     match = _TYPE_NAME.fullmatch(column.type_name)
     if match is None:
         return Target("", column.type_name)
-    if match["rest"].endswith("]"):
+    own_name = match["name"].strip('"')
+    builtin = match["schema"].strip('"') == "pg_catalog"
+    if match["rest"].endswith("]") or (builtin and own_name == base and _is_array(base)):
         return Target("array", column.type_name)
-    known = base in _HIDDEN or base in TEXTS
-    if match["schema"].strip('"') == "pg_catalog":
-        if not known or match["name"].strip('"') != base:
-            return Target("", column.type_name)
-        modifiers = tuple(int(number) for number in match["modifiers"].split(",")) if match["modifiers"] else ()
-        return Target(base, column.type_name, modifiers, _collation(column, base))
-    return _based_on(column, known=known)
+    if not builtin:
+        return _based_on(column)
+    if own_name != base or not _is_known(base):
+        return Target("", column.type_name)
+    modifiers = tuple(int(number) for number in match["modifiers"].split(",")) if match["modifiers"] else ()
+    return Target(base, column.type_name, modifiers, _collation(column, base))
 
 
-def _based_on(column: Column, *, known: bool) -> Target:
+def _based_on(column: Column) -> Target:
     base = column.base_type
-    if known:
+    if _is_known(base):
         return Target(base, f"pg_catalog.{base}", (), _collation(column, base))
-    if base.startswith("_") and (base[1:] in _HIDDEN or base[1:] in TEXTS):
+    if _is_array(base):
         return Target("array", f"pg_catalog.{base}")
-    return Target("", base if "." in base else column.type_name)
+    schema, dot, name = base.partition(".")
+    own_name = [part.strip('"') for part in column.type_name.rsplit(".", 1)]
+    if not dot or own_name == [schema, name]:
+        return Target("", column.type_name)
+    return Target("", f"{_quoted(schema)}.{_quoted(name)}")  # a domain; its base type's name comes unquoted
+
+
+def _is_known(base: str) -> bool:
+    return base in _HIDDEN or base in TEXTS
+
+
+def _is_array(base: str) -> bool:
+    """Arrays are named after their elements; a user's type of such a name is not in pg_catalog."""
+    return base.startswith("_") and _is_known(base[1:])
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
 
 
 def _collation(column: Column, base: str) -> str | None:
