@@ -27,13 +27,11 @@ leaves; one without an outcome was still running, or the proxy died: then it cou
 
 from __future__ import annotations
 
+from collections.abc import Mapping  # noqa: TC003  mypyc reads the annotations of dataclasses at run time
 from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 from audit.chain import encode, members
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 Ruling = Literal["pass", "rewrite", "deny"]
 Status = Literal["ok", "error", "denied", "cancelled", "skipped", "lost"]

@@ -11,11 +11,12 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
+from audit.record import Judgement  # noqa: TC001  mypyc reads the annotations of dataclasses at run time
+from policies.model import Decision  # noqa: TC001  the same
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from audit.record import Judgement
-    from policies.model import Decision
     from rewriter.model import Edit
 
 NamesEffect = Literal["none", "changes", "transaction"]

@@ -7,14 +7,11 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
-from proxy.postgres.replies import Execution
-
-if TYPE_CHECKING:
-    from policies.model import Decision
-    from proxy.plans import Plan
-    from proxy.postgres.replies import Pending
+from policies.model import Decision  # noqa: TC001  mypyc reads the annotations of dataclasses at run time
+from proxy.plans import Plan  # noqa: TC001  the same
+from proxy.postgres.replies import Execution, Pending
 
 IDLE, IN_TRANSACTION, FAILED = b"I", b"T", b"E"
 

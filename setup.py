@@ -1,0 +1,42 @@
+"""Build Louver with its hot path as native code, when asked to: LOUVER_COMPILE=1 pip install --no-build-isolation .
+
+Everything else about the package stands in pyproject.toml. Needs mypy (whose mypyc compiles) and a C compiler; the result
+is the same program, faster. docs/decisions/ says why.
+"""
+
+import os
+
+from setuptools import setup
+
+HOT_PATH = [
+    "audit/chain.py",
+    "audit/record.py",
+    "audit/writer.py",
+    "proxy/outbox.py",
+    "proxy/plans.py",
+    "proxy/recording.py",
+    "proxy/relay.py",
+    "proxy/postgres/frames.py",
+    "proxy/postgres/replies.py",
+    "proxy/postgres/conversation.py",
+    "proxy/postgres/requests.py",
+    "proxy/postgres/frontend.py",
+    "proxy/postgres/backend.py",
+    "proxy/postgres/session.py",
+]
+"""What runs for every statement, and nothing that runs once."""
+
+
+def extensions() -> list[object]:
+    """The native modules to build: none unless LOUVER_COMPILE=1."""
+    if os.environ.get("LOUVER_COMPILE") != "1":
+        return []
+    try:
+        from mypyc.build import mypycify  # noqa: PLC0415  only there when it is wanted
+    except ImportError:
+        message = "LOUVER_COMPILE=1 needs mypy: pip install mypy setuptools, then pip install --no-build-isolation ."
+        raise SystemExit(message) from None
+    return list(mypycify(["--follow-imports=silent", *HOT_PATH], opt_level="3", debug_level="0"))
+
+
+setup(ext_modules=extensions())
