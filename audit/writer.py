@@ -32,7 +32,9 @@ SEGMENT_BYTES = 64 * 1024 * 1024
 PENDING_BYTES = 8 * 1024 * 1024
 """How much may wait for a disk that takes nothing; then append refuses, too. Bounds memory, not safety."""
 
-_NS_PER_SECOND = 1_000_000_000
+_STAMP_NS = 1_000_000
+"""Nanoseconds for which one rendered time serves all records: their order stands in `seq`, and rendering it for each
+would cost as much as their hash."""
 
 
 class AuditUnavailable(Exception):  # noqa: N818  a state of the trail, not a fault of the caller
@@ -47,7 +49,7 @@ class Trail:
 
     __slots__ = (
         "_broken", "_clock", "_directory", "_durable", "_file", "_fsync", "_full", "_hash", "_head", "_limit", "_lock",
-        "_offset", "_pending", "_pending_bytes", "_second", "_segment", "_seq", "_stamp", "_switching", "_written",
+        "_offset", "_pending", "_pending_bytes", "_segment", "_seq", "_stamp", "_stamped", "_switching", "_written",
     )  # fmt: skip
 
     def __init__(self, directory: Path, lock: int, limit: int, fsync: Fsync, clock: Callable[[], int]) -> None:
@@ -69,7 +71,7 @@ class Trail:
         self._pending_bytes = 0
         self._written = (0, chain.GENESIS)
         self._durable = (0, chain.GENESIS)
-        self._second = -1
+        self._stamped = -_STAMP_NS
         self._stamp = b""
 
     @classmethod
@@ -121,12 +123,12 @@ class Trail:
         """
         if self._full or self._broken is not None or self._pending_bytes > PENDING_BYTES:
             self._make_room()
-        second, nanoseconds = divmod(self._clock(), _NS_PER_SECOND)
-        if second != self._second:
-            self._second = second
-            self._stamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(second)).encode()
         seq = self._seq + 1
-        rest = b'"seq":%d,"time":"%b.%06dZ",%b}' % (seq, self._stamp, nanoseconds // 1000, body)
+        now = self._clock()
+        if not 0 <= now - self._stamped < _STAMP_NS:
+            self._stamped = now
+            self._stamp = b'"time":"%b",' % chain.timestamp(now).encode()
+        rest = b'"seq":%d,%b%b}' % (seq, self._stamp, body)
         # chain.render, written out: this is the hot path
         digest = sha256(self._hash + rest).hexdigest().encode()
         line = b"".join((b'{"hash":"', digest, b'",', rest, b"\n"))
