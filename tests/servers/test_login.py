@@ -214,6 +214,7 @@ BINDINGS = [
     ("require", "louver", "require", "prefer", False),
     ("require", "louver", "require", "disable", True),
     ("require", "louver", "require", "require", False),
+    ("verify-full", "shared", "disable", "prefer", True),
     ("verify-full", "shared", "require", "prefer", True),
     ("verify-full", "shared", "verify-full", "require", True),
 ]

@@ -173,14 +173,20 @@ def test_a_database_that_says_nothing(login_proxy, database, loop: str) -> None:
 def test_a_database_that_does_not_encrypt(login_proxy, database, answer: bytes) -> None:
     """Where TLS is required, its refusal, an old server's error and bytes injected behind the yes end the login."""
 
+    left: list[bytes] = []
+
     def behave(connection: socket.socket) -> None:
         assert connection.recv(8) == SSL_REQUEST
         connection.sendall(answer)
-        connection.recv(1000)
+        left.append(connection.recv(1000))
 
     port = database(behave)
     proxy = login_proxy(HandshakeSettings(Upstream("127.0.0.1", port, upstream_tls("require"))))
     assert error_of(talk(proxy.port, START))["C"] in ("08001", "08P01")
+    end = time.monotonic() + 5
+    while not left and time.monotonic() < end:
+        time.sleep(0.01)
+    assert left == [b""]  # the connection was given up, and nothing said on it
 
 
 def test_a_certificate_that_is_not_trusted(login_proxy, database, tmp_path: Path) -> None:
