@@ -175,6 +175,11 @@ def read_mask(node: Node, checker: Checker) -> Mask | None:
         if given:
             checker.problem(node, "a mask needs the key `mask` with its name")
         return None
+    if name_node.value is None:
+        checker.problem(
+            name_node, "a mask must be text, not nothing", 'the mask that gives NULL is written "null", in quotes'
+        )
+        return None
     name = checker.choice(name_node, "a mask", SCHEMAS)
     if name is None:
         return None

@@ -7,6 +7,7 @@ import hmac
 import re
 from dataclasses import dataclass
 from decimal import Decimal
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import psycopg
@@ -14,7 +15,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from policies.masks import SCHEMAS, make_mask
+from policies.masks import SCHEMAS, make_mask, read_mask
+from policies.positions import Checker, compose
 from proxy.introspection import read_catalog
 from rewriter.masks import key_material, render
 from rewriter.masks.target import target_of
@@ -462,6 +464,31 @@ def test_bytes_that_are_no_utf8_raise_no_error(postgres):
         for mask in MASKS.values():
             sql = render(mask, Column("x", 1, PG + "text", "text"), "t.x", KEY)
             connection.execute(f'SELECT ({sql})::text COLLATE "C" FROM t'.encode()).fetchall()
+
+
+EXAMPLES = re.findall(
+    r"^\| `(\{mask: .*\})` \| `(.*?)` \| `(.*?)` \| `?(.*?)`? \|$",
+    (Path(__file__).parents[2] / "docs" / "masks.md").read_text(encoding="utf-8"),
+    re.MULTILINE,
+)
+
+
+@pytest.mark.parametrize(("treatment", "type_name", "value", "expected"), EXAMPLES)
+def test_the_examples_of_the_documentation_are_true(connection, treatment, type_name, value, expected):
+    """docs/masks.md shows what the server gives."""
+    root, _ = compose(treatment, "docs")
+    mask = read_mask(root, Checker())
+    base = type_name.partition("(")[0]
+    ((_, masked),) = shown(connection, mask, Kind(PG + type_name, base, ()), [value])
+    if match := re.fullmatch(r"(\d+) digits", expected):
+        assert re.fullmatch(rf"[0-9a-f]{{{match[1]}}}", masked)
+    else:
+        assert masked == (None if expected == "NULL" else expected)
+
+
+def test_every_mask_has_examples():
+    """No mask is documented without an example that is tried."""
+    assert {re.match(r"\{mask: \"?(\w+)", treatment)[1] for treatment, *_ in EXAMPLES} == set(SCHEMAS)
 
 
 async def test_the_catalog_describes_columns_as_masks_read_them(connection):

@@ -17,6 +17,7 @@ def read(text: str) -> tuple[Mask | None, list[str]]:
     ("text", "mask"),
     [
         ("full", make_mask("full")),
+        ("{mask: 'null'}", make_mask("null")),
         ("{mask: full, character: '#'}", make_mask("full", character="#")),
         ("{mask: partial, keep_last: 4, keep_length: true}", make_mask("partial", keep_last=4, keep_length=True)),
         ("{mask: round, step: 1000}", make_mask("round", step=1000)),
@@ -33,6 +34,7 @@ def test_a_mask_is_read_with_its_defaults(text, mask):
     ("text", "message"),
     [
         ("ful", "a mask must be one of `full`, `null`, `partial`, `email`, `hash`, `round`, `year`, `constant`, not `ful`"),
+        ("{mask: null}", "a mask must be text, not nothing"),
         ("{keep_last: 4}", "a mask needs the key `mask` with its name"),
         ("[full]", "a mask must be a mapping of keys to values, not a list"),
         ("{mask: full, keep_last: 4}", "unknown key `keep_last` in mask `full`"),
