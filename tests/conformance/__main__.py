@@ -1,0 +1,127 @@
+"""`python -m conformance [SUITE ...]` (with tests/ on the path): run suites direct and through Louver, and compare.
+
+Owns the command line, the cache of sources and environments, and the report. Writes BUILD/SUITE.json with every
+difference, and the output of each run beside it. Exit code 1 when a test fails through Louver only.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+import subprocess
+import sys
+import tarfile
+import tempfile
+import venv
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.table import Table
+
+from conformance import leg
+from conformance.results import count, differences
+from conformance.suites import COMMON, SUITES
+
+if TYPE_CHECKING:
+    from conformance.results import Difference
+    from conformance.suites import Suite
+
+_BUILD_TOOLS = ("setuptools>=77", "wheel", "cython>=3.1", "hatchling", "versioningit")  # what pip needs to read the name out of an sdist
+console = Console()
+
+
+def main() -> int:
+    """Run what the arguments say."""
+    parser = argparse.ArgumentParser(prog="conformance", description=__doc__.split("\n", 1)[0])
+    parser.add_argument("suites", nargs="*", metavar="SUITE", help="which suites (default: all)")
+    parser.add_argument("--policy", default="allow-all", choices=leg.POLICIES, help="what Louver is told")
+    parser.add_argument("--build", type=Path, default=Path("build/conformance"), help="cache of sources, and results")
+    parser.add_argument("--select", help="pytest's -k")
+    parser.add_argument(
+        "--source",
+        action="append",
+        default=[],
+        metavar="SUITE=DIRECTORY",
+        help="an unpacked source instead of fetching",
+    )
+    options = parser.parse_args()
+    sources = dict(item.split("=", 1) for item in options.source)
+    build = options.build.resolve()
+    build.mkdir(parents=True, exist_ok=True)
+    worse = 0
+    for name in options.suites or SUITES:
+        suite = SUITES[name]
+        python = _environment(suite, build)
+        tests = _tests(suite, build, python, sources.get(name))
+        more = ["-k", options.select] if options.select else []
+        console.print(f"[bold]{name}[/bold] ({suite.package}): direct ...")
+        direct = leg.run(suite, tests, python, None, more)
+        console.print(f"[bold]{name}[/bold]: through Louver, {options.policy} ...")
+        louver = leg.run(suite, tests, python, options.policy, more)
+        found = differences(direct, louver)
+        counts = {"direct": dict(count(direct)), "louver": dict(count(louver))}
+        result = {"suite": name, "package": suite.package, "policy": options.policy, **counts}
+        result["differences"] = [asdict(difference) for difference in found]
+        (build / f"{name}.{options.policy}.json").write_text(json.dumps(result, indent=1), encoding="utf-8")
+        console.print(f"direct {counts['direct']}, through Louver {counts['louver']}")
+        console.print(_table(found))
+        worse += sum(d.louver is not None and d.louver.state in {"failed", "error"} for d in found)
+    return 1 if worse else 0
+
+
+def _environment(suite: Suite, build: Path) -> Path:
+    """Make the suite's own virtual environment unless it is there; return its Python."""
+    directory = build / f"venv-{suite.name}"
+    python = directory / "bin" / "python"
+    stamp = directory / "installed"
+    wanted = "\n".join((suite.package, *suite.requires, *COMMON, *_BUILD_TOOLS))
+    if not stamp.exists() or stamp.read_text(encoding="utf-8") != wanted:
+        venv.create(directory, with_pip=True, clear=True)
+        _run(python, "-m", "pip", "install", "--quiet", *wanted.split("\n"))
+        stamp.write_text(wanted, encoding="utf-8")
+    return python
+
+
+def _tests(suite: Suite, build: Path, python: Path, source: str | None) -> Path:
+    """Put the suite's tests, and nothing else of its source, into a directory; return it."""
+    directory = build / f"tests-{suite.name}"
+    if directory.exists():
+        return directory
+    with tempfile.TemporaryDirectory() as scratch:
+        if source is not None:
+            unpacked = Path(source)
+        elif suite.repository is not None and suite.tag is not None:
+            unpacked = Path(scratch) / "clone"
+            _run("git", "clone", "--quiet", "--depth", "1", "--branch", suite.tag, suite.repository, unpacked)
+        else:
+            command = ("-m", "pip", "download", "--quiet", "--no-deps", "--no-build-isolation", "--no-binary", ":all:")
+            _run(python, *command, "--dest", scratch, suite.package)
+            archive = next(Path(scratch).glob("*.tar.gz"))
+            with tarfile.open(archive) as opened:
+                opened.extractall(scratch, filter="data")
+            unpacked = Path(scratch) / archive.name.removesuffix(".tar.gz")
+        directory.mkdir()
+        for member in suite.members:
+            copy = shutil.copytree if (unpacked / member).is_dir() else shutil.copy
+            copy(unpacked / member, directory / member)
+    return directory
+
+
+def _run(*command: str | Path) -> None:
+    subprocess.run(command, check=True)
+
+
+def _table(found: list[Difference]) -> Table:
+    table = Table("test", "direct", "through Louver", "what it says", title=f"{len(found)} differences")
+    for difference in found[:100]:
+        direct, louver = difference.direct, difference.louver
+        states = [outcome.state if outcome else "not run" for outcome in (direct, louver)]
+        said = louver.reason if louver and louver.reason else direct.reason if direct else ""
+        table.add_row(difference.test, *states, said)
+    return table
+
+
+sys.exit(main())

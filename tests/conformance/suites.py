@@ -1,0 +1,152 @@
+"""The suites: where their tests come from, what they need installed, and how they are told where the server is.
+
+Owns one record for each suite. Their sources are fetched when they are run and never kept in this repository.
+May not do: run anything.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+DATABASE = "conformance"
+COMMON = ("pytest>=9,<10", "pytest-timeout>=2.4,<3", "tzdata")
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A server or a Louver in front of one, as a suite is told about it."""
+
+    host: str
+    port: int
+    user: str
+    password: str
+    database: str
+
+    def url(self, scheme: str) -> str:
+        """The target as a URL."""
+        return f"{scheme}://{self.user}:{quote(self.password)}@{self.host}:{self.port}/{self.database}"
+
+
+@dataclass(frozen=True, slots=True)
+class Suite:
+    """One suite. Placeholders in `arguments` and `environment`: {host} {port} {user} {password} {database} {url}.
+
+    `package` is its distribution on PyPI with the exact version; its sdist holds the tests, or, where it does not,
+    `repository` and `tag` do. `members` are the parts of the source that are unpacked: never the driver itself, for
+    it is the installed wheel that is tested. `scheme` is the one of {url}. `prepare` is SQL run beforehand in the database.
+    """
+
+    name: str
+    package: str
+    members: tuple[str, ...]
+    arguments: tuple[str, ...]
+    requires: tuple[str, ...] = ()
+    scheme: str = "postgresql"
+    database: str = DATABASE
+    environment: Mapping[str, str] = field(default_factory=dict)
+    prepare: str = ""
+    repository: str | None = None
+    tag: str | None = None
+
+    def command(self, target: Target) -> list[str]:
+        """The arguments of pytest for a target."""
+        return [_filled(argument, target, self.scheme) for argument in self.arguments]
+
+    def variables(self, target: Target) -> dict[str, str]:
+        """The environment for a target."""
+        return {name: _filled(value, target, self.scheme) for name, value in self.environment.items()}
+
+
+def _filled(text: str, target: Target, scheme: str) -> str:
+    return text.format(
+        host=target.host,
+        port=target.port,
+        user=target.user,
+        password=target.password,
+        database=target.database,
+        url=target.url(scheme),
+    )
+
+
+_LIBPQ = {
+    "PGHOST": "{host}",
+    "PGPORT": "{port}",
+    "PGUSER": "{user}",
+    "PGPASSWORD": "{password}",
+    "PGDATABASE": "{database}",
+    "PGSSLMODE": "prefer",
+}
+
+_SQLALCHEMY_SQL = f"""
+CREATE SCHEMA test_schema;
+CREATE SCHEMA test_schema_2;
+CREATE EXTENSION hstore;
+CREATE EXTENSION citext;
+ALTER DATABASE {DATABASE} SET timezone TO 'UTC';
+"""
+
+
+def _sqlalchemy(driver: str, *requires: str) -> Suite:
+    return Suite(
+        name=f"sqlalchemy-{driver}",
+        package="SQLAlchemy==2.1.9",
+        members=("test", "setup.cfg", "pyproject.toml"),
+        arguments=(
+            *("test/dialect/postgresql", "test/dialect/test_suite.py", "-o", "addopts="),
+            *("-p", "no:asyncio", "-p", "no:anyio", "--maxfail=10000", "--dburi", "{url}"),
+        ),
+        requires=("greenlet", "pytest-xdist", *requires),
+        scheme=f"postgresql+{driver}",
+        prepare=_SQLALCHEMY_SQL,
+    )
+
+
+SUITES: Mapping[str, Suite] = {
+    suite.name: suite
+    for suite in (
+        Suite(
+            name="asyncpg",
+            package="asyncpg==0.32.0",
+            members=("tests",),
+            # the class left out checks how the client reads connection strings, and opens none
+            arguments=("tests", "-p", "no:asyncio", "--deselect", "tests/test_connect.py::TestConnectionAttributes"),
+            requires=("uvloop", "distro"),
+            environment=_LIBPQ,
+        ),
+        Suite(
+            name="pg8000",
+            package="pg8000==1.31.6",
+            members=("test",),
+            arguments=(
+                *("test", "-p", "no:asyncio", "--ignore=test/test_readme.py"),
+                *(f"--ignore=test/{part}/test_benchmarks.py" for part in ("dbapi", "legacy", "native")),
+            ),
+            requires=("pytz", "python-dateutil"),
+            database="postgres",  # it works there and nowhere else
+            environment=_LIBPQ,
+        ),
+        Suite(
+            name="psycopg",
+            package="psycopg[binary,pool]==3.3.4",
+            members=("tests", "pyproject.toml"),
+            # left out: tests of its static types, of CockroachDB and of Windows
+            arguments=(
+                *("tests", "-o", "filterwarnings=default", "-p", "no:randomly"),
+                *("--ignore=tests/test_typing.py", "--ignore=tests/crdb", "--ignore=tests/pool"),
+                *("--test-dsn", "host={host} port={port} user={user} password={password} dbname={database}"),
+            ),
+            requires=("anyio>=4", "pproxy>=2.7"),
+            environment={"PSYCOPG_IMPL": "binary", "PGSSLMODE": "prefer"},
+            repository="https://github.com/psycopg/psycopg.git",
+            tag="3.3.4",
+        ),
+        _sqlalchemy("psycopg", "psycopg[binary]==3.3.4"),
+        _sqlalchemy("asyncpg", "asyncpg==0.32.0"),
+    )
+}
+"""All suites, by name."""
