@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from proxy.postgres import messages
@@ -14,6 +14,7 @@ from proxy.postgres.messages import BackendKey, CancelRequest, GSSENCRequest, Ma
 WORDS = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]))
 
 
+@settings(deadline=None)
 @given(st.dictionaries(WORDS.filter(bool), WORDS))
 def test_startup_message_reads_as_it_was_written(parameters: dict[str, str]) -> None:
     """Names and values of any text come back as they were, in their order."""
@@ -61,6 +62,7 @@ def test_malformed_startup_packets_are_refused(packet: bytes) -> None:
         messages.parse_startup_packet(packet)
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=300))
 @pytest.mark.parametrize(
     "parse",

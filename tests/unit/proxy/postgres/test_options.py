@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from proxy.postgres.dialogue import DialogueError
@@ -43,6 +43,7 @@ def test_other_switches_are_refused(options: str) -> None:
     assert refused.value.sqlstate == "0A000"
 
 
+@settings(deadline=None)
 @given(st.lists(st.text(st.characters(exclude_characters="\0"), min_size=1)))
 def test_escaped_words_come_back(words: list[str]) -> None:
     """Words with every character escaped are split into themselves."""

@@ -8,7 +8,7 @@ import hashlib
 
 import pytest
 import scramp.utils
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scramp import ScramClient, ScramException
 
@@ -161,6 +161,7 @@ def test_unknown_mechanisms_only() -> None:
         scram.client_first((SCRAM_PLUS, "GS2-KRB5"), binding=None, nonce=b"abc")
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=200))
 def test_hostile_bytes_only_give_scram_errors(data: bytes) -> None:
     """No bytes in any of the three messages make another exception."""
@@ -178,6 +179,7 @@ def test_hostile_bytes_only_give_scram_errors(data: bytes) -> None:
             scram.client_final(client, first, "pencil")
 
 
+@settings(deadline=None)
 @given(st.text(st.characters(exclude_categories=["Cs"])))
 def test_passwords_are_prepared_as_by_another_implementation(password: str) -> None:
     """SASLprep gives what scramp's does; where that rejects, the password stays as it is."""
