@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 from policies.conditions import ConditionFailed, Facts
 from policies.masks import CATEGORY_DEFAULTS, DEFAULT_MASK
 from policies.model import ColumnName, Decision, Label, Mask, Principal, RowCondition, Session, Treatment
-from policies.rows import MissingAttributeError
+from policies.rows import BindingError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
 _REMEMBERED: Final = 256
 """Decisions kept, so that equal outcomes give the same object. Callers fall into few kinds; 256 is generous."""
+
+_WORLDS: Final = 64
+"""Sets of labels kept: one for each database and revision of its catalog that is in use."""
 
 _Group: TypeAlias = tuple[tuple[int, ...], str]  # the rules that mean a column, in order, and the column's category
 _Outcome: TypeAlias = (
@@ -64,7 +67,7 @@ class PolicySet:
         self.defaults = dict(defaults)
         self.functions = functions
         self.description = description
-        self._world: _World | None = None
+        self._worlds: OrderedDict[int, _World] = OrderedDict()
 
     @property
     def has_labels(self) -> bool:
@@ -108,15 +111,20 @@ class PolicySet:
         return decision
 
     def _grouped(self, labels: Mapping[ColumnName, Label]) -> _World:
-        world = self._world
-        if world is not None and world.labels is labels:
+        world = self._worlds.get(id(labels))  # the world holds the labels, so their id stays theirs
+        if world is not None:
             return world
         groups: dict[_Group, list[ColumnName]] = {}
+        by_label: dict[Label, tuple[int, ...]] = {}
         for column, label in labels.items():
-            meant = tuple(index for index, rule in enumerate(self.rules) if rule.columns.matches(column, label))
+            if label not in by_label:
+                by_label[label] = tuple(i for i, rule in enumerate(self.rules) if rule.columns.matches_label(label))
+            meant = tuple(index for index in by_label[label] if self.rules[index].columns.matches_name(column))
             groups.setdefault((meant, label.category), []).append(column)
         used = tuple(sorted({index for meant, _ in groups for index in meant}))
-        self._world = world = _World(labels, groups, used)
+        world = self._worlds[id(labels)] = _World(labels, groups, used)
+        if len(self._worlds) > _WORLDS:
+            self._worlds.popitem(last=False)
         return world
 
     def _treatments(
@@ -148,7 +156,7 @@ class PolicySet:
             if rule.when is not None and not rule.when.holds(known):
                 return False
             return True if rule.rows is None else rule.rows.bind(principal, session)
-        except (ConditionFailed, MissingAttributeError) as error:
+        except (ConditionFailed, BindingError) as error:
             return str(error)
 
     def _first(self, meant: tuple[int, ...], category: str, outcomes: Mapping[int, _Outcome]) -> Treatment:

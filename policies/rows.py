@@ -49,8 +49,8 @@ class RowsError(ValueError):
         self.hint = hint
 
 
-class MissingAttributeError(LookupError):
-    """The principal does not have an attribute that a row condition binds."""
+class BindingError(LookupError):
+    """An attribute that a row condition binds is missing, or holds what is no value of SQL."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +62,7 @@ class RowTemplate:
     placeholders: tuple[tuple[str, str], ...]
 
     def bind(self, principal: Principal, session: Session) -> RowCondition:
-        """Give the condition for one caller. Raises MissingAttributeError."""
+        """Give the condition for one caller. Raises BindingError."""
         values = tuple(_value(owner, name, principal, session) for owner, name in self.placeholders)
         return RowCondition(self.text, values, repr(values))
 
@@ -74,8 +74,16 @@ def _value(owner: str, name: str, principal: Principal, session: Session) -> Att
     if name == "name":
         return principal.name
     if name not in principal.attributes:
-        raise MissingAttributeError(f"the principal has no attribute `{name}`, which `rows` needs")
+        raise BindingError(f"the principal has no attribute `{name}`, which `rows` needs")
+    if not _is_value(principal.attributes[name]):
+        raise BindingError(f"the attribute `{name}` of the principal cannot stand in `rows`")
     return principal.attributes[name]
+
+
+def _is_value(value: object) -> bool:
+    if isinstance(value, tuple):
+        return all(_is_value(item) for item in value)
+    return value is None or isinstance(value, str | int | float)
 
 
 def read_rows(source: str) -> RowTemplate:

@@ -49,12 +49,16 @@ class Selector:
     table: tuple[tuple[NamePattern | None, NamePattern], ...] = ()  # (schema or None, table)
     column: tuple[NamePattern, ...] = ()
 
-    def matches(self, name: ColumnName, label: Label) -> bool:
-        """Tell whether a labelled column is meant."""
+    def matches_label(self, label: Label) -> bool:
+        """Tell whether columns of this category and level can be meant."""
+        return (not self.category or any(pattern.matches(label.category) for pattern in self.category)) and (
+            not self.level or any(test.matches(label.level) for test in self.level)
+        )
+
+    def matches_name(self, name: ColumnName) -> bool:
+        """Tell whether a column of this name can be meant."""
         return (
-            (not self.category or any(pattern.matches(label.category) for pattern in self.category))
-            and (not self.level or any(test.matches(label.level) for test in self.level))
-            and (not self.column or any(pattern.matches(name.column) for pattern in self.column))
+            (not self.column or any(pattern.matches(name.column) for pattern in self.column))
             and (not self.schema or any(pattern.matches(name.schema) for pattern in self.schema))
             and (not self.table or any(_is_table(name, schema, table) for schema, table in self.table))
         )

@@ -187,7 +187,36 @@ def test_the_memory_of_decisions_is_bounded(session, columns):
     labels = {name: policies.label("bank", name.schema, name.relation, name.column) for name in columns.values()}
     for region in range(1000):
         policies.decide(Principal("u", {"region": region}), session, labels)
-    assert len(policies._world.decisions) == 256
+    (world,) = policies._worlds.values()
+    assert len(world.decisions) == 256
+
+
+def test_databases_in_turn_keep_their_decisions(session, columns, manager):
+    """Asking for two databases in turn gives each its own answer, and the same object again; old ones are forgotten."""
+    policies = parse_policies(DICTIONARY + RULES)
+    labels = {name: policies.label("bank", name.schema, name.relation, name.column) for name in columns.values()}
+    other = {columns["customers.phone"]: labels[columns["customers.phone"]]}
+    first, second = policies.decide(manager, session, labels), policies.decide(manager, session, other)
+    assert (len(first.treatments), len(second.treatments)) == (4, 1)
+    assert policies.decide(manager, session, labels) is first
+    assert policies.decide(manager, session, other) is second
+    for _ in range(200):
+        policies.decide(manager, session, dict(labels))
+    assert len(policies._worlds) == 64
+    assert policies.decide(manager, session, labels) == first
+
+
+@pytest.mark.parametrize(
+    "value", [2**70, -(2**70), float("nan"), float("inf"), "\ud800", "\0", (), ((),), None, b"x", object(), {"a": 1}]
+)
+def test_odd_attributes_raise_nothing(decide, value):
+    """Whatever an attribute holds, the answer is a decision."""
+    rules = (
+        'rules: [{name: r, columns: {category: phone}, when: principal.x == "a", treatment: clear},'
+        ' {name: s, columns: {category: name}, rows: "a = {principal.x}", treatment: clear}]\n'
+    )
+    treatments = decide(rules, Principal("u", {"x": value, "y": value}))
+    assert treatments["customers.phone"].kind != "clear"
 
 
 def test_deciding_over_many_rules_is_quick(session, teller):

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from policies.model import Principal, Session
-from policies.rows import SESSION_FIELDS, MissingAttributeError, RowsError, read_rows
+from policies.rows import SESSION_FIELDS, BindingError, RowsError, read_rows
 
 SESSION = Session("bank", "10.1.2.3", "psql", "app", False, "2026-11-20", 9, 30, 5)
 
@@ -34,7 +34,7 @@ def test_the_name_that_logged_in_can_be_bound():
 
 def test_a_missing_attribute_is_an_error():
     """A condition without its value must not become a weaker one."""
-    with pytest.raises(MissingAttributeError, match="no attribute `region`"):
+    with pytest.raises(BindingError, match="no attribute `region`"):
         read_rows("region = {principal.region}").bind(Principal("m", {}), SESSION)
 
 
