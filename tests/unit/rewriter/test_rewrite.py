@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from policies.model import Decision
-from rewriter.model import Names, Refusal, UnknownNames
+from rewriter.model import Names, Refusal
 from rewriter.rewrite import rewrite
 
 
