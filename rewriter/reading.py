@@ -196,17 +196,27 @@ def _scan(data: bytes) -> list[tuple[int, int, int]]:
     finally:
         lib.pg_query_free_scan_result(result)
     found = []
-    offset = 0
-    while offset < len(message):
-        tag, offset = _varint(message, offset)
-        value, offset = _varint(message, offset)
-        if tag == 0x12:  # a ScanToken of `value` bytes; the only other field is the version number
-            fields = {1: 0, 2: 0, 4: 0}
-            end = offset + value
-            while offset < end:
-                inner, offset = _varint(message, offset)
-                fields[inner >> 3], offset = _varint(message, offset)
-            found.append((fields[1], fields[2], fields[4]))
+    offset, size = 0, len(message)
+    while offset < size:
+        tag, length = message[offset], message[offset + 1]
+        offset += 2
+        if tag != 0x12:  # the only other field is the version number
+            offset = _varint(message, offset - 1)[1]
+            continue
+        end = offset + length  # a ScanToken is shorter than 128 bytes
+        start = stop = token = 0
+        while offset < end:
+            field, value = message[offset], message[offset + 1]
+            offset += 2
+            if value >= 0x80:
+                value, offset = _varint(message, offset - 1)
+            if field == 0x08:
+                start = value
+            elif field == 0x10:
+                stop = value
+            elif field == 0x20:
+                token = value
+        found.append((start, stop, token))
     return found
 
 

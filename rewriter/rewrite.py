@@ -138,7 +138,7 @@ def _splices(rulings: list[Ruling], where: Circumstances) -> list[Splice]:
         for node, schema in ruling.qualified:
             start = node.get("location", 0)
             splices.append(Splice(start, start, f"{quote_identifier(schema)}."))
-            node["schemaname"] = schema
+            proof.expect_schema(node, schema)
     return sorted(splices, key=lambda splice: splice.start)
 
 

@@ -131,7 +131,9 @@ def _copy(ruling: Ruling, fields: Node, where: Circumstances) -> None:
             meaning = _meaning(ruling, reference, where)
             treatments = where.world.treatments.get(meaning.oid) if isinstance(meaning, Relation) else None
             if isinstance(meaning, Relation) and treatments is not None:
-                view = CallerView(meaning, treatments, where.key, position(where.data, reference.node))
+                view = CallerView(
+                    meaning, treatments, where.key, position(where.data, reference.node), where.world.shown
+                )
                 ruling.copied = copied(fields, reference, view, where.data)
 
 
@@ -221,7 +223,7 @@ def _read(ruling: Ruling, reference: Reference, where: Circumstances) -> set[str
             )
             hint = "Use LIMIT, or a condition on random()."
             raise Refusal("0A000", message, hint=hint, position=position(where.data, reference.node))
-        view = CallerView(meaning, treatments, where.key, position(where.data, reference.node))
+        view = CallerView(meaning, treatments, where.key, position(where.data, reference.node), where.world.shown)
         query, uses = view.query(needed_columns(ruling.found, reference, meaning), only=not reference.node.get("inh"))
         ruling.substitutes.append(Substitute(reference, meaning, query, uses))
     return {column.name for column in meaning.columns}

@@ -5,7 +5,7 @@ Owns what stands for a column: itself, a mask, or a choice between them by row. 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from rewriter.conditions import ConditionError, print_condition, quote_identifier
@@ -32,6 +32,7 @@ class CallerView:
     treatments: Mapping[str, Treatment]
     key: KeyMaterial | None
     where: int | None = None
+    shown: dict[tuple[int, str, str], str] = field(default_factory=dict)  # kept between statements
 
     def query(self, columns: Iterable[Column], *, only: bool = False) -> tuple[str, tuple[Use, ...]]:
         """SELECT of the given columns from the real relation, and which labelled ones it uses.
@@ -53,11 +54,19 @@ class CallerView:
         return " ".join(words), tuple(uses)
 
     def _treated(self, column: Column, treatment: Treatment, reference: str) -> str:
-        full = column_name(self.relation, column.name)
         if treatment.kind == "deny":
+            full = column_name(self.relation, column.name)
             message = f'permission denied for column {full} by rule "{treatment.rule}"'
             hint = "Name the columns you need and leave this one out."
             raise Refusal("42501", message, hint=hint, position=self.where, rule=treatment.rule)
+        place = (self.relation.oid, column.name, self.key.fingerprint if self.key else "")
+        kept = self.shown.get(place)
+        if kept is None:
+            kept = self.shown[place] = self._made(column, treatment, reference)
+        return kept
+
+    def _made(self, column: Column, treatment: Treatment, reference: str) -> str:
+        full = column_name(self.relation, column.name)
         try:
             return self._shown(column, treatment, reference)
         except ConditionError as error:

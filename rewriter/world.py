@@ -6,7 +6,7 @@ statement. Made once per catalog and decision and kept, for every statement asks
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from policies.model import ColumnName, Decision, Treatment
@@ -26,12 +26,14 @@ class World:
     """`treatments`: by relation OID, the treatment of every labelled column of a protected relation.
 
     `barred`: by OID, why a relation may not be read. `names` and `schemas` are of all these, but for the server's own.
+    `shown` keeps what `rewriter.views` made of a column: by (OID, column, fingerprint of the key).
     """
 
     treatments: Mapping[int, Mapping[str, Treatment]]
     barred: Mapping[int, str]
     names: frozenset[str]
     schemas: frozenset[str]
+    shown: dict[tuple[int, str, str], str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
