@@ -34,6 +34,13 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _TERMINATE = frame(frames.TERMINATE, b"")
+_HELD_BYTES = 256 * 1024
+"""What a client may send behind a statement that waits for its ruling before it is read no more: a pipeline of some
+thousand statements."""
+
+_LINGER_SECONDS = 5.0
+"""How long a peer may take to read what was sent to it last; a session that has ended holds no socket longer."""
+
 _NO_CATALOG = Refusal(
     "55000",
     "louver cannot read the catalog of this database, so nothing can be ruled",
@@ -126,6 +133,10 @@ class Relay:
             self._renew()
         try:
             self._session.receive_client(data)
+            if self._task is not None:  # we go on reading, to see the client go
+                if self._session.frontend.buffered > _HELD_BYTES:
+                    self._client.pause_reading()
+                return
             self._advance()
         except ProtocolViolation as violation:
             self.end(violation.sqlstate, str(violation))
@@ -165,8 +176,9 @@ class Relay:
             if ruling is None:
                 self._task = self._loop.create_task(self._consider(statement))
                 self._task.add_done_callback(self._considered)
-                self._client.pause_reading()
                 break
+            if self._conversation.decision is None:
+                self._enter()
             session.answer(ruling)
             statement = session.next_statement()
         self._send()
@@ -195,14 +207,20 @@ class Relay:
 
     def _renew(self) -> None:
         """Policies, time or catalog have moved on: decide again, or let the next statement wait until that is done."""
+        if self._task is not None:  # it decides again when it is done
+            return
         if self._caller.renew():
             self._enter()
         else:
             self._conversation.epoch = 0
+            self._conversation.decision = None
 
     def _enter(self) -> None:
         """Let the session go by the world the caller is in."""
         conversation = self._conversation
+        if not self._caller.current:  # it could not be settled, or has moved on meanwhile
+            conversation.epoch, conversation.decision = 0, None
+            return
         world = self._caller.world
         conversation.decision = world.decision
         conversation.epoch = 0 if conversation.names_stale and world.guarded else world.epoch
@@ -354,10 +372,12 @@ class Relay:
         self._reason = reason
         if self._task is not None:
             self._task.cancel()
-        self._client.close()
         if not self._server.is_closing():
             self._server.write(_TERMINATE)
-        self._server.close()
+        for transport in (self._client, self._server):
+            transport.close()
+            if transport.get_write_buffer_size():
+                self._loop.call_later(_LINGER_SECONDS, transport.abort)
         try:
             self._recorder.ended(self._conversation.running())
             self._recorder.closed(reason)

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING
 from proxy.postgres import frames
 from proxy.postgres.conversation import IDLE, Conversation, ProtocolViolation
 from proxy.postgres.frames import COPY_DATA, DATA_ROW, HEADER_SIZE, frame, read_header
-from proxy.postgres.replies import Action, Execution, Pending, Reply, skip_to_sync, swallow_syncs
+from proxy.postgres.replies import SYNC_REPLY, Action, Execution, Pending, Reply, skip_to_sync, swallow_syncs
 
 if TYPE_CHECKING:
+    from collections import deque
     from collections.abc import Callable
 
 _ASSEMBLED_LIMIT = 1 << 20
@@ -149,12 +150,12 @@ class Backend:
     def _parse_complete(self, _data: bytes, _position: int, _stop: int) -> bool:
         head = self._head(_PARSE)
         self._conversation.queue.popleft()
-        return head.action is _FORWARD
+        return head.action is _FORWARD or _unseen(head)
 
     def _bind_complete(self, _data: bytes, _position: int, _stop: int) -> bool:
         head = self._head(_BIND)
         self._conversation.queue.popleft()
-        return head.action is _FORWARD
+        return head.action is _FORWARD or _unseen(head)
 
     def _close_complete(self, _data: bytes, _position: int, _stop: int) -> bool:
         head = self._head(_CLOSE)
@@ -163,13 +164,14 @@ class Backend:
 
     def _within(self, _data: bytes, _position: int, _stop: int) -> bool:
         """A message in the midst of an answer."""
-        return self._head(_DESCRIBE, _EXECUTE, _QUERY).action is _FORWARD
+        head = self._head(_DESCRIBE, _EXECUTE, _QUERY)
+        return head.action is _FORWARD or _unseen(head)
 
     def _row_description(self, _data: bytes, _position: int, _stop: int) -> bool:
         head = self._head(_DESCRIBE, _QUERY)
         if head.reply is _DESCRIBE:
             self._conversation.queue.popleft()
-        return head.action is _FORWARD
+        return head.action is _FORWARD or _unseen(head)
 
     # -- the end of a statement ----------------------------------------------------------------------------------
 
@@ -182,24 +184,27 @@ class Backend:
             head.tag = tag
         if head.reply is _EXECUTE:
             self._end(head, "ok", stop)
-        return head.action is _FORWARD
+        return head.action is _FORWARD or _unseen(head)
 
     def _empty_query(self, _data: bytes, _position: int, stop: int) -> bool:
         head = self._head(_EXECUTE, _QUERY)
         if head.reply is _EXECUTE:
             self._end(head, "ok", stop)
-        return head.action is _FORWARD
+        return head.action is _FORWARD or _unseen(head)
 
     def _portal_suspended(self, _data: bytes, _position: int, stop: int) -> bool:
         head = self._head(_EXECUTE)
         if isinstance(head, Execution):
             head.rows = str(int.from_bytes(head.limit, "big")).encode()
         self._end(head, "suspended", stop)
-        return head.action is _FORWARD
+        return head.action is _FORWARD or _unseen(head)
 
     def _end(self, head: Pending, status: str, stop: int) -> None:
         """Take the head off the queue and report it when it is a statement of the client."""
-        self._conversation.queue.popleft()
+        queue = self._conversation.queue
+        queue.popleft()
+        if queue and queue[0].reply is _COPY_END:
+            _drop_copy_ends(queue)
         if head.question is not None:
             head.question.done = True
         elif isinstance(head, Execution):
@@ -213,14 +218,22 @@ class Backend:
 
     def _ready(self, data: bytes, position: int, stop: int) -> bool:
         conversation = self._conversation
-        head = self._head(_SYNC, _QUERY)
         queue = conversation.queue
+        if not queue and conversation.swallowed:  # a COPY that failed at once has not ignored this Sync
+            conversation.swallowed -= 1
+            conversation.skipping = False
+            queue.append(SYNC_REPLY)
+        head = self._head(_SYNC, _QUERY)
         queue.popleft()
+        if queue and queue[0].reply is _COPY_END:
+            _drop_copy_ends(queue)
         conversation.status = status = data[position + HEADER_SIZE : stop]
         conversation.copying_in = False
         if head.reply is _QUERY and isinstance(head, Execution):
             if head.status == "lost":
                 head.status = "ok"
+                if head.action is not _FORWARD:
+                    _unseen(head)
             self._report(head, stop)
         self._mark = self._received + stop
         if status == IDLE:
@@ -233,13 +246,13 @@ class Backend:
     def _error(self, data: bytes, position: int, stop: int) -> bool:
         conversation = self._conversation
         queue = conversation.queue
-        while queue and queue[0].reply is _COPY_END:
-            queue.popleft()
+        _drop_copy_ends(queue)
         sqlstate = _sqlstate(data, position + HEADER_SIZE, stop)
         conversation.copying_in = False
         if conversation.names_touched:
             conversation.names_stale = True  # the error may have rolled back what changed them
-        if not queue or data.find(b"VFATAL\0", position, stop) >= 0:  # the server ends the session
+        fatal = data.find(b"\0VFATAL\0", position, stop) >= 0
+        if fatal or not queue:  # the server ends the session
             conversation.farewell = True
         if not queue:
             return True
@@ -252,8 +265,8 @@ class Backend:
             asked = self._skip(head, sqlstate, stop)
             conversation.skipping = not queue
             if asked:
-                return False
-        if action is _REPLACE:
+                return fatal
+        if action is _REPLACE and not fatal:
             self._replacement = frame(frames.ERROR_RESPONSE, head.error)
             return False
         return True
@@ -261,7 +274,10 @@ class Backend:
     def _skip(self, head: Pending, sqlstate: str, stop: int) -> bool:
         """End what the server skips after an error of `head`; True when that was a question of our own."""
         asked = False
-        for entry in skip_to_sync(self._conversation.queue):
+        skipped, mistaken = skip_to_sync(self._conversation.queue, self._conversation.portals)
+        if mistaken:
+            raise ProtocolViolation("a portal was executed before it was known which statement it is of")
+        for entry in skipped:
             if isinstance(entry, Execution):
                 if entry is head:
                     _fail(entry, sqlstate)
@@ -283,7 +299,10 @@ class Backend:
         return True
 
     def _parameter_status(self, data: bytes, position: int, stop: int) -> bool:
-        name, value, *_ = data[position + HEADER_SIZE : stop].split(b"\0")
+        name, *values = data[position + HEADER_SIZE : stop].split(b"\0")
+        if not values:
+            raise ProtocolViolation("a ParameterStatus message must hold a name and a value")
+        value = values[0]
         self._conversation.parameters[name.decode(errors="replace")] = value.decode(errors="replace")
         return True
 
@@ -293,13 +312,11 @@ class Backend:
         conversation = self._conversation
         head = self._head(_EXECUTE, _QUERY)
         queue = conversation.queue
-        if head.reply is _EXECUTE:
-            queue.popleft()
-            swallow_syncs(queue)
-            queue.appendleft(head)
-        # A client that has already sent its CopyDone is not waited for.
-        conversation.copying_in = not any(entry.reply is _COPY_END for entry in queue)
-        return head.action is _FORWARD
+        queue.popleft()
+        conversation.swallowed, ended = swallow_syncs(queue)
+        queue.appendleft(head)
+        conversation.copying_in = not ended
+        return head.action is _FORWARD or _unseen(head)
 
     def _captured_row(self, data: bytes, position: int, stop: int) -> bool:
         head = self._head(_EXECUTE)
@@ -307,6 +324,19 @@ class Backend:
             raise ProtocolViolation("an answer to a question of the proxy's own is out of bounds")
         head.question.rows.append(_columns(data, position + HEADER_SIZE))
         return False
+
+
+def _unseen(head: Pending) -> bool:
+    """False: the client does not see this answer. What had to fail and did not ends the session."""
+    if head.action is _REPLACE:
+        raise ProtocolViolation("louver: the server accepted a request that had to fail", "XX000")
+    return False
+
+
+def _drop_copy_ends(queue: deque[Pending]) -> None:
+    """Take out the ends of COPYs that have not been: nothing is owed for them."""
+    while queue and queue[0].reply is _COPY_END:
+        queue.popleft()
 
 
 def _fail(execution: Execution, sqlstate: str) -> None:

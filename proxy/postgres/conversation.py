@@ -35,11 +35,12 @@ class Prepared(NamedTuple):
 class Statement(NamedTuple):
     """A text that waits for a ruling; nothing behind it is looked at before `answer`.
 
-    `again`: it was ruled before and is about to be bound, but the caller's decision has changed since.
+    `again`: it was ruled before and is about to be bound, but the caller's decision may have changed since.
+    `portal`: it is bound and about to be executed, but the caller's decision is not known at this moment.
     """
 
     text: bytes
-    source: Literal["query", "parse", "again"]
+    source: Literal["query", "parse", "again", "portal"]
     name: bytes = b""
     parameter_types: bytes = b""
 
@@ -49,9 +50,10 @@ class Conversation:
     """The shared state of one session.
 
     `epoch` and `decision` are those of the caller's world, set by the shell; epoch 0 has no plans, so that every Bind is
-    ruled again. `skipping`: the server ignores everything up to the
+    ruled again; without a decision every Execute is. `skipping`: the server ignores everything up to the
     client's next Sync. `pipelined`: extended messages have been sent since the last Sync. `copying_in`: the server
-    reads CopyData. `names_stale`: a statement has been sent that may change what names mean. `farewell`: the server has
+    reads CopyData; `swallowed` counts the Syncs sent to it meanwhile, which it ignores unless it has failed
+    before. `names_stale`: a statement has been sent that may change what names mean. `farewell`: the server has
     told the client why the session ends.
     """
 
@@ -66,6 +68,7 @@ class Conversation:
     skipping: bool = False
     pipelined: bool = False
     copying_in: bool = False
+    swallowed: int = 0
     names_stale: bool = True
     names_touched: bool = False  # within the open transaction, so that its end may change names back
     closing: bool = False

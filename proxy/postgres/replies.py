@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections import deque
-    from collections.abc import Callable
 
     from proxy.plans import Plan
+    from proxy.postgres.conversation import Prepared
 
 
 class Reply(IntEnum):
@@ -28,7 +28,7 @@ class Reply(IntEnum):
     CLOSE = 5
     SYNC = 6
     QUERY = 7
-    COPY_END = 8  # CopyDone or CopyFail: gets no answer of its own, marks which Syncs a COPY swallowed
+    COPY_END = 8  # CopyDone or CopyFail sent before the COPY has begun: gets no answer of its own
 
 
 class Action(IntEnum):
@@ -46,12 +46,10 @@ _FORWARD = Action.FORWARD  # read for every statement: a look-up on an enumerati
 class Pending:
     """One answer that is owed.
 
-    `undo` runs when the server skips the request because of an earlier error. `error` is the ErrorResponse payload that
-    REPLACE gives the client; `question` reads the rows of CAPTURE. Defaults stand on the class: one of these is
-    made for every statement.
+    `error` is the ErrorResponse payload that REPLACE gives the client; `question` reads the rows of CAPTURE. Defaults
+    stand on the class: one of these is made for every statement.
     """
 
-    undo: Callable[[], None] | None = None
     error: bytes = b""
     question: Question | None = None
 
@@ -60,15 +58,45 @@ class Pending:
         reply: Reply,
         action: Action = _FORWARD,
         *,
-        undo: Callable[[], None] | None = None,
         question: Question | None = None,
     ) -> None:
         self.reply = reply
         self.action = action
-        if undo is not None:
-            self.undo = undo
         if question is not None:
             self.question = question
+
+
+class Change(Pending):
+    """A request that gives a name of the session another meaning: at once for what the client sends behind it.
+
+    `table` holds prepared statements or portals by name; `value` is the new meaning, None takes the name away. Reverted
+    when the server refuses or skips the request.
+    """
+
+    def __init__(
+        self,
+        reply: Reply,
+        table: dict[bytes, Prepared],
+        name: bytes,
+        value: Prepared | None,
+        action: Action = _FORWARD,
+    ) -> None:
+        self.reply = reply
+        self.action = action
+        self._table = table
+        self._name = name
+        self._value = value
+        self._previous: Prepared | None = None
+        self.apply()
+
+    def apply(self) -> None:
+        """Give the name its new meaning."""
+        self._previous = self._table.get(self._name)
+        _set(self._table, self._name, self._value)
+
+    def revert(self) -> None:
+        """Give the name back what it meant."""
+        _set(self._table, self._name, self._previous)
 
 
 class Execution(Pending):
@@ -76,7 +104,7 @@ class Execution(Pending):
 
     `status` is ok, suspended, error, denied, skipped, or lost when the connection ends first. `tag` is the last
     command tag and `rows` the count in it (b"" when it has none); `sent` is the size of its answer in bytes. `limit` is
-    the row limit of an Execute as it was sent; zero means all. `started` is stamped by the shell, in nanoseconds.
+    the row limit of an Execute as it was sent; zero means all; `portal` is what it names. `started` is stamped by the shell, in nanoseconds.
     """
 
     number: int = 0
@@ -87,6 +115,7 @@ class Execution(Pending):
     sent: int = 0
     started: int = 0
     limit: bytes = bytes(4)
+    portal: bytes = b""
 
     def __init__(self, reply: Reply, plan: Plan, text: bytes, *, refused: bytes = b"") -> None:
         self.reply = reply
@@ -122,22 +151,50 @@ DROPPED_CLOSE = Pending(Reply.CLOSE, Action.DROP)
 DROPPED_SYNC = Pending(Reply.SYNC, Action.DROP)
 
 
-def skip_to_sync(queue: deque[Pending]) -> list[Pending]:
-    """Take out what the server skips after an error: everything before the next Sync. Undoes in reverse order."""
+def skip_to_sync(queue: deque[Pending], portals: dict[bytes, Prepared]) -> tuple[list[Pending], bool]:
+    """Take out what the server refuses or skips in an error: everything before the next Sync.
+
+    The changes of the skipped are reverted. Those behind the Sync were made on top of them, so they are reverted and
+    applied anew. Returns what was taken out, and whether a portal that a later Execute names turns out to be of
+    another statement than the one it was recorded for.
+    """
+    for entry in reversed(queue):
+        if isinstance(entry, Change):
+            entry.revert()
     skipped: list[Pending] = []
     while queue and queue[0].reply is not Reply.SYNC:
         skipped.append(queue.popleft())
-    for entry in reversed(skipped):
-        if entry.undo is not None:
-            entry.undo()
-    return skipped
+    mistaken = False
+    for entry in queue:
+        if isinstance(entry, Change):
+            entry.apply()
+        elif isinstance(entry, Execution) and entry.reply is Reply.EXECUTE and entry.action is _FORWARD:
+            portal = portals.get(entry.portal)
+            mistaken = mistaken or (portal is not None and portal.plan is not entry.plan)
+    return skipped, mistaken
 
 
-def swallow_syncs(queue: deque[Pending]) -> None:
-    """Take out the Syncs that a COPY FROM STDIN in progress ignores: those sent before its CopyDone or CopyFail."""
+def swallow_syncs(queue: deque[Pending]) -> tuple[int, bool]:
+    """Take out the Syncs that a COPY FROM STDIN, which has just begun, ignores: those before its CopyDone or CopyFail.
+
+    Takes out that end, too. Returns how many Syncs there were and whether the client has sent the end.
+    """
     kept: list[Pending] = []
-    while queue and queue[0].reply is not Reply.COPY_END:
+    swallowed, ended = 0, False
+    while queue and not ended:
         entry = queue.popleft()
-        if entry.reply is not Reply.SYNC:
+        if entry.reply is Reply.COPY_END:
+            ended = True
+        elif entry.reply is Reply.SYNC:
+            swallowed += 1
+        else:
             kept.append(entry)
     queue.extendleft(reversed(kept))
+    return swallowed, ended
+
+
+def _set(table: dict[bytes, Prepared], name: bytes, value: Prepared | None) -> None:
+    if value is None:
+        table.pop(name, None)
+    else:
+        table[name] = value

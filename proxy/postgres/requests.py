@@ -8,9 +8,8 @@ May not do: I/O, parsing of SQL, deciding.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import IntEnum
-from functools import partial
 from typing import TYPE_CHECKING
 
 from proxy.postgres import frames
@@ -21,11 +20,10 @@ from proxy.postgres.replies import (
     CLOSE_REPLY,
     COPY_END_REPLY,
     DESCRIBE_REPLY,
-    DROPPED_CLOSE,
-    DROPPED_PARSE,
     SYNC_REPLY,
+    Action,
+    Change,
     Execution,
-    Pending,
     Reply,
 )
 
@@ -57,6 +55,7 @@ class Step(IntEnum):
 FORWARD, DROP, GATHER, WAIT, MORE = Step.FORWARD, Step.DROP, Step.GATHER, Step.WAIT, Step.MORE
 _STATEMENT = ord("S")
 _ALL_ROWS = bytes(4)
+_NO_EPOCH = -1  # of no world, nor of none
 _PARSE, _BIND, _EXECUTE, _CLOSE, _QUERY = Reply.PARSE, Reply.BIND, Reply.EXECUTE, Reply.CLOSE, Reply.QUERY
 
 
@@ -86,6 +85,7 @@ class Requests:
         self._conversation = conversation
         self._statement_limit = statement_limit
         self._refusals = refusals
+        self._ruled: Prepared | None = None  # by the ruling at hand; its Bind comes next, whatever the epoch
         self.handlers: dict[int, Callable[[bytes, int, int], Step]] = {
             frames.QUERY: self._query,
             frames.PARSE: self._parse,
@@ -110,10 +110,14 @@ class Requests:
         """
         statement, self.waiting = self.waiting, None
         assert statement is not None
+        if self._conversation.skipping:  # an error has come meanwhile: the server would not look at it
+            return b"", False
         if statement.source == "query":
             return self._answer_query(statement, ruling), False
         if statement.source == "parse":
             return self._answer_parse(statement, ruling), False
+        if statement.source == "portal":
+            return self._answer_portal(statement, ruling)
         return self._answer_again(statement, ruling)
 
     # -- messages that carry SQL ---------------------------------------------------------------------------------
@@ -128,6 +132,7 @@ class Requests:
             return GATHER
         if data.find(0, position + HEADER_SIZE, stop) != stop - 1:
             raise ProtocolViolation("a Query message must hold one text that ends with a zero byte")
+        _check_no_copy(conversation)
         self.waiting = Statement(data[position + HEADER_SIZE : stop - 1], "query")
         return WAIT
 
@@ -152,6 +157,7 @@ class Requests:
         text_end = data.find(0, name_end + 1, stop)
         if name_end < 0 or text_end < 0:
             raise ProtocolViolation("a Parse message must hold a name and a text that end with a zero byte")
+        _check_no_copy(conversation)
         self.waiting = Statement(
             data[name_end + 1 : text_end], "parse", data[position + HEADER_SIZE : name_end], data[text_end + 1 : stop]
         )
@@ -165,10 +171,8 @@ class Requests:
         if plan.verdict == "deny":
             conversation.start(Execution(_PARSE, plan, statement.text, refused=plan.error))
             return _provoke_parse(name)
-        statements = conversation.statements
-        undo = partial(_restore, statements, name, statements.get(name))
-        statements[name] = Prepared(statement.text, statement.parameter_types, plan)
-        conversation.queue.append(Pending(_PARSE, undo=undo))
+        prepared = Prepared(statement.text, statement.parameter_types, plan)
+        conversation.queue.append(Change(_PARSE, conversation.statements, name, prepared))
         return None if ruling.text is None else _parse_frame(name, ruling.text, statement.parameter_types)
 
     def _answer_again(self, statement: Statement, ruling: Ruling) -> tuple[bytes | None, bool]:
@@ -176,16 +180,30 @@ class Requests:
         conversation = self._conversation
         plan = ruling.plan
         name = statement.name
-        conversation.epoch = plan.epoch
+        statements = conversation.statements
         if plan.verdict == "deny":
             conversation.start(Execution(_BIND, plan, statement.text, refused=plan.error))
+            conversation.pipelined = True
             return _PROVOKE_BIND, False
-        if conversation.statements[name].plan is plan:  # ruled the same again: what is prepared stands
+        old = statements[name]
+        if old.plan is plan:  # ruled the same again: what is prepared stands
+            self._ruled = old
             return None, True
-        conversation.queue.extend((DROPPED_CLOSE, DROPPED_PARSE))
-        conversation.statements[name] = Prepared(statement.text, statement.parameter_types, plan)
+        # If only the Close succeeds, the name must be prepared again before it can be bound.
+        unprepared = old._replace(plan=replace(old.plan, epoch=_NO_EPOCH))
+        self._ruled = Prepared(statement.text, statement.parameter_types, plan)
+        conversation.queue.append(Change(_CLOSE, statements, name, unprepared, Action.DROP))
+        conversation.queue.append(Change(_PARSE, statements, name, self._ruled, Action.DROP))
         text = statement.text if ruling.text is None else ruling.text
         return frame(frames.CLOSE, b"S" + name + b"\0") + _parse_frame(name, text, statement.parameter_types), True
+
+    def _answer_portal(self, statement: Statement, ruling: Ruling) -> tuple[bytes | None, bool]:
+        """Go on with an Execute once the caller's decision is known again; refuse it when that cannot be known."""
+        if self._conversation.decision is not None:
+            return None, True
+        error = ruling.plan.error or self._refusals.changed
+        self._conversation.start(Execution(_EXECUTE, ruling.plan, statement.text, refused=error))
+        return _PROVOKE_EXECUTE, False
 
     # -- the rest of the extended query protocol -----------------------------------------------------------------
 
@@ -201,15 +219,20 @@ class Requests:
             raise ProtocolViolation("a Bind message must name a portal and a statement")
         name = data[portal_end + 1 : name_end]
         prepared = conversation.statements.get(name)
-        if prepared is not None and prepared.plan.epoch != conversation.epoch:
+        if prepared is not None and prepared.plan.epoch != conversation.epoch and prepared is not self._ruled:
+            _check_no_copy(conversation)
             self.waiting = Statement(prepared.text, "again", name, prepared.parameter_types)
             return WAIT
+        self._ruled = None
         portal = data[position + HEADER_SIZE : portal_end]
-        if prepared is None:
-            conversation.portals.pop(portal, None)
+        portals = conversation.portals
+        previous = portals.get(portal)
+        if not conversation.queue and prepared is not None and (previous is prepared or not (previous or portal)):
+            # The server does not skip it. If it fails there is no unnamed portal, whatever we take it for.
+            portals[portal] = prepared
+            conversation.queue.append(BIND_REPLY)
         else:
-            conversation.portals[portal] = prepared
-        conversation.queue.append(BIND_REPLY)
+            conversation.queue.append(Change(_BIND, portals, portal, prepared))
         conversation.pipelined = True
         return FORWARD
 
@@ -221,14 +244,21 @@ class Requests:
             return DROP
         if data.find(0, position + HEADER_SIZE, stop) != stop - 5:
             raise ProtocolViolation("an Execute message must hold a portal and a row limit")
-        prepared = conversation.portals.get(data[position + HEADER_SIZE : stop - 5])
+        portal = data[position + HEADER_SIZE : stop - 5]
+        prepared = conversation.portals.get(portal)
         conversation.pipelined = True
         if prepared is None:
             execution = Execution(_EXECUTE, conversation.unknown_plan, b"")
         elif prepared.plan.decision is not conversation.decision:
+            if conversation.decision is None:
+                _check_no_copy(conversation)
+                self.waiting = Statement(prepared.text, "portal")
+                return WAIT
             return self._refuse(_EXECUTE, self._refusals.changed, _PROVOKE_EXECUTE, prepared)
         else:
             execution = Execution(_EXECUTE, prepared.plan, prepared.text)
+        if portal:
+            execution.portal = portal
         limit = data[stop - 4 : stop]
         if limit != _ALL_ROWS:
             execution.limit = limit
@@ -250,22 +280,21 @@ class Requests:
         conversation = self._conversation
         if conversation.skipping:
             return DROP
+        if stop < position + HEADER_SIZE + 2:
+            raise ProtocolViolation("a Close message must hold a kind and a name")
         name = data[position + HEADER_SIZE + 1 : stop - 1]
-        entry = CLOSE_REPLY
-        if data[position + HEADER_SIZE] == _STATEMENT:
-            previous = conversation.statements.pop(name, None)
-            if previous is not None:
-                entry = Pending(_CLOSE, undo=partial(_restore, conversation.statements, name, previous))
-        else:
-            conversation.portals.pop(name, None)
-        conversation.queue.append(entry)
+        kind = data[position + HEADER_SIZE]
+        table = conversation.statements if kind == _STATEMENT else conversation.portals
+        conversation.queue.append(Change(_CLOSE, table, name, None) if name in table else CLOSE_REPLY)
         conversation.pipelined = True
         return FORWARD
 
     def _sync(self, _data: bytes, _position: int, _stop: int) -> Step:
         conversation = self._conversation
         conversation.pipelined = False
-        if not conversation.copying_in:  # a COPY FROM STDIN in progress ignores it
+        if conversation.copying_in:  # a COPY FROM STDIN in progress ignores it
+            conversation.swallowed += 1
+        else:
             conversation.skipping = False
             conversation.queue.append(SYNC_REPLY)
         return FORWARD
@@ -286,8 +315,9 @@ class Requests:
         if stop > len(data):
             return self._gather_small(position, stop, "CopyFail")
         conversation = self._conversation
-        conversation.copying_in = False
-        if conversation.queue:
+        if conversation.copying_in:
+            conversation.copying_in = False
+        elif conversation.queue:  # the COPY may be yet to begin
             conversation.queue.append(COPY_END_REPLY)
         return FORWARD
 
@@ -300,6 +330,7 @@ class Requests:
         """Let the server fail `provocation` in place of the message, and give the client `error` for it."""
         plan = prepared.plan if prepared else self._conversation.unknown_plan
         self._conversation.start(Execution(reply, plan, prepared.text if prepared else b"", refused=error))
+        self._conversation.pipelined = reply is not _QUERY
         self.provocation = provocation
         return DROP
 
@@ -310,12 +341,10 @@ class Requests:
         return GATHER
 
 
-def _restore(statements: dict[bytes, Prepared], name: bytes, previous: Prepared | None) -> None:
-    """Undo a Parse or Close of `name` that the server skipped."""
-    if previous is None:
-        statements.pop(name, None)
-    else:
-        statements[name] = previous
+def _check_no_copy(conversation: Conversation) -> None:
+    """Raise ProtocolViolation for a statement in the midst of a COPY FROM STDIN, to which no answer could come."""
+    if conversation.copying_in:
+        raise ProtocolViolation("a statement was sent before the end of COPY FROM STDIN")
 
 
 def _parse_frame(name: bytes, text: bytes, parameter_types: bytes) -> bytes:
