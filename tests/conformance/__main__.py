@@ -29,7 +29,13 @@ if TYPE_CHECKING:
     from conformance.results import Difference
     from conformance.suites import Suite
 
-_BUILD_TOOLS = ("setuptools>=77", "wheel", "cython>=3.1", "hatchling", "versioningit")  # what pip needs to read the name out of an sdist
+_BUILD_TOOLS = (
+    "setuptools>=77",
+    "wheel",
+    "cython>=3.1",
+    "hatchling",
+    "versioningit",
+)  # what pip needs to read the name out of an sdist
 console = Console()
 
 

@@ -72,9 +72,9 @@ def run(suite: Suite, tests: Path, python: Path, policy: str | None, more: list[
             port = stack.enter_context(_louver(server, POLICIES[policy]))
         target = Target(server.host, port, server.user, server.password, suite.database)
         report = Path(stack.enter_context(tempfile.TemporaryDirectory())) / "junit.xml"
-        command = [python, "-m", "pytest", *suite.command(target), *more, "-q", "-p", "no:cacheprovider", "--tb=short"]
+        command = [python, "-m", "pytest", *suite.command(target), *more, "-q", "--tb=short"]
         command += [f"--timeout={_TEST_SECONDS}", f"--junit-xml={report}"]
-        clean = {name: value for name, value in os.environ.items() if not name.startswith("PG")}
+        clean = {name: value for name, value in os.environ.items() if not name.startswith(("PG", "PYTHON"))}
         log = tests.parent / f"{suite.name}.{policy or 'direct'}.log"
         with log.open("wb") as output:
             environment = {**clean, **suite.variables(target), "PATH": f"{server.bin}{os.pathsep}{os.environ['PATH']}"}

@@ -37,8 +37,8 @@ class Suite:
     """One suite. Placeholders in `arguments` and `environment`: {host} {port} {user} {password} {database} {url}.
 
     `package` is its distribution on PyPI with the exact version; its sdist holds the tests, or, where it does not,
-    `repository` and `tag` do. `members` are the parts of the source that are unpacked: never the driver itself, for
-    it is the installed wheel that is tested. `scheme` is the one of {url}. `prepare` is SQL run beforehand in the database.
+    `repository` and `tag` do. `members` are the parts of the source that are unpacked: the tests and what they
+    are configured by, for it is the installed wheel that is tested. `scheme` is the one of {url}. `prepare` is SQL run beforehand in the database.
     """
 
     name: str
@@ -95,13 +95,14 @@ def _sqlalchemy(driver: str, *requires: str) -> Suite:
     return Suite(
         name=f"sqlalchemy-{driver}",
         package="SQLAlchemy==2.1.9",
-        members=("test", "setup.cfg", "pyproject.toml"),
+        members=("test", "setup.cfg", "pyproject.toml", "lib"),
         arguments=(
             *("test/dialect/postgresql", "test/dialect/test_suite.py", "-o", "addopts="),
             *("-p", "no:asyncio", "-p", "no:anyio", "--maxfail=10000", "--dburi", "{url}"),
         ),
         requires=("greenlet", "pytest-xdist", *requires),
         scheme=f"postgresql+{driver}",
+        environment={"PYTHONNOUSERSITE": "1"},  # so that its conftest imports the installed wheel, not lib/
         prepare=_SQLALCHEMY_SQL,
     )
 
@@ -126,9 +127,10 @@ SUITES: Mapping[str, Suite] = {
                 *("test", "-p", "no:asyncio", "--ignore=test/test_readme.py"),
                 *(f"--ignore=test/{part}/test_benchmarks.py" for part in ("dbapi", "legacy", "native")),
             ),
-            requires=("pytz", "python-dateutil"),
+            requires=("pytz", "python-dateutil", "pytest-mock"),
             database="postgres",  # it works there and nowhere else
             environment=_LIBPQ,
+            prepare="CREATE EXTENSION hstore",
         ),
         Suite(
             name="psycopg",
