@@ -75,7 +75,7 @@ def rule(statement: Node, where: Circumstances) -> Ruling:
         hint = known.hint if known else "Ask an administrator to do this with an account that no policy masks."
         raise Refusal("0A000", f"{label} is not available to you, because columns are masked for you", hint=hint)
     ruling = Ruling(statement, name, walk(statement), *changes(statement))
-    calls, renames = settings.check_calls(where.data, ruling.found)
+    calls, renames = settings.check_calls(where.data, ruling.found, keyed=where.key is not None)
     ruling.changes_names |= renames
     ruling.literal_free = known.way in {"query", "declare", "explain", "execute", "pass"} and not calls
     _WAYS[known.way](ruling, fields, where)

@@ -78,6 +78,7 @@ def walk(root: Node) -> Findings:
     walker = _Walker()
     walker.stack.append((root, frozenset(), None))
     walker.run()
+    walker.found.references.sort(key=lambda reference: int(reference.node.get("location", 0)))
     return walker.found
 
 

@@ -22,6 +22,10 @@ _OWN = "louver."  # where the proxy keeps what its masks need
 
 _ON = frozenset({"on", "true", "yes", "1", "t", "y"})
 
+# pg_dump 17 sets whatever pg_settings calls restrict_nonsystem_relation_kind to this. No setting that matters here
+# takes it, but for search_path.
+_HARMLESS_VALUES = frozenset({"view, foreign-table"})
+
 _REFUSED = {
     "session_replication_role": "it would switch off triggers and foreign keys",
     "debug_print_parse": "it would show the inside of the masked statement",
@@ -44,10 +48,11 @@ def check_show(statement: Node) -> None:
     _refuse_own(str(statement.get("name", "")).lower(), "SHOW")
 
 
-def check_calls(data: bytes, found: Findings) -> tuple[bool, bool]:
+def check_calls(data: bytes, found: Findings, *, keyed: bool) -> tuple[bool, bool]:
     """Check every set_config and current_setting of a statement: (calls one of them, changes what names mean).
 
-    Raises Refusal 42501 when the name of the setting is not a plain string, so that it cannot be judged.
+    `keyed`: the session holds the key of keyed masks. Raises Refusal 42501 when the name of the setting is not a plain
+    string, so that it cannot be judged, and the call could read the key or change how statements are read.
     """
     calls = changes_names = False
     for call in found.functions:
@@ -57,14 +62,17 @@ def check_calls(data: bytes, found: Findings) -> tuple[bool, bool]:
         calls = True
         where = position(data, call)
         name = _literal(call.get("args", [])[:1])
-        if name is None:
+        value = _literal(call.get("args", [])[1:2])
+        if name is not None:
+            _refuse_own(name.lower(), function, where)
+            if function == "set_config":
+                _check_value(name.lower(), value, where)
+                changes_names |= name.lower() in NAME_SETTINGS
+        elif function == "set_config" and value in _HARMLESS_VALUES:
+            changes_names = True
+        elif function == "set_config" or keyed:
             message = f"{function}() is only allowed with the name of the setting as a plain string"
             raise Refusal("42501", message, hint=f"Write {function}('name' ...), or use SET or SHOW.", position=where)
-        name = name.lower()
-        _refuse_own(name, function, where)
-        if function == "set_config":
-            _check_value(name, _literal(call.get("args", [])[1:2]), where)
-            changes_names |= name in NAME_SETTINGS
     return calls, changes_names
 
 
