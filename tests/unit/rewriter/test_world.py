@@ -1,0 +1,113 @@
+"""The caller's world: how treatments spread over families, which views are barred, what is kept."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from policies.model import ColumnName, Decision, Label, Mask, RowCondition, Treatment
+from rewriter.kept import Kept
+from rewriter.model import Catalog, Column, Relation
+from rewriter.world import strictest, world_of
+
+CLEAR = Treatment("clear", "r")
+FULL = Treatment("mask", "r", mask=Mask("full"))
+PARTIAL = Treatment("mask", "s", mask=Mask("partial"))
+DENY = Treatment("deny", "r")
+OSLO = Treatment("clear", "r", rows=RowCondition("city = 'Oslo'"), fallback=Mask("full"))
+BERGEN = Treatment("clear", "s", rows=RowCondition("city = 'Bergen'"), fallback=Mask("null"))
+
+
+@pytest.mark.parametrize(
+    ("own", "others", "expected"),
+    [
+        (CLEAR, [CLEAR, FULL], FULL),
+        (FULL, [DENY], DENY),
+        (PARTIAL, [FULL], PARTIAL),
+        (None, [CLEAR, OSLO], OSLO),
+        (OSLO, [FULL], FULL),
+        (OSLO, [OSLO], OSLO),
+        (OSLO, [BERGEN], Treatment("mask", "r", mask=Mask("full"))),
+        (CLEAR, [CLEAR], CLEAR),
+    ],
+)
+def test_strictest_treatment_of_a_family_wins(own, others, expected):
+    """A column read together with parents and children is treated as the strictest of them says."""
+    assert strictest(own, others) == expected
+
+
+def _catalog(*relations: Relation) -> Catalog:
+    return Catalog("app", 1, {r.oid: r for r in relations}, {(r.schema, r.name): r.oid for r in relations})
+
+
+def _table(oid: int, name: str, *parents: int, columns: str = "id ssn") -> Relation:
+    made = tuple(Column(c, n, "pg_catalog.text", "text") for n, c in enumerate(columns.split(), 1))
+    return Relation(oid, "public", name, "r", made, parents)
+
+
+def _decision(**treatments: Treatment) -> Decision:
+    columns = {ColumnName("public", name, "ssn"): treatment for name, treatment in treatments.items()}
+    return Decision("p", columns, dict.fromkeys(columns, Label("secret", 3)))
+
+
+def test_labels_spread_over_the_whole_family():
+    """Parents, children and siblings with a column of the name share its treatment; strangers do not."""
+    catalog = _catalog(
+        _table(1, "top"),
+        _table(2, "left", 1),
+        _table(3, "right", 1),
+        _table(4, "leaf", 3, columns="id other"),
+        _table(5, "alone"),
+    )
+    world = world_of(catalog, _decision(left=FULL))
+    assert {oid: dict(columns) for oid, columns in world.treatments.items()} == {
+        oid: {"ssn": FULL} for oid in (1, 2, 3)
+    }
+
+
+def test_clear_columns_protect_nothing():
+    """A relation whose columns are all clear for the caller is not protected."""
+    world = world_of(_catalog(_table(1, "a")), _decision(a=CLEAR))
+    assert (world.treatments, world.names) == ({}, frozenset())
+
+
+def test_views_are_barred_through_any_depth_and_by_text_or_dependency():
+    """A view over a view over a protected table is barred, whether the text or the dependencies tell."""
+    table = _table(1, "a")
+    by_text = Relation(2, "public", "v1", "v", (), (), (), (), "SELECT * FROM public.a")
+    deeper = Relation(3, "public", "v2", "v", (), (), (2,))
+    broken = Relation(4, "public", "v3", "v", (), (), (), (), "SELECT FROM FROM")
+    stranger = Relation(5, "public", "v4", "v", (), (), (), (), "SELECT * FROM public.unknown")
+    fine = Relation(6, "public", "v5", "v", (), (), (), (), "SELECT 1 AS one")
+    world = world_of(_catalog(table, by_text, deeper, broken, stranger, fine), _decision(a=FULL))
+    assert set(world.barred) == {2, 3, 4, 5}
+    assert "public.v1" in world.barred[3]
+    assert world.names == {"a", "v1", "v2", "v3", "v4"}
+
+
+def test_worlds_follow_the_objects_they_are_made_of():
+    """The same catalog and decision give the same world; another catalog gives another."""
+    catalog, decision = _catalog(_table(1, "a")), _decision(a=FULL)
+    world = world_of(catalog, decision)
+    assert world_of(catalog, decision) is world
+    assert world_of(replace(catalog, revision=2), decision) is not world
+
+
+def test_kept_forgets_the_least_recently_used():
+    """The cache holds its arguments, so that an identity is never met again by another object, and no more than its size."""
+    made = []
+
+    def make(thing):
+        made.append(thing)
+        return [thing]
+
+    kept = Kept(make, 2)
+    one, two, three = object(), object(), object()
+    first = kept(one)
+    kept(two)
+    assert kept(one) is first
+    kept(three)
+    assert kept(one) is first
+    kept(two)
+    assert made == [one, two, three, two]
