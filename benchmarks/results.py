@@ -116,4 +116,5 @@ def _large(transfers: Sequence[Transfer]) -> dict[str, Any]:
         if leg != "direct" and ratio is not None:
             section[f"{kind}_vs_direct" if leg == "allow_all" else f"{leg}_{kind}_vs_direct"] = round(ratio, 4)
     section["seconds"] = seconds
+    section["megabytes"] = {t.kind: round(t.bytes / 1e6, 1) for t in transfers if t.leg == "direct"}
     return section
