@@ -71,8 +71,19 @@ def run(suite: Suite, tests: Path, python: Path, policy: str | None, more: list[
                 server.run_sql(MASKED_SQL, suite.database)
             port = stack.enter_context(_louver(server, POLICIES[policy]))
         target = Target(server.host, port, server.user, server.password, suite.database)
-        report = Path(stack.enter_context(tempfile.TemporaryDirectory())) / "junit.xml"
-        command = [python, "-m", "pytest", *suite.command(target), *more, "-q", "--tb=short"]
+        scratch = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        report = scratch / "junit.xml"
+        command = [
+            python,
+            "-m",
+            "pytest",
+            *suite.command(target),
+            *more,
+            "-q",
+            "--tb=short",
+            "-o",
+            f"cache_dir={scratch}",
+        ]
         command += [f"--timeout={_TEST_SECONDS}", f"--junit-xml={report}"]
         clean = {name: value for name, value in os.environ.items() if not name.startswith(("PG", "PYTHON"))}
         log = tests.parent / f"{suite.name}.{policy or 'direct'}.log"

@@ -136,9 +136,9 @@ SUITES: Mapping[str, Suite] = {
             name="psycopg",
             package="psycopg[binary,pool]==3.3.4",
             members=("tests", "pyproject.toml"),
-            # left out: tests of its static types, of CockroachDB and of Windows
+            # left out: its slow and its timed tests, those of static types, of CockroachDB and of its pool's own logic
             arguments=(
-                *("tests", "-o", "filterwarnings=default", "-p", "no:randomly"),
+                *("tests", "-o", "filterwarnings=default", "-m", "not slow and not timing"),
                 *("--ignore=tests/test_typing.py", "--ignore=tests/crdb", "--ignore=tests/pool"),
                 *("--test-dsn", "host={host} port={port} user={user} password={password} dbname={database}"),
             ),
