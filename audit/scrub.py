@@ -19,29 +19,38 @@ LIMIT = 16_384
 
 _SPACE = r"[ \t\n\r\f\v]"
 # Strings go on after white space with a line end in it, and an E string goes on as an E string (scan.l, quotecontinue).
-_CONTINUED = rf"(?:(?:[ \t\f\v]|--[^\n\r]*+)*+[\n\r](?:{_SPACE}|--[^\n\r]*+(?=[\n\r]))*+')"
+_CONTINUED = re.compile(rf"(?:[ \t\f\v]++|--[^\n\r]*+){{0,500}}[\n\r](?:{_SPACE}++|--[^\n\r]*+(?=[\n\r])){{0,500}}'")
 
 # What stays comes in runs, so that one step takes many tokens: a step costs more than a token. Bounded, for the limit on
-# what is kept is looked at between steps.
+# what is kept is looked at between steps. Single characters repeat possessively, groups never, and never without a
+# bound: Python before 3.11.5 matches possessive groups wrongly (gh-106052), and others take memory for each turn.
 _TOKEN = re.compile(
     rf"""
       (?P<kept> (?:
-          {_SPACE}+
-        | (?! [eEbBxXnN]' | [uU]&['"] ) [^\W\d](?:\w|\$)*+
+          {_SPACE}++
+        | (?! [eEbBxXnN]' | [uU]&['"] ) [^\W\d][\w$]*+
         | \$[0-9]{{1,5}}(?![\w$])
         | -(?!-) | /(?!\*) | \.(?!\d) | [+*<>=~!@\#%^&|`?,;:()\[\]]
-      ){{1,64}}+ )
-    | (?P<number> (?:\d|\.\d)(?:[\w.]|(?<=[eE])[+-](?=\d))*+ )
-    | (?P<string> (?:[uU]&|[bBxXnN])?'[^']*+(?:''[^']*+)*+' )
-    | (?P<escaped> [eE]'[^'\\]*+(?:(?:\\.|'')[^'\\]*+)*+' (?: {_CONTINUED} [^'\\]*+(?:(?:\\.|'')[^'\\]*+)*+' )*+ )
-    | (?P<quoted_name> "[^"]*+(?:""[^"]*+)*+" )
-    | (?P<odd_name> [uU]&"[^"]*+(?:""[^"]*+)*+" )
-    | (?P<line_comment> --[^\n\r]* )
+      ){{1,64}} )
+    | (?P<number> (?:\d|\.\d)(?:[\w.]++|(?<=[eE])[+-](?=\d)){{0,64}} )
+    | (?P<string> (?:[uU]&|[bBxXnN])?' )
+    | (?P<escaped> [eE]' )
+    | (?P<quoted_name> " )
+    | (?P<odd_name> [uU]&" )
+    | (?P<line_comment> --[^\n\r]*+ )
     | (?P<comment> /\* )
     | (?P<dollar> \$(?:[^\W\d]\w*+)?\$ )
     """,
     re.VERBOSE | re.DOTALL,
 )
+
+# What stands between the quotes, in pieces; a piece that ends before the closing quote is followed by another.
+_INSIDE = {
+    "string": re.compile(r"[^']*+(?:''[^']*+){0,500}"),
+    "escaped": re.compile(r"[^'\\]*+(?:(?:\\.|'')[^'\\]*+){0,500}", re.DOTALL),
+    "quoted_name": re.compile(r'[^"]*+(?:""[^"]*+){0,500}'),
+    "odd_name": re.compile(r'[^"]*+(?:""[^"]*+){0,500}'),
+}
 
 # A quoted name that may stay: letters first, then what names are made of, few digits in a row.
 _NAME = re.compile(r'"[^\W\d]\w{0,62}"')
@@ -80,24 +89,48 @@ def _scrubbed(text: str, limit: int) -> list[str]:
         if found is None:
             raise _Doubt
         kind = found.lastgroup
-        at = found.end()
+        assert kind is not None
+        begin, at = at, found.end()
+        if kind in _INSIDE:
+            at = _quoted_end(text, at, kind)
+        token = text[begin:at]
         if kind == "kept":
-            out.append(found[0])
+            out.append(token)
         elif kind == "string":
-            out.append(_string(found[0], text, at))
+            out.append(_string(token, text, at))
         elif kind == "quoted_name":
-            out.append(found[0] if _NAME.fullmatch(found[0]) and not _MANY_DIGITS.search(found[0]) else '"?"')
+            out.append(token if _NAME.fullmatch(token) and not _MANY_DIGITS.search(token) else '"?"')
         elif kind == "comment":
             at = _comment_end(text, at)
             out.append("/*?*/")
         elif kind == "dollar":
-            at = _dollar_end(text, found[0], at)
+            at = _dollar_end(text, token, at)
             out.append("?")
         else:
-            assert kind is not None
             _refuse_shifted(text, at, kind)
             out.append(_MARKS[kind])
     return out
+
+
+def _quoted_end(text: str, at: int, kind: str) -> int:
+    """Return where a string or name ends that begins before `at`; raises _Doubt when it does not end."""
+    inside = _INSIDE[kind]
+    quote = '"' if kind.endswith("_name") else "'"
+    while True:
+        found = inside.match(text, at)
+        assert found is not None
+        stop = found.end()
+        if not text.startswith(quote, stop) or text.startswith(quote * 2, stop):
+            if stop == at:
+                raise _Doubt
+            at = stop
+            continue
+        if kind != "escaped":
+            return stop + 1
+        goes_on = _CONTINUED.match(text, stop + 1)
+        if goes_on is None:
+            return stop + 1
+        at = goes_on.end()
 
 
 def _string(literal: str, text: str, end: int) -> str:

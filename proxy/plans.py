@@ -60,26 +60,30 @@ class Shape(NamedTuple):
 # The texts whose lexing is beyond doubt, on any server version and under any setting: words, quoted plain words, plain
 # strings without backslash or doubled quote, plain decimal numbers, parameters and operators. Nothing may touch
 # what could change its meaning: no prefix before a quote (E'', U&'', N''), no comment, no number glued to a word.
+# Single characters repeat possessively, groups never: Python before 3.11.5 matches possessive groups wrongly
+# (gh-106052). No text has two readings here, for each alternative begins with characters of its own.
 _BEYOND_DOUBT = re.compile(
     rb"""(?:
-        [ \t\r\n]+
+        [ \t\r\n]++
       | [A-Za-z_][A-Za-z0-9_]*+(?!['"$\\])
       | "[A-Za-z_][A-Za-z0-9_]*+"(?!["'\w$])
       | '[^'\\\x00-\x1f\x7f-\xff]*+'(?!['"\w$])
-      | [0-9]++(?:\.[0-9]++)?+(?![\w.$'"])
+      | [0-9]++(?:\.[0-9]++)?(?![\w.$'"])
       | \$[0-9]++(?![\w.$'"])
       | -(?!-) | /(?!\*) | \.(?![0-9]) | &(?!['"])
       | [+*<>=~!@\#%^|?(),;:\[\]]
-    )*+""",
+    )*""",
     re.VERBOSE,
 )
+_LONGEST = 32 * 1024
+"""Bytes; matching takes some 200 bytes of memory a token, and a text this long is generated and does not come again."""
 _QUOTE = ord("'")
 _LITERAL = re.compile(rb"""('[^']*'|(?<![\w$])[0-9]+(?:\.[0-9]+)?)""")
 
 
 def shape_of(text: bytes) -> Shape | None:
     """The shape of `text`, or None when its lexing is in doubt or it holds no literal."""
-    if _BEYOND_DOUBT.fullmatch(text) is None:
+    if len(text) > _LONGEST or _BEYOND_DOUBT.fullmatch(text) is None:
         return None
     pieces = _LITERAL.split(text)
     literals = pieces[1::2]
