@@ -106,6 +106,16 @@ TYPES: Final = """
 SELECT n.nspname::text AS schema, t.typname::text AS name FROM pg_type t JOIN pg_namespace n ON n.oid = t.typnamespace
 WHERE n.nspname !~ '^pg_(toast|temp)'"""
 
+# Both sides of every foreign key: (relation, the other side, the columns there).
+LINKS: Final = """
+WITH k AS (SELECT conrelid, confrelid, conkey, confkey FROM pg_constraint WHERE contype = 'f'),
+side AS (SELECT conrelid AS relation, confrelid AS other, confkey AS key FROM k
+         UNION ALL SELECT confrelid, conrelid, conkey FROM k)
+SELECT s.relation::int8 AS relation, s.other::int8 AS other,
+       ARRAY(SELECT a.attname::text FROM pg_attribute a WHERE a.attrelid = s.other AND a.attnum = ANY (s.key)
+             ORDER BY a.attnum) AS columns
+FROM side s ORDER BY 1, 2, 3"""
+
 OPERATORS: Final = """
 SELECT o.oprname::text AS name, o.oprcode::oid::int8 AS function FROM pg_operator o WHERE o.oid >= 16384"""
 
@@ -139,6 +149,7 @@ FINGERPRINT: Final = "SELECT pg_catalog.md5(pg_catalog.concat_ws(',', {}))".form
             *(
                 _summary(table, "x.oid, '/', x.xmin", _USER_MADE)
                 for table in (
+                    "pg_constraint",
                     "pg_proc",
                     "pg_rewrite",
                     "pg_operator",

@@ -51,6 +51,7 @@ async def read_catalog_on(connection: asyncpg.Connection, revision: int) -> Cata
         functions = _sort_functions(await fetch(sql.FUNCTIONS), await fetch(sql.TYPES))
         relations = _relations(await fetch(sql.RELATIONS), await fetch(sql.USER_COLUMNS), await fetch(sql.SOURCES))
         relations = _with_functions(relations, await fetch(sql.RUN_FUNCTIONS), functions.user_by_oid)
+        relations = _with_links(relations, await fetch(sql.LINKS))
         for row in await fetch(sql.SYSTEM_RELATIONS):
             relations[row["oid"]] = Relation(row["oid"], row["schema"], row["name"], row["kind"], ())
         operators = _by_name(
@@ -234,6 +235,16 @@ def _with_functions(
     for oid in {*reads, *writes}:
         found = replace(relations[oid], functions=tuple(reads.get(oid, ())), write_functions=tuple(writes.get(oid, ())))
         relations[oid] = found
+    return relations
+
+
+def _with_links(relations: dict[int, Relation], rows: list[asyncpg.Record]) -> dict[int, Relation]:
+    links: dict[int, list[tuple[int, tuple[str, ...]]]] = {}
+    for row in rows:
+        if row["relation"] in relations and row["other"] in relations:
+            links.setdefault(row["relation"], []).append((row["other"], tuple(row["columns"])))
+    for oid, found in links.items():
+        relations[oid] = replace(relations[oid], linked=tuple(found))
     return relations
 
 

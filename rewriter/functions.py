@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from rewriter.kept import Kept
 from rewriter.model import Refusal
 from rewriter.reading import position
+from rewriter.system import SYSTEM_SCHEMAS
 
 if TYPE_CHECKING:
     from rewriter.model import Catalog
@@ -180,11 +181,9 @@ def _check_function(
     reason = refused_builtin(last)
     if reason is not None:
         _refuse(f"function {last}() is not allowed", reason, where)
-    if len(name) > 1 and name[-2] in {"pg_catalog", "information_schema"}:
-        return
     if len(name) > 1:
         candidates = {(name[-2], last)} & catalog.functions
-        known = (name[-2], last) in catalog.harmless
+        known = (name[-2], last) in catalog.harmless or name[-2] in SYSTEM_SCHEMAS
     else:
         index = _index(catalog)
         candidates = set(index.functions.get(last, ()))

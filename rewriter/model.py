@@ -66,7 +66,8 @@ class Relation:
 
     Relations of pg_catalog and information_schema are listed without columns. `definition` is the query of a view or
     materialized view with every name qualified. `functions` are the user functions (schema, name) that reading it
-    runs (view, row policy), `write_functions` those that writing it runs (trigger, default, check, rule).
+    runs (view, row policy), `write_functions` those that writing it runs (trigger, default, check, rule). `linked` is the
+    other side of each of its foreign keys, in both directions: (OID, columns there).
     """
 
     oid: int
@@ -80,6 +81,7 @@ class Relation:
     definition: str | None = None
     functions: tuple[tuple[str, str], ...] = ()
     write_functions: tuple[tuple[str, str], ...] = ()
+    linked: tuple[tuple[int, tuple[str, ...]], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -74,4 +74,6 @@ def _along(path: tuple[str, ...], name: str, names: Names, catalog: Catalog) -> 
 def _temporary(schema: str, name: str, names: Names) -> Meaning:
     if schema != "pg_temp" and schema not in names.path:
         raise Refusal("42501", "temporary relations of other sessions are not readable", detail=f"Schema {schema}.")
-    return Elsewhere.TEMPORARY if name in names.temporary else Elsewhere.UNKNOWN
+    if name in names.temporary:
+        return Elsewhere.TEMPORARY
+    return Elsewhere.ABSENT if (schema, name) in names.looked_up else Elsewhere.UNKNOWN

@@ -239,9 +239,21 @@ def _target(ruling: Ruling, reference: Reference, where: Circumstances) -> set[s
         )
         message = f"writing to {meaning.schema}.{meaning.name} is not allowed, because {reason}"
         raise Refusal("42501", message, hint=_TARGET_HINT, position=position(where.data, reference.node))
+    _check_links(meaning, where)
     subject = f"writing to {meaning.schema}.{meaning.name} runs "
     check_user_functions(meaning.write_functions, where.listed, subject)
     return {column.name for column in meaning.columns}
+
+
+def _check_links(relation: Relation, where: Circumstances) -> None:
+    """Refuse a write that a foreign key would check against hidden values: its success would tell them."""
+    for oid, columns in relation.linked:
+        treatments = where.world.treatments.get(oid, {})
+        for column in columns:
+            if column in treatments and (treatments[column].kind != "clear" or treatments[column].rows is not None):
+                other = where.catalog.relations[oid]
+                message = f"writing to {relation.schema}.{relation.name} is not allowed, because a foreign key compares it with {other.schema}.{other.name}.{column}, which is masked for you"
+                raise Refusal("42501", message, hint=_TARGET_HINT)
 
 
 def _meaning(ruling: Ruling, reference: Reference, where: Circumstances) -> Meaning:

@@ -5,6 +5,8 @@ CREATE TABLE users (
 );
 CREATE TABLE orders (id int PRIMARY KEY, user_id int, total int, memo text);
 CREATE TABLE payroll (id int PRIMARY KEY, amount numeric(10, 2), month text);
+CREATE TABLE badges (number text PRIMARY KEY);
+CREATE TABLE badge_uses (id int, number text REFERENCES badges);
 CREATE TABLE guess (v text);
 CREATE TABLE staff (id int, ssn text);
 CREATE TABLE managers (bonus int) INHERITS (staff);
@@ -36,6 +38,7 @@ INSERT INTO users SELECT i, 'name' || i, 'HIDDEN-' || i, CASE WHEN i % 2 = 0 THE
 INSERT INTO orders SELECT i, i % 6 + 1, i * 10, 'memo' || i FROM generate_series(1, 12) i;
 INSERT INTO payroll VALUES (1, 77123.45, 'May');
 INSERT INTO guess VALUES ('HIDDEN-1'), ('****');
+INSERT INTO badges VALUES ('HIDDEN-badge');
 INSERT INTO staff VALUES (1, 'HIDDEN-staff');
 INSERT INTO managers VALUES (2, 'HIDDEN-boss', 5);
 INSERT INTO events VALUES (1, 'north', 'HIDDEN-card');

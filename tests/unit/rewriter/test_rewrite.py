@@ -282,3 +282,22 @@ def test_dump_tool_may_restrict_relation_kinds(rewriter_world):
     world = rewriter_world
     text = "SELECT set_config(name, 'view, foreign-table', false) FROM pg_settings WHERE name = 'restrict_nonsystem_relation_kind'"
     assert rewrite(text, world.catalog, world.names, world.decision).changes_names
+
+
+def test_temporary_name_that_nobody_knows_is_absent_after_the_look_up(rewriter_world):
+    """pg_temp.x is asked for once; when the server does not know it either, the answer is the server's."""
+    world = rewriter_world
+    with pytest.raises(UnknownNames):
+        rewrite("SELECT * FROM pg_temp.x", world.catalog, world.names, world.decision)
+    names = Names(world.names.path, looked_up={("pg_temp", "x"): None})
+    with pytest.raises(Refusal, match="does not exist"):
+        rewrite("SELECT * FROM pg_temp.x", world.catalog, names, world.decision)
+
+
+def test_function_of_an_extension_inside_pg_catalog_is_no_builtin(rewriter_world):
+    """A user function is refused even where it lives in pg_catalog and is called by that name."""
+    world = rewriter_world
+    catalog = replace(world.catalog, functions=frozenset({("pg_catalog", "sneaky")}))
+    for text in ("SELECT pg_catalog.sneaky(1)", "SELECT sneaky(1)"):
+        with pytest.raises(Refusal, match=r"pg_catalog\.sneaky"):
+            rewrite(text, catalog, world.names, world.decision)
