@@ -79,7 +79,7 @@ def open_stage(port: int = 0) -> Iterator[Stage]:
             [sys.executable, "-m", "louver", "serve", "--config", directory / "louver.yaml"],
             stop_signal="TERM",  # Louver's graceful end: running statements finish, the trail is closed
             directory=directory,
-            remove_directory=False,
+            remove_directory=True,
             log=log,
         )
         try:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -46,6 +48,25 @@ def test_the_demo_stays_until_it_is_told_to_end(number: signal.Signals) -> None:
     assert demo.returncode == 0
     assert not Path(config).parent.exists()
     assert subprocess.run(asked, capture_output=True, check=False).returncode != 0
+
+
+def test_a_killed_demo_leaves_nothing() -> None:
+    """After kill -9 the proxy and the database end by themselves and their directories are gone."""
+    with subprocess.Popen([sys.executable, "-m", "louver", "demo"], stdout=subprocess.PIPE, text=True) as demo:
+        assert demo.stdout is not None
+        lines = iter(demo.stdout.readline, "")
+        url = next(line.replace("'", "").split()[1] for line in lines if "postgresql://auditor:" in line)
+        config = Path(next(line for line in lines if "audit tail" in line).split()[-1])
+        upstream = re.search(r"ca: (.*)/server.crt", config.read_text(encoding="utf-8"))
+        assert upstream is not None
+        demo.kill()
+    end = time.monotonic() + 30
+    while time.monotonic() < end and (config.parent.exists() or Path(upstream[1]).exists()):
+        time.sleep(0.1)
+    assert not config.parent.exists()
+    assert not Path(upstream[1]).exists()
+    with socket.socket() as probe:
+        assert probe.connect_ex(("127.0.0.1", int(url.split(":")[-1].split("/")[0]))) != 0
 
 
 @pytest.mark.parametrize(
