@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from audit.record import ColumnUse, Judgement
 from audit.scrub import scrub
-from proxy.plans import NamesEffect, Plan, PlanCache, Ruling
+from proxy.plans import Makes, NamesEffect, Plan, PlanCache, Ruling
 from proxy.postgres.messages import report_fields
 from rewriter.model import Catalog, Names, Refusal, Rewritten, UnknownNames, Use
 from rewriter.reading import describe
@@ -150,7 +150,15 @@ class Gate:
             catalog=world.catalog.revision,
         )
         ruling = Ruling(
-            Plan("pass", world.epoch, world.decision, judgement, changes_catalog=description.changes_catalog)
+            Plan(
+                "pass",
+                world.epoch,
+                world.decision,
+                judgement,
+                changes_catalog=description.changes_catalog,
+                makes=_makes(description.kinds, text),
+                uses_made=_uses_made(description.kinds, text),
+            )
         )
         world.plans.keep(text, ruling, (), literal_free=not self._whole_text)
         return ruling
@@ -178,6 +186,8 @@ class Gate:
             judgement,
             names_effect=effect,
             changes_catalog=rewritten.changes_catalog,
+            makes=_makes(rewritten.kinds, text),
+            uses_made=_uses_made(rewritten.kinds, text),
         )
         ruling = Ruling(plan, new_text if changed else None)
         literal_free = rewritten.literal_free and not self._whole_text
@@ -187,6 +197,20 @@ class Gate:
     def _recorded(self, text: bytes) -> str | None:
         """The text as the audit keeps it; None when each statement brings its own."""
         return None if self._whole_text else scrub(text.decode(errors="backslashreplace"))
+
+
+def _makes(kinds: tuple[str, ...], text: bytes) -> Makes:
+    """What a statement leaves behind that was ruled with it: by PREPARE, by DECLARE with or without HOLD."""
+    if "PrepareStmt" in kinds or ("DeclareCursorStmt" in kinds and b"hold" in text.lower()):
+        return "session"
+    return "transaction" if "DeclareCursorStmt" in kinds else "none"
+
+
+def _uses_made(kinds: tuple[str, ...], text: bytes) -> bool:
+    """Whether a statement runs what an earlier one left behind; CREATE TABLE AS and EXPLAIN can, by EXECUTE."""
+    if "ExecuteStmt" in kinds or "FetchStmt" in kinds:
+        return True
+    return ("CreateTableAsStmt" in kinds or "ExplainStmt" in kinds) and b"execute" in text.lower()
 
 
 def _column_use(use: Use, decision: Decision) -> ColumnUse:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from rewriter.model import Edit
 
 NamesEffect = Literal["none", "changes", "transaction"]
+Makes = Literal["none", "transaction", "session"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -29,6 +30,8 @@ class Plan:
     `epoch` is the world's that it was made in; a prepared statement of another epoch is ruled again. `decision` is
     that world's; a portal opened under another decision gives no more rows.
     `names_effect`: running it changes what names mean at once, or ends a transaction that may have done so.
+    `makes`: it leaves a cursor or a prepared statement that holds its ruling, until the end of the transaction or of the
+    session; `uses_made`: it runs such a one.
     `judgement` is what the audit says of it, the same for all its statements; `error` is the payload of the
     ErrorResponse of a denied one. Compared by identity: each plan is one decision.
     """
@@ -40,6 +43,8 @@ class Plan:
     error: bytes = b""
     names_effect: NamesEffect = "none"
     changes_catalog: bool = False
+    makes: Makes = "none"
+    uses_made: bool = False
 
 
 class Ruling(NamedTuple):

@@ -345,8 +345,8 @@ def _refusals(statement_bytes: int) -> Refusals:
         changed=report_fields(
             "ERROR",
             "42501",
-            "louver: what you may see has changed since this portal was opened",
-            hint="Run the statement again.",
+            "louver: what you may see has changed since this cursor was opened or this statement was prepared",
+            hint="Open or prepare it again; a statement made by PREPARE, or a cursor WITH HOLD, in a new connection.",
         ),
     )
 
@@ -354,4 +354,4 @@ def _refusals(statement_bytes: int) -> Refusals:
 def _unknown_plan() -> Plan:
     """What the audit says of a portal that SQL has opened (DECLARE, PREPARE); its statement was ruled and recorded."""
     judgement = Judgement((), "(continued from DECLARE or PREPARE)", None, (), (), "pass", "", 0)
-    return Plan("pass", 0, Decision("", {}, {}), judgement)
+    return Plan("pass", 0, Decision("", {}, {}), judgement, uses_made=True)

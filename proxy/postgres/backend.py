@@ -241,6 +241,8 @@ class Backend:
                 conversation.portals.clear()
             if not queue:
                 conversation.names_touched = False
+                if conversation.made:
+                    conversation.made = [made for made in conversation.made if made[1] == "session"]
         return head.action is not _DROP
 
     def _error(self, data: bytes, position: int, stop: int) -> bool:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
 from policies.model import Decision  # noqa: TC001  mypyc reads the annotations of dataclasses at run time
-from proxy.plans import Plan  # noqa: TC001  the same
+from proxy.plans import Makes, Plan  # noqa: TC001  the same
 from proxy.postgres.replies import Execution, Pending
 
 IDLE, IN_TRANSACTION, FAILED = b"I", b"T", b"E"
@@ -52,7 +52,8 @@ class Conversation:
     `epoch` and `decision` are those of the caller's world, set by the shell; epoch 0 has no plans, so that every Bind is
     ruled again; without a decision every Execute is. `skipping`: the server ignores everything up to the
     client's next Sync. `pipelined`: extended messages have been sent since the last Sync. `copying_in`: the server
-    reads CopyData; `swallowed` counts the Syncs sent to it meanwhile, which it ignores unless it has failed
+    reads CopyData; `made`: the decisions under which cursors and statements were made by SQL (DECLARE, PREPARE) that may
+    still be there. `swallowed` counts the Syncs sent to it meanwhile, which it ignores unless it has failed
     before. `names_stale`: a statement has been sent that may change what names mean. `farewell`: the server has
     told the client why the session ends.
     """
@@ -71,6 +72,7 @@ class Conversation:
     swallowed: int = 0
     names_stale: bool = True
     names_touched: bool = False  # within the open transaction, so that its end may change names back
+    made: list[tuple[Decision, Makes]] = field(default_factory=list)
     closing: bool = False
     farewell: bool = False
     number: int = 0
@@ -84,12 +86,18 @@ class Conversation:
         self.queue.append(execution)
         self.started.append(execution)
         plan = execution.plan
+        if plan is not None and plan.makes != "none" and (plan.decision, plan.makes) not in self.made:
+            self.made.append((plan.decision, plan.makes))
         if plan is not None and plan.names_effect != "none":
             if plan.names_effect == "changes":
                 self.names_touched = True
             if self.names_touched:
                 self.names_stale = True
                 self.epoch = 0
+
+    def outdated(self) -> bool:
+        """Whether a cursor or a statement made by SQL may be left from before the caller's decision changed."""
+        return any(decision is not self.decision for decision, _ in self.made)
 
     def running(self) -> list[Execution]:
         """The client's statements that have not ended."""

@@ -63,7 +63,7 @@ _PARSE, _BIND, _EXECUTE, _CLOSE, _QUERY = Reply.PARSE, Reply.BIND, Reply.EXECUTE
 class Refusals:
     """ErrorResponse payloads for what the session refuses by itself.
 
-    `too_long`: a statement over the limit; `no_functions`: a FunctionCall; `changed`: a portal whose decision changed.
+    `too_long`: a statement over the limit; `no_functions`: a FunctionCall; `changed`: what was opened or prepared under a decision that has changed.
     """
 
     too_long: bytes
@@ -140,6 +140,9 @@ class Requests:
         plan = ruling.plan
         conversation = self._conversation
         conversation.pipelined = False
+        if plan.uses_made and conversation.outdated():
+            conversation.start(Execution(_QUERY, plan, statement.text, refused=self._refusals.changed))
+            return _PROVOKE_QUERY
         conversation.start(Execution(_QUERY, plan, statement.text, refused=plan.error))
         if plan.verdict == "deny":
             return _PROVOKE_QUERY
@@ -247,16 +250,14 @@ class Requests:
         portal = data[position + HEADER_SIZE : stop - 5]
         prepared = conversation.portals.get(portal)
         conversation.pipelined = True
-        if prepared is None:
-            execution = Execution(_EXECUTE, conversation.unknown_plan, b"")
-        elif prepared.plan.decision is not conversation.decision:
-            if conversation.decision is None:
-                _check_no_copy(conversation)
-                self.waiting = Statement(prepared.text, "portal")
-                return WAIT
-            return self._refuse(_EXECUTE, self._refusals.changed, _PROVOKE_EXECUTE, prepared)
-        else:
-            execution = Execution(_EXECUTE, prepared.plan, prepared.text)
+        plan = conversation.unknown_plan if prepared is None else prepared.plan
+        if (plan.decision is not conversation.decision and prepared is not None) or (
+            plan.uses_made and conversation.made
+        ):
+            doubt = self._doubt(prepared)
+            if doubt is not None:
+                return doubt
+        execution = Execution(_EXECUTE, plan, b"" if prepared is None else prepared.text)
         if portal:
             execution.portal = portal
         limit = data[stop - 4 : stop]
@@ -264,6 +265,17 @@ class Requests:
             execution.limit = limit
         conversation.start(execution)
         return FORWARD
+
+    def _doubt(self, prepared: Prepared | None) -> Step | None:
+        """Refuse an Execute of what was opened under another decision; let it wait when the decision is not known."""
+        conversation = self._conversation
+        if conversation.decision is None:
+            _check_no_copy(conversation)
+            self.waiting = Statement(b"" if prepared is None else prepared.text, "portal")
+            return WAIT
+        if (prepared is not None and prepared.plan.decision is not conversation.decision) or conversation.outdated():
+            return self._refuse(_EXECUTE, self._refusals.changed, _PROVOKE_EXECUTE, prepared)
+        return None
 
     def _describe(self, data: bytes, position: int, stop: int) -> Step:
         if stop > len(data):
