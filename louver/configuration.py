@@ -108,7 +108,10 @@ def handshake_settings(settings: Settings) -> HandshakeSettings:
     legs = upstream.tls
     return HandshakeSettings(
         upstream=Upstream(
-            upstream.host, upstream.port, tls.upstream_tls(legs.mode, legs.ca, legs.certificate, legs.key)
+            upstream.host,
+            upstream.port,
+            tls.upstream_tls(legs.mode, legs.ca, legs.certificate, legs.key),
+            upstream.connect_seconds,
         ),
         login=settings.login,
         service=ServiceAccount(upstream.user, upstream.password or ""),

@@ -261,6 +261,9 @@ class _Reader:
         upstream, tls = settings.upstream, settings.upstream.tls
         if settings.login == "own" and settings.users is None:
             self._problem("login", "`login: own` needs `users`", "name a users file, or set `login: relay`")
+        if settings.on_failure == "pass":
+            hint = "leave it out: what cannot be read is refused"
+            self._problem("on_failure", "`on_failure: pass` is not available in this version", hint)
         if (tls.certificate is None) != (tls.key is None):
             self._problem("upstream.tls.", "`certificate` and `key` of `upstream.tls` go together")
         if settings.limits.connections_per_user > settings.limits.connections:
