@@ -11,6 +11,7 @@ import datetime as dt
 import json
 import os
 import platform
+import signal
 import sys
 from dataclasses import dataclass, field
 from functools import partial
@@ -54,12 +55,13 @@ class Measured:
     samples: list[load.Sample] = field(default_factory=list)
     transfers: list[large.Transfer] = field(default_factory=list)
     memories: list[memory.Memory] = field(default_factory=list)
-    logins: dict[str, float] = field(default_factory=dict)  # processor seconds of one, by leg
+    logins: dict[str, load.Used] = field(default_factory=dict)  # processor time of one, by leg
 
 
 def main() -> int:
     """Run the whole; return the exit code."""
     plan, output = _arguments()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # ended from outside, it cleans up all the same
     console = Console(width=None if sys.stdout.isatty() else 100, highlight=False)
     load_before = os.getloadavg()
     try:
@@ -77,10 +79,10 @@ def main() -> int:
     for note in stage.notes:
         console.print(note, style="yellow")
     facts = {**_machine(stage), "load_average_before": load_before, "load_average_after": os.getloadavg()}
-    sections = results.document(measured.samples, measured.transfers, measured.memories)
+    sections = results.document(measured.samples, measured.transfers, measured.memories, processors=_processors())
     settings = {"seconds": plan.seconds, "rounds": plan.rounds, "large_rounds": plan.large_rounds, "scale": 10}
     if "pgbench" in sections:
-        logins = {leg: round(seconds * 1e3, 2) for leg, seconds in measured.logins.items() if seconds}
+        logins = {leg: round(used.proxy * 1e3, 2) for leg, used in measured.logins.items() if leg != "direct"}
         sections["pgbench"]["cpu_ms_per_login"] = logins
     document = {"machine": facts, "settings": settings, **sections, "notes": stage.notes}
     output.parent.mkdir(parents=True, exist_ok=True)
@@ -118,7 +120,7 @@ def _memory(plan: Plan, stage: Stage, measured: Measured) -> Iterator[Step]:
 
 def _pgbench(plan: Plan, stage: Stage, measured: Measured) -> Iterator[Step]:
     def log_in(leg: Leg) -> None:
-        measured.logins[leg.name] = load.login_seconds(stage.pgbench, leg)
+        measured.logins[leg.name] = load.login(stage.pgbench, leg)
 
     def step(leg: Leg, point: load.Point) -> None:
         login = measured.logins[leg.name]
@@ -155,11 +157,16 @@ def _turned(legs: Sequence[Leg], number: int) -> list[Leg]:
 def _tables(measured: Measured, legs: Sequence[Leg]) -> Iterator[Any]:
     if measured.samples:
         yield report.throughput_table(measured.samples, legs)
-        yield report.processor_table(measured.samples, legs)
+        yield report.processor_table(measured.samples, legs, _processors())
     if measured.transfers:
         yield report.large_table(measured.transfers, legs)
     if measured.memories:
         yield report.memory_table(measured.memories, legs)
+
+
+def _processors() -> int:
+    """Processors that we may use."""
+    return len(os.sched_getaffinity(0))
 
 
 def _machine(stage: Stage) -> dict[str, Any]:
@@ -172,7 +179,7 @@ def _machine(stage: Stage) -> dict[str, Any]:
     return {
         "time": dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
         "processor": model or platform.machine(),
-        "processors": len(os.sched_getaffinity(0)),
+        "processors": _processors(),
         "kernel": platform.release(),
         "python": platform.python_version(),
         "louver": version("louver"),

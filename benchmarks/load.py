@@ -10,7 +10,7 @@ import subprocess
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from benchmarks.processes import processor_seconds
+from benchmarks.processes import all_seconds, processor_seconds
 from benchmarks.stage import BenchError
 
 if TYPE_CHECKING:
@@ -40,13 +40,23 @@ class Point:
 class Sample:
     """One run over one leg.
 
-    `cpu_us`: the proxy's processor time for one transaction in microseconds, logins left out; None without a proxy.
+    Processor time for one transaction in microseconds, logins left out: `cpu_us` of the proxy, None without one;
+    `all_us` of client, proxy and server.
     """
 
     leg: str
     point: Point
     tps: float
     cpu_us: float | None
+    all_us: float
+
+
+@dataclass(frozen=True, slots=True)
+class Used:
+    """Processor time in seconds: of the proxy (0 without one), and of client, proxy and server."""
+
+    proxy: float
+    everything: float
 
 
 def parse_output(text: str) -> tuple[int, float]:
@@ -62,31 +72,35 @@ def parse_output(text: str) -> tuple[int, float]:
     return int(count[1]), float(tps[1])
 
 
-def login_seconds(pgbench: Path, leg: Leg) -> float:
-    """Return the proxy's processor time for one login in seconds, which `run` leaves out; 0 without a proxy.
+def login(pgbench: Path, leg: Leg) -> Used:
+    """Return the processor time of one login, which `run` leaves out.
 
     One transaction for each of 32 clients hides behind their logins. The second time counts, for a pooler has its
     connections to the server from then on. Raises BenchError.
     """
-    if leg.pid is None:
-        return 0.0
-    used = 0.0
+    used = Used(0.0, 0.0)
     for _ in range(2):
-        before = processor_seconds(leg.pid)
+        before = _used(leg)
         _pgbench(pgbench, leg, Point("simple", _LOGINS), "--transactions=1")
-        used = processor_seconds(leg.pid) - before
-    return used / _LOGINS
+        after = _used(leg)
+        used = Used((after.proxy - before.proxy) / _LOGINS, (after.everything - before.everything) / _LOGINS)
+    return used
 
 
-def run(pgbench: Path, leg: Leg, point: Point, seconds: int, login: float) -> Sample:
-    """Run pgbench -S for `seconds`; `login` is what login_seconds gave. Raises BenchError."""
-    before = processor_seconds(leg.pid) if leg.pid is not None else 0.0
+def run(pgbench: Path, leg: Leg, point: Point, seconds: int, login: Used) -> Sample:
+    """Run pgbench -S for `seconds`; `login` is what one login takes. Raises BenchError."""
+    before = _used(leg)
     transactions, tps = _pgbench(pgbench, leg, point, f"--time={seconds}", seconds)
-    used = None
-    if leg.pid is not None:
-        used = (processor_seconds(leg.pid) - before - login * point.clients) * 1e6 / transactions
+    after = _used(leg)
+    proxy = after.proxy - before.proxy - login.proxy * point.clients
+    everything = after.everything - before.everything - login.everything * point.clients
     leg.prune()
-    return Sample(leg.name, point, tps, used)
+    cpu_us = None if leg.pid is None else proxy * 1e6 / transactions
+    return Sample(leg.name, point, tps, cpu_us, everything * 1e6 / transactions)
+
+
+def _used(leg: Leg) -> Used:
+    return Used(processor_seconds(leg.pid) if leg.pid is not None else 0.0, all_seconds())
 
 
 def _pgbench(pgbench: Path, leg: Leg, point: Point, end: str, seconds: int = 0) -> tuple[int, float]:

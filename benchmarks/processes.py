@@ -16,18 +16,23 @@ _SHELLS = {"sh", "dash", "bash"}  # a supervising shell stands above each progra
 
 @dataclass(frozen=True, slots=True)
 class Stat:
-    """What is used of /proc/PID/stat: the command's name, its parent, and its processor time in clock ticks."""
+    """What is used of /proc/PID/stat: the command's name, its parent, and processor time in clock ticks.
+
+    `ticks` is its own time, `reaped` that of its children that have ended.
+    """
 
     name: str
     parent: int
     ticks: int
+    reaped: int
 
 
 def parse_stat(text: str) -> Stat:
     """Read a line of /proc/PID/stat. The name stands in parentheses and may itself hold spaces and parentheses."""
     opened, closed = text.index("("), text.rindex(")")
-    fields = text[closed + 2 :].split()  # begins with field 3, the state; utime and stime are fields 14 and 15
-    return Stat(text[opened + 1 : closed], int(fields[1]), int(fields[11]) + int(fields[12]))
+    fields = text[closed + 2 :].split()  # begins with field 3, the state; utime to cstime are fields 14 to 17
+    user, system, children_user, children_system = (int(field) for field in fields[11:15])
+    return Stat(text[opened + 1 : closed], int(fields[1]), user + system, children_user + children_system)
 
 
 def family(root: int) -> dict[int, Stat]:
@@ -51,6 +56,15 @@ def family(root: int) -> dict[int, Stat]:
 def processor_seconds(root: int) -> float:
     """Return the processor time, user and system, that the programs of `root` have used, in seconds."""
     return sum(stat.ticks for stat in family(root).values()) / _TICKS
+
+
+def all_seconds() -> float:
+    """Return the processor time of everything that this process has started, ended or not, in seconds.
+
+    Its own is left out: it only watches.
+    """
+    own = os.getpid()
+    return sum(stat.reaped + (stat.ticks if pid != own else 0) for pid, stat in family(own).items()) / _TICKS
 
 
 def resident_megabytes(root: int) -> float:

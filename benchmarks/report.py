@@ -42,22 +42,30 @@ def throughput_table(samples: Sequence[Sample], legs: Sequence[Leg]) -> Table:
     return table
 
 
-def processor_table(samples: Sequence[Sample], legs: Sequence[Leg]) -> Table:
-    """Show the proxies' processor time for each transaction, which other work on the machine hardly changes."""
-    proxies = [leg for leg in legs if leg.pid is not None]
-    table = Table(title="Processor time of the proxy, microseconds a transaction, medians", title_justify="left")
+def processor_table(samples: Sequence[Sample], legs: Sequence[Leg], processors: int) -> Table:
+    """Show processor time for each transaction, which other work on the machine hardly changes, and what it allows."""
+    base = _base(legs)
+    table = Table(
+        title="Processor time, microseconds a transaction: proxy / proxy, client and server", title_justify="left"
+    )
     _point_columns(table)
-    for leg in proxies:
+    for leg in legs:
         table.add_column(leg.title.replace(", ", "\n"), justify="right")
-    pooled = any(leg.name == "pgbouncer" for leg in legs)
-    if pooled:
-        for name in _COMPARED.values():
-            table.add_column(f"{name}\nof PgBouncer", justify="right")
-    cpu = {leg.name: results.medians(samples, leg.name, lambda sample: sample.cpu_us) for leg in proxies}
+    for name in _COMPARED.values():
+        table.add_column(f"{name}\nof {base.title}\nprojected*", justify="right")
+    everything = {leg.name: results.medians(samples, leg.name, lambda sample: sample.all_us) for leg in legs}
+    proxy = {leg.name: results.medians(samples, leg.name, lambda sample: sample.cpu_us) for leg in legs}
+    ratios = {name: results.projected_ratios(samples, name, base.name, processors) for name in _COMPARED}
     for point in _rows(table, samples):
-        cells = [f"{values[point]:.1f}" for values in cpu.values()]
-        compared = [f"{cpu[name][point] / cpu['pgbouncer'][point]:.2f}" for name in _COMPARED] if pooled else []
-        table.add_row(point.mode, str(point.clients), *cells, *compared)
+        cells = [
+            f"{proxy[leg.name].get(point, 0.0):.0f} / {values[point]:.0f}"
+            for leg, values in zip(legs, everything.values(), strict=True)
+        ]
+        judged = [_judged(ratios[name].get(point), _goal(name, base.name, point)) for name in _COMPARED]
+        table.add_row(point.mode, str(point.clients), *cells, *judged)
+    table.add_section()
+    table.add_row("median", "", *[""] * len(legs), *[_judged(_median(ratios[name]), None) for name in _COMPARED])
+    table.caption = f"* throughput that this time allows on {processors} processors with nothing else to do"
     return table
 
 

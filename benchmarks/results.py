@@ -51,6 +51,25 @@ def throughput_ratios(samples: Sequence[Sample], leg: str, base: str) -> dict[Po
     return {point: ratio for point, ratio in ratios.items() if ratio is not None}
 
 
+def projected(samples: Sequence[Sample], leg: str, processors: int) -> dict[Point, float]:
+    """Return the throughput that the processor time allows on so many processors with nothing else to do.
+
+    Either all processors are busy (as many as there are clients, at most), or the proxy's one is.
+    """
+    everything = medians(samples, leg, lambda sample: sample.all_us)
+    proxy = medians(samples, leg, lambda sample: sample.cpu_us)
+    return {
+        point: 1e6 * min(min(processors, point.clients) / everything[point], 1 / max(proxy.get(point, 0.0), 1e-3))
+        for point in everything
+    }
+
+
+def projected_ratios(samples: Sequence[Sample], leg: str, base: str, processors: int) -> dict[Point, float]:
+    """Return projected throughput of `leg` over that of `base` for every point that both have."""
+    own, other = projected(samples, leg, processors), projected(samples, base, processors)
+    return {point: value / other[point] for point, value in own.items() if point in other}
+
+
 def medians(samples: Sequence[Sample], leg: str, value: Callable[[Sample], float | None]) -> dict[Point, float]:
     """Return the median over the rounds by point."""
     return {point: median(values) for point, values in by_point(samples, leg, value).items()}
@@ -76,12 +95,15 @@ def transfer_ratio(transfers: Sequence[Transfer], leg: str, kind: str) -> float 
 
 
 def document(
-    samples: Sequence[Sample], transfers: Sequence[Transfer], memories: Sequence[Memory]
+    samples: Sequence[Sample], transfers: Sequence[Transfer], memories: Sequence[Memory], *, processors: int
 ) -> dict[str, dict[str, Any]]:
-    """Return what was measured as sections of the JSON document; what was not measured has no section."""
+    """Return what was measured as sections of the JSON document; what was not measured has no section.
+
+    `processors` is what projections are for.
+    """
     sections: dict[str, dict[str, Any]] = {}
     if samples:
-        sections["pgbench"] = _pgbench(samples)
+        sections["pgbench"] = _pgbench(samples, processors)
     if transfers:
         sections["large"] = _large(transfers)
     if memories:
@@ -92,15 +114,20 @@ def document(
     return sections
 
 
-def _pgbench(samples: Sequence[Sample]) -> dict[str, Any]:
+def _pgbench(samples: Sequence[Sample], processors: int) -> dict[str, Any]:
     legs = dict.fromkeys(sample.leg for sample in samples)
     section: dict[str, Any] = {}
     for base in ("pgbouncer", "direct"):
         for leg in ("allow_all", "masked"):
             section[f"{leg}_vs_{base}"] = nested(throughput_ratios(samples, leg, base)) if base in legs else None
+            expected = nested(projected_ratios(samples, leg, base, processors)) if base in legs else None
+            section[f"projected_{leg}_vs_{base}"] = expected
     section["tps"] = {leg: nested(medians(samples, leg, lambda sample: sample.tps)) for leg in legs}
     section["cpu_us_per_transaction"] = {
         leg: nested(medians(samples, leg, lambda sample: sample.cpu_us)) for leg in legs if leg != "direct"
+    }
+    section["cpu_us_per_transaction_in_all"] = {
+        leg: nested(medians(samples, leg, lambda sample: sample.all_us)) for leg in legs
     }
     return section
 

@@ -7,14 +7,14 @@ import subprocess
 import sys
 import time
 
-from benchmarks.processes import Stat, family, parse_stat, processor_seconds, resident_megabytes
+from benchmarks.processes import Stat, all_seconds, family, parse_stat, processor_seconds, resident_megabytes
 
 _STAT = "4242 (odd) name) S 17 4242 4242 0 -1 4194560 900 0 0 0 123 45 6 7 20 0 1 0 5000 1000000 300\n"
 
 
 def test_a_name_may_hold_parentheses() -> None:
-    """Fields are counted from the last parenthesis; user and system time are added, children's are not."""
-    assert parse_stat(_STAT) == Stat("odd) name", 17, 168)
+    """Fields are counted from the last parenthesis; user and system time are added, children's apart."""
+    assert parse_stat(_STAT) == Stat("odd) name", 17, 168, 13)
 
 
 def test_children_count_and_shells_do_not() -> None:
@@ -39,3 +39,13 @@ def test_time_is_that_of_now() -> None:
     while time.process_time() < begun + 0.2:
         pass
     assert 0.15 < processor_seconds(os.getpid()) - before < 2
+
+
+def test_what_has_ended_still_counts() -> None:
+    """The time of a child that has ended is in the whole; what this process itself does is not."""
+    before, begun = all_seconds(), time.process_time()
+    work = "import time\nwhile time.process_time() < 0.3: pass"
+    subprocess.run([sys.executable, "-c", work], check=True)
+    while time.process_time() < begun + 0.4:
+        pass
+    assert 0.25 < all_seconds() - before < 0.45

@@ -7,7 +7,7 @@ import pytest
 from benchmarks.large import Transfer
 from benchmarks.load import Point, Sample
 from benchmarks.memory import Memory
-from benchmarks.results import document, nested, paired, throughput_ratios, transfer_ratio
+from benchmarks.results import document, nested, paired, projected_ratios, throughput_ratios, transfer_ratio
 
 _ONE, _EIGHT = Point("prepared", 1), Point("prepared", 8)
 
@@ -17,10 +17,10 @@ def _samples() -> list[Sample]:
     samples = []
     for pace in (1.0, 0.1, 1.0):
         for point in (_ONE, _EIGHT):
-            samples.append(Sample("direct", point, 40_000 * pace, None))
-            samples.append(Sample("pgbouncer", point, 20_000 * pace, 20.0))
-            samples.append(Sample("allow_all", point, 18_000 * pace, 30.0))
-            samples.append(Sample("masked", point, 16_000 * pace, 32.0))
+            samples.append(Sample("direct", point, 40_000 * pace, None, 40.0))
+            samples.append(Sample("pgbouncer", point, 20_000 * pace, 20.0, 60.0))
+            samples.append(Sample("allow_all", point, 18_000 * pace, 30.0, 75.0))
+            samples.append(Sample("masked", point, 16_000 * pace, 50.0, 80.0))
     return samples
 
 
@@ -40,6 +40,15 @@ def test_a_slow_round_changes_no_ratio() -> None:
         _EIGHT: pytest.approx(0.9),
     }
     assert throughput_ratios(_samples(), "masked", "direct")[_ONE] == pytest.approx(0.4)
+
+
+def test_processor_time_says_what_a_quiet_machine_gives() -> None:
+    """With all processors busy the sum of all counts, with few the proxy's own, and one client uses one at a time."""
+    busy = projected_ratios(_samples(), "allow_all", "pgbouncer", 2)
+    assert busy == {_ONE: pytest.approx(60 / 75), _EIGHT: pytest.approx(60 / 75)}
+    spare = projected_ratios(_samples(), "masked", "pgbouncer", 16)
+    assert spare == {_ONE: pytest.approx(60 / 80), _EIGHT: pytest.approx(20 / 50)}
+    assert projected_ratios(_samples(), "masked", "nobody", 2) == {}
 
 
 def test_values_nest_by_mode_and_clients() -> None:
@@ -68,11 +77,11 @@ def test_the_document_has_the_keys_that_others_read() -> None:
         for leg, seconds in (("direct", 0.9), ("pgbouncer", 1.0), ("allow_all", 1.0))
     ]
     memories = [Memory("allow_all", 50.0, 80.0), Memory("masked", 50.0, 90.0)]
-    found = document(_samples(), transfers, memories)
+    found = document(_samples(), transfers, memories, processors=2)
     assert found["pgbench"]["allow_all_vs_pgbouncer"]["median"] == 0.9
     assert found["pgbench"]["masked_vs_pgbouncer"]["prepared"] == {"1": 0.8, "8": 0.8, "median": 0.8}
     assert found["pgbench"]["tps"]["direct"]["prepared"]["1"] == 40_000
-    assert found["pgbench"]["cpu_us_per_transaction"]["masked"]["median"] == 32.0
+    assert found["pgbench"]["cpu_us_per_transaction"]["masked"]["median"] == 50.0
     assert "direct" not in found["pgbench"]["cpu_us_per_transaction"]
     assert found["large"]["select_vs_direct"] == found["large"]["copy_vs_direct"] == 0.9
     assert found["large"]["pgbouncer_select_vs_direct"] == 0.9
@@ -82,7 +91,7 @@ def test_the_document_has_the_keys_that_others_read() -> None:
 def test_without_pgbouncer_there_is_a_ratio_against_direct() -> None:
     """The ratio that cannot be had is null, and nothing is put in its place."""
     samples = [sample for sample in _samples() if sample.leg != "pgbouncer"]
-    found = document(samples, [], [])
+    found = document(samples, [], [], processors=2)
     assert found["pgbench"]["allow_all_vs_pgbouncer"] is None
     assert found["pgbench"]["allow_all_vs_direct"]["median"] == 0.45
     assert set(found) == {"pgbench"}
