@@ -18,7 +18,7 @@ ONCE ?=
 N ?= 2000
 SEED ?=
 
-.PHONY: help demo test check bench fuzz
+.PHONY: help demo test check compiled bench fuzz
 
 help: ## list the targets
 	@echo "Louver. Targets:"
@@ -38,6 +38,15 @@ check: .venv/dev.stamp ## format, lint, types, import contracts, docker files, d
 	$(BIN)/yamllint --strict -c docker/.yamllint.yaml docker
 	$(BIN)/hadolint docker/Dockerfile
 	$(BIN)/pytest tests/docs
+
+compiled: build/compiled/done.stamp ## the hot path as native code, in build/compiled (needs a C compiler)
+
+# A directory of its own: a native copy beside the sources would go on running after they are edited.
+build/compiled/done.stamp: .venv/dev.stamp setup.py $(wildcard audit/*.py policies/*.py proxy/*.py proxy/*/*.py rewriter/*.py rewriter/*/*.py louver/*.py louver/*/*.py)
+	@command -v cc >/dev/null || { echo "no C compiler found; install one: apt install gcc libc6-dev python3-dev" >&2; exit 1; }
+	@rm -rf build/compiled build/lib.* build/bdist.*
+	LOUVER_COMPILE=1 $(BIN)/python -m pip install -qq --no-build-isolation --no-deps --upgrade --target build/compiled .
+	@touch $@
 
 bench: .venv/dev.stamp ## pgbench and large results: direct, through Louver, through PgBouncer; writes build/bench.json
 	$(BIN)/python -m benchmarks $(ARGS)
