@@ -67,6 +67,12 @@ class Frontend:
         if self._gathered and self.waiting is None and self._gathered_size >= self._needed:
             self._take(self._release())
 
+    def release(self) -> None:
+        """Let go what stands before the waiting statement, for a ruling that has to wait for its answer."""
+        if self._position > self._start and self.waiting is not None:
+            self.to_server.append(self._data[self._start : self._position])
+            self._start = self._position
+
     # -- bytes ---------------------------------------------------------------------------------------------------
 
     def _hold(self, data: bytes) -> None:

@@ -104,7 +104,8 @@ class PostgresSession:
         return not state.queue and state.status == b"I" and not state.pipelined and self.frontend.waiting is None
 
     def hurry(self) -> None:
-        """Make the server answer what it owes, for a client in the midst of a pipeline."""
+        """Make the server answer what it owes: all that stands before the waiting statement, Sync or not."""
+        self.frontend.release()
         if self.conversation.pipelined:
             self.frontend.to_server.append(frames.FLUSH_FRAME)
 

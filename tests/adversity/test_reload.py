@@ -110,6 +110,10 @@ def test_what_was_opened_under_old_rules_shows_nothing_under_new_ones(louver: An
                 rows = [(result.get_value(row, 0).decode(),) for row in range(result.ntuples)]
         except psycopg.errors.InsufficientPrivilege:
             rows = []
+        finally:
+            client.rollback()
+            if how == "server cursor":
+                named.close()
         assert all(set(row[0]) == {"*"} for row in rows), rows
 
 
