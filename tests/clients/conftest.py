@@ -21,6 +21,7 @@ version: 1
 dictionary:
   - {{column: {DATABASE}.public.people.phone, category: phone, level: 3}}
   - {{column: {DATABASE}.public.people.salary, category: salary, level: 4}}
+  - {{column: {DATABASE}.public.pgbench_accounts.abalance, category: salary, level: 4}}
 rules:
   - name: the owner sees everything
     columns: {{level: ">=1"}}

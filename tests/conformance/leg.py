@@ -50,6 +50,7 @@ _HBA = """\
 host pg8000_md5 all 127.0.0.1/32 md5
 host all all 127.0.0.1/32 scram-sha-256
 """
+_PASSWORD = "conformance"  # of lower-case letters, for SQLAlchemy's tests put capitals in place of the parts of URLs
 _TEST_SECONDS = 60
 _START_SECONDS = 30.0
 
@@ -62,6 +63,8 @@ def run(suite: Suite, tests: Path, python: Path, policy: str | None, more: list[
     """
     with contextlib.ExitStack() as stack:
         server = stack.enter_context(LocalPostgres.start(settings=_SETTINGS, hba=_HBA))
+        server.run_sql(f"ALTER ROLE {server.user} PASSWORD '{_PASSWORD}'")
+        server.password = _PASSWORD
         if suite.database != "postgres":
             server.create_database(suite.database)
         server.run_sql(suite.prepare, suite.database)
