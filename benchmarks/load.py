@@ -10,7 +10,7 @@ import subprocess
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from benchmarks.processes import all_seconds, processor_seconds
+from benchmarks.processes import all_seconds, processor_seconds, settle
 from benchmarks.stage import BenchError
 
 if TYPE_CHECKING:
@@ -100,6 +100,7 @@ def run(pgbench: Path, leg: Leg, point: Point, seconds: int, login: Used) -> Sam
 
 
 def _used(leg: Leg) -> Used:
+    settle()
     return Used(processor_seconds(leg.pid) if leg.pid is not None else 0.0, all_seconds())
 
 

@@ -6,12 +6,16 @@ Owns the reading of /proc. May not do: start or end anything.
 from __future__ import annotations
 
 import os
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
 _PROC = Path("/proc")
 _TICKS = os.sysconf("SC_CLK_TCK")
 _SHELLS = {"sh", "dash", "bash"}  # a supervising shell stands above each program; it is no part of what is measured
+
+_SETTLE_SECONDS = 2.0
+_PAUSE_SECONDS = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +69,21 @@ def all_seconds() -> float:
     """
     own = os.getpid()
     return sum(stat.reaped + (stat.ticks if pid != own else 0) for pid, stat in family(own).items()) / _TICKS
+
+
+def settle() -> None:
+    """Wait until no process that we have started comes or goes: the time of one that ends moves to its parent.
+
+    Gives up after two seconds, for then something goes on that is part of what is measured.
+    """
+    end = time.monotonic() + _SETTLE_SECONDS
+    before = set(family(os.getpid()))
+    while time.monotonic() < end:
+        time.sleep(_PAUSE_SECONDS)
+        now = set(family(os.getpid()))
+        if now == before:
+            return
+        before = now
 
 
 def resident_megabytes(root: int) -> float:

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 
-from benchmarks.processes import Stat, all_seconds, family, parse_stat, processor_seconds, resident_megabytes
+from benchmarks.processes import Stat, all_seconds, family, parse_stat, processor_seconds, resident_megabytes, settle
 
 _STAT = "4242 (odd) name) S 17 4242 4242 0 -1 4194560 900 0 0 0 123 45 6 7 20 0 1 0 5000 1000000 300\n"
 
@@ -49,3 +49,18 @@ def test_what_has_ended_still_counts() -> None:
     while time.process_time() < begun + 0.4:
         pass
     assert 0.25 < all_seconds() - before < 0.45
+
+
+def test_settling_ends_when_nothing_comes_or_goes() -> None:
+    """While children come and go it waits, two seconds at most; then it returns at once."""
+    busy = [sys.executable, "-c", "import subprocess\nfor _ in range(400): subprocess.run(['sleep', '0.03'])"]
+    with subprocess.Popen(busy) as child:
+        time.sleep(0.3)
+        begun = time.monotonic()
+        settle()
+        waited = time.monotonic() - begun
+        child.kill()
+    assert waited > 0.09  # one look is never enough: the sleeping child is another one each time
+    begun = time.monotonic()
+    settle()
+    assert time.monotonic() - begun < 1
