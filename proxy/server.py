@@ -27,7 +27,15 @@ from proxy.handshake import Abandoned, Cancelled, Established, HandshakeSettings
 from proxy.outbox import Outbox
 from proxy.peer import Peer, PeerClosed
 from proxy.plans import Plan
-from proxy.postgres.messages import error_response, report_fields
+from proxy.postgres.messages import (
+    CancelRequest,
+    GSSENCRequest,
+    MalformedMessage,
+    SSLRequest,
+    error_response,
+    parse_startup_packet,
+    report_fields,
+)
 from proxy.postgres.requests import Refusals
 from proxy.postgres.session import PostgresSession
 from proxy.recording import Recorder
@@ -47,6 +55,11 @@ log = logging.getLogger(__name__)
 
 _BACKLOG = 1024
 """Connections the kernel holds while we are busy; pools of some hundred clients connect at once after a restart."""
+
+_TURNED_AWAY = 100
+_TURN_AWAY_SECONDS = 2.0
+"""How many connections over the limit are told so at the same time, and how long each may take to ask for it; more
+are closed without a word."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +115,7 @@ class Server:
         self._connections: set[asyncio.Task[None]] = set()
         self._relays: dict[Relay, Established] = {}
         self._per_user: Counter[str] = Counter()
+        self._turned_away: set[asyncio.Task[None]] = set()
         self._cancelling: set[asyncio.Task[bool]] = set()
         self._minute = -1
         self._outbox = Outbox(trail, asyncio.get_running_loop())
@@ -132,7 +146,7 @@ class Server:
 
     async def _drain(self) -> None:
         """Let sessions come to the end of their transactions, for as long as the settings allow."""
-        for task in self._connections:
+        for task in (*self._connections, *self._turned_away):
             task.cancel()
         for relay in list(self._relays):
             relay.drain()
@@ -189,12 +203,30 @@ class Server:
 
     def _accept(self, peer: Peer) -> None:
         if len(self._connections) + len(self._relays) >= self._settings.connections:
-            peer.write(_too_many(f"the limit is {self._settings.connections} in all"))
-            peer.close()
+            if len(self._turned_away) >= _TURNED_AWAY:
+                peer.abort()
+                return
+            turning = asyncio.get_running_loop().create_task(self._turn_away(peer))
+            self._turned_away.add(turning)
+            turning.add_done_callback(self._turned_away.discard)
             return
         task = asyncio.get_running_loop().create_task(self._login(peer))
         self._connections.add(task)
         task.add_done_callback(self._logged_in)
+
+    async def _turn_away(self, peer: Peer) -> None:
+        """Tell a connection over the limit why. A cancel request is passed on: it is what gives places free."""
+        with contextlib.suppress(TimeoutError, PeerClosed, MalformedMessage):
+            async with asyncio.timeout(_TURN_AWAY_SECONDS):
+                packet = parse_startup_packet(await peer.read_startup_packet())
+                while isinstance(packet, SSLRequest | GSSENCRequest):  # libpq shows no error in place of the answer
+                    peer.write(b"N")
+                    packet = parse_startup_packet(await peer.read_startup_packet())
+                if isinstance(packet, CancelRequest):
+                    await self._cancels.cancel(packet.key)
+                else:
+                    peer.write(_too_many(f"the limit is {self._settings.connections} in all"))
+        peer.close()
 
     def _logged_in(self, task: asyncio.Task[None]) -> None:
         self._connections.discard(task)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import socket
+import threading
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -88,3 +89,11 @@ def test_a_statement_over_the_limit_is_refused_and_the_session_goes_on(louver: A
             with pytest.raises(psycopg.errors.ProgramLimitExceeded, match="longer than 2000 bytes"):
                 client.execute("select %s" % ("1" if parameters is None else "%s::int") + " " * 3000, parameters)
             assert client.execute("select 1").fetchall() == [(1,)]
+
+
+def test_a_full_proxy_still_cancels(louver: Any) -> None:
+    """A cancel request needs no place: it gets through when all are taken."""
+    with opened(louver, "ann", "ann", "ann", "bob", "bob") as (busy, *_):
+        threading.Timer(0.3, lambda: busy.pgconn.get_cancel().cancel()).start()
+        with pytest.raises(psycopg.errors.QueryCanceled):
+            busy.execute("select pg_sleep(20)")
