@@ -18,7 +18,7 @@ ONCE ?=
 N ?= 2000
 SEED ?=
 
-.PHONY: help demo test check compiled bench fuzz
+.PHONY: help demo test check compiled bench fuzz conformance
 
 help: ## list the targets
 	@echo "Louver. Targets:"
@@ -53,6 +53,9 @@ bench: .venv/dev.stamp ## pgbench and large results: direct, through Louver, thr
 
 fuzz: .venv/dev.stamp ## long random runs (N=cases SEED=number to repeat one)
 	LOUVER_FUZZ_N=$(N) LOUVER_FUZZ_SEED=$(SEED) $(BIN)/pytest tests/fuzz --timeout=0 $(ARGS)
+
+conformance: .venv/dev.stamp ## driver suites of other projects, direct and through Louver (ARGS="psycopg --policy clear")
+	PYTHONPATH=tests $(BIN)/python -m conformance $(ARGS)
 
 .venv/python.stamp:
 	@[ -n "$(PYTHON)" ] || { echo "Louver needs Python 3.11 or newer; install it (apt install python3 python3-venv) or give one: make PYTHON=/path/to/python3 ..." >&2; exit 1; }
