@@ -97,7 +97,7 @@ async def _run(parts: Parts, trail: Trail) -> None:
         ),
         users=parts.users,
         cancels=CancelRegistry(),
-        gate=Gate(parts.policies, parts.key, whole_text=whole_text),
+        gate=Gate(parts.policies, parts.key, analysed_bytes=settings.limits.analysed_bytes, whole_text=whole_text),
         catalogs=catalogs(parts),
         trail=trail,
         load_policies=lambda: reload_policies(settings),

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from proxy.catalogs import Catalogs
     from proxy.gate import Gate
     from proxy.plans import Ruling
+    from rewriter.masks.keys import KeyMaterial
 
 
 class Ask(Protocol):
@@ -48,6 +49,7 @@ class Caller:
         self._known = catalogs.known(database)
         self._generation = -1
         self._names: Names | None = None
+        self._key: KeyMaterial | None = None  # what the session's server holds
         self.world = World(Decision("", {}, {}), Catalog(database, 0, {}, {}), None)
 
     @property
@@ -77,7 +79,7 @@ class Caller:
         decision = self._decide()
         if decision.all_clear:
             self._names = None
-        elif self._names is None:
+        elif self._names is None or self._gate.key_for(decision) is not self._key:
             return False
         self._enter(decision)
         return True
@@ -91,8 +93,12 @@ class Caller:
             self._names = None
         elif self._names is None or names_stale:
             self._names = read_look_up(await ask(look_up_sql()))
-            if self._gate.key is not None:
-                await ask(_SET_KEY, self._gate.key.setting)
+            self._key = None  # what may have changed the search path may have taken the key away
+        if self._names is not None:
+            key = self._gate.key_for(decision)
+            if key is not None and key is not self._key:
+                await ask(_SET_KEY, key.setting)
+            self._key = key
         self._enter(decision)
 
     async def look_up(self, ask: Ask, text: bytes) -> Ruling:
@@ -111,11 +117,11 @@ class Caller:
             return self._gate.rule(self.world, text)
         # Somebody may create what is missing at any moment: that it is missing holds for this statement only.
         missing = dataclasses.replace(self._names, looked_up={**self._names.looked_up, **found})
-        return self._gate.rule(World(self.world.decision, self.world.catalog, missing), text)
+        return self._gate.rule(World(self.world.decision, self.world.catalog, missing, self._key), text)
 
     def nameless_world(self) -> World:
         """A world in which no name is known, for a transaction that has failed and can look nothing up."""
-        return World(self.world.decision, Catalog(self._known.database, 0, {}, {}), Names(()))
+        return World(self.world.decision, Catalog(self._known.database, 0, {}, {}), Names(()), self._key)
 
     def _decide(self) -> Decision:
         """The decision of this moment, over the catalog's columns and those looked up on the session."""

@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING
 
 from audit.record import ColumnUse, Judgement
 from audit.scrub import scrub
+from policies.masks import SCHEMAS
 from proxy.plans import Makes, NamesEffect, Plan, PlanCache, Ruling
 from proxy.postgres.messages import report_fields
 from rewriter.model import Catalog, Names, Refusal, Rewritten, UnknownNames, Use
-from rewriter.reading import describe
+from rewriter.reading import MAX_BYTES, describe
 from rewriter.rewrite import rewrite
 
 if TYPE_CHECKING:
@@ -43,12 +44,14 @@ _epochs = itertools.count(1)
 class World:
     """What one caller may see and how the server understands them, at this moment, with the plans made so far.
 
-    `names` is None for callers who see everything as it is: they need no name resolved.
+    `names` is None for callers who see everything as it is: they need no name resolved. `key` is held by the session
+    of a caller for whom a mask is keyed; there, and only there, settings that could show or replace it are guarded.
     """
 
     decision: Decision
     catalog: Catalog
     names: Names | None
+    key: KeyMaterial | None = None
     plans: PlanCache = field(default_factory=PlanCache)
     epoch: int = field(default_factory=lambda: next(_epochs))
 
@@ -59,11 +62,23 @@ class World:
 
 
 class Gate:
-    """Decides for every caller of one upstream. `functions` may be called by masked callers, by policy."""
+    """Decides for every caller of one upstream.
 
-    def __init__(self, policies: PolicySet, key: KeyMaterial | None, *, whole_text: bool = False) -> None:
+    `key` is that of keyed masks. `analysed_bytes`: a masked caller's longer statement is refused, for reading it would
+    hold up every other session. `whole_text`: the audit keeps texts with their literals.
+    """
+
+    def __init__(
+        self,
+        policies: PolicySet,
+        key: KeyMaterial | None,
+        *,
+        analysed_bytes: int = MAX_BYTES,
+        whole_text: bool = False,
+    ) -> None:
         self.policies = policies
-        self.key = key
+        self._key = key
+        self._analysed_bytes = analysed_bytes
         self._whole_text = whole_text
         self._worlds: dict[tuple[object, ...], World] = {}
 
@@ -84,12 +99,13 @@ class Gate:
         if world is None:
             if len(self._worlds) >= _WORLDS:
                 self._worlds.clear()  # sessions keep the ones they are in
-            world = self._worlds[key] = World(decision, catalog, names)
+            world = self._worlds[key] = World(decision, catalog, names, self.key_for(decision))
         return world
 
-    def find(self, world: World, text: bytes) -> Ruling | None:
-        """The ruling of a statement that has been ruled before, or whose shape has."""
-        return world.plans.find(text)
+    def key_for(self, decision: Decision) -> KeyMaterial | None:
+        """The key, when any mask of the decision is keyed."""
+        masks = (mask for treatment in decision.treatments.values() for mask in (treatment.mask, treatment.fallback))
+        return self._key if any(mask is not None and SCHEMAS[mask.name].keyed for mask in masks) else None
 
     def rule(self, world: World, text: bytes) -> Ruling:
         """Rule a statement in full and remember it. Raises UnknownNames when the catalog does not know a name."""
@@ -101,8 +117,9 @@ class Gate:
                 catalog=world.catalog,
                 names=world.names,
                 decision=world.decision,
-                key=self.key,
+                key=world.key,
                 listed_functions=frozenset(f"{schema}.{name}" for schema, name in self.policies.functions),
+                limit=self._analysed_bytes,
             )
         except Refusal as refusal:
             ruling = self.deny(world, text, refusal)

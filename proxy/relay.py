@@ -46,6 +46,7 @@ _NO_CATALOG = Refusal(
     "louver cannot read the catalog of this database, so nothing can be ruled",
     hint="The operator of Louver finds the reason in its log; the next statement tries again.",
 )
+_UNREADABLE = "louver: client_encoding must be UTF8 and standard_conforming_strings on while columns are masked for you; connect again"
 _ABORTED = Refusal("25P02", "current transaction is aborted, commands ignored until end of transaction block")
 
 
@@ -203,7 +204,8 @@ class Relay:
     def _at_hand(self) -> bool:
         """True when the caller's world is known, so that a ruling needs nothing of the outside."""
         caller = self._caller
-        return caller.current and not (self._conversation.names_stale and caller.guarded)
+        conversation = self._conversation
+        return caller.current and not (caller.guarded and (conversation.names_stale or not conversation.readable))
 
     def _renew(self) -> None:
         """Policies, time or catalog have moved on: decide again, or let the next statement wait until that is done."""
@@ -263,6 +265,8 @@ class Relay:
         try:
             await caller.settle(self._ask, names_stale=conversation.names_stale)
             conversation.names_stale = False
+            if caller.guarded and not conversation.readable:
+                raise ProtocolViolation(_UNREADABLE, "0A000")
             return caller.find(text) or await caller.look_up(self._ask, text)
         except CatalogUnavailable:
             return self._gate.deny(caller.world, text, _NO_CATALOG)

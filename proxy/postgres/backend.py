@@ -22,6 +22,9 @@ _ASSEMBLED_LIMIT = 1 << 20
 """Bytes of a message that is looked into as a whole. RowDescription of 1,600 columns with 63-byte names has 130 kB;
 a longer error or notice (RAISE with megabytes of text) passes piecewise, its SQLSTATE unread."""
 
+_READING = {b"standard_conforming_strings": b"on", b"client_encoding": b"UTF8"}
+"""The settings that say how the server reads a text, with the values under which we read it the same way."""
+
 _FORWARD, _DROP, _REPLACE = Action.FORWARD, Action.DROP, Action.REPLACE
 _PARSE, _BIND, _DESCRIBE, _EXECUTE = Reply.PARSE, Reply.BIND, Reply.DESCRIBE, Reply.EXECUTE
 _CLOSE, _SYNC, _QUERY, _COPY_END = Reply.CLOSE, Reply.SYNC, Reply.QUERY, Reply.COPY_END
@@ -305,7 +308,10 @@ class Backend:
         if not values:
             raise ProtocolViolation("a ParameterStatus message must hold a name and a value")
         value = values[0]
-        self._conversation.parameters[name.decode(errors="replace")] = value.decode(errors="replace")
+        expected = _READING.get(name)
+        if expected is not None:
+            self._conversation.settings[name] = value == expected
+            self._conversation.readable = all(self._conversation.settings.values())
         return True
 
     # -- COPY and rows of our own questions ----------------------------------------------------------------------

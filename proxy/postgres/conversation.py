@@ -55,7 +55,7 @@ class Conversation:
     reads CopyData; `made`: the decisions under which cursors and statements were made by SQL (DECLARE, PREPARE) that may
     still be there. `swallowed` counts the Syncs sent to it meanwhile, which it ignores unless it has failed
     before. `names_stale`: a statement has been sent that may change what names mean. `farewell`: the server has
-    told the client why the session ends.
+    told the client why the session ends. `readable`: the server reads texts as we do (plain strings, UTF-8).
     """
 
     unknown_plan: Plan  # for a portal or statement made by SQL (DECLARE, PREPARE), ruled when that SQL was
@@ -64,7 +64,7 @@ class Conversation:
     queue: deque[Pending] = field(default_factory=deque)
     statements: dict[bytes, Prepared] = field(default_factory=dict)
     portals: dict[bytes, Prepared] = field(default_factory=dict)
-    parameters: dict[str, str] = field(default_factory=dict)
+    settings: dict[bytes, bool] = field(default_factory=dict)  # of those that matter: as they must be, or not
     status: bytes = IDLE
     skipping: bool = False
     pipelined: bool = False
@@ -75,6 +75,7 @@ class Conversation:
     made: list[tuple[Decision, Makes]] = field(default_factory=list)
     closing: bool = False
     farewell: bool = False
+    readable: bool = True
     number: int = 0
     started: list[Execution] = field(default_factory=list)
     finished: list[Execution] = field(default_factory=list)
