@@ -52,7 +52,7 @@ class PostgresSession:
     def __repr__(self) -> str:
         state = self.conversation
         owed = " ".join(entry.reply.name for entry in state.queue)
-        return f"<PostgresSession {state.status.decode()} owed=[{owed}] waiting={self.frontend.waiting is not None}>"
+        return f"<PostgresSession {state.status.decode('ascii', 'replace')} owed=[{owed}] waiting={self.frontend.waiting is not None}>"
 
     def receive_client(self, data: bytes) -> None:
         """Take bytes from the client."""
