@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
-from urllib.parse import quote
 
 import pytest
 
@@ -27,6 +26,10 @@ rules:
     columns: {{level: ">=1"}}
     when: principal.role == "owner"
     treatment: clear
+  - name: an analyst counts phones
+    columns: {{category: phone}}
+    when: principal.role == "analyst"
+    treatment: {{mask: hash}}
   - name: a clerk recognises a phone number
     columns: {{category: phone}}
     treatment: {{mask: partial, keep_first: 3, keep_last: 4}}
@@ -62,10 +65,15 @@ class Person:
 
 @dataclass(frozen=True, slots=True)
 class Shop:
-    """The running proxy in front of the shop. `bin` holds psql and the rest; `direct` is the database itself."""
+    """The running proxy in front of the shop.
+
+    `analyst` is how somebody comes in who sees phones as keyed hashes, `direct` is the database itself; `bin` holds
+    psql and the rest.
+    """
 
     owner: Person
     clerk: Person
+    analyst: str
     direct: str
     bin: str
 
@@ -81,15 +89,15 @@ def shop(postgres: LocalPostgres, louver_factory: Callable[..., Any]) -> Iterato
     """Give the shop, with its owner, who sees everything, and its clerk, who does not."""
     direct = postgres.create_database(DATABASE)
     postgres.run_sql(SQL, DATABASE)
-    users: Mapping[str, Mapping[str, str]] = {"olga": {"role": "owner"}, "carl": {"role": "clerk"}}
+    users: Mapping[str, Mapping[str, str]] = {
+        "olga": {"role": "owner"},
+        "carl": {"role": "clerk"},
+        "anna": {"role": "analyst"},
+    }
     with louver_factory(policies=POLICIES, users=users) as louver:
-        people = [
-            Person(
-                name, f"postgresql://{name}:{quote(louver.passwords[name])}@127.0.0.1:{louver.port}/{DATABASE}", clear
-            )
-            for name, clear in (("olga", True), ("carl", False))
-        ]
-        yield Shop(*people, direct=direct, bin=str(postgres.bin))
+        url = {name: louver.dsn(name, database=DATABASE) for name in users}
+        owner, clerk = Person("olga", url["olga"], clear=True), Person("carl", url["carl"], clear=False)
+        yield Shop(owner, clerk, analyst=url["anna"], direct=direct, bin=str(postgres.bin))
         assert "Traceback" not in louver.log
 
 

@@ -101,6 +101,7 @@ DESCRIPTIONS = r"""
 \dy
 \dD
 \l
+\dconfig search_path
 \sf twice
 \sv directory
 \z people

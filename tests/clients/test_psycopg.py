@@ -123,6 +123,23 @@ def test_each_sees_his_own_values_in_every_way_of_fetching(
     assert fetch(connection) == [(person.phone(7),), (person.phone(8),)]
 
 
+def test_keyed_hashes(shop: Any) -> None:
+    """A keyed hash is the same in every way of fetching, tells phones apart, and cannot be had without the key."""
+    ways = []
+    for fetch in WAYS:
+        with psycopg.connect(shop.analyst, autocommit=True) as connection:
+            ways.append(fetch(connection))
+    assert all(rows == ways[0] for rows in ways)
+    with psycopg.connect(shop.analyst, autocommit=True) as connection:
+        (seven,), (eight,) = ways[0]
+        assert seven != eight
+        assert "1380" not in seven
+        counted = "SELECT count(DISTINCT phone), count(*) FILTER (WHERE phone = %s) FROM people"
+        assert connection.execute(counted, [seven]).fetchone() == (500, 1)
+        connection.execute("DISCARD ALL")
+        assert connection.execute("SELECT phone FROM people WHERE id = 7").fetchone() == (seven,)
+
+
 def test_types_and_names_stay(connection: psycopg.Connection, person: Any) -> None:
     """A mask changes neither a column's name nor its type, in text and in binary."""
     for binary in (False, True):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -99,16 +98,20 @@ def test_reflection(engine: Engine) -> None:
     assert inspector.get_enums()[0]["labels"] == ["sad", "happy"]
 
 
-def test_reflection_of_everything(shop: Any) -> None:
-    """A whole schema is reflected at once; for the clerk this needs a setting named by a parameter, which is refused."""
-    for person in (shop.owner, shop.clerk):
-        metadata = MetaData()
-        engine = create_engine(person.dsn.replace("postgresql:", "postgresql+psycopg:"))
-        refusal = pytest.raises(ProgrammingError, match="name of the setting as a plain string")
-        with contextlib.nullcontext() if person.clear else refusal:
-            metadata.reflect(engine, views=True)
-            assert {"people", "notes", "directory"} <= set(metadata.tables)
-        engine.dispose()
+def test_reflection_of_everything(engine: Engine) -> None:
+    """A whole schema is reflected at once, for the clerk, too."""
+    metadata = MetaData()
+    metadata.reflect(engine, views=True)
+    assert {"people", "notes", "directory"} <= set(metadata.tables)
+
+
+def test_reflection_beside_a_key(shop: Any) -> None:
+    """Reflecting a whole schema reads a setting named by a parameter, which a session that holds a key may not."""
+    engine = create_engine(shop.analyst.replace("postgresql:", "postgresql+psycopg:"))
+    with pytest.raises(ProgrammingError, match="name of the setting as a plain string"):
+        MetaData().reflect(engine)
+    assert inspect(engine).get_columns("people")[2]["name"] == "phone"
+    engine.dispose()
 
 
 def test_server_side_cursors(engine: Engine, person: Any) -> None:
