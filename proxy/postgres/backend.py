@@ -280,7 +280,8 @@ class Backend:
         """End what the server skips after an error of `head`; True when that was a question of our own."""
         asked = False
         skipped, mistaken = skip_to_sync(self._conversation.queue, self._conversation.portals)
-        if mistaken:
+        # Between transactions no portal was left, so that later Execute fails, whatever it was recorded for.
+        if mistaken and self._conversation.status != IDLE:
             raise ProtocolViolation("a portal was executed before it was known which statement it is of")
         for entry in skipped:
             if isinstance(entry, Execution):
