@@ -315,6 +315,18 @@ def test_cancel(connection: psycopg.Connection) -> None:
     assert connection.execute("SELECT 1").fetchone() == (1,)
 
 
+def test_the_newest_protocol(person: Any) -> None:
+    """A client that speaks protocol 3.2 gets it, with cancel keys of its kind."""
+    with psycopg.connect(f"{person.dsn}?max_protocol_version=latest", autocommit=True) as connection:
+        assert connection.execute(SELECT, [7]).fetchone() == (person.phone(7),)
+        timer = threading.Timer(0.3, connection.cancel_safe)
+        timer.start()
+        with pytest.raises(errors.QueryCanceled):
+            connection.execute("SELECT pg_sleep(30)")
+        timer.join()
+        assert connection.info.full_protocol_version == 30002
+
+
 def test_notices(connection: psycopg.Connection) -> None:
     """Notices of the server reach the client."""
     heard: list[str | None] = []

@@ -1,7 +1,7 @@
 """`python -m conformance [SUITE ...]` (with tests/ on the path): run suites direct and through Louver, and compare.
 
 Owns the command line, the cache of sources and environments, and the report. Writes BUILD/SUITE.json with every
-difference, and the output of each run beside it. Exit code 1 when a test fails through Louver only.
+difference, and the output of each run beside it. Exit code 1 when a test fails through Louver only and has no reason.
 """
 
 from __future__ import annotations
@@ -73,8 +73,9 @@ def main() -> int:
         result["differences"] = [asdict(difference) for difference in found]
         (build / f"{name}.{options.policy}.json").write_text(json.dumps(result, indent=1), encoding="utf-8")
         console.print(f"direct {counts['direct']}, through Louver {counts['louver']}")
-        console.print(_table(found))
-        worse += sum(d.louver is not None and d.louver.state in {"failed", "error"} for d in found)
+        console.print(_table(suite, found))
+        failing = [d.test for d in found if d.louver is not None and d.louver.state in {"failed", "error"}]
+        worse += sum(suite.reason(test) is None for test in failing)
     return 1 if worse else 0
 
 
@@ -120,12 +121,13 @@ def _run(*command: str | Path) -> None:
     subprocess.run(command, check=True)
 
 
-def _table(found: list[Difference]) -> Table:
-    table = Table("test", "direct", "through Louver", "what it says", title=f"{len(found)} differences")
+def _table(suite: Suite, found: list[Difference]) -> Table:
+    table = Table("test", "direct", "through Louver", "reason, or what it says", title=f"{len(found)} differences")
     for difference in found[:100]:
         direct, louver = difference.direct, difference.louver
         states = [outcome.state if outcome else "not run" for outcome in (direct, louver)]
-        said = louver.reason if louver and louver.reason else direct.reason if direct else ""
+        said = next((outcome.reason for outcome in (louver, direct) if outcome and outcome.reason), "")
+        said = suite.reason(difference.test) or said
         table.add_row(difference.test, *states, said)
     return table
 
