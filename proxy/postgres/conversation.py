@@ -7,13 +7,15 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass, field
-from typing import Literal, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 from policies.model import Decision  # noqa: TC001  mypyc reads the annotations of dataclasses at run time
 from proxy.plans import Makes, Plan  # noqa: TC001  the same
 from proxy.postgres.replies import Execution, Pending
 
-IDLE, IN_TRANSACTION, FAILED = b"I", b"T", b"E"
+IDLE: Final = b"I"
+IN_TRANSACTION: Final = b"T"
+FAILED: Final = b"E"
 
 
 class ProtocolViolation(Exception):  # noqa: N818  the name says whose fault it is

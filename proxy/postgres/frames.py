@@ -6,12 +6,13 @@ Owns the type bytes of both directions and the reading of a header. Knows nothin
 from __future__ import annotations
 
 from struct import Struct
+from typing import Final
 
-HEADER = Struct("!BI")
+HEADER: Final = Struct("!BI")
 """Type and length of a message; the length counts its own four bytes but not the type."""
 
-read_header = HEADER.unpack_from
-HEADER_SIZE = HEADER.size
+HEADER_SIZE: Final = 5
+read_header: Final = HEADER.unpack_from
 
 
 def frame(kind: int, payload: bytes) -> bytes:
@@ -20,40 +21,40 @@ def frame(kind: int, payload: bytes) -> bytes:
 
 
 # What a frontend sends after start-up.
-BIND = ord("B")
-CLOSE = ord("C")
-COPY_DATA = ord("d")
-COPY_DONE = ord("c")
-COPY_FAIL = ord("f")
-DESCRIBE = ord("D")
-EXECUTE = ord("E")
-FLUSH = ord("H")
-FUNCTION_CALL = ord("F")
-PARSE = ord("P")
-PASSWORD = ord("p")
-QUERY = ord("Q")
-SYNC = ord("S")
-TERMINATE = ord("X")
+BIND: Final = 0x42  # B
+CLOSE: Final = 0x43  # C
+COPY_DATA: Final = 0x64  # d
+COPY_DONE: Final = 0x63  # c
+COPY_FAIL: Final = 0x66  # f
+DESCRIBE: Final = 0x44  # D
+EXECUTE: Final = 0x45  # E
+FLUSH: Final = 0x48  # H
+FUNCTION_CALL: Final = 0x46  # F
+PARSE: Final = 0x50  # P
+PASSWORD: Final = 0x70  # p
+QUERY: Final = 0x51  # Q
+SYNC: Final = 0x53  # S
+TERMINATE: Final = 0x58  # X
 
 # What a backend sends after start-up.
-BIND_COMPLETE = ord("2")
-CLOSE_COMPLETE = ord("3")
-COMMAND_COMPLETE = ord("C")
-COPY_BOTH_RESPONSE = ord("W")
-COPY_IN_RESPONSE = ord("G")
-COPY_OUT_RESPONSE = ord("H")
-DATA_ROW = ord("D")
-EMPTY_QUERY_RESPONSE = ord("I")
-ERROR_RESPONSE = ord("E")
-NO_DATA = ord("n")
-NOTICE_RESPONSE = ord("N")
-NOTIFICATION_RESPONSE = ord("A")
-PARAMETER_DESCRIPTION = ord("t")
-PARAMETER_STATUS = ord("S")
-PARSE_COMPLETE = ord("1")
-PORTAL_SUSPENDED = ord("s")
-READY_FOR_QUERY = ord("Z")
-ROW_DESCRIPTION = ord("T")
+BIND_COMPLETE: Final = 0x32  # 2
+CLOSE_COMPLETE: Final = 0x33  # 3
+COMMAND_COMPLETE: Final = 0x43  # C
+COPY_BOTH_RESPONSE: Final = 0x57  # W
+COPY_IN_RESPONSE: Final = 0x47  # G
+COPY_OUT_RESPONSE: Final = 0x48  # H
+DATA_ROW: Final = 0x44  # D
+EMPTY_QUERY_RESPONSE: Final = 0x49  # I
+ERROR_RESPONSE: Final = 0x45  # E
+NO_DATA: Final = 0x6E  # n
+NOTICE_RESPONSE: Final = 0x4E  # N
+NOTIFICATION_RESPONSE: Final = 0x41  # A
+PARAMETER_DESCRIPTION: Final = 0x74  # t
+PARAMETER_STATUS: Final = 0x53  # S
+PARSE_COMPLETE: Final = 0x31  # 1
+PORTAL_SUSPENDED: Final = 0x73  # s
+READY_FOR_QUERY: Final = 0x5A  # Z
+ROW_DESCRIPTION: Final = 0x54  # T
 
-SYNC_FRAME = frame(SYNC, b"")
-FLUSH_FRAME = frame(FLUSH, b"")
+SYNC_FRAME: Final = frame(SYNC, b"")
+FLUSH_FRAME: Final = frame(FLUSH, b"")

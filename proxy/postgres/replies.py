@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import IntEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from collections import deque
@@ -40,7 +40,9 @@ class Action(IntEnum):
     CAPTURE = 4
 
 
-_FORWARD = Action.FORWARD  # read for every statement: a look-up on an enumeration costs more than all the rest
+# Read for every statement: a look-up on an enumeration costs more than all the rest.
+_FORWARD: Final = Action.FORWARD
+_REPLACE: Final = Action.REPLACE
 
 
 class Pending:
@@ -123,7 +125,7 @@ class Execution(Pending):
         self.text = text
         self.action = _FORWARD
         if refused:
-            self.action = Action.REPLACE
+            self.action = _REPLACE
             self.error = refused
 
 
@@ -140,15 +142,15 @@ class Question:
 
 
 # Entries without a memory of their own are shared.
-BIND_REPLY = Pending(Reply.BIND)
-DESCRIBE_REPLY = Pending(Reply.DESCRIBE)
-CLOSE_REPLY = Pending(Reply.CLOSE)
-SYNC_REPLY = Pending(Reply.SYNC)
-COPY_END_REPLY = Pending(Reply.COPY_END)
-DROPPED_PARSE = Pending(Reply.PARSE, Action.DROP)
-DROPPED_BIND = Pending(Reply.BIND, Action.DROP)
-DROPPED_CLOSE = Pending(Reply.CLOSE, Action.DROP)
-DROPPED_SYNC = Pending(Reply.SYNC, Action.DROP)
+BIND_REPLY: Final = Pending(Reply.BIND)
+DESCRIBE_REPLY: Final = Pending(Reply.DESCRIBE)
+CLOSE_REPLY: Final = Pending(Reply.CLOSE)
+SYNC_REPLY: Final = Pending(Reply.SYNC)
+COPY_END_REPLY: Final = Pending(Reply.COPY_END)
+DROPPED_PARSE: Final = Pending(Reply.PARSE, Action.DROP)
+DROPPED_BIND: Final = Pending(Reply.BIND, Action.DROP)
+DROPPED_CLOSE: Final = Pending(Reply.CLOSE, Action.DROP)
+DROPPED_SYNC: Final = Pending(Reply.SYNC, Action.DROP)
 
 
 def skip_to_sync(queue: deque[Pending], portals: dict[bytes, Prepared]) -> tuple[list[Pending], bool]:

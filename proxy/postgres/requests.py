@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from enum import IntEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from proxy.postgres import frames
 from proxy.postgres.conversation import Conversation, Prepared, ProtocolViolation, Statement
@@ -28,8 +28,6 @@ from proxy.postgres.replies import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from proxy.plans import Ruling
 
 REFUSED = b"louver.refused"
@@ -52,11 +50,20 @@ class Step(IntEnum):
     MORE = 5  # any more of the message is needed first
 
 
-FORWARD, DROP, GATHER, WAIT, MORE = Step.FORWARD, Step.DROP, Step.GATHER, Step.WAIT, Step.MORE
-_STATEMENT = ord("S")
-_ALL_ROWS = bytes(4)
-_NO_EPOCH = -1  # of no world, nor of none
-_PARSE, _BIND, _EXECUTE, _CLOSE, _QUERY = Reply.PARSE, Reply.BIND, Reply.EXECUTE, Reply.CLOSE, Reply.QUERY
+# Final, and one by one: the compiled reader takes them without a look-up.
+FORWARD: Final = Step.FORWARD
+DROP: Final = Step.DROP
+GATHER: Final = Step.GATHER
+WAIT: Final = Step.WAIT
+MORE: Final = Step.MORE
+_PARSE: Final = Reply.PARSE
+_BIND: Final = Reply.BIND
+_EXECUTE: Final = Reply.EXECUTE
+_CLOSE: Final = Reply.CLOSE
+_QUERY: Final = Reply.QUERY
+_STATEMENT: Final = 0x53  # S, in Close
+_ALL_ROWS: Final = bytes(4)
+_NO_EPOCH: Final = -1  # of no world, nor of none
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,21 +93,36 @@ class Requests:
         self._statement_limit = statement_limit
         self._refusals = refusals
         self._ruled: Prepared | None = None  # by the ruling at hand; its Bind comes next, whatever the epoch
-        self.handlers: dict[int, Callable[[bytes, int, int], Step]] = {
-            frames.QUERY: self._query,
-            frames.PARSE: self._parse,
-            frames.BIND: self._bind,
-            frames.DESCRIBE: self._describe,
-            frames.EXECUTE: self._execute,
-            frames.CLOSE: self._close,
-            frames.SYNC: self._sync,
-            frames.FLUSH: self._flush,
-            frames.TERMINATE: self._terminate,
-            frames.COPY_DATA: self._copy_data,
-            frames.COPY_DONE: self._copy_end,
-            frames.COPY_FAIL: self._copy_end,
-            frames.FUNCTION_CALL: self._function_call,
-        }
+
+    def handle(self, kind: int, data: bytes, position: int, stop: int) -> Step:  # noqa: C901, PLR0911  a table
+        """Handle the message of type `kind` at [position, stop) of `data`; most frequent first, as nothing is faster.
+
+        Raises ProtocolViolation for a type that is not known.
+        """
+        if kind == frames.BIND:
+            return self._bind(data, position, stop)
+        if kind == frames.EXECUTE:
+            return self._execute(data, position, stop)
+        if kind == frames.SYNC:
+            return self._sync()
+        if kind == frames.DESCRIBE:
+            return self._describe(data, position, stop)
+        if kind == frames.QUERY:
+            return self._query(data, position, stop)
+        if kind == frames.PARSE:
+            return self._parse(data, position, stop)
+        if kind in {frames.COPY_DATA, frames.FLUSH}:
+            return FORWARD
+        if kind == frames.CLOSE:
+            return self._close(data, position, stop)
+        if kind in {frames.COPY_DONE, frames.COPY_FAIL}:
+            return self._copy_end(data, position, stop)
+        if kind == frames.TERMINATE:
+            self._conversation.closing = True
+            return FORWARD
+        if kind == frames.FUNCTION_CALL:
+            return self._function_call()
+        raise ProtocolViolation(f"unknown frontend message (type {kind})")
 
     def answer(self, ruling: Ruling) -> tuple[bytes | None, bool]:
         """Rule the waiting statement: what is to be written, and whether its message is still to be read.
@@ -301,7 +323,7 @@ class Requests:
         conversation.pipelined = True
         return FORWARD
 
-    def _sync(self, _data: bytes, _position: int, _stop: int) -> Step:
+    def _sync(self) -> Step:
         conversation = self._conversation
         conversation.pipelined = False
         if conversation.copying_in:  # a COPY FROM STDIN in progress ignores it
@@ -311,17 +333,7 @@ class Requests:
             conversation.queue.append(SYNC_REPLY)
         return FORWARD
 
-    def _flush(self, _data: bytes, _position: int, _stop: int) -> Step:
-        return FORWARD
-
-    def _terminate(self, _data: bytes, _position: int, _stop: int) -> Step:
-        self._conversation.closing = True
-        return FORWARD
-
     # -- COPY and what is refused --------------------------------------------------------------------------------
-
-    def _copy_data(self, _data: bytes, _position: int, _stop: int) -> Step:
-        return FORWARD
 
     def _copy_end(self, data: bytes, position: int, stop: int) -> Step:
         if stop > len(data):
@@ -333,7 +345,7 @@ class Requests:
             conversation.queue.append(COPY_END_REPLY)
         return FORWARD
 
-    def _function_call(self, _data: bytes, _position: int, _stop: int) -> Step:
+    def _function_call(self) -> Step:
         if self._conversation.skipping:
             return DROP
         return self._refuse(_QUERY, self._refusals.no_functions, _PROVOKE_QUERY)
