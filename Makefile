@@ -18,11 +18,11 @@ ONCE ?=
 N ?= 2000
 SEED ?=
 
-.PHONY: help demo test check compiled bench fuzz conformance
+.PHONY: help demo test check compiled test-compiled bench fuzz conformance
 
 help: ## list the targets
 	@echo "Louver. Targets:"
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
 
 demo: .venv/demo.stamp ## a bank behind Louver: the tour, then a proxy to try by hand (ONCE=1: the tour alone)
 	$(BIN)/louver demo $(if $(ONCE),--once)
@@ -47,6 +47,9 @@ build/compiled/done.stamp: .venv/dev.stamp setup.py $(wildcard audit/*.py polici
 	@rm -rf build/compiled build/lib.* build/bdist.*
 	LOUVER_COMPILE=1 $(BIN)/python -m pip install -qq --no-build-isolation --no-deps --upgrade --target build/compiled .
 	@touch $@
+
+test-compiled: build/compiled/done.stamp ## the tests of the hot path, against its native code
+	$(BIN)/pytest -n auto -o pythonpath="build/compiled tests" tests/unit/proxy tests/property tests/fuzz $(ARGS)
 
 bench: .venv/dev.stamp ## pgbench and large results: direct, through Louver, through PgBouncer; writes build/bench.json
 	$(BIN)/python -m benchmarks $(ARGS)

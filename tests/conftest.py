@@ -1,5 +1,13 @@
-"""What all tests share: the fixtures of tests/fixtures/, one file for each kind of thing."""
+"""What all tests share: the fixtures of tests/fixtures/, one file for each kind of thing, and how chance is used."""
 
+import os
 from pathlib import Path
 
+from hypothesis import settings
+
 pytest_plugins = [f"fixtures.{path.stem}" for path in sorted((Path(__file__).parent / "fixtures").glob("*.py"))]
+
+# `make test` tries the same examples every time, so that it says the same of the same code; `make fuzz` tries new ones.
+settings.register_profile("fixed", derandomize=True, deadline=None)
+settings.register_profile("chance", deadline=None)
+settings.load_profile("chance" if os.environ.get("LOUVER_FUZZ_N") else "fixed")

@@ -1,3 +1,4 @@
+import re
 import string
 import time
 
@@ -81,7 +82,7 @@ noise = st.sampled_from(
 def test_no_part_of_a_planted_secret_is_left(parts):
     """Whatever kind of literal a secret stands in, and whatever stands around it, no three letters of it remain."""
     text = "".join(before + wrapper.format(secret) + after for before, wrapper, secret, after in parts)
-    shown = scrub(text)
+    shown = re.sub(r"^<not kept: \d+ characters that could not be read beyond doubt>$", "", scrub(text))
     for _, _, secret, _ in parts:
         assert not any(secret[at : at + 4] in shown for at in range(len(secret) - 3)), (text, shown)
 
