@@ -125,6 +125,23 @@ FROM pg_cast c JOIN pg_type s ON s.oid = c.castsource JOIN pg_type t ON t.oid = 
 WHERE c.oid >= 16384 AND c.castfunc <> 0"""
 
 
+# Functions that making a value of a type runs (CHECK and DEFAULT of domains, input of types), and the types made of such.
+TYPE_FUNCTIONS: Final = """
+WITH RECURSIVE part(whole, part) AS (
+  SELECT oid, typbasetype FROM pg_type WHERE typbasetype <> 0
+  UNION ALL SELECT oid, typelem FROM pg_type WHERE typelem <> 0
+  UNION ALL SELECT rngtypid, rngsubtype FROM pg_range
+  UNION ALL SELECT t.oid, a.atttypid FROM pg_type t JOIN pg_attribute a ON a.attrelid = t.typrelid WHERE t.typrelid <> 0),
+runs(type, function) AS (
+  SELECT c.contypid, d.refobjid FROM pg_constraint c JOIN pg_depend d ON d.classid = 'pg_constraint'::regclass
+  AND d.objid = c.oid AND d.refclassid = 'pg_proc'::regclass WHERE c.contypid <> 0
+  UNION SELECT objid, refobjid FROM pg_depend WHERE classid = 'pg_type'::regclass AND refclassid = 'pg_proc'::regclass
+  UNION SELECT part.whole, runs.function FROM runs JOIN part ON part.part = runs.type)
+SELECT t.typname::text AS name, runs.function::int8 AS function,
+       ARRAY(SELECT a.attrelid::int8 FROM pg_attribute a WHERE a.atttypid = t.oid AND a.attnum > 0) AS relations
+FROM runs JOIN pg_type t ON t.oid = runs.type WHERE runs.function >= 16384"""
+
+
 def _summary(table: str, row: str, condition: str) -> str:
     """A text that differs when any row of a catalog table that meets the condition has changed."""
     digest = f"pg_catalog.sum(pg_catalog.hashtextextended(pg_catalog.concat({row}), 0))"

@@ -59,6 +59,9 @@ async def read_catalog_on(connection: asyncpg.Connection, revision: int) -> Cata
         )
         casts = await fetch(sql.CASTS)
         ends = [(row[end], row["function"]) for row in casts for end in ("source", "target")]
+        made = await fetch(sql.TYPE_FUNCTIONS)
+        ends += [(row["name"], row["function"]) for row in made]
+        relations = _with_type_functions(relations, made, functions.user_by_oid)
     return Catalog(
         database=database,
         revision=revision,
@@ -214,9 +217,24 @@ def _relations(
             sources=tuple(read.get(row["oid"], ())) if row["kind"] in {"v", "m"} else (),
             primary_key=tuple(row["primary_key"]),
             definition=row["definition"],
+            write_sources=() if row["kind"] in {"v", "m"} else tuple(read.get(row["oid"], ())),
         )
         for row in rows
     }
+
+
+def _with_type_functions(
+    relations: dict[int, Relation], made: list[asyncpg.Record], user: Mapping[int, tuple[str, str]]
+) -> dict[int, Relation]:
+    """Add what a write runs for the types of a relation's columns."""
+    runs: dict[int, list[tuple[str, str]]] = {}
+    for row in made:
+        for oid in row["relations"] if row["function"] in user else ():
+            runs.setdefault(oid, []).append(user[row["function"]])
+    for oid in runs.keys() & relations.keys():
+        relation = relations[oid]
+        relations[oid] = replace(relation, write_functions=(*relation.write_functions, *runs[oid]))
+    return relations
 
 
 def _with_functions(

@@ -60,6 +60,7 @@ REFUSED_FUNCTIONS: dict[str, str] = {
     **dict.fromkeys(
         ("query_to_xml", "query_to_xmlschema", "query_to_xml_and_xmlschema", "ts_stat", "ts_rewrite"), _SQL_TEXT
     ),
+    **dict.fromkeys(("pg_input_is_valid", "pg_input_error_info"), "it converts to a type named by text"),
     **dict.fromkeys(("cursor_to_xml", "cursor_to_xmlschema"), _SQL_TEXT),
     **dict.fromkeys(
         ("crosstab", "crosstab2", "crosstab3", "crosstab4", "crosstabn", "connectby", "xpath_table"), _SQL_TEXT
@@ -149,7 +150,13 @@ def check_functions(
     for call in found.functions:
         name = [part["String"]["sval"] for part in call["funcname"]]
         _check_function(name, catalog, listed, columns, position(data, call))
+        _check_conversion(name[-1], catalog, listed, position(data, call))
     for attribute in _attributes(found, columns):
+        _check_conversion(attribute, catalog, listed, None)
+        if attribute in SETTING_FUNCTIONS:
+            _refuse(
+                f"function {attribute}() is not allowed here", "settings are read by a call with a plain name", None
+            )
         reason = refused_builtin(attribute)
         if reason is not None:
             _refuse(f"function {attribute}() is not allowed", reason, None)
@@ -162,10 +169,7 @@ def check_functions(
             )
     if catalog.casts:
         for type_name in found.types:
-            for function in sorted(catalog.casts.get(_last(type_name), ())):
-                _check_user_function(
-                    function, listed, position(data, type_name), f"the cast of {_last(type_name)} uses "
-                )
+            _check_conversion(_last(type_name), catalog, listed, position(data, type_name))
 
 
 def check_user_functions(functions: tuple[Name, ...], listed: frozenset[str], subject: str) -> None:
@@ -201,6 +205,12 @@ def _check_user_function(function: Name, listed: frozenset[str], where: int | No
         message = f"{subject}function {written}(), which may read what is masked for you"
         hint = f"An administrator can list {written} in the policies when its body is known to be harmless."
         raise Refusal("42501", message if subject else f"calling {message} is not allowed", hint=hint, position=where)
+
+
+def _check_conversion(type_name: str, catalog: Catalog, listed: frozenset[str], where: int | None) -> None:
+    """Refuse a type to or from which a conversion, or the making of whose values, runs user functions."""
+    for function in sorted(catalog.casts.get(type_name, ())):
+        _check_user_function(function, listed, where, f"the type {type_name} uses ")
 
 
 @dataclass(frozen=True, slots=True)

@@ -81,6 +81,7 @@ class Relation:
     definition: str | None = None
     functions: tuple[tuple[str, str], ...] = ()
     write_functions: tuple[tuple[str, str], ...] = ()
+    write_sources: tuple[int, ...] = ()
     linked: tuple[tuple[int, tuple[str, ...]], ...] = ()
 
 

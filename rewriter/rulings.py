@@ -107,14 +107,8 @@ def _prepare(ruling: Ruling, fields: Node, where: Circumstances) -> None:
     if next(iter(fields["query"])) not in {"SelectStmt", "InsertStmt", "UpdateStmt", "DeleteStmt", "MergeStmt"}:
         raise Refusal("0A000", "only queries can be prepared")
     _query(ruling, fields, where)
-    substituted = {id(substitute.reference) for substitute in ruling.substitutes}
     for reference in ruling.found.references:
-        if id(reference) not in substituted and "schemaname" not in reference.node:
-            meaning = meaning_of(reference.node, where.names, where.catalog)
-            if isinstance(meaning, Relation):
-                ruling.qualified.append((reference.node, meaning.schema))
-            elif meaning is Elsewhere.TEMPORARY:
-                ruling.qualified.append((reference.node, "pg_temp"))
+        _qualify(ruling, reference, where)
 
 
 def _copy(ruling: Ruling, fields: Node, where: Circumstances) -> None:
@@ -205,6 +199,9 @@ def _references(ruling: Ruling, where: Circumstances, *, mentions: bool = True) 
             columns |= _read(ruling, reference, where)
         elif mentions and not found.stores:
             raise Refusal("0A000", f"{written_name(reference)} stands where a relation is not expected")
+        # the server may read the text again under another search path, where the name is a protected relation's
+        if reference.role != "mention" and reference.node["relname"] in where.world.names:
+            _qualify(ruling, reference, where)
     if not ruling.unknown:
         check_functions(where.data, found, where.catalog, where.listed, columns)
         _check_system_columns(ruling, where)
@@ -240,6 +237,9 @@ def _target(ruling: Ruling, reference: Reference, where: Circumstances) -> set[s
         message = f"writing to {meaning.schema}.{meaning.name} is not allowed, because {reason}"
         raise Refusal("42501", message, hint=_TARGET_HINT, position=position(where.data, reference.node))
     _check_links(meaning, where)
+    if any(oid in where.world.treatments or oid in where.world.barred for oid in meaning.write_sources):
+        message = f"writing to {meaning.schema}.{meaning.name} is not allowed: a rule of it reads or writes a protected relation"
+        raise Refusal("42501", message, hint=_TARGET_HINT, position=position(where.data, reference.node))
     subject = f"writing to {meaning.schema}.{meaning.name} runs "
     check_user_functions(meaning.write_functions, where.listed, subject)
     return {column.name for column in meaning.columns}
@@ -275,6 +275,21 @@ def _meaning(ruling: Ruling, reference: Reference, where: Circumstances) -> Mean
     else:
         ruling.relations.append(("pg_temp", reference.node["relname"]))
     return meaning
+
+
+def _qualify(ruling: Ruling, reference: Reference, where: Circumstances) -> None:
+    """Give a name that stays in the text the schema that it is found in now."""
+    node = reference.node
+    edited = {id(substitute.reference.node) for substitute in ruling.substitutes}
+    edited.update(id(qualified) for qualified, _ in ruling.qualified)
+    if id(node) in edited or "schemaname" in node:
+        return
+    meaning = meaning_of(node, where.names, where.catalog)
+    if isinstance(meaning, Relation):
+        if meaning.oid not in where.world.treatments:
+            ruling.qualified.append((node, meaning.schema))
+    elif meaning is Elsewhere.TEMPORARY:
+        ruling.qualified.append((node, "pg_temp"))
 
 
 def _mentions(ruling: Ruling, where: Circumstances) -> None:

@@ -31,7 +31,10 @@ ALPN = "postgresql"
 NAME_LIMIT = 63  # bytes: longer names the server would cut, and they would then be another's
 
 _PINNED = {"client_encoding": "UTF8", "standard_conforming_strings": "on"}
-_REFUSED = ("session_replication_role", "session_authorization")
+_REFUSED = (
+    *("session_replication_role", "session_authorization"),
+    *("debug_print_parse", "debug_print_rewritten", "debug_print_plan", "trace_sort"),  # they show hidden values' marks
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -171,7 +171,8 @@ def test_temporary_relation_shadows_a_protected_one(rewriter_world):
     world = rewriter_world
     text = "SELECT ssn FROM users"
     for path in (("pg_temp_3", "pg_catalog", "public"), ("pg_catalog", "public")):
-        assert rewrite(text, world.catalog, Names(path, frozenset({"users"})), world.decision).text is text
+        shadowed = rewrite(text, world.catalog, Names(path, frozenset({"users"})), world.decision)
+        assert shadowed.text == 'SELECT ssn FROM "pg_temp".users'
     later = Names(("pg_catalog", "public", "pg_temp_3"), frozenset({"users"}))
     assert "****" in rewrite(text, world.catalog, later, world.decision).text
 

@@ -1,0 +1,56 @@
+-- What administrators leave lying about: views, functions, operators, rules, triggers, extensions over the protected tables.
+CREATE EXTENSION dblink;
+CREATE EXTENSION postgres_fdw;
+CREATE EXTENSION tablefunc;
+CREATE EXTENSION pageinspect;
+CREATE EXTENSION file_fdw;
+CREATE EXTENSION hstore;
+CREATE EXTENSION pgcrypto;
+CREATE EXTENSION lo;
+CREATE VIEW people_view AS SELECT id, ssn AS code FROM people;
+CREATE VIEW people_view_view AS SELECT code AS c FROM people_view;
+CREATE MATERIALIZED VIEW people_kept AS SELECT id, ssn, name FROM people;
+CREATE VIEW statistics_view AS SELECT tablename::text, most_common_vals::text, histogram_bounds::text FROM pg_stats;
+CREATE RECURSIVE VIEW people_recursive (n, s) AS
+  SELECT 1, ''::varchar UNION ALL SELECT n + 1, (SELECT ssn FROM people WHERE id = n) FROM people_recursive WHERE n < 5;
+CREATE FUNCTION leak_sql(int) RETURNS text LANGUAGE sql STABLE AS 'SELECT name FROM public.people WHERE id = $1';
+CREATE FUNCTION leak_plpgsql(n int) RETURNS text LANGUAGE plpgsql AS
+  $$ DECLARE found text; BEGIN EXECUTE 'SELECT name FROM public.people WHERE id = $1' INTO found USING n; RETURN found; END $$;
+CREATE FUNCTION leak_set() RETURNS SETOF people LANGUAGE sql AS 'SELECT * FROM public.people';
+CREATE FUNCTION leak_notice(n int) RETURNS int LANGUAGE plpgsql AS
+  $$ BEGIN RAISE NOTICE '%', (SELECT name FROM public.people WHERE id = n); RETURN 1; END $$;
+CREATE FUNCTION leak_error(n int) RETURNS int LANGUAGE plpgsql AS
+  $$ BEGIN RAISE EXCEPTION '%', (SELECT name FROM public.people WHERE id = n); END $$;
+CREATE FUNCTION leak_cursor() RETURNS refcursor LANGUAGE plpgsql AS
+  $$ DECLARE c refcursor := 'leaked'; BEGIN OPEN c FOR SELECT name FROM public.people; RETURN c; END $$;
+CREATE FUNCTION full_name(people) RETURNS text LANGUAGE sql AS 'SELECT p.name FROM public.people p WHERE p.id = $1.id';
+CREATE FUNCTION run(text) RETURNS SETOF text LANGUAGE plpgsql AS $$ BEGIN RETURN QUERY EXECUTE $1; END $$;
+CREATE FUNCTION same_person(int, int) RETURNS boolean LANGUAGE sql AS
+  'SELECT EXISTS (SELECT FROM public.people WHERE id = $1 AND name LIKE ''SENTINEL%'')';
+CREATE OPERATOR === (LEFTARG = int, RIGHTARG = int, FUNCTION = same_person);
+CREATE TYPE box_of_id AS (id int);
+CREATE FUNCTION open_box(box_of_id) RETURNS text LANGUAGE sql AS 'SELECT name FROM public.people WHERE id = $1.id';
+CREATE CAST (box_of_id AS text) WITH FUNCTION open_box(box_of_id) AS ASSIGNMENT;
+CREATE FUNCTION leak_state(text, int) RETURNS text LANGUAGE sql AS
+  'SELECT coalesce($1, '''') || (SELECT name FROM public.people WHERE id = $2)';
+CREATE AGGREGATE leak_all(int) (SFUNC = leak_state, STYPE = text);
+CREATE FUNCTION knows_name(text) RETURNS boolean LANGUAGE sql AS 'SELECT EXISTS (SELECT FROM public.people WHERE name = $1)';
+CREATE DOMAIN known_name AS text CHECK (knows_name(VALUE));
+CREATE PROCEDURE leak_procedure(INOUT found text) LANGUAGE sql AS 'SELECT name FROM public.people WHERE id = 1';
+CREATE TABLE watched (id int, memo text);
+CREATE FUNCTION copy_name() RETURNS trigger LANGUAGE plpgsql AS
+  $$ BEGIN NEW.memo := (SELECT name FROM public.people WHERE id = NEW.id); RETURN NEW; END $$;
+CREATE TRIGGER copy_name BEFORE INSERT ON watched FOR EACH ROW EXECUTE FUNCTION copy_name();
+CREATE TABLE ruled (id int);
+CREATE TABLE ruled_log (memo text);
+CREATE RULE show AS ON INSERT TO ruled DO INSTEAD SELECT name FROM people;
+CREATE RULE keep AS ON DELETE TO ruled DO ALSO INSERT INTO ruled_log SELECT name FROM people;
+CREATE TABLE defaulted (id int, memo text DEFAULT leak_plpgsql(1));
+CREATE TABLE lookups (id int, memo text, CHECK (knows_name(memo)));
+CREATE TABLE filtered (id int, memo text);
+INSERT INTO filtered SELECT i, 'open' FROM generate_series(1, 12) i;
+ALTER TABLE filtered ENABLE ROW LEVEL SECURITY;
+ALTER TABLE filtered FORCE ROW LEVEL SECURITY;
+CREATE POLICY sentinels ON filtered USING (same_person(id, id));
+CREATE SERVER here FOREIGN DATA WRAPPER file_fdw;
+CREATE SCHEMA "Mixed Case";

@@ -1,0 +1,182 @@
+SELECT * FROM people ORDER BY id
+SELECT * FROM people
+SELECT p.*, a.* FROM people p JOIN accounts a ON a.person = p.id ORDER BY p.id, a.id
+SELECT count(*), count(name), count(salary), count(note) FROM people
+SELECT id, name IS NULL, salary IS NOT NULL, note IS NULL FROM people ORDER BY id
+SELECT id, coalesce(salary, -1), coalesce(email, 'none') FROM people ORDER BY id
+SELECT grp, sum(salary), avg(salary), min(salary), max(salary), count(DISTINCT salary) FROM people GROUP BY grp ORDER BY grp
+SELECT grp, min(born), max(born), min(seen), max(seen) FROM people GROUP BY 1 ORDER BY 1
+SELECT ssn, count(*) FROM people GROUP BY ssn ORDER BY ssn NULLS FIRST
+SELECT right(ssn, 4), count(*) FROM people GROUP BY right(ssn, 4) HAVING count(*) > 1 ORDER BY 1
+SELECT grp, city, sum(score), grouping(grp, city) FROM people GROUP BY GROUPING SETS ((grp), (city), (grp, city), ()) ORDER BY 1, 2, 4
+SELECT vip, grp, count(*) FROM people GROUP BY ROLLUP (vip, grp) ORDER BY 1, 2
+SELECT DISTINCT name, pin, vip FROM people
+SELECT DISTINCT ON (ssn) ssn, id FROM people ORDER BY ssn, id
+SELECT DISTINCT ref FROM people ORDER BY ref
+SELECT ref, count(*), array_agg(id ORDER BY id) FROM people GROUP BY ref ORDER BY 2, 3
+SELECT a.id, b.id FROM people a JOIN people b ON a.ref = b.ref AND a.id < b.id ORDER BY 1, 2
+SELECT a.id, b.id FROM people a JOIN people b ON a.ssn = b.ssn AND a.id < b.id ORDER BY 1, 2
+SELECT p.id, g.v FROM people p LEFT JOIN guess g ON g.v = p.ssn ORDER BY 1, 2
+SELECT p.id, g.n FROM people p FULL JOIN guess g ON g.n = p.salary ORDER BY 1, 2
+SELECT p.id, g.d FROM people p RIGHT JOIN guess g ON g.d = p.born ORDER BY 1, 2
+SELECT count(*) FROM people CROSS JOIN accounts CROSS JOIN guess
+SELECT p.id FROM people p WHERE EXISTS (SELECT FROM guess g WHERE g.v = p.ssn) ORDER BY 1
+SELECT p.id FROM people p WHERE NOT EXISTS (SELECT FROM guess g WHERE g.d = p.born) ORDER BY 1
+SELECT id FROM people WHERE ssn IN (SELECT v FROM guess WHERE v IS NOT NULL) ORDER BY 1
+SELECT id FROM people WHERE salary NOT IN (SELECT n FROM guess WHERE n IS NOT NULL) ORDER BY 1
+SELECT id FROM people WHERE salary > ALL (SELECT n FROM guess WHERE n IS NOT NULL) ORDER BY 1
+SELECT id FROM people WHERE born = ANY (ARRAY(SELECT d FROM guess)) ORDER BY 1
+SELECT g.v, (SELECT count(*) FROM people p WHERE p.ssn = g.v) FROM guess g ORDER BY 1
+SELECT o.id, (SELECT p.name FROM people p WHERE p.id = o.person) FROM orders o ORDER BY 1
+SELECT o.id, x.salary FROM orders o, LATERAL (SELECT salary FROM people p WHERE p.id = o.person) x ORDER BY 1
+SELECT o.id, x.n FROM orders o LEFT JOIN LATERAL (SELECT count(*) n FROM accounts a WHERE a.balance < o.total * 10) x ON true ORDER BY 1
+SELECT * FROM (SELECT name, score + id AS s FROM people) t WHERE s > 5 ORDER BY s
+WITH t AS (SELECT * FROM people WHERE salary > 45000) SELECT id, salary FROM t ORDER BY id
+WITH t AS MATERIALIZED (SELECT ssn, id FROM people) SELECT a.id FROM t a JOIN t b USING (ssn) ORDER BY 1
+WITH RECURSIVE t(n, s) AS (SELECT 1, 0::numeric UNION ALL SELECT n + 1, s + (SELECT salary FROM people WHERE id = n) FROM t WHERE n < 5) SELECT * FROM t
+WITH people AS (SELECT * FROM people WHERE id < 4) SELECT name, ssn FROM people ORDER BY id
+SELECT name FROM people UNION SELECT v FROM guess ORDER BY 1
+SELECT salary FROM people UNION ALL SELECT n FROM guess ORDER BY 1
+SELECT v FROM guess EXCEPT SELECT ssn FROM people ORDER BY 1
+SELECT ssn FROM people INTERSECT ALL SELECT v FROM guess ORDER BY 1
+(SELECT id FROM people ORDER BY salary DESC NULLS LAST, id LIMIT 3) UNION ALL (SELECT id FROM accounts ORDER BY balance, id LIMIT 2)
+SELECT id FROM people ORDER BY name, id
+SELECT id FROM people ORDER BY salary DESC NULLS LAST, id
+SELECT id FROM people ORDER BY score, big, ratio, born, vip, token, id
+SELECT id FROM people ORDER BY ssn COLLATE "C" DESC, id
+SELECT id FROM people ORDER BY length(name), length(note), id
+SELECT id FROM people ORDER BY doc, tags, id
+SELECT id, salary FROM people ORDER BY salary OFFSET 3 LIMIT 4
+SELECT id FROM people ORDER BY salary / 2 FETCH FIRST 3 ROWS WITH TIES
+SELECT id, rank() OVER (ORDER BY salary), dense_rank() OVER (ORDER BY vip), row_number() OVER (ORDER BY born, id) FROM people ORDER BY id
+SELECT id, sum(salary) OVER (PARTITION BY grp ORDER BY id) FROM people ORDER BY id
+SELECT id, lag(salary, 1, 0) OVER w, lead(name) OVER w, first_value(ssn) OVER w FROM people WINDOW w AS (ORDER BY id) ORDER BY id
+SELECT id, count(*) OVER (ORDER BY salary RANGE BETWEEN 500 PRECEDING AND 500 FOLLOWING) FROM people ORDER BY id
+SELECT id, count(*) OVER (ORDER BY born RANGE BETWEEN '300 days' PRECEDING AND CURRENT ROW) FROM people ORDER BY id
+SELECT id, sum(score) OVER (ORDER BY vip GROUPS 1 PRECEDING) FROM people ORDER BY id
+SELECT id, ntile(3) OVER (ORDER BY salary, id), cume_dist() OVER (ORDER BY salary), percent_rank() OVER (ORDER BY score) FROM people ORDER BY id
+SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY salary), mode() WITHIN GROUP (ORDER BY name) FROM people
+SELECT string_agg(name, ',' ORDER BY id), array_agg(salary ORDER BY id), json_agg(ssn ORDER BY id) FROM people
+SELECT bool_or(vip), bool_and(vip), every(score = 0), bit_or(score), stddev(salary), regr_slope(salary, id) FROM people
+SELECT count(*) FILTER (WHERE salary > 45000), sum(score) FILTER (WHERE vip) FROM people
+SELECT max(ROW(salary, name)::text) FROM people
+SELECT id, name::int FROM people
+SELECT ssn::int FROM people WHERE id = 1
+SELECT ssn::bigint FROM people WHERE id = 2
+SELECT email::date FROM people
+SELECT id FROM people WHERE name::numeric > 5
+SELECT 1 / score FROM people
+SELECT 1 / (score + 42) FROM people
+SELECT id / (salary - 43123.45) FROM people WHERE id = 3
+SELECT sqrt(score), ln(abs(ratio) + 1) FROM people ORDER BY id
+SELECT exp(ratio) FROM people
+SELECT big * 2, big + 1 FROM people
+SELECT score::smallint * 30000::smallint FROM people
+SELECT salary::int, salary::bigint % 7, round(salary, -4), trunc(salary), mod(salary, 1000) FROM people ORDER BY id
+SELECT CASE WHEN salary > 45000 THEN 1 / (id - id) ELSE 0 END FROM people
+SELECT CASE WHEN name = 'SENTINELNAME1' THEN 1 / (id - 1) END FROM people
+SELECT substring(name, 1, score) FROM people ORDER BY id
+SELECT repeat('x', score), left(name, score), chr(score + 65) FROM people ORDER BY id
+SELECT make_date(2000, 1, score + 1) FROM people
+SELECT (ARRAY[1, 2, 3])[score + 1] FROM people ORDER BY id
+SELECT name ~ 'S', name LIKE '%', name ILIKE 's%', name SIMILAR TO '_+', starts_with(name, 'S') FROM people ORDER BY id
+SELECT regexp_matches(name, '(S)') FROM people
+SELECT 'x' ~ name FROM people
+SELECT regexp_replace(ssn, '[0-9]', '#', 'g'), translate(ssn, '0123', 'abcd'), reverse(ssn) FROM people ORDER BY id
+SELECT upper(name), lower(name), initcap(name), length(name), md5(name), ascii(name), encode(name::bytea, 'base64') FROM people ORDER BY id
+SELECT pin, length(pin), pin || '|', pin = '****', octet_length(pin) FROM people ORDER BY id
+SELECT nick, length(nick), nick = 'someone' FROM people ORDER BY id
+SELECT extract(year FROM born), born + 1, age(born, '2000-01-01'), to_char(born, 'DDMMYYYY') FROM people ORDER BY id
+SELECT seen::date, date_trunc('month', seen), seen - born, extract(epoch FROM seen) FROM people ORDER BY id
+SELECT id FROM people WHERE born BETWEEN '1961-01-01' AND '1963-06-01' ORDER BY id
+SELECT id FROM people WHERE seen < '2004-06-01' ORDER BY id
+SELECT doc, doc ->> 'k', doc ? 'k', jsonb_typeof(doc), doc || '{"a": 1}' FROM people ORDER BY id
+SELECT doc @> '{"k": "SENTINELDOC1"}', doc = '{}' FROM people ORDER BY id
+SELECT jsonb_path_query_array(doc, '$.*'), jsonb_set(doc, '{a}', '1') FROM people ORDER BY id
+SELECT jsonb_array_length(doc) FROM people WHERE id = 2
+SELECT k FROM people, jsonb_object_keys(doc) k
+SELECT tags, array_length(tags, 1), cardinality(tags), tags || 'y', tags @> '{x}', 'x' = ANY (tags) FROM people ORDER BY id
+SELECT id, t FROM people, unnest(tags) t
+SELECT id, t FROM people LEFT JOIN LATERAL unnest(tags) t ON true ORDER BY id
+SELECT array_to_string(tags, ','), tags[1], tags[2:3] FROM people ORDER BY id
+SELECT token, token::text, token < '88888888-0000-0000-0000-000000000000' FROM people ORDER BY id
+SELECT vip, NOT vip, vip::int, vip IS TRUE, vip IS UNKNOWN FROM people ORDER BY id
+SELECT email, split_part(email, '@', 1), split_part(email, '@', 2), position('@' in email) FROM people ORDER BY id
+SELECT phone, city, length(phone), phone LIKE '+47%' FROM people ORDER BY id
+SELECT city, count(phone), min(phone), max(phone) FROM people GROUP BY city ORDER BY 1
+SELECT id FROM people WHERE phone > '+47' ORDER BY id
+SELECT p.phone, q.phone FROM people p JOIN people q ON p.phone = q.phone ORDER BY p.id, q.id
+SELECT note, length(note), note || 'x', coalesce(note, 'hidden') FROM people ORDER BY id
+SELECT id FROM people WHERE note LIKE '%SENT%' OR note IS NULL ORDER BY id
+SELECT id FROM people WHERE length(note) > 100
+SELECT balance, balance - floor(balance), card, left(card, 6), right(card, 5), length(card) FROM accounts ORDER BY id
+SELECT kind, sum(balance), count(DISTINCT card) FROM accounts GROUP BY kind ORDER BY kind
+SELECT p.city, sum(a.balance) FROM people p JOIN accounts a ON a.person = p.id GROUP BY p.city ORDER BY 1
+SELECT p.id, a.card FROM people p LEFT JOIN accounts a ON a.person = p.id AND a.balance > p.salary / 100 ORDER BY 1, 2
+SELECT id FROM accounts WHERE card = '4111****0001' OR card LIKE '4111SENT%' ORDER BY id
+SELECT region, count(*), min(card), sum(amount) FROM events GROUP BY region ORDER BY 1
+SELECT * FROM events_north ORDER BY id
+SELECT * FROM ONLY events
+SELECT n.id, s.id FROM events_north n JOIN events_south s ON n.card = s.card AND n.amount = s.amount ORDER BY 1, 2
+SELECT id FROM events WHERE amount > 0 AND day > '2025-01-03'
+SELECT * FROM staff ORDER BY id
+SELECT * FROM ONLY staff ORDER BY id
+SELECT * FROM managers ORDER BY id
+SELECT s.ssn, m.bonus FROM staff s JOIN managers m USING (id) ORDER BY 2
+SELECT * FROM archive.people ORDER BY id
+SELECT p.id, q.name, p.name FROM people p JOIN archive.people q USING (id) ORDER BY 1
+SELECT label, id FROM secrets ORDER BY id
+SELECT count(*) FROM secrets
+SELECT label FROM secrets ORDER BY code
+SELECT p::text FROM people p ORDER BY id
+SELECT row_to_json(p) FROM people p ORDER BY id
+SELECT to_jsonb(p) - 'id' FROM people p ORDER BY id
+SELECT (p).salary, (p).name FROM people p ORDER BY (p).id
+SELECT count(p), count(p.*) FROM people p
+SELECT p = q FROM people p, people q WHERE p.id = 1 AND q.id = 1
+SELECT array_agg(p ORDER BY id)::text FROM people p
+SELECT ROW(p.*) IS NULL, p IS NOT NULL FROM people p ORDER BY p.id
+SELECT json_object_agg(id, name), xmlelement(name x, max(name)) FROM people WHERE id < 4
+SELECT format('%s %s %L', name, ssn, salary) FROM people ORDER BY id
+SELECT concat(name, ssn, NULL), concat_ws('-', name, pin) FROM people ORDER BY id
+SELECT greatest(salary, 45000), least(name, 'B'), nullif(name, '****') FROM people ORDER BY id
+SELECT generate_series(1, score + 2), id FROM people ORDER BY 2, 1
+SELECT width_bucket(salary, 40000, 53000, 5), id FROM people ORDER BY 2
+SELECT to_tsvector('simple', name), to_tsvector('simple', name) @@ 'sentinelname1'::tsquery FROM people ORDER BY id
+SELECT id FROM people WHERE (salary, name) > (45000, 'A') ORDER BY id
+SELECT id FROM people WHERE salary IS DISTINCT FROM 44000 ORDER BY id
+SELECT id FROM people WHERE NOT (salary > 44000 AND vip) ORDER BY id
+SELECT id FROM orders ORDER BY id LIMIT (SELECT count(*) FROM people WHERE name > 'A')
+SELECT id FROM orders WHERE total > (SELECT max(score) FROM people) ORDER BY id
+SELECT id FROM orders WHERE memo = (SELECT name FROM people LIMIT 2)
+VALUES ((SELECT max(salary) FROM people), (SELECT min(name) FROM people))
+TABLE people
+SELECT id, name FROM people FOR UPDATE
+SELECT p.id, p.salary FROM people p JOIN orders o ON o.id = p.id ORDER BY 1 FOR SHARE OF o
+COPY (SELECT * FROM people ORDER BY id) TO STDOUT WITH (FORMAT csv, HEADER)
+COPY people TO STDOUT
+COPY accounts (id, card) TO STDOUT
+COPY (SELECT name::int FROM people) TO STDOUT
+INSERT INTO orders (id, total, memo) SELECT 100 + id, score, name FROM people ORDER BY id RETURNING *
+INSERT INTO orders (id) SELECT score FROM people
+INSERT INTO orders (id, memo) SELECT 200 + id, ssn FROM people WHERE salary > 45000 RETURNING memo
+UPDATE orders SET memo = p.name, total = p.score FROM people p WHERE p.id = orders.person RETURNING orders.*
+UPDATE orders SET total = total + 1 WHERE person IN (SELECT id FROM people WHERE salary > 45000)
+DELETE FROM orders USING people p WHERE p.id = person AND p.salary > 45000 RETURNING orders.id
+DELETE FROM orders WHERE memo < (SELECT max(name) FROM people)
+MERGE INTO orders o USING people p ON o.id = p.id WHEN MATCHED AND p.salary > 45000 THEN DELETE WHEN MATCHED THEN UPDATE SET memo = p.ssn
+WITH d AS (DELETE FROM orders WHERE id < 5 RETURNING person) SELECT p.name, p.salary FROM people p JOIN d ON d.person = p.id ORDER BY p.id
+SELECT nosuch FROM people
+SELECT name FROM people WHERE nosuch = 1
+SELECT people.nosuch FROM people
+SELECT name + 1 FROM people
+SELECT sum(name) FROM people
+SELECT name FROM people GROUP BY id
+SELECT max(salary) FROM people WHERE max(salary) > 1
+SELECT attname, atttypid::regtype, attnotnull FROM pg_attribute WHERE attrelid = 'people'::regclass AND attnum > 0 ORDER BY attnum
+SELECT column_name, data_type, column_default FROM information_schema.columns WHERE table_name = 'people' ORDER BY ordinal_position
+SELECT indexrelid::regclass, pg_get_indexdef(indexrelid) FROM pg_index WHERE indrelid = 'people'::regclass ORDER BY 1
+SELECT n_live_tup >= 0, n_mod_since_analyze >= 0 FROM pg_stat_user_tables WHERE relname = 'people'
+SELECT conname, pg_get_constraintdef(oid) FROM pg_constraint WHERE conrelid = 'accounts'::regclass ORDER BY 1
+EXPLAIN SELECT id FROM people WHERE name > 'A'
+ANALYZE people
