@@ -51,7 +51,7 @@ build/compiled/done.stamp: .venv/dev.stamp setup.py $(wildcard audit/*.py polici
 test-compiled: build/compiled/done.stamp ## the tests of the hot path, against its native code
 	$(BIN)/pytest -n auto -o pythonpath="build/compiled tests" tests/unit/proxy tests/property tests/fuzz $(ARGS)
 
-bench: .venv/dev.stamp ## pgbench and large results: direct, through Louver, through PgBouncer; writes build/bench.json
+bench: .venv/dev.stamp $(if $(shell command -v cc),build/compiled/done.stamp) ## pgbench and large results: direct, through Louver, through PgBouncer; writes build/bench.json
 	$(BIN)/python -m benchmarks $(ARGS)
 
 fuzz: .venv/dev.stamp ## long random runs (N=cases SEED=number to repeat one)

@@ -23,7 +23,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from benchmarks import large, load, memory, report, results
-from benchmarks.stage import BenchError, open_stage
+from benchmarks.stage import BenchError, is_compiled, open_stage
 from louver.demo.postgres import PostgresUnavailable
 
 if TYPE_CHECKING:
@@ -183,6 +183,7 @@ def _machine(stage: Stage) -> dict[str, Any]:
         "kernel": platform.release(),
         "python": platform.python_version(),
         "louver": version("louver"),
+        "louver_compiled": is_compiled(),
         "postgres": stage.postgres_version,
         "pgbouncer": stage.pgbouncer_version,
     }

@@ -36,6 +36,9 @@ PROOF = 1234
 """The one balance that is not zero, of account 1, so that a mask can be seen to work."""
 MASKED_PROOF = 1200
 
+COMPILED = Path(__file__).resolve().parents[1] / "build" / "compiled"
+"""Where `make compiled` puts the native build."""
+
 _SCALE = ROWS // 100_000
 _START_SECONDS = 30.0
 _USER = "bench"
@@ -163,6 +166,11 @@ def open_stage() -> Iterator[Stage]:
         yield Stage(postgres.bin / "pgbench", tuple(legs), version, pooler_version, tuple(notes))
 
 
+def is_compiled() -> bool:
+    """Whether Louver's hot path has been built as native code (`make compiled`): then that is what is measured."""
+    return (COMPILED / "done.stamp").exists()
+
+
 def _fill(postgres: LocalPostgres, password: str) -> None:
     """Make pgbench's tables, and the account that every leg ends at."""
     dsn = postgres.create_database(DATABASE)
@@ -197,6 +205,7 @@ def open_louver(postgres: LocalPostgres, password: str, *, masked: bool) -> Iter
             directory=directory,
             remove_directory=False,
             log=log,
+            environment={**os.environ, "PYTHONPATH": str(COMPILED)} if is_compiled() else None,
         )
         try:
             _wait("louver serve", process, port, log)
