@@ -17,6 +17,7 @@ HOT_PATH = [
     "proxy/recording.py",
     "proxy/relay.py",
     "proxy/postgres/frames.py",
+    "proxy/postgres/statements.py",
     "proxy/postgres/replies.py",
     "proxy/postgres/conversation.py",
     "proxy/postgres/requests.py",

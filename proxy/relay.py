@@ -26,9 +26,9 @@ if TYPE_CHECKING:
     from proxy.gate import Gate
     from proxy.outbox import Outbox
     from proxy.plans import Ruling
-    from proxy.postgres.conversation import Statement
     from proxy.postgres.replies import Execution
     from proxy.postgres.session import PostgresSession
+    from proxy.postgres.statements import Statement
     from proxy.recording import Recorder
 
 log = logging.getLogger(__name__)

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass, field
-from typing import Final, Literal, NamedTuple
+from typing import Final
 
 from policies.model import Decision  # noqa: TC001  mypyc reads the annotations of dataclasses at run time
 from proxy.plans import Makes, Plan  # noqa: TC001  the same
 from proxy.postgres.replies import Execution, Pending
+from proxy.postgres.statements import Prepared  # noqa: TC001  the same
 
 IDLE: Final = b"I"
 IN_TRANSACTION: Final = b"T"
@@ -24,27 +25,6 @@ class ProtocolViolation(Exception):  # noqa: N818  the name says whose fault it 
     def __init__(self, message: str, sqlstate: str = "08P01") -> None:
         super().__init__(message)
         self.sqlstate = sqlstate
-
-
-class Prepared(NamedTuple):
-    """A prepared statement: the client's text, the parameter types as it sent them, and the plan it was ruled by."""
-
-    text: bytes
-    parameter_types: bytes
-    plan: Plan
-
-
-class Statement(NamedTuple):
-    """A text that waits for a ruling; nothing behind it is looked at before `answer`.
-
-    `again`: it was ruled before and is about to be bound, but the caller's decision may have changed since.
-    `portal`: it is bound and about to be executed, but the caller's decision is not known at this moment.
-    """
-
-    text: bytes
-    source: Literal["query", "parse", "again", "portal"]
-    name: bytes = b""
-    parameter_types: bytes = b""
 
 
 @dataclass(slots=True, eq=False)

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from proxy.postgres.conversation import Conversation, ProtocolViolation, Statement
+from proxy.postgres.conversation import Conversation, ProtocolViolation
 from proxy.postgres.frames import HEADER_SIZE
 from proxy.postgres.requests import DROP, FORWARD, GATHER, WAIT, Refusals, Requests
 
 if TYPE_CHECKING:
     from proxy.plans import Ruling
+    from proxy.postgres.statements import Statement
 
 
 class Frontend:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections import deque
 
     from proxy.plans import Plan
-    from proxy.postgres.conversation import Prepared
+    from proxy.postgres.statements import Prepared
 
 
 class Reply(IntEnum):

@@ -13,7 +13,7 @@ from enum import IntEnum
 from typing import TYPE_CHECKING, Final
 
 from proxy.postgres import frames
-from proxy.postgres.conversation import Conversation, Prepared, ProtocolViolation, Statement
+from proxy.postgres.conversation import Conversation, ProtocolViolation
 from proxy.postgres.frames import HEADER_SIZE, frame
 from proxy.postgres.replies import (
     BIND_REPLY,
@@ -26,6 +26,7 @@ from proxy.postgres.replies import (
     Execution,
     Reply,
 )
+from proxy.postgres.statements import Prepared, Statement
 
 if TYPE_CHECKING:
     from proxy.plans import Ruling

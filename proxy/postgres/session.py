@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from proxy.postgres import frames
 from proxy.postgres.backend import Backend
-from proxy.postgres.conversation import Conversation, Statement
+from proxy.postgres.conversation import Conversation
 from proxy.postgres.frames import frame
 from proxy.postgres.frontend import Frontend
 from proxy.postgres.replies import (
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
     from proxy.plans import Plan, Ruling
     from proxy.postgres.requests import Refusals
+    from proxy.postgres.statements import Statement
 
 QUESTION = b"louver.question"
 """Name of the prepared statement and portal of the proxy's own questions; gone again before anyone can see them."""
