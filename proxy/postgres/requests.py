@@ -197,7 +197,7 @@ class Requests:
         if plan.verdict == "deny":
             conversation.start(Execution(_PARSE, plan, statement.text, refused=plan.error))
             return _provoke_parse(name)
-        prepared = Prepared(statement.text, statement.parameter_types, plan)
+        prepared = Prepared(statement.text, statement.parameter_types, plan, ruling.text)
         conversation.queue.append(Change(_PARSE, conversation.statements, name, prepared))
         return None if ruling.text is None else _parse_frame(name, ruling.text, statement.parameter_types)
 
@@ -215,9 +215,12 @@ class Requests:
         if old.plan is plan:  # ruled the same again: what is prepared stands
             self._ruled = old
             return None, True
+        if _still_prepared(old, ruling):
+            self._ruled = statements[name] = old._replace(plan=plan)
+            return None, True
         # If only the Close succeeds, the name must be prepared again before it can be bound.
         unprepared = old._replace(plan=replace(old.plan, epoch=_NO_EPOCH))
-        self._ruled = Prepared(statement.text, statement.parameter_types, plan)
+        self._ruled = Prepared(statement.text, statement.parameter_types, plan, ruling.text)
         conversation.queue.append(Change(_CLOSE, statements, name, unprepared, Action.DROP))
         conversation.queue.append(Change(_PARSE, statements, name, self._ruled, Action.DROP))
         text = statement.text if ruling.text is None else ruling.text
@@ -378,3 +381,15 @@ def _parse_frame(name: bytes, text: bytes, parameter_types: bytes) -> bytes:
 
 def _provoke_parse(name: bytes) -> bytes:
     return _parse_frame(name, REFUSED, b"\0\0")
+
+
+def _still_prepared(old: Prepared, ruling: Ruling) -> bool:
+    """Whether what the server has prepared is what this ruling would prepare.
+
+    Then the server itself sees to it that the plan is current, and tells a client whose result has changed its shape. A
+    name may mean another relation to the server's old plan than to this ruling, so what is hidden must be the same, too.
+    """
+    before, now = old.plan.decision, ruling.plan.decision
+    if old.plan.epoch == _NO_EPOCH or old.sent != ruling.text:
+        return False
+    return (before.all_clear and now.all_clear) or before.treatments == now.treatments

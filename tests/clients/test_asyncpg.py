@@ -52,6 +52,21 @@ async def test_the_statement_cache(connection: asyncpg.Connection, person: Any) 
     assert [tuple(row) for row in await connection.fetch(joined)] == [(person.phone(7), 7, "a", 5)]
 
 
+async def test_a_result_that_changes_its_shape(connection: asyncpg.Connection, person: Any) -> None:
+    """A prepared statement whose result has another shape by now fails as it does direct; others stay prepared."""
+    table = f"shape_of_{person.name}"
+    await connection.execute(f"CREATE TABLE {table} (id int)")
+    await connection.execute(f"INSERT INTO {table} VALUES (7)")
+    changed = await connection.prepare(f"SELECT * FROM {table}")
+    same = await connection.prepare("SELECT phone FROM people WHERE id = 7")
+    assert (tuple(await changed.fetchrow()), await same.fetchval()) == ((7,), person.phone(7))
+    await connection.execute(f"ALTER TABLE {table} ADD COLUMN more text")
+    with pytest.raises(asyncpg.InvalidCachedStatementError):
+        await changed.fetchrow()
+    assert await same.fetchval() == person.phone(7)
+    await connection.execute(f"DROP TABLE {table}")
+
+
 async def test_cursors(connection: asyncpg.Connection, person: Any) -> None:
     """A cursor fetches a few rows at a time of one portal."""
     async with connection.transaction():
