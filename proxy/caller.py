@@ -102,15 +102,23 @@ class Caller:
         self._enter(decision)
 
     async def look_up(self, ask: Ask, text: bytes) -> Ruling:
-        """Rule a statement with names that the catalog does not know, by what the session's own server knows."""
-        await self._catalogs.refresh(self._known, force=True)
-        await self.settle(ask, names_stale=False)
-        try:
+        """Rule a statement with names that the catalog does not know, by what the session's own server knows.
+
+        A relation found there that the snapshot lacks is nobody else's only when a snapshot read after that lacks it,
+        too: it was made in the open transaction. All others are ruled by the catalog, which knows more of them.
+        """
+        own: set[int] = set()
+        while True:
+            found = await self._found(ask, text)
+            new = {r.oid for r in found.values() if r is not None and self._known.lacks(r)} - own
+            if not new:
+                break
+            await self._catalogs.catch_up(self._known)
+            await self.settle(ask, names_stale=False)
+            own |= new
+        names = self._names
+        if names is None or not found:  # what was settled meanwhile has answered it
             return self._gate.rule(self.world, text)
-        except UnknownNames as unknown:
-            names = self._names
-            assert names is not None
-            found = read_look_up(await ask(look_up_sql(unknown.names))).looked_up
         self._names = dataclasses.replace(names, looked_up={**names.looked_up, **_existing(found)})
         self._enter(self._decide())
         if all(relation is not None for relation in found.values()):
@@ -118,6 +126,14 @@ class Caller:
         # Somebody may create what is missing at any moment: that it is missing holds for this statement only.
         missing = dataclasses.replace(self._names, looked_up={**self._names.looked_up, **found})
         return self._gate.rule(World(self.world.decision, self.world.catalog, missing, self._key), text)
+
+    async def _found(self, ask: Ask, text: bytes) -> Mapping[tuple[str | None, str], Relation | None]:
+        """What the names of a statement that the world does not know mean on the session's server."""
+        try:
+            self._gate.rule(self.world, text)
+        except UnknownNames as unknown:
+            return read_look_up(await ask(look_up_sql(unknown.names))).looked_up
+        return {}
 
     def nameless_world(self) -> World:
         """A world in which no name is known, for a transaction that has failed and can look nothing up."""

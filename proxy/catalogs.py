@@ -9,6 +9,8 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import logging
+import math
+import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -23,6 +25,13 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+_CATCH_UP_SECONDS = 1.0
+"""Between two readings that statements cause: each costs the database some milliseconds to seconds, and a caller can
+name as many new tables as he likes."""
+
+_LISTED = frozenset("rpvmfS")
+"""The kinds of relations (pg_class.relkind) that a snapshot holds; nothing else can be selected from or written to."""
+
 
 class CatalogUnavailable(Exception):  # noqa: N818  a state of the database, not a fault of ours
     """The catalog of a database cannot be read, so nothing can be ruled there; the text says why, for operators."""
@@ -33,7 +42,8 @@ class Known:
     """What is known of one database. `generation` grows whenever a caller's world may have changed.
 
     `stale`: DDL has run since `catalog` was read. `bindings` hold every label ever seen, by table OID and column
-    number: a column keeps its label under a new name.
+    number: a column keeps its label under a new name. `readings` counts those begun, the last of them at `begun` on
+    the clock of its Catalogs; `catalog` is as found by reading number `held`.
     """
 
     database: str
@@ -43,14 +53,36 @@ class Known:
     stale: bool = True
     bindings: dict[tuple[int, int], Label] = field(default_factory=dict)
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    readings: int = 0
+    begun: float = -math.inf
+    held: int = 0
+
+    def lacks(self, relation: Relation) -> bool:
+        """Whether the snapshot should hold `relation`, found just now, and does not, or under another name."""
+        held = self.catalog.relations.get(relation.oid)
+        if held is None:
+            return relation.kind in _LISTED
+        return (held.schema, held.name) != (relation.schema, relation.name)
 
 
 class Catalogs:
-    """The databases of one upstream. `read` fetches a snapshot of a database and gives it the revision it is told."""
+    """The databases of one upstream. `read` fetches a snapshot of a database and gives it the revision it is told.
 
-    def __init__(self, policies: PolicySet, read: Callable[[str, int], Awaitable[Catalog]]) -> None:
+    `clock` gives seconds that only grow, `sleep` waits for some of them.
+    """
+
+    def __init__(
+        self,
+        policies: PolicySet,
+        read: Callable[[str, int], Awaitable[Catalog]],
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
         self._policies = policies
         self._read = read
+        self._clock = clock
+        self._sleep = sleep
         self._known: dict[str, Known] = {}
         self._revision = 0
 
@@ -67,8 +99,7 @@ class Catalogs:
         self._policies = policies
         for known in self._known.values():
             known.stale = known.stale or policies.has_labels
-            if not known.stale:
-                self._label(known)
+            self._label(known)  # now: the reading may find the same catalog, which labels nothing
             known.generation += 1
 
     def time_passed(self) -> None:
@@ -84,23 +115,44 @@ class Catalogs:
     async def refresh(self, known: Known, *, force: bool = False) -> None:
         """Read the snapshot again if it is stale. Raises CatalogUnavailable; then it stays stale."""
         async with known.lock:
-            if not known.stale and not force:
-                return
-            known.stale = False  # DDL that ends while we read makes it stale again
-            try:
-                catalog = await self._read(known.database, self._revision + 1)
-            except Exception as error:
-                known.stale = True
-                log.error("the catalog of database %r cannot be read: %s", known.database, error)  # noqa: TRY400
-                raise CatalogUnavailable(str(error)) from error
-            except BaseException:
-                known.stale = True
-                raise
-            if dataclasses.replace(catalog, revision=known.catalog.revision) != known.catalog:
-                self._revision += 1
-                known.catalog = catalog
-                self._label(known)
-                known.generation += 1
+            if known.stale or force:
+                await self._renew(known)
+
+    async def catch_up(self, known: Known) -> None:
+        """Have a snapshot whose reading began after this call did. Raises CatalogUnavailable.
+
+        Such readings begin at least a second apart, so this may wait; one reading serves all who wait. Whoever found a
+        relation that the snapshot lacks before the call, and finds it lacking after, has found one that nobody else sees.
+        """
+        called = known.readings
+        while known.held <= called:
+            wait = known.begun + _CATCH_UP_SECONDS - self._clock()
+            if wait > 0:
+                await self._sleep(wait)
+            async with known.lock:
+                if known.held <= called and known.begun + _CATCH_UP_SECONDS <= self._clock():
+                    await self._renew(known)
+
+    async def _renew(self, known: Known) -> None:
+        """Read the snapshot; the lock is held."""
+        known.stale = False  # DDL that ends while we read makes it stale again
+        known.begun = self._clock()
+        known.readings += 1
+        try:
+            catalog = await self._read(known.database, self._revision + 1)
+        except Exception as error:
+            known.stale = True
+            log.error("the catalog of database %r cannot be read: %s", known.database, error)  # noqa: TRY400
+            raise CatalogUnavailable(str(error)) from error
+        except BaseException:
+            known.stale = True
+            raise
+        known.held = known.readings
+        if dataclasses.replace(catalog, revision=known.catalog.revision) != known.catalog:
+            self._revision += 1
+            known.catalog = catalog
+            self._label(known)
+            known.generation += 1
 
     def labels_of(self, known: Known, relation: Relation) -> dict[ColumnName, Label]:
         """The labels of one relation's columns: by the dictionary, or bound to the column under an earlier name."""
