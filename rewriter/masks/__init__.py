@@ -37,19 +37,19 @@ RENDERERS: Final[Mapping[str, Callable[[Request], str | None]]] = {
     "year": render_year,
     "constant": render_constant,
 }
-"""Each mask of the policy: the SQL for a value that is not NULL, or None where the mask does not fit the type."""
+"""Each mask of the policy: SQL that is NULL for NULL, of the type or (for text) cast to it here; None where it does not fit."""
 
 
 def render(mask: Mask, column: Column, reference: str, key: KeyMaterial | None = None) -> str:
     """Give the SQL expression that shows `reference`, a column reference, under the mask.
 
-    The expression is parenthesised and has the column's type and collation; a domain gives its base type. Raises
-    MissingKeyError when the mask is keyed and `key` is None, KeyError for a mask that does not exist.
+    The expression is parenthesised and has the column's type and collation; a domain gives its base type. It is kept
+    short, for the server parses and plans it with every statement. Raises MissingKeyError when the mask is keyed and
+    `key` is None, KeyError for a mask that does not exist.
     """
     target = target_of(column)
     request = Request(target, reference, dict(mask.parameters), key)
     shown = RENDERERS[mask.name](request) or render_full(request)
-    collation = f" COLLATE {target.collation}" if target.collation else ""
-    if mask.name == "null" or shown == f"(NULL::{target.cast})":
-        return f"(NULL::{target.cast}{collation})"
-    return f"((CASE WHEN ({reference}) IS NULL THEN NULL ELSE {shown} END)::{target.cast}{collation})"
+    if target.needs_cast and not shown.startswith("NULL::"):
+        shown = f"({shown})::{target.cast}"
+    return f"({shown} COLLATE {target.collation})" if target.collation else f"({shown})"

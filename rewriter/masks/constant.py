@@ -13,7 +13,7 @@ from datetime import date
 from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Final
 
-from rewriter.masks.literals import literal, typed
+from rewriter.masks.literals import literal, typed, unless_null
 from rewriter.masks.target import FLOATS, INTEGERS, TEXTS
 
 if TYPE_CHECKING:
@@ -31,10 +31,12 @@ def render_constant(request: Request) -> str | None:
     text = str(value).lower() if isinstance(value, bool) else str(value)
     base = request.target.base
     if base in TEXTS:
-        return literal(text if request.target.length is None else text[: request.target.length])
+        return unless_null(
+            request.reference, literal(text if request.target.length is None else text[: request.target.length])
+        )
     read = _READERS.get(base)
     shown = read(text, request.target) if read else None
-    return None if shown is None else typed(shown, base)
+    return None if shown is None else unless_null(request.reference, typed(shown, base))
 
 
 def _integer(text: str, target: Target) -> str | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rewriter.masks.literals import as_text, call, literal, operate
+from rewriter.masks.literals import call, literal, operate
 from rewriter.masks.target import TEXTS, padding
 
 if TYPE_CHECKING:
@@ -23,22 +23,23 @@ def render_email(request: Request) -> str | None:
         return None
     first = int(request.parameters["keep_first"])
     character = str(request.parameters["character"])
-    pad = literal(character * _PAD)
-    value = as_text(request.reference)
-    local = call("split_part", value, literal("@"), "1")
+    pad = character * _PAD
+    value = request.text
     domain = call("split_part", value, literal("@"), "2")
-    start = (
-        f"CASE WHEN {operate(call('length', local), '>=', str(first + _HIDDEN_AT_LEAST))} "
-        f"THEN {operate(call('left', local, str(first)), '||', pad)} ELSE {pad} END"
-    )
-    end = domain if request.parameters["keep_domain"] else pad
-    shown = operate(operate(f"({start})", "||", literal("@")), "||", end)
-    conditions = [operate(call("length", value), "<=", str(_MAX_ADDRESS)), operate(value, "~", literal(_ADDRESS))]
+    known = request.parameters["keep_domain"]
+    shown = operate(literal(pad + "@"), "||", domain) if known else literal(f"{pad}@{pad}")
+    if first:
+        local = call("split_part", value, literal("@"), "1")
+        enough = operate(call("length", local), ">=", str(first + _HIDDEN_AT_LEAST))
+        start = f"CASE WHEN {enough} THEN {call('left', local, str(first))} ELSE '' END"
+        shown = operate(f"({start})", "||", shown)
+    hidden = literal(padding(request.target, character))
+    # one after the other: the pattern is never tried on a long text
+    cases = [f"WHEN {operate(call('length', value), '>', str(_MAX_ADDRESS))} THEN {hidden}"]
     room = request.target.length
     if room is not None:  # a domain cut short would name another one
-        conditions.insert(1, operate(call("length", domain), "<=", str(room - first - _PAD - 1)))
-    hidden = literal(padding(request.target, character))
-    nested = shown
-    for condition in reversed(conditions):  # one after the other: the pattern is never tried on a long text
-        nested = f"CASE WHEN {condition} THEN {nested} ELSE {hidden} END"
-    return nested
+        cases.append(f"WHEN {operate(call('length', domain), '>', str(room - first - _PAD - 1))} THEN {hidden}")
+    # what counts as a space must not change with the database's locale
+    pattern = f'({literal(_ADDRESS)} COLLATE pg_catalog."C")'
+    cases.append(f"WHEN {operate(value, '~', pattern)} THEN {shown}")
+    return f"CASE {' '.join(cases)} WHEN {request.reference} IS NOT NULL THEN {hidden} END"

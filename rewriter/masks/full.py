@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rewriter.masks.target import hidden
+from rewriter.masks.literals import unless_null
+from rewriter.masks.target import hidden, is_known
 
 if TYPE_CHECKING:
     from rewriter.masks.target import Request
@@ -12,9 +13,11 @@ if TYPE_CHECKING:
 
 def render_full(request: Request) -> str:
     """Hide everything, the length too. A type that no mask knows gives NULL."""
-    return hidden(request.target, str(request.parameters.get("character", "*")))
+    if not is_known(request.target.base) and request.target.base != "array":
+        return render_null(request)
+    return unless_null(request.reference, hidden(request.target, str(request.parameters.get("character", "*"))))
 
 
 def render_null(request: Request) -> str:
     """Give NULL of the column's type."""
-    return f"(NULL::{request.target.cast})"
+    return f"NULL::{request.target.cast}"

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from rewriter.masks.keys import SETTING
-from rewriter.masks.literals import as_text, call, cast, literal, operate, typed
+from rewriter.masks.literals import call, cast, literal, operate, typed
 from rewriter.masks.target import TEXTS
 
 if TYPE_CHECKING:
@@ -47,13 +47,13 @@ def _bytes_of(request: Request) -> str | None:
     """Give the bytes that are hashed: of text its own, of numbers and UUIDs their one text form."""
     base = request.target.base
     if base == "bytea":
-        return f"({request.reference})"
+        return request.reference
     if base in TEXTS:
-        return _raw(as_text(request.reference))
+        return _raw(request.text)
     if base in _INTEGER_DIGITS or base == "uuid":
         return _raw(cast(request.reference, "pg_catalog.text"))
     if base == "numeric" and _whole_digits(request.target) > 0:
-        return _raw(cast(call("trim_scale", f"({request.reference})"), "pg_catalog.text"))
+        return _raw(cast(call("trim_scale", request.reference), "pg_catalog.text"))
     return None
 
 
@@ -76,7 +76,8 @@ def _shaped(digest: str, target: Target) -> str:
     if target.base == "uuid":
         return cast(call("left", digits, "32"), "pg_catalog.uuid")
     if target.base in _INTEGER_DIGITS:
-        return _number(digits, _INTEGER_DIGITS[target.base])
+        number = _number(digits, _INTEGER_DIGITS[target.base])
+        return number if target.base == "int8" else cast(number, f"pg_catalog.{target.base}")
     if target.base == "numeric":
         number = cast(_number(digits, _INTEGER_DIGITS["int8"]), "pg_catalog.numeric")
         modulus = 10 ** min(_NUMERIC_DIGITS, _whole_digits(target))

@@ -39,9 +39,6 @@ def typed(text: str, type_name: str) -> str:
     return f"({literal(text)}::pg_catalog.{type_name})"
 
 
-def as_text(reference: str) -> str:
-    """Give a character value as text under the collation "C".
-
-    Searching in text fails under nondeterministic collations; bytes compare the same everywhere.
-    """
-    return f'(({reference})::pg_catalog.text COLLATE pg_catalog."C")'
+def unless_null(reference: str, constant: str) -> str:
+    """Show the constant in place of every value, and NULL for NULL."""
+    return f"CASE WHEN {reference} IS NOT NULL THEN {constant} END"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rewriter.masks.literals import as_text, call, literal, operate
+from rewriter.masks.literals import call, literal, operate
 from rewriter.masks.target import TEXTS, padding
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ def render_partial(request: Request) -> str | None:
     length = request.target.length
     if length is not None and length < first + last + hide:
         return None
-    value = as_text(request.reference)
+    value = request.text
     size = call("length", value)
     pad = literal(padding(request.target, character, first + last))
     short = literal(padding(request.target, character))
@@ -39,4 +39,5 @@ def render_partial(request: Request) -> str | None:
     shown = parts[0]
     for part in parts[1:]:
         shown = operate(shown, "||", part)
-    return f"CASE WHEN {operate(size, '>=', str(first + last + hide))} THEN {shown} ELSE {short} END"
+    # this way round NULL takes the branch that is NULL for NULL
+    return f"CASE WHEN {operate(size, '<', str(first + last + hide))} THEN {short} ELSE {shown} END"

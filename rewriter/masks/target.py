@@ -72,7 +72,7 @@ _PADDING = 4  # characters that stand for hidden text, whatever its length
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """The type of a masked column.
+    """The type of a masked column. `collation` is None where that of the type is what an expression has anyway.
 
     `base` is the built-in type, "array" for an array of any type, "" for a type that no mask knows. `cast` is what
     the masked value is cast to: the column's type, or what it is based on when that is a domain. `modifiers` are the numbers
@@ -83,6 +83,11 @@ class Target:
     cast: str
     modifiers: tuple[int, ...] = ()
     collation: str | None = None
+
+    @property
+    def needs_cast(self) -> bool:
+        """True when what a mask makes is not yet of the column's type: text of a narrower type, or any with modifiers."""
+        return (self.base in TEXTS and self.base != "text") or "(" in self.cast
 
     @property
     def length(self) -> int | None:
@@ -101,6 +106,19 @@ class Request:
     parameters: Mapping[str, str | int | bool]
     key: KeyMaterial | None = None
 
+    @property
+    def text(self) -> str:
+        """SQL for a value of a character type as text.
+
+        Nothing is written where the server does the same unasked: a varchar is text. Under a column's own collation,
+        which may be nondeterministic, searching in text can fail, so there bytes are compared.
+        """
+        if self.target.collation is not None:
+            return f'({self.reference}::pg_catalog.text COLLATE pg_catalog."C")'
+        if self.target.base == "bpchar":
+            return f"({self.reference}::pg_catalog.text)"
+        return self.reference
+
 
 def target_of(column: Column) -> Target:
     """Read a column's type.
@@ -118,7 +136,7 @@ def target_of(column: Column) -> Target:
         return Target("array", column.type_name)
     if not builtin:
         return _based_on(column)
-    if own_name != base or not _is_known(base):
+    if own_name != base or not is_known(base):
         return Target("", column.type_name)
     modifiers = tuple(int(number) for number in match["modifiers"].split(",")) if match["modifiers"] else ()
     return Target(base, column.type_name, modifiers, _collation(column, base))
@@ -126,8 +144,14 @@ def target_of(column: Column) -> Target:
 
 def _based_on(column: Column) -> Target:
     base = column.base_type
-    if _is_known(base):
-        return Target(base, f"pg_catalog.{base}", (), _collation(column, base))
+    if is_known(base):
+        # a domain may bring a collation that the column's description does not tell
+        return Target(
+            base,
+            f"pg_catalog.{base}",
+            (),
+            _collation(column, base) or ('pg_catalog."default"' if base in TEXTS else None),
+        )
     if _is_array(base):
         return Target("array", f"pg_catalog.{base}")
     schema, dot, name = base.partition(".")
@@ -137,13 +161,14 @@ def _based_on(column: Column) -> Target:
     return Target("", f"{_quoted(schema)}.{_quoted(name)}")  # a domain; its base type's name comes unquoted
 
 
-def _is_known(base: str) -> bool:
+def is_known(base: str) -> bool:
+    """Tell whether a base type is one that `full` has a constant for."""
     return base in _HIDDEN or base in TEXTS
 
 
 def _is_array(base: str) -> bool:
     """Arrays are named after their elements; a user's type of such a name is not in pg_catalog."""
-    return base.startswith("_") and _is_known(base[1:])
+    return base.startswith("_") and is_known(base[1:])
 
 
 def _quoted(name: str) -> str:
@@ -155,7 +180,7 @@ def _collation(column: Column, base: str) -> str | None:
         return None
     if column.collation is not None:
         return column.collation
-    return 'pg_catalog."C"' if base == "name" else 'pg_catalog."default"'
+    return 'pg_catalog."C"' if base == "name" else None
 
 
 def hidden(target: Target, character: str = "*") -> str:

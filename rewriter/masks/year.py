@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rewriter.masks.literals import call, cast, literal, operate, typed
+from rewriter.masks.literals import call, literal, operate, typed
 from rewriter.masks.target import DATES, hidden
 
 if TYPE_CHECKING:
@@ -22,15 +22,15 @@ def render_year(request: Request) -> str | None:
     base = request.target.base
     if base not in DATES:
         return None
-    value = f"({request.reference})"
-    begin = typed(_BEGIN, base)
-    inside = f"{operate(value, '>=', begin)} AND {operate(value, '<', typed('infinity', base))}"
+    value = request.reference
+    outside = f"{operate(value, '<', typed(_BEGIN, base))} OR {operate(value, '=', typed('infinity', base))}"
     if base == "date":
         # not by way of a timestamp, which ends in 294276 where a date ends in 5874897
-        year = cast(call("extract", literal("year"), value), "pg_catalog.int4")
+        year = f"{call('extract', literal('year'), value)}::pg_catalog.int4"
         first = call("make_date", year, "1", "1")
     elif base == "timestamp":
         first = call("date_trunc", literal("year"), value)
     else:
         first = call("date_trunc", literal("year"), value, literal("UTC"))
-    return f"CASE WHEN {inside} THEN {first} ELSE {hidden(request.target)} END"
+    # this way round NULL takes the branch that is NULL for NULL
+    return f"CASE WHEN {outside} THEN {hidden(request.target)} ELSE {first} END"

@@ -7,6 +7,7 @@ import hmac
 import re
 from dataclasses import dataclass
 from decimal import Decimal
+from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -360,6 +361,52 @@ def test_email_shows_start_and_domain_of_addresses_alone(connection, text, first
     else:
         local, domain = text.split("@")
         assert masked == (local[:first] if len(local) >= first + 2 else "") + "***@" + domain
+
+
+BOUNDS = {"int2": 2**15, "int4": 2**31, "int8": 2**63}
+steps = st.one_of(st.sampled_from([1, 2, 3, 10, 16, 1000, 2**14, 2**30, 10**9, 10**15]), st.integers(1, 10**15))
+
+
+def expected_round(value: Fraction, step: int, least: int, greatest: int) -> int:
+    """Half away from zero, then towards zero until it fits."""
+    away = int((abs(value) * 2 + step) // (2 * step)) * step
+    rounded = -away if value < 0 else away
+    return rounded if least <= rounded <= greatest else rounded - (step if value > 0 else -step)
+
+
+@unhurried
+@given(st.sampled_from(sorted(BOUNDS)), steps, st.data())
+def test_round_of_whole_numbers_is_the_nearest_multiple(connection, base, step, data):
+    """Every whole number rounds to the nearest multiple that fits, halves away from zero, up to the ends of its type."""
+    bound = BOUNDS[base]
+    numbers = data.draw(st.lists(st.integers(-bound, bound - 1), max_size=20))
+    numbers += [0, 1, -1, bound - 1, bound - 2, -bound, 1 - bound, 2 - bound]
+    middle = (bound - 1) // step * step
+    numbers += [
+        n for near in (step // 2, middle, middle + step // 2) for n in (near, near + 1, -near, -near - 1) if n < bound
+    ]
+    rows = shown(
+        connection, make_mask("round", step=step), Kind(PG + base, base, ()), [str(n) for n in numbers if n >= -bound]
+    )
+    for value, masked in rows:
+        expected = 0 if step >= bound else expected_round(Fraction(value), step, -bound, bound - 1)
+        assert int(masked) == expected, (base, step, value)
+
+
+@unhurried
+@given(st.sampled_from([(10, 2), (5, 2), (4, 0), (18, 6), (38, 10)]), st.one_of(steps, st.integers(1, 1000)), st.data())
+def test_round_of_numerics_is_the_nearest_multiple(connection, size, step, data):
+    """A numeric rounds exactly, and to the last multiple that fits where the nearest one does not."""
+    precision, scale = size
+    ends = 10**precision - 1
+    units = data.draw(st.lists(st.integers(-ends, ends), max_size=20))
+    half = step * 10**scale // 2
+    units += [n for n in (0, 1, ends, ends - 1, half, half - 1, half + 1, 3 * half) for n in (n, -n) if abs(n) <= ends]
+    values = [f"{n}e-{scale}" for n in units]
+    kind = Kind(f"{PG}numeric({precision},{scale})", "numeric", ())
+    whole = 10 ** (precision - scale) - 1
+    for value, masked in shown(connection, make_mask("round", step=step), kind, values):
+        assert Decimal(masked) == expected_round(Fraction(value), step, -whole, whole), (size, step, value)
 
 
 @unhurried

@@ -9,7 +9,7 @@ from rewriter.model import Column
 
 def shown(value: object, type_name: str, base: str) -> str:
     sql = render(make_mask("constant", value=value), Column("x", 1, f"pg_catalog.{type_name}", base), "t.x")
-    return sql.partition("ELSE ")[2].rpartition(" END)")[0]
+    return sql.partition("THEN ")[2].partition(" END)")[0]
 
 
 @pytest.mark.parametrize(

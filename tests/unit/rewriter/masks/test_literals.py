@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rewriter.masks.literals import as_text, call, cast, literal, operate, typed
+from rewriter.masks.literals import call, cast, literal, operate, typed, unless_null
 from rewriter.reading import encode, parse
 
 
@@ -32,4 +32,8 @@ def test_everything_names_its_schema():
     assert operate("a", "||", "b") == "(a OPERATOR(pg_catalog.||) b)"
     assert typed("0", "int4") == "('0'::pg_catalog.int4)"
     assert cast("a", "pg_catalog.text") == "((a)::pg_catalog.text)"
-    assert as_text("t.x") == '((t.x)::pg_catalog.text COLLATE pg_catalog."C")'
+
+
+def test_a_constant_leaves_null_alone():
+    """A constant takes the place of values only."""
+    assert unless_null("t.x", "'a'") == "CASE WHEN t.x IS NOT NULL THEN 'a' END"

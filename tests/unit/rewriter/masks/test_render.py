@@ -83,6 +83,20 @@ def test_the_key_is_in_no_text(mask, column):
     assert KEY.setting not in render(mask, column, "t.x", KEY)
 
 
+@pytest.mark.parametrize("mask", [EXAMPLES["partial"], EXAMPLES["email"], EXAMPLES["hash"]], ids=lambda mask: mask.name)
+def test_text_is_searched_bytewise_where_its_collation_could_forbid_it(mask):
+    """Under a column's own collation or a domain's, which may be nondeterministic, every reading of the value is bytewise."""
+    for column in (
+        Column("x", 1, "pg_catalog.text", "text", collation="public.blurred"),
+        Column("x", 1, "public.blurred_text", "text"),
+        Column("x", 1, "pg_catalog.name", "name"),
+    ):
+        sql = render(mask, column, "t.x", KEY)
+        bytewise = '(t.x::pg_catalog.text COLLATE pg_catalog."C")'
+        assert bytewise in sql
+        assert "t.x" not in sql.replace(bytewise, "").replace("WHEN t.x IS NOT NULL", "")
+
+
 def test_a_keyed_mask_without_a_key_is_an_error():
     """Without a key there is no hash; nothing weaker takes its place."""
     with pytest.raises(MissingKeyError, match="`hash` needs a key"):

@@ -11,8 +11,8 @@ DEFAULT = 'pg_catalog."default"'
 @pytest.mark.parametrize(
     ("type_name", "base", "expected"),
     [
-        ("pg_catalog.varchar(20)", "varchar", Target("varchar", "pg_catalog.varchar(20)", (20,), DEFAULT)),
-        ('pg_catalog."varchar"(20)', "varchar", Target("varchar", 'pg_catalog."varchar"(20)', (20,), DEFAULT)),
+        ("pg_catalog.varchar(20)", "varchar", Target("varchar", "pg_catalog.varchar(20)", (20,))),
+        ('pg_catalog."varchar"(20)', "varchar", Target("varchar", 'pg_catalog."varchar"(20)', (20,))),
         ('pg_catalog."numeric"(10,2)', "numeric", Target("numeric", 'pg_catalog."numeric"(10,2)', (10, 2))),
         ("pg_catalog.numeric(2,-3)", "numeric", Target("numeric", "pg_catalog.numeric(2,-3)", (2, -3))),
         ("pg_catalog.name", "name", Target("name", "pg_catalog.name", (), 'pg_catalog."C"')),
