@@ -28,7 +28,7 @@ demo: .venv/demo.stamp ## a bank behind Louver: the tour, then a proxy to try by
 	$(BIN)/louver demo $(if $(ONCE),--once)
 
 test: .venv/dev.stamp ## all tests, on real servers (ARGS="-k name" for some)
-	$(BIN)/pytest -n auto --dist worksteal $(ARGS)
+	$(BIN)/pytest -n auto --dist loadfile $(ARGS)
 
 check: .venv/dev.stamp ## format, lint, types, import contracts, docker files, documents
 	$(BIN)/ruff format --check .

@@ -119,7 +119,8 @@ class Server:
         self._cancelling: set[asyncio.Task[bool]] = set()
         self._minute = -1
         self._outbox = Outbox(trail, asyncio.get_running_loop())
-        self._empty: asyncio.Event | None = None  # set when the last session ends while draining
+        self._empty: asyncio.Event | None = None  # set while draining, when the last session ends or must
+        self._hurried = False
         self._refusals = _refusals(settings.statement_bytes)
         self._run = secrets.token_hex(4)
         self._sessions = 0
@@ -151,7 +152,7 @@ class Server:
         for relay in list(self._relays):
             relay.drain()
         self._empty = asyncio.Event()
-        if self._relays:
+        if self._relays and not self._hurried:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._empty.wait(), self._settings.drain_seconds)
         for relay in list(self._relays):
@@ -159,6 +160,12 @@ class Server:
         if self._cancelling:
             await asyncio.wait(self._cancelling, timeout=1.0)
         await asyncio.sleep(0)  # lets the transports send what was written last
+
+    def hurry(self) -> None:
+        """Let no session finish what it is doing: draining, now or later, ends all of them at once."""
+        self._hurried = True
+        if self._empty is not None:
+            self._empty.set()
 
     async def _tick(self) -> None:
         """Once a second: make the audit durable, end idle sessions, and let time-bound decisions be made again."""
@@ -335,11 +342,17 @@ class Server:
 
 
 async def run(server: Server, ready: Callable[[int], None] = lambda _port: None) -> None:
-    """Serve until SIGTERM or SIGINT; SIGHUP reads the policies again."""
+    """Serve until SIGTERM or SIGINT, a second of which ends all sessions at once; SIGHUP reads the policies again."""
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
+
+    def told_to_stop() -> None:
+        if stop.is_set():
+            server.hurry()
+        stop.set()
+
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
+        loop.add_signal_handler(number, told_to_stop)
     loop.add_signal_handler(signal.SIGHUP, server.reload)
     await server.serve(stop, ready)
 
@@ -379,6 +392,12 @@ def _refusals(statement_bytes: int) -> Refusals:
             "42501",
             "louver: what you may see has changed since this cursor was opened or this statement was prepared",
             hint="Open or prepare it again; a statement made by PREPARE, or a cursor WITH HOLD, in a new connection.",
+        ),
+        reshaped=report_fields(
+            "ERROR",
+            "0A000",
+            "cached plan must not change result type",
+            hint="A table of this prepared statement has changed: prepare it again.",
         ),
     )
 

@@ -71,12 +71,14 @@ _NO_EPOCH: Final = -1  # of no world, nor of none
 class Refusals:
     """ErrorResponse payloads for what the session refuses by itself.
 
-    `too_long`: a statement over the limit; `no_functions`: a FunctionCall; `changed`: what was opened or prepared under a decision that has changed.
+    `too_long`: a statement over the limit; `no_functions`: a FunctionCall; `changed`: what was opened or prepared under
+    a decision that has changed; `reshaped`: what was prepared over relations that have changed.
     """
 
     too_long: bytes
     no_functions: bytes
     changed: bytes
+    reshaped: bytes
 
 
 class Requests:
@@ -218,6 +220,14 @@ class Requests:
         if _still_prepared(old, ruling):
             self._ruled = statements[name] = old._replace(plan=plan)
             return None, True
+        if (
+            old.plan.judgement.catalog != plan.judgement.catalog
+            or old.plan.judgement.relations != plan.judgement.relations
+        ):
+            # The result may have another shape than the client was told; the server itself would refuse this, too.
+            conversation.start(Execution(_BIND, plan, statement.text, refused=self._refusals.reshaped))
+            conversation.pipelined = True
+            return _PROVOKE_BIND, False
         # If only the Close succeeds, the name must be prepared again before it can be bound.
         unprepared = old._replace(plan=replace(old.plan, epoch=_NO_EPOCH))
         self._ruled = Prepared(statement.text, statement.parameter_types, plan, ruling.text)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from louver.demo.postgres import LocalPostgres
 
-DATABASE = "shop"
+DATABASE = "boutique"
 POLICIES = f"""\
 version: 1
 dictionary:

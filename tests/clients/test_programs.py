@@ -100,7 +100,7 @@ def test_a_dump_is_restored(
     """What was dumped through Louver is restored through it, by psql or by pg_restore, and is the same."""
     restored = f"restored_by_{how}"
     postgres.create_database(restored)
-    target = re.sub("shop$", restored, shop.owner.dsn)
+    target = re.sub("boutique$", restored, shop.owner.dsn)
     file = str(tmp_path / "dump")
     if how == "psql":
         _dump(program, shop.owner.dsn, "-f", file)

@@ -160,7 +160,7 @@ def test_batches(script: Any, person: Any, shop: Any) -> None:
         assert script("SELECT to_regclass('never');") == "\n"
     rolled = "\\set ON_ERROR_ROLLBACK on\nBEGIN;\nSELECT 1/0;\nSELECT phone FROM people WHERE id = 7;\nCOMMIT;\n"
     assert person.phone(7) in script(rolled)
-    assert script("\\conninfo").startswith(f'You are connected to database "shop" as user "{person.name}"')
+    assert script("\\conninfo").startswith(f'You are connected to database "boutique" as user "{person.name}"')
 
 
 def test_a_refusal_points_at_the_place(shop: Any, script: Any) -> None:
