@@ -15,6 +15,7 @@ import uvloop
 
 from audit import record
 from audit.writer import AuditUnavailable, Trail
+from louver import descriptors
 from louver.configuration import ConfigurationError, Parts, reload_policies
 from proxy import introspection
 from proxy.cancel import CancelRegistry
@@ -59,6 +60,10 @@ def catalogs(parts: Parts) -> Catalogs:
 def serve(parts: Parts) -> None:
     """Run the proxy until it is told to stop. Raises ConfigurationError when it cannot begin."""
     settings = parts.settings
+    descriptors.raise_limit()
+    short = descriptors.shortage(settings.limits.connections)
+    if short is not None:
+        log.warning("%s", short)
     try:
         trail = Trail.open(
             settings.audit.directory, segment_bytes=settings.audit.segment_bytes, fsync=settings.audit.sync

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import socket
 import struct
 from typing import TYPE_CHECKING, cast
 
@@ -18,6 +19,10 @@ if TYPE_CHECKING:
 
 MESSAGE_LIMIT = 65_536  # bytes: PostgreSQL's own limit for authentication messages (PG_MAX_AUTH_TOKEN_LENGTH)
 BUFFER_LIMIT = 65_536  # bytes received and not taken at which reading pauses; one read may exceed it
+KEEPALIVE = {"TCP_KEEPIDLE": 60, "TCP_KEEPINTVL": 10, "TCP_KEEPCNT": 6}
+"""Seconds of silence before the kernel asks whether the other end is still there, seconds between its questions, and how
+many may stay without an answer: a machine that has lost its power is noticed in two minutes, not in two hours. Firewalls
+forget a silent connection after some minutes at the soonest."""
 TLS_SHUTDOWN_SECONDS = 2.0  # how long the other end may take to say goodbye, too, before its socket is closed
 
 
@@ -42,8 +47,9 @@ class Peer(asyncio.Protocol):
     # ---- asyncio.Protocol ----
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Keep the transport."""
+        """Keep the transport; let the kernel notice a peer that has gone without a word."""
         self._transport = cast("asyncio.Transport", transport)
+        _keep_alive(transport.get_extra_info("socket"))
 
     def data_received(self, data: bytes) -> None:
         """Keep the bytes; stop reading when they pile up."""
@@ -222,6 +228,17 @@ class Peer(asyncio.Protocol):
             while True:
                 await self._fill(1)
                 self._buffer.clear()
+
+
+def _keep_alive(connection: socket.socket | None) -> None:
+    """Have the kernel look after a TCP connection; a Unix socket needs none of that."""
+    if connection is None or connection.family not in {socket.AF_INET, socket.AF_INET6}:
+        return
+    with contextlib.suppress(OSError):  # it may have gone already, which its reader notices
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        for name, value in KEEPALIVE.items():
+            if hasattr(socket, name):  # not every platform has all three
+                connection.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
 
 
 def _feed(transport: asyncio.Transport, data: bytes) -> None:

@@ -31,9 +31,12 @@ def check(
 
     louver check --policies policies.yaml --format json
     """
+    from rich.text import Text
+
     as_json = wants_json(form)
     mistakes: Sequence[Problem | str] = ()
     summary = ""
+    warning: str | None = None
     if policies is not None:
         from policies.loader import PolicyError, load_policies
 
@@ -42,17 +45,22 @@ def check(
         except PolicyError as error:
             mistakes = error.problems
     else:
+        from louver import descriptors
         from louver.configuration import ConfigurationError, load
 
         try:
             parts = load(config)
             users = len(parts.users.names())
             summary = f"{_summary(parts.policies)}; {users} users; login: {parts.settings.login}"
+            warning = descriptors.shortage(parts.settings.limits.connections)
         except ConfigurationError as error:
             mistakes = error.mistakes
     if as_json:
-        print_json({"ok": not mistakes, "summary": summary, "problems": [_fields(mistake) for mistake in mistakes]})
+        problems = [_fields(mistake) for mistake in mistakes]
+        print_json({"ok": not mistakes, "summary": summary, "problems": problems, "warning": warning})
     else:
+        if warning is not None:
+            err.print(Text.assemble(("warning: ", "bold yellow"), warning))
         _show(mistakes, summary)
     if mistakes:
         raise typer.Exit(Exit.PROBLEMS)
