@@ -26,7 +26,7 @@ from proxy.postgres.replies import (
     Execution,
     Reply,
 )
-from proxy.postgres.statements import Prepared, Statement
+from proxy.postgres.statements import NO_EPOCH, Prepared, Statement, reshaped, still_prepared
 
 if TYPE_CHECKING:
     from proxy.plans import Ruling
@@ -64,7 +64,6 @@ _CLOSE: Final = Reply.CLOSE
 _QUERY: Final = Reply.QUERY
 _STATEMENT: Final = 0x53  # S, in Close
 _ALL_ROWS: Final = bytes(4)
-_NO_EPOCH: Final = -1  # of no world, nor of none
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,19 +216,16 @@ class Requests:
         if old.plan is plan:  # ruled the same again: what is prepared stands
             self._ruled = old
             return None, True
-        if _still_prepared(old, ruling):
+        if still_prepared(old, ruling):
             self._ruled = statements[name] = old._replace(plan=plan)
             return None, True
-        if (
-            old.plan.judgement.catalog != plan.judgement.catalog
-            or old.plan.judgement.relations != plan.judgement.relations
-        ):
+        if reshaped(old.plan, plan):
             # The result may have another shape than the client was told; the server itself would refuse this, too.
             conversation.start(Execution(_BIND, plan, statement.text, refused=self._refusals.reshaped))
             conversation.pipelined = True
             return _PROVOKE_BIND, False
         # If only the Close succeeds, the name must be prepared again before it can be bound.
-        unprepared = old._replace(plan=replace(old.plan, epoch=_NO_EPOCH))
+        unprepared = old._replace(plan=replace(old.plan, epoch=NO_EPOCH))
         self._ruled = Prepared(statement.text, statement.parameter_types, plan, ruling.text)
         conversation.queue.append(Change(_CLOSE, statements, name, unprepared, Action.DROP))
         conversation.queue.append(Change(_PARSE, statements, name, self._ruled, Action.DROP))
@@ -391,15 +387,3 @@ def _parse_frame(name: bytes, text: bytes, parameter_types: bytes) -> bytes:
 
 def _provoke_parse(name: bytes) -> bytes:
     return _parse_frame(name, REFUSED, b"\0\0")
-
-
-def _still_prepared(old: Prepared, ruling: Ruling) -> bool:
-    """Whether what the server has prepared is what this ruling would prepare.
-
-    Then the server itself sees to it that the plan is current, and tells a client whose result has changed its shape. A
-    name may mean another relation to the server's old plan than to this ruling, so what is hidden must be the same, too.
-    """
-    before, now = old.plan.decision, ruling.plan.decision
-    if old.plan.epoch == _NO_EPOCH or old.sent != ruling.text:
-        return False
-    return (before.all_clear and now.all_clear) or before.treatments == now.treatments

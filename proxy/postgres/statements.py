@@ -1,13 +1,19 @@
 """A statement on its way: waiting for its ruling, and prepared once it has one.
 
-Owns these two values. May not do: read bytes, rule.
+Owns these two values, and whether what is prepared still stands under a new ruling. May not do: read bytes, rule.
 """
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
 from proxy.plans import Plan  # noqa: TC001  mypyc reads the annotations of named tuples at run time
+
+if TYPE_CHECKING:
+    from proxy.plans import Ruling
+
+NO_EPOCH: Final = -1
+"""The epoch of no world, nor of none: what bears it is ruled again before it is bound."""
 
 
 class Prepared(NamedTuple):
@@ -33,3 +39,25 @@ class Statement(NamedTuple):
     source: Literal["query", "parse", "again", "portal"]
     name: bytes = b""
     parameter_types: bytes = b""
+
+
+def reshaped(before: Plan, now: Plan) -> bool:
+    """Whether the relations of a statement have changed, or its names mean others. New rules alone keep every type."""
+    old, new = before.judgement, now.judgement
+    if old.policy != new.policy:
+        return False
+    # What is sent as it came is recorded by names as written, so only what was resolved can be compared.
+    resolved = not (before.decision.all_clear or now.decision.all_clear)
+    return old.catalog != new.catalog or (resolved and old.relations != new.relations)
+
+
+def still_prepared(old: Prepared, ruling: Ruling) -> bool:
+    """Whether what the server has prepared is what this ruling would prepare.
+
+    Then the server itself sees to it that the plan is current, and tells a client whose result has changed its shape. A
+    name may mean another relation to the server's old plan than to this ruling, so what is hidden must be the same, too.
+    """
+    before, now = old.plan.decision, ruling.plan.decision
+    if old.plan.epoch == NO_EPOCH or old.sent != ruling.text:
+        return False
+    return (before.all_clear and now.all_clear) or before.treatments == now.treatments
