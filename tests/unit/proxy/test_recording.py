@@ -1,0 +1,113 @@
+"""What the audit is told of one session."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from audit.record import Caller, Judgement
+from audit.writer import Trail
+from policies.model import Decision
+from proxy.plans import Plan
+from proxy.postgres.replies import Execution, Reply
+from proxy.recording import Recorder
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+class Book:
+    """A trail, and a recorder that writes to it."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self.trail = Trail.open(directory)
+        caller = Caller("run-1", "ann", "192.0.2.1", "psql", "bank", "app", {"role": "clerk"})
+        self.recorder = Recorder(self.trail, caller)
+
+    def read(self, event: str) -> list[dict[str, Any]]:
+        """The records of an event, with what is only appended flushed."""
+        self.trail.flush()
+        lines = b"".join(path.read_bytes() for path in sorted(self.directory.glob("*.jsonl"))).splitlines()
+        return [record for record in map(json.loads, lines) if record.get("event") == event]
+
+
+@pytest.fixture
+def book(tmp_path: Path) -> Iterator[Book]:
+    """A book of its own."""
+    opened = Book(tmp_path / "audit")
+    yield opened
+    opened.trail.close()
+
+
+def execution(number: int = 1, text: str | None = "select ?") -> Execution:
+    """A statement that is about to start."""
+    judgement = Judgement(("SelectStmt",), text, None, ("public.people",), (), "pass", "p1", 4)
+    made = Execution(Reply.QUERY, Plan("pass", 1, Decision("p1", {}, {}), judgement), b"select 'my \xff secret'")
+    made.number = number
+    return made
+
+
+def test_a_session_is_recorded_from_end_to_end(book: Book) -> None:
+    """Opening and closing name the caller; the closing has the reason and how many statements there were."""
+    book.recorder.opened(tls=True, login="own")
+    book.recorder.started([execution(1), execution(2)])
+    book.recorder.closed("the client closed the connection")
+    (opened,), (closed,) = book.read("session_opened"), book.read("session_closed")
+    assert {opened["principal"], closed["principal"]} == {"ann"}
+    assert opened["tls"] is True
+    assert (closed["reason"], closed["statements"]) == ("the client closed the connection", 2)
+
+
+def test_statements_of_one_plan_have_a_record_each(book: Book) -> None:
+    """The parts they share are rendered once; each has its own number, and the scrubbed text."""
+    first = execution(1)
+    second = Execution(Reply.QUERY, first.plan, b"select 'another'")
+    second.number = 2
+    book.recorder.started([first, second])
+    records = book.read("statement")
+    assert [record["statement"] for record in records] == [1, 2]
+    assert {record["text"] for record in records} == {"select ?"}
+    assert b"secret" not in b"".join(path.read_bytes() for path in book.directory.glob("*.jsonl"))
+
+
+def test_whole_texts_are_kept_when_the_plan_has_none(book: Book) -> None:
+    """A judgement without a text takes each statement's own, whatever its bytes."""
+    book.recorder.started([execution(text=None)])
+    assert book.read("statement")[0]["text"] == "select 'my \\xff secret'"
+
+
+@pytest.mark.parametrize(
+    ("status", "sqlstate", "recorded"),
+    [
+        ("ok", "", "ok"),
+        ("suspended", "", "ok"),
+        ("error", "22012", "error"),
+        ("error", "57014", "cancelled"),
+        ("denied", "42501", "denied"),
+        ("skipped", "", "skipped"),
+        ("lost", "", "lost"),
+    ],
+)
+def test_every_end_has_its_status(book: Book, status: str, sqlstate: str, recorded: str) -> None:
+    """What the machine says of an end is what the audit keeps; a cancelled statement is no mere error."""
+    ended = execution()
+    book.recorder.started([ended])
+    ended.status, ended.sqlstate, ended.rows, ended.sent = status, sqlstate, b"7", 123
+    book.recorder.ended([ended])
+    (record,) = book.read("outcome")
+    assert (record["status"], record["rows"], record["bytes"]) == (recorded, 7, 123)
+    assert (record["sqlstate"] or "") == sqlstate
+    assert 0 <= record["duration_us"] < 60_000_000
+
+
+def test_an_end_without_a_count_has_none(book: Book) -> None:
+    """CREATE TABLE has no rows, which is not the same as zero rows."""
+    ended = execution()
+    book.recorder.started([ended])
+    ended.status = "ok"
+    book.recorder.ended([ended])
+    assert book.read("outcome")[0].get("rows") is None
