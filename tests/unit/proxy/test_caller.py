@@ -173,6 +173,18 @@ async def test_ddl_makes_the_world_wait_for_the_catalog() -> None:
     assert house.reads == 2
 
 
+async def test_a_new_dictionary_masks_an_unchanged_database() -> None:
+    """A column that a reload labels is masked from the next statement on, though the catalog is found as it was."""
+    house = await House(policies=POLICIES.replace("*.*.*.phone", "*.*.*.email")).settled()
+    assert await house.rule(b"select phone from people") == b"select phone from people"
+    new = parse_policies(POLICIES, file="policies.yaml")
+    house.gate.policies = new
+    house.catalogs.policies_changed(new)
+    assert not house.caller.current
+    await house.settled()
+    assert b'FROM "public"."people"' in await house.rule(b"select phone from people")
+
+
 async def test_a_catalog_that_cannot_be_read_leaves_the_caller_without_a_world() -> None:
     """The failure is told, and the caller stays where no statement is ruled until it can be read."""
     house = House()
