@@ -12,6 +12,8 @@ HOT_PATH = [
     "audit/chain.py",
     "audit/record.py",
     "audit/writer.py",
+    "proxy/caller.py",
+    "proxy/gate.py",
     "proxy/outbox.py",
     "proxy/plans.py",
     "proxy/recording.py",

@@ -15,8 +15,10 @@ from typing import TYPE_CHECKING
 from audit.record import ColumnUse, Judgement
 from audit.scrub import scrub
 from policies.masks import SCHEMAS
+from policies.model import Decision  # noqa: TC001  mypyc reads the annotations of dataclasses at run time
 from proxy.plans import Makes, NamesEffect, Plan, PlanCache, Ruling
 from proxy.postgres.messages import report_fields
+from rewriter.masks.keys import KeyMaterial  # noqa: TC001  the same
 from rewriter.model import Catalog, Names, Refusal, Rewritten, UnknownNames, Use
 from rewriter.reading import MAX_BYTES, describe
 from rewriter.rewrite import rewrite
@@ -25,8 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from policies.decide import PolicySet
-    from policies.model import ColumnName, Decision, Label, Principal, Session
-    from rewriter.masks.keys import KeyMaterial
+    from policies.model import ColumnName, Label, Principal, Session
 
 log = logging.getLogger(__name__)
 
