@@ -217,7 +217,7 @@ class Requests:
             self._ruled = old
             return None, True
         if still_prepared(old, ruling):
-            self._ruled = statements[name] = old._replace(plan=plan)
+            self._ruled = statements[name] = old.under(plan)
             return None, True
         if reshaped(old.plan, plan):
             # The result may have another shape than the client was told; the server itself would refuse this, too.
@@ -225,7 +225,7 @@ class Requests:
             conversation.pipelined = True
             return _PROVOKE_BIND, False
         # If only the Close succeeds, the name must be prepared again before it can be bound.
-        unprepared = old._replace(plan=replace(old.plan, epoch=NO_EPOCH))
+        unprepared = old.under(replace(old.plan, epoch=NO_EPOCH))
         self._ruled = Prepared(statement.text, statement.parameter_types, plan, ruling.text)
         conversation.queue.append(Change(_CLOSE, statements, name, unprepared, Action.DROP))
         conversation.queue.append(Change(_PARSE, statements, name, self._ruled, Action.DROP))

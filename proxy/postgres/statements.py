@@ -1,44 +1,54 @@
 """A statement on its way: waiting for its ruling, and prepared once it has one.
 
-Owns these two values, and whether what is prepared still stands under a new ruling. May not do: read bytes, rule.
+Owns these two values (plain classes: one is made for each statement, and compiled nothing is cheaper), and whether what is prepared still stands under a new ruling. May not do: read bytes, rule.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, Literal, NamedTuple
-
-from proxy.plans import Plan  # noqa: TC001  mypyc reads the annotations of named tuples at run time
+from typing import TYPE_CHECKING, Final, Literal
 
 if TYPE_CHECKING:
-    from proxy.plans import Ruling
+    from proxy.plans import Plan, Ruling
 
 NO_EPOCH: Final = -1
 """The epoch of no world, nor of none: what bears it is ruled again before it is bound."""
 
 
-class Prepared(NamedTuple):
+class Prepared:
     """A prepared statement: the client's text, the parameter types as it sent them, and the plan it was ruled by.
 
     `sent` is the text that the server got in place of the client's; None when it got that.
     """
 
-    text: bytes
-    parameter_types: bytes
-    plan: Plan
-    sent: bytes | None = None
+    def __init__(self, text: bytes, parameter_types: bytes, plan: Plan, sent: bytes | None = None) -> None:
+        self.text = text
+        self.parameter_types = parameter_types
+        self.plan = plan
+        self.sent = sent
+
+    def under(self, plan: Plan) -> Prepared:
+        """The same statement, ruled by another plan."""
+        return Prepared(self.text, self.parameter_types, plan, self.sent)
 
 
-class Statement(NamedTuple):
+class Statement:
     """A text that waits for a ruling; nothing behind it is looked at before `answer`.
 
     `again`: it was ruled before and is about to be bound, but the caller's decision may have changed since.
     `portal`: it is bound and about to be executed, but the caller's decision is not known at this moment.
     """
 
-    text: bytes
-    source: Literal["query", "parse", "again", "portal"]
-    name: bytes = b""
-    parameter_types: bytes = b""
+    def __init__(
+        self,
+        text: bytes,
+        source: Literal["query", "parse", "again", "portal"],
+        name: bytes = b"",
+        parameter_types: bytes = b"",
+    ) -> None:
+        self.text = text
+        self.source = source
+        self.name = name
+        self.parameter_types = parameter_types
 
 
 def reshaped(before: Plan, now: Plan) -> bool:

@@ -131,7 +131,8 @@ def test_a_statement_is_known_from_its_parse_on(desk: Desk) -> None:
     """What stands behind in the same pipeline can bind it, before the server has said a word."""
     assert desk.take("P(a,select phone)") == Step.WAIT
     assert desk.requests.answer(Ruling(PASS, b"select mask"))[0] == desk.client("P(a,select mask)")
-    assert desk.state.statements[b"a"] == Prepared(b"select phone", b"\0\0", PASS, b"select mask")
+    prepared = desk.state.statements[b"a"]
+    assert (prepared.text, prepared.plan, prepared.sent) == (b"select phone", PASS, b"select mask")
     assert desk.take("B(p,a)") == Step.FORWARD
     assert desk.take("E(p,7)") == Step.FORWARD
     assert desk.take("S") == Step.FORWARD
