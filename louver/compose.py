@@ -23,6 +23,7 @@ from proxy.cancel import CancelRegistry
 from proxy.catalogs import Catalogs
 from proxy.gate import Gate
 from proxy.server import Server, ServerSettings, run
+from proxy.watch import Watch
 
 if TYPE_CHECKING:
     from rewriter.model import Catalog
@@ -89,6 +90,7 @@ async def _run(parts: Parts, trail: Trail) -> None:
     """Build the server and serve."""
     settings = parts.settings
     whole_text = settings.audit.statement_text == "whole"
+    known = catalogs(parts)
     server = Server(
         ServerSettings(
             host=settings.listen.host,
@@ -104,7 +106,8 @@ async def _run(parts: Parts, trail: Trail) -> None:
         users=parts.users,
         cancels=CancelRegistry(),
         gate=Gate(parts.policies, parts.key, analysed_bytes=settings.limits.analysed_bytes, whole_text=whole_text),
-        catalogs=catalogs(parts),
+        catalogs=known,
+        watch=Watch(known, lambda database: connection_settings(parts, database)),
         trail=trail,
         load_policies=lambda: reload_policies(settings),
     )

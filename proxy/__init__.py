@@ -9,6 +9,7 @@ relay         the shell of one session: bytes in, bytes out, backpressure, the e
 postgres/     the session as a machine without I/O
 caller        who asks, and the world that this caller is in
 gate          from a statement's text to its ruling; plans keeps rulings for every text of one shape
-catalogs      what each database holds, with its labels; introspection and catalog_sql read it
+catalogs      what each database holds, with its labels; introspection and catalog_sql read it,
+              watch sees changes made elsewhere
 recording     what the audit is told; outbox lets statements leave once it is written
 """

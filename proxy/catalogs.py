@@ -43,7 +43,8 @@ class Known:
 
     `stale`: DDL has run since `catalog` was read. `bindings` hold every label ever seen, by table OID and column
     number: a column keeps its label under a new name. `readings` counts those begun, the last of them at `begun` on
-    the clock of its Catalogs; `catalog` is as found by reading number `held`.
+    the clock of its Catalogs; `catalog` is as found by reading number `held`. `fingerprint` is that of the
+    definitions when they were last looked at.
     """
 
     database: str
@@ -56,6 +57,7 @@ class Known:
     readings: int = 0
     begun: float = -math.inf
     held: int = 0
+    fingerprint: str = ""
 
     def lacks(self, relation: Relation) -> bool:
         """Whether the snapshot should hold `relation`, found just now, and does not, or under another name."""
@@ -111,6 +113,17 @@ class Catalogs:
         """DDL has run in `database`: the snapshot is read again before the next ruling that needs it."""
         if self._policies.has_labels:
             self.known(database).stale = True
+
+    def in_use(self) -> list[str]:
+        """The databases whose snapshot rulings rest on."""
+        return [known.database for known in self._known.values() if known.held] if self._policies.has_labels else []
+
+    def seen(self, database: str, fingerprint: str) -> None:
+        """Definitions were looked at; when they are not those of last time, the snapshot is read again."""
+        known = self.known(database)
+        if known.fingerprint != fingerprint:
+            known.fingerprint = fingerprint
+            known.stale = True
 
     async def refresh(self, known: Known, *, force: bool = False) -> None:
         """Read the snapshot again if it is stale. Raises CatalogUnavailable; then it stays stale."""

@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     from proxy.catalogs import Catalogs
     from proxy.gate import Gate
     from proxy.identity import Users
+    from proxy.watch import Watch
 
 log = logging.getLogger(__name__)
 
@@ -102,6 +103,7 @@ class Server:
         gate: Gate,
         catalogs: Catalogs,
         trail: Trail,
+        watch: Watch,
         load_policies: Callable[[], PolicySet],
     ) -> None:
         self._settings = settings
@@ -110,6 +112,7 @@ class Server:
         self._gate = gate
         self._catalogs = catalogs
         self._trail = trail
+        self._watch = watch
         self._load_policies = load_policies
         self._zone = ZoneInfo(settings.timezone)
         self._connections: set[asyncio.Task[None]] = set()
@@ -137,6 +140,7 @@ class Server:
         )
         self.port = listener.sockets[0].getsockname()[1]
         ticking = loop.create_task(self._tick())
+        watching = loop.create_task(self._watch.run())
         try:
             ready(self.port)
             await stop.wait()
@@ -144,6 +148,7 @@ class Server:
             listener.close()
             await self._drain()
             ticking.cancel()
+            watching.cancel()
 
     async def _drain(self) -> None:
         """Let sessions come to the end of their transactions, for as long as the settings allow."""

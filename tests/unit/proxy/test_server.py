@@ -24,6 +24,7 @@ from proxy.identity import Users
 from proxy.peer import KEEPALIVE, Peer
 from proxy.server import Server, ServerSettings, _plain_address, run
 from proxy.upstream import Upstream, connect
+from proxy.watch import Watch
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -58,6 +59,7 @@ def server_of(trail: Trail, load: Callable[[], PolicySet], **limits: Any) -> tup
         cancels=CancelRegistry(),
         gate=gate,
         catalogs=catalogs,
+        watch=Watch(catalogs, lambda database: {"database": database}),
         trail=trail,
         load_policies=load,
     )
