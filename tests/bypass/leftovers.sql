@@ -29,8 +29,8 @@ CREATE FUNCTION same_person(int, int) RETURNS boolean LANGUAGE sql AS
   'SELECT EXISTS (SELECT FROM public.people WHERE id = $1 AND name LIKE ''SENTINEL%'')';
 CREATE OPERATOR === (LEFTARG = int, RIGHTARG = int, FUNCTION = same_person);
 CREATE TYPE box_of_id AS (id int);
-CREATE FUNCTION open_box(box_of_id) RETURNS text LANGUAGE sql AS 'SELECT name FROM public.people WHERE id = $1.id';
-CREATE CAST (box_of_id AS text) WITH FUNCTION open_box(box_of_id) AS ASSIGNMENT;
+CREATE FUNCTION open_box(box_of_id) RETURNS name LANGUAGE sql AS 'SELECT name::name FROM public.people WHERE id = $1.id';
+CREATE CAST (box_of_id AS name) WITH FUNCTION open_box(box_of_id) AS ASSIGNMENT;
 CREATE FUNCTION leak_state(text, int) RETURNS text LANGUAGE sql AS
   'SELECT coalesce($1, '''') || (SELECT name FROM public.people WHERE id = $2)';
 CREATE AGGREGATE leak_all(int) (SFUNC = leak_state, STYPE = text);

@@ -9,8 +9,8 @@ SELECT grp, min(born), max(born), min(seen), max(seen) FROM people GROUP BY 1 OR
 SELECT ssn, count(*) FROM people GROUP BY ssn ORDER BY ssn NULLS FIRST
 SELECT right(ssn, 4), count(*) FROM people GROUP BY right(ssn, 4) HAVING count(*) > 1 ORDER BY 1
 SELECT grp, city, sum(score), grouping(grp, city) FROM people GROUP BY GROUPING SETS ((grp), (city), (grp, city), ()) ORDER BY 1, 2, 4
-SELECT vip, grp, count(*) FROM people GROUP BY ROLLUP (vip, grp) ORDER BY 1, 2
-SELECT DISTINCT name, pin, vip FROM people
+SELECT vip, grp, count(*) FROM people GROUP BY ROLLUP (vip, grp) ORDER BY 1, 2, 3
+SELECT DISTINCT name, pin, vip FROM people ORDER BY 1, 2, 3
 SELECT DISTINCT ON (ssn) ssn, id FROM people ORDER BY ssn, id
 SELECT DISTINCT ref FROM people ORDER BY ref
 SELECT ref, count(*), array_agg(id ORDER BY id) FROM people GROUP BY ref ORDER BY 2, 3
