@@ -55,7 +55,7 @@ bench: .venv/dev.stamp $(if $(shell command -v cc),build/compiled/done.stamp) ##
 	$(BIN)/python -m benchmarks $(ARGS)
 
 fuzz: .venv/dev.stamp ## long random runs (N=cases SEED=number to repeat one)
-	LOUVER_FUZZ_N=$(N) LOUVER_FUZZ_SEED=$(SEED) $(BIN)/pytest tests/fuzz --timeout=0 $(ARGS)
+	LOUVER_FUZZ_N=$(N) LOUVER_FUZZ_SEED=$(SEED) $(BIN)/pytest tests/fuzz tests/noninterference/test_random.py --timeout=0 $(ARGS)
 
 conformance: .venv/dev.stamp ## driver suites of other projects, direct and through Louver (ARGS="psycopg --policy clear")
 	PYTHONPATH=tests $(BIN)/python -m conformance $(ARGS)
