@@ -6,6 +6,7 @@ May not do: open sockets, run anything.
 
 from __future__ import annotations
 
+import secrets
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -19,7 +20,7 @@ from proxy.handshake import HandshakeSettings
 from proxy.identity import Users
 from proxy.postgres.authentication import ServiceAccount
 from proxy.upstream import Upstream
-from rewriter.masks.keys import KeyMaterial, key_material
+from rewriter.masks.keys import SETTING, KeyMaterial, key_material
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
 
     from policies.decide import PolicySet
     from policies.positions import Problem
+
+
+_NAME_BYTES = 16  # random bytes of the setting's name: beyond guessing
 
 
 class ConfigurationError(Exception):
@@ -70,7 +74,7 @@ def load(path: Path | str) -> Parts:
     except OSError as error:
         mistakes.append(f"cannot read the users file {settings.users}: {error.strerror}")
     try:
-        key = key_material(load_secret(settings.secret_file)) if settings.secret_file is not None else None
+        key = _key(settings.secret_file) if settings.secret_file is not None else None
     except SecretError as error:
         mistakes.append(str(error))
     try:
@@ -119,3 +123,8 @@ def handshake_settings(settings: Settings) -> HandshakeSettings:
         tls_required=settings.tls is not None and settings.tls.required,
         seconds=settings.limits.login_seconds,
     )
+
+
+def _key(secret_file: Path) -> KeyMaterial:
+    """The key of keyed masks, for a session setting whose name nobody can guess. Raises SecretError."""
+    return key_material(load_secret(secret_file), f"{SETTING}_{secrets.token_hex(_NAME_BYTES)}")

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Protocol
 from policies.model import Decision, Principal, Session
 from proxy.gate import World
 from proxy.introspection import look_up_sql, read_look_up
-from rewriter.masks.keys import SETTING
 from rewriter.model import Catalog, Names, Relation, UnknownNames
 
 if TYPE_CHECKING:
@@ -24,6 +23,10 @@ if TYPE_CHECKING:
     from rewriter.masks.keys import KeyMaterial
 
 
+class Outgrown(Exception):  # noqa: N818  an end, not a fault
+    """Nothing is hidden from the caller any more, but the session may hold the key of keyed masks: it must end."""
+
+
 class Ask(Protocol):
     """Ask the session's own server: SQL text with its parameters, rows of text columns back."""
 
@@ -31,7 +34,7 @@ class Ask(Protocol):
         """Raises ProtocolViolation when the server cannot answer."""
 
 
-_SET_KEY = f"SELECT pg_catalog.set_config('{SETTING}', $1, false)"
+_SET_KEY = "SELECT pg_catalog.set_config($1, $2, false)"
 
 
 class Caller:
@@ -49,7 +52,8 @@ class Caller:
         self._known = catalogs.known(database)
         self._generation = -1
         self._names: Names | None = None
-        self._key: KeyMaterial | None = None  # what the session's server holds
+        self._key: KeyMaterial | None = None  # what the session's server surely holds
+        self._held: KeyMaterial | None = None  # what it may hold: a rollback can bring back what was taken away
         self.world = World(Decision("", {}, {}), Catalog(database, 0, {}, {}), None)
 
     @property
@@ -78,18 +82,26 @@ class Caller:
             return False
         decision = self._decide()
         if decision.all_clear:
+            if self._held is not None:
+                return False
             self._names = None
-        elif self._names is None or self._gate.key_for(decision) is not self._key:
+        elif self._names is None:
             return False
+        else:
+            key = self._gate.key_for(decision)
+            if key is not None and key is not self._key:
+                return False
         self._enter(decision)
         return True
 
     async def settle(self, ask: Ask, *, names_stale: bool) -> None:
-        """Find the world that the caller is in now. Raises CatalogUnavailable."""
+        """Find the world that the caller is in now. Raises CatalogUnavailable and Outgrown."""
         if self._known.stale:
             await self._catalogs.refresh(self._known)
         decision = self._decide()
         if decision.all_clear:
+            if self._held is not None:  # unguarded, it could be read
+                raise Outgrown
             self._names = None
         elif self._names is None or names_stale:
             self._names = read_look_up(await ask(look_up_sql()))
@@ -97,8 +109,9 @@ class Caller:
         if self._names is not None:
             key = self._gate.key_for(decision)
             if key is not None and key is not self._key:
-                await ask(_SET_KEY, key.setting)
-            self._key = key
+                self._held = key
+                await ask(_SET_KEY, key.name, key.setting)
+                self._key = key
         self._enter(decision)
 
     async def look_up(self, ask: Ask, text: bytes) -> Ruling:
@@ -125,7 +138,7 @@ class Caller:
             return self._gate.rule(self.world, text)
         # Somebody may create what is missing at any moment: that it is missing holds for this statement only.
         missing = dataclasses.replace(self._names, looked_up={**self._names.looked_up, **found})
-        return self._gate.rule(World(self.world.decision, self.world.catalog, missing, self._key), text)
+        return self._gate.rule(World(self.world.decision, self.world.catalog, missing, self._held), text)
 
     async def _found(self, ask: Ask, text: bytes) -> Mapping[tuple[str | None, str], Relation | None]:
         """What the names of a statement that the world does not know mean on the session's server."""
@@ -137,7 +150,7 @@ class Caller:
 
     def nameless_world(self) -> World:
         """A world in which no name is known, for a transaction that has failed and can look nothing up."""
-        return World(self.world.decision, Catalog(self._known.database, 0, {}, {}), Names(()), self._key)
+        return World(self.world.decision, Catalog(self._known.database, 0, {}, {}), Names(()), self._held)
 
     def _decide(self) -> Decision:
         """The decision of this moment, over the catalog's columns and those looked up on the session."""
@@ -152,7 +165,7 @@ class Caller:
 
     def _enter(self, decision: Decision) -> None:
         self._generation = self._known.generation
-        self.world = self._gate.world(decision, self._known.catalog, self._names)
+        self.world = self._gate.world(decision, self._known.catalog, self._names, self._held)
 
 
 def _existing(

@@ -45,8 +45,8 @@ _epochs = itertools.count(1)
 class World:
     """What one caller may see and how the server understands them, at this moment, with the plans made so far.
 
-    `names` is None for callers who see everything as it is: they need no name resolved. `key` is held by the session
-    of a caller for whom a mask is keyed; there, and only there, settings that could show or replace it are guarded.
+    `names` is None for callers who see everything as it is: they need no name resolved. `key` is what the session holds
+    or has held, for a mask that is keyed; there, and only there, settings that could show or replace it are guarded.
     """
 
     decision: Decision
@@ -87,12 +87,13 @@ class Gate:
         """The caller's decision at this moment."""
         return self.policies.decide(principal, session, labels)
 
-    def world(self, decision: Decision, catalog: Catalog, names: Names | None) -> World:
-        """The world of a decision, shared by all sessions that are in it."""
+    def world(self, decision: Decision, catalog: Catalog, names: Names | None, held: KeyMaterial | None) -> World:
+        """The world of a decision in a session that holds a key or not, shared by all sessions that are in it."""
         key = (
             catalog.database,
             catalog.revision,
             decision.policy,
+            held,
             frozenset(decision.treatments.items()),
             names and (names.path, names.temporary, tuple(names.looked_up.items())),
         )
@@ -100,7 +101,7 @@ class Gate:
         if world is None:
             if len(self._worlds) >= _WORLDS:
                 self._worlds.clear()  # sessions keep the ones they are in
-            world = self._worlds[key] = World(decision, catalog, names, self.key_for(decision))
+            world = self._worlds[key] = World(decision, catalog, names, held)
         return world
 
     def key_for(self, decision: Decision) -> KeyMaterial | None:

@@ -12,6 +12,7 @@ import logging
 from typing import TYPE_CHECKING
 
 from audit.writer import AuditUnavailable
+from proxy.caller import Outgrown
 from proxy.catalogs import CatalogUnavailable
 from proxy.postgres import frames
 from proxy.postgres.conversation import FAILED, IDLE, ProtocolViolation
@@ -46,6 +47,7 @@ _NO_CATALOG = Refusal(
     "louver cannot read the catalog of this database, so nothing can be ruled",
     hint="The operator of Louver finds the reason in its log; the next statement tries again.",
 )
+_OUTGROWN = "louver: what you may see has changed, and this session cannot go on with it; connect again"
 _UNREADABLE = "louver: client_encoding must be UTF8 and standard_conforming_strings on while columns are masked for you; connect again"
 _ABORTED = Refusal("25P02", "current transaction is aborted, commands ignored until end of transaction block")
 
@@ -270,6 +272,8 @@ class Relay:
             return caller.find(text) or await caller.look_up(self._ask, text)
         except CatalogUnavailable:
             return self._gate.deny(caller.world, text, _NO_CATALOG)
+        except Outgrown:
+            raise ProtocolViolation(_OUTGROWN, "57P01") from None
 
     def _in_failed_transaction(self, text: bytes) -> Ruling:
         """Nothing can be looked up; only what ends the transaction needs no name."""

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from rewriter.masks.keys import SETTING
 from rewriter.masks.literals import call, cast, literal, operate, typed
 from rewriter.masks.target import TEXTS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from rewriter.masks.keys import KeyMaterial
     from rewriter.masks.target import Request, Target
 
 _PAD_BYTES = 64
@@ -38,7 +38,7 @@ def render_hash(request: Request) -> str | None:
         return None
     if request.key is None:
         raise MissingKeyError("the mask `hash` needs a key; name a `secret_file` in the configuration")
-    inner, outer = (_key_half(request.key.fingerprint, half) for half in (1, _PAD_BYTES + 1))
+    inner, outer = (_key_half(request.key, half) for half in (1, _PAD_BYTES + 1))
     digest = call("sha256", operate(outer, "||", call("sha256", operate(inner, "||", data))))
     return _shaped(digest, request.target)
 
@@ -62,9 +62,9 @@ def _raw(text: str) -> str:
     return call("decode", call("replace", text, literal("\\"), literal("\\\\")), literal("escape"))
 
 
-def _key_half(fingerprint: str, start: int) -> str:
-    setting = call("current_setting", literal(SETTING), "true")
-    is_ours = operate(call("sha256", _raw(setting)), "=", typed("\\x" + fingerprint, "bytea"))
+def _key_half(key: KeyMaterial, start: int) -> str:
+    setting = call("current_setting", literal(key.name), "true")
+    is_ours = operate(call("sha256", _raw(setting)), "=", typed("\\x" + key.fingerprint, "bytea"))
     half = call("substring", call("decode", setting, literal("hex")), str(start), str(_PAD_BYTES))
     return f"(SELECT CASE WHEN {is_ours} THEN {half} END)"
 

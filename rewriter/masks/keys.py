@@ -14,7 +14,11 @@ from dataclasses import dataclass, field
 from typing import Final
 
 SETTING: Final = "louver.key"
-"""The custom setting of the upstream session that carries the key."""
+"""What the name of the custom setting that carries the key begins with.
+
+The proxy adds something that nobody can guess, anew each time it starts: a view, a default or a function that somebody has
+made to read the setting would give the key to whoever uses it in a session that holds one.
+"""
 MIN_SECRET: Final = 16
 """Bytes. The fingerprint can be read by callers (EXPLAIN), so the secret must be beyond guessing."""
 
@@ -23,16 +27,23 @@ _BLOCK = 64  # bytes of a SHA-256 block
 
 @dataclass(frozen=True, slots=True)
 class KeyMaterial:
-    """`setting`: hex of the inner and the outer padded key, 64 bytes each. `fingerprint`: hex SHA-256 of `setting`."""
+    """`setting`: hex of the inner and the outer padded key, 64 bytes each. `fingerprint`: hex SHA-256 of `setting`.
+
+    `name`: of the session setting that carries it.
+    """
 
     setting: str = field(repr=False)
     fingerprint: str
+    name: str = SETTING
 
 
-def key_material(secret: bytes) -> KeyMaterial:
-    """Derive both forms from a secret of 16 random bytes or more. Raises ValueError for a shorter one."""
+def key_material(secret: bytes, name: str = SETTING) -> KeyMaterial:
+    """Derive both forms from a secret of 16 random bytes or more, to be carried by the setting `name`.
+
+    Raises ValueError for a shorter one.
+    """
     if len(secret) < MIN_SECRET:
         raise ValueError(f"the key of keyed masks must have at least {MIN_SECRET} bytes, this one has {len(secret)}")
     block = (hashlib.sha256(secret).digest() if len(secret) > _BLOCK else secret).ljust(_BLOCK, b"\0")
     setting = (bytes(byte ^ 0x36 for byte in block) + bytes(byte ^ 0x5C for byte in block)).hex()
-    return KeyMaterial(setting, hashlib.sha256(setting.encode()).hexdigest())
+    return KeyMaterial(setting, hashlib.sha256(setting.encode()).hexdigest(), name)

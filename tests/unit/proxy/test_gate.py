@@ -37,12 +37,12 @@ def decision(mask: str = "full", policy: str = "p1") -> Decision:
 def made(**options: Any) -> tuple[Gate, World]:
     """A gate and the world of a masked caller."""
     gate = Gate(parse_policies("version: 1\n", file="p"), KEY, **options)
-    return gate, gate.world(decision(), CATALOG, NAMES)
+    return gate, gate.world(decision(), CATALOG, NAMES, None)
 
 
 def all_clear(gate: Gate) -> World:
     """The world of a caller who sees everything."""
-    return gate.world(Decision("p1", {}, {}), CATALOG, None)
+    return gate.world(Decision("p1", {}, {}), CATALOG, None, None)
 
 
 # -- worlds ------------------------------------------------------------------------------------------------------------
@@ -51,7 +51,7 @@ def all_clear(gate: Gate) -> World:
 def test_equal_circumstances_are_one_world() -> None:
     """Two sessions that see the same share world, plans and epoch."""
     gate, world = made()
-    assert gate.world(decision(), CATALOG, Names(("pg_catalog", "public"))) is world
+    assert gate.world(decision(), CATALOG, Names(("pg_catalog", "public")), None) is world
 
 
 @pytest.mark.parametrize(
@@ -70,8 +70,8 @@ def test_equal_circumstances_are_one_world() -> None:
 def test_any_difference_is_another_world(other: tuple[Decision, Catalog, Names | None]) -> None:
     """Treatment, policy revision, catalog, database and every part of what names mean keep worlds apart."""
     gate, world = made()
-    assert gate.world(*other) is not world
-    assert gate.world(*other).epoch != world.epoch
+    assert gate.world(*other, None) is not world
+    assert gate.world(*other, None).epoch != world.epoch
 
 
 def test_worlds_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -79,16 +79,24 @@ def test_worlds_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(gate_module, "_WORLDS", 3)
     gate, world = made()
     for number in range(10):
-        gate.world(decision(policy=f"q{number}"), CATALOG, NAMES)
+        gate.world(decision(policy=f"q{number}"), CATALOG, NAMES, None)
     assert len(gate._worlds) <= 3
     assert gate.rule(world, b"select 1").plan.epoch == world.epoch
 
 
 def test_only_keyed_masks_get_the_key() -> None:
     """The key goes to sessions that need it, and to no other."""
+    gate, _ = made()
+    assert gate.key_for(decision()) is None
+    assert gate.key_for(decision("hash")) is KEY
+
+
+def test_a_session_that_holds_a_key_is_in_a_world_of_its_own() -> None:
+    """Plans made where the key's setting is not guarded serve no session that holds it."""
     gate, world = made()
-    assert world.key is None
-    assert gate.world(decision("hash"), CATALOG, NAMES).key is KEY
+    holding = gate.world(decision(), CATALOG, NAMES, KEY)
+    assert holding is not world
+    assert (world.key, holding.key) == (None, KEY)
 
 
 # -- rulings -----------------------------------------------------------------------------------------------------------
