@@ -20,8 +20,24 @@ PEOPLE = {"ann": {"role": "clerk"}, "bob": {"role": "boss"}}
 
 @pytest.fixture(scope="module")
 def louver(louver_factory: Callable[..., Any], stage: Any) -> Any:
-    """A proxy for all tests of this file that leave it running."""
-    return louver_factory(policies=stage.policies, users=PEOPLE)
+    """A proxy for all tests of this file that leave it running, which already has its own connection to the database."""
+    before = watches(stage)
+    running = louver_factory(policies=stage.policies, users=PEOPLE)
+    with psycopg.connect(running.dsn("ann", database=stage.database)) as client:
+        client.execute("select phone from people limit 1")
+    stage.wait_until(lambda: watches(stage) > before, why="definitions are watched")
+    return running
+
+
+def watches(stage: Any) -> int:
+    """How many connections watch the definitions of the database."""
+    query = (
+        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND query LIKE '%hashtextextended%'"
+    )
+    with psycopg.connect(stage.dsn, autocommit=True) as connection:
+        row = connection.execute(f"{query} AND pid <> pg_backend_pid()").fetchone()
+    assert row is not None
+    return int(row[0])
 
 
 def descriptors(louver: Any) -> int:
