@@ -24,6 +24,7 @@ import msgspec
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from mmap import mmap
 
 GENESIS = b"0" * 64
 """What the first line of the first segment is bound to."""
@@ -37,6 +38,7 @@ _LINE = re.compile(rb'\{"hash":"([0-9a-f]{64})",("seq":([1-9][0-9]{0,17}),.*\})'
 # separators, bidirectional overrides and isolates.
 _ACTIVE = re.compile(rb"\x7f|\xc2[\x80-\x9f]|\xe2\x80[\x8b-\x8f\xa8-\xae]|\xe2\x81[\xa0-\xaf]|\xef\xbb\xbf")
 
+_HASH_END = len(b'{"hash":"') + len(GENESIS)
 _NS_PER_SECOND = 1_000_000_000
 
 
@@ -65,6 +67,19 @@ def parse(line: bytes) -> Link | None:
     """Take a line without its newline apart; None when it is not a line of this format. Checks no hash."""
     found = _LINE.fullmatch(line)
     return None if found is None else Link(found[1], int(found[3]), found[2])
+
+
+def find(content: mmap, seq: int) -> bytes | None:
+    """Return the line of record `seq` in a segment, without its newline; None when it is not there."""
+    mark = b'","seq":%d,' % seq
+    at = content.find(mark)
+    while at >= 0:
+        start = content.rfind(b"\n", 0, at) + 1
+        if at == start + _HASH_END:
+            end = content.find(b"\n", at)
+            return content[start : end if end >= 0 else len(content)]
+        at = content.find(mark, at + 1)
+    return None
 
 
 def encode(value: object) -> bytes:

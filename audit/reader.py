@@ -1,7 +1,8 @@
 """Records from the files of a trail: forwards, the last ones, and as they come.
 
-Owns reading. Writes nothing and takes no lock, so it works beside a running proxy. May not do: choose records by what
-they say (search), judge damage (verify): a line that cannot be read as a record is passed over here and counted.
+Owns reading. Writes nothing and takes no lock, so it works beside a running proxy. A statement that refers to an earlier
+one (`like`) is given whole. May not do: choose records by what they say (search), judge damage (verify): a line that cannot
+be read as a record is passed over here and counted.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from audit import segments, verify
+from audit import chain, segments, verify
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -24,6 +25,7 @@ Fields = dict[str, Any]
 """A record as its JSON says it; the fields by event are documented in audit.record."""
 
 _PROGRESS_LINES = 10_000
+_READ = 1000  # decoded records that are kept for those that refer to them
 _RETRY_SECONDS = 0.05  # how long a write of the proxy may be half seen
 
 
@@ -110,23 +112,34 @@ _decoder = msgspec.json.Decoder(dict[str, Any])
 
 def records(directory: Path) -> Iterator[Fields]:
     """Give every record of the trail, oldest first. Raises NoTrail."""
-    return _decoded(line.data for line in lines(directory))
+    whole = _Whole()
+    return _decoded((line.data for line in lines(directory)), whole)
 
 
 def last_records(directory: Path, count: int) -> list[Fields]:
     """Return the last `count` records of the trail, oldest first, without reading the rest. Raises NoTrail."""
-    kept: deque[bytes] = deque()
+    kept: list[list[Fields]] = []
+    wanted = count
     for _, path in reversed(existing(directory)):
+        if wanted <= 0:
+            break
         if path.stat().st_size:
             with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
-                end = content.rfind(b"\n")
-                while end >= 0 and len(kept) < count:
-                    start = content.rfind(b"\n", 0, end) + 1
-                    kept.appendleft(content[start:end])
-                    end = start - 1
-        if len(kept) >= count:
-            break
-    return list(_decoded(kept))
+                last = _last_lines(content, wanted)
+                kept.append(list(_decoded(last, _Whole(content))))
+                wanted -= len(last)
+    return [fields for of_segment in reversed(kept) for fields in of_segment]
+
+
+def _last_lines(content: mmap.mmap, count: int) -> deque[bytes]:
+    """Return the last `count` whole lines of a segment, in order."""
+    found: deque[bytes] = deque()
+    end = content.rfind(b"\n")
+    while end >= 0 and len(found) < count:
+        start = content.rfind(b"\n", 0, end) + 1
+        found.appendleft(content[start:end])
+        end = start - 1
+    return found
 
 
 def follow(directory: Path, after: int) -> Iterator[Fields | None]:
@@ -135,6 +148,7 @@ def follow(directory: Path, after: int) -> Iterator[Fields | None]:
     The caller waits at each None. A trail that is not there yet is no error.
     """
     number, offset = 0, 0
+    whole = _Whole()
     while True:
         for current, path in [found for found in _present(directory) if found[0] >= number]:
             if current != number:
@@ -146,7 +160,10 @@ def follow(directory: Path, after: int) -> Iterator[Fields | None]:
                         break
                     offset += len(line)
                     fields = decode(line)
-                    if fields is not None and fields["seq"] > after:
+                    if fields is None:
+                        continue
+                    fields = whole.of(fields, line)
+                    if fields["seq"] > after:
                         yield fields
         yield None
 
@@ -158,8 +175,52 @@ def _present(directory: Path) -> list[tuple[int, Path]]:
         return []
 
 
-def _decoded(found: Iterable[bytes]) -> Iterator[Fields]:
+def _decoded(found: Iterable[bytes], whole: _Whole) -> Iterator[Fields]:
     for line in found:
         fields = decode(line)
         if fields is not None:
-            yield fields
+            yield whole.of(fields, line)
+
+
+class _Whole:
+    """Statements that only refer to an earlier one of their segment, made whole.
+
+    Keeps the lines that may be referred to, so at most a segment; `content` is a segment that is not read from its
+    beginning, to be searched for the others.
+    """
+
+    def __init__(self, content: mmap.mmap | None = None) -> None:
+        self._content = content
+        self._lines: dict[int, bytes] = {}
+        self._read: dict[int, Fields] = {}
+
+    def of(self, fields: Fields, line: bytes) -> Fields:
+        """Return the record of `line`, whole. What refers to a line that is not there is left as it is."""
+        if fields["event"] == "segment":
+            self._lines.clear()
+            self._read.clear()
+        elif fields["event"] == "statement":
+            if "like" in fields:
+                return self._joined(fields)
+            self._lines[fields["seq"]] = line
+        return fields
+
+    def _joined(self, fields: Fields) -> Fields:
+        seq = fields["like"]
+        if not isinstance(seq, int):
+            return fields
+        said = self._read.get(seq)
+        if said is None:
+            line = self._lines.get(seq) or self._found(seq)
+            said = decode(line) if line else None
+            if said is None or said.get("session") != fields.get("session"):
+                return fields
+            if len(self._read) >= _READ:
+                self._read.clear()
+            self._read[seq] = said
+        whole = {**said, **fields}
+        del whole["like"]
+        return whole
+
+    def _found(self, seq: int) -> bytes | None:
+        return None if self._content is None else chain.find(self._content, seq)

@@ -16,6 +16,7 @@ login_refused     caller fields, reason, sqlstate
 statement         statement (number within the session), caller fields, kinds, text, rewritten (null: sent as it came),
                   relations, columns, ruling (pass, rewrite, deny), policy, catalog, reason, sqlstate
                   each column: column, category, level, treatment (clear, mask, deny), mask, rule, rows
+                  or: statement, session, like: all else is as in record `like`, an earlier one of the same segment
 outcome           session, principal, statement, status (ok, error, denied, cancelled, skipped, lost), sqlstate, rows, bytes,
                   duration_us
 denial            caller fields, what, reason, sqlstate: something other than a statement was refused
@@ -150,7 +151,7 @@ def denial(caller: Caller, *, what: str, reason: str, sqlstate: str) -> bytes:
 
 
 def statement_prefix(caller: Caller, judgement: Judgement) -> bytes:
-    """Render all of a statement record that is constant for (session, plan); see `statement`."""
+    """Render all that a session's statements of one plan have in common, to be written once; see `statement`."""
     fields = _caller(caller)
     fields["kinds"] = judgement.kinds
     if judgement.text is not None:
@@ -166,8 +167,13 @@ def statement_prefix(caller: Caller, judgement: Judgement) -> bytes:
     return members(fields)
 
 
+def statement_like(caller: Caller, seq: int) -> bytes:
+    """Render what stands for it all in the session's later statements of that plan: record `seq` has said it."""
+    return members({"session": caller.session, "like": seq})
+
+
 def statement(prefix: bytes, number: int) -> bytes:
-    """Say the ruling on one statement, the `number`th of its session; `prefix` from statement_prefix."""
+    """Say the ruling on one statement, the `number`th of its session; `prefix` from statement_prefix or statement_like."""
     return b'"event":"statement","statement":%d,%b' % (number, prefix)
 
 

@@ -30,8 +30,6 @@ _SEGMENT = re.compile(r"trail-([0-9]{6,})\.jsonl")
 _TORN = re.compile(r"torn-([0-9]+)-([0-9]+)\.bin")
 _CLOSED = chain.segment_closed("").partition(b",")[0]  # the event alone
 _STOPPED = chain.segment_closed("stopped")
-_HASH_START = len(b'{"hash":"')
-_HASH_END = _HASH_START + len(chain.GENESIS)
 _HEAD_BYTES = 128  # fixed, so that the head is replaced in place by one small write
 
 
@@ -151,15 +149,9 @@ def _agrees(path: Path, head: Head) -> bool:
     """Tell whether the record that the head names, if it stands in this segment, has the head's hash."""
     if head.seq == 0 or path.stat().st_size == 0:
         return True
-    mark = b'","seq":%d,' % head.seq
     with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
-        at = content.find(mark)
-        while at >= 0:
-            start = content.rfind(b"\n", 0, at) + 1
-            if at == start + _HASH_END:
-                return content[start + _HASH_START : at] == head.hash.encode()
-            at = content.find(mark, at + 1)
-    return True
+        line = chain.find(content, head.seq)
+    return line is None or line.startswith(b'{"hash":"%b",' % head.hash.encode())
 
 
 def _set_aside(path: Path, size: int, next_seq: int) -> None:

@@ -113,8 +113,13 @@ class Trail:
         seq, digest = self._written
         return seq, digest.decode()
 
-    def append(self, body: bytes) -> None:
-        """Give a record its seq, time and hash and put it into the buffer.
+    @property
+    def segment(self) -> int:
+        """Number of the segment that the next record goes to; 0 when a new one may have to be begun for it."""
+        return 0 if self._full or self._pending_bytes > PENDING_BYTES else self._segment
+
+    def append(self, body: bytes) -> int:
+        """Give a record its seq, time and hash, put it into the buffer and return its seq.
 
         `body` is what a builder of audit.record returns: members of a JSON object on one line, which is not checked
         again here.
@@ -136,6 +141,7 @@ class Trail:
         self._hash = digest
         self._pending.append(line)
         self._pending_bytes += len(line)
+        return seq
 
     def flush(self) -> None:
         """Write everything that was appended; with fsync `always`, wait until it is on the disk.

@@ -26,8 +26,8 @@ _STATUS: dict[str, Status] = {
     "skipped": "skipped",
     "lost": "lost",
 }
-_PREFIXES = 4096
-"""Plans whose rendered record one session keeps, some 500 bytes each; as many as its world keeps plans."""
+_PLANS = 4096
+"""Plans whose record one session refers back to, some 200 bytes each; as many as its world keeps plans."""
 _CANCELED = "57014"
 
 
@@ -37,7 +37,7 @@ class Recorder:
     def __init__(self, trail: Trail, caller: Caller) -> None:
         self._trail = trail
         self._caller = caller
-        self._prefixes: dict[Plan, bytes] = {}
+        self._told: dict[Plan, tuple[int, bytes]] = {}  # the segment that holds the plan's record, what refers to it
         self._outcome = record.outcome_prefix(caller)
         self._opened = perf_counter_ns()
         self._statements = 0
@@ -49,24 +49,30 @@ class Recorder:
 
     def started(self, executions: list[Execution]) -> None:
         """The statements are about to leave; they may once the trail is flushed."""
-        trail = self._trail
-        prefixes = self._prefixes
         now = perf_counter_ns()
         for execution in executions:
             plan = execution.plan
             assert plan is not None
-            prefix = prefixes.get(plan)
-            if prefix is None:
-                if len(prefixes) >= _PREFIXES:
-                    prefixes.clear()
-                prefix = prefixes[plan] = record.statement_prefix(self._caller, plan.judgement)
-            if plan.judgement.text is None:
-                text = execution.text.decode(errors="backslashreplace")
-                trail.append(record.statement_with_text(prefix, execution.number, text))
+            told = self._told.get(plan)
+            if told is not None and told[0] == self._trail.segment:
+                self._append(execution, plan, told[1])
             else:
-                trail.append(record.statement(prefix, execution.number))
+                self._tell(execution, plan)
             execution.started = now
         self._statements += len(executions)
+
+    def _tell(self, execution: Execution, plan: Plan) -> None:
+        """Write all that the plan's judgement says, once in each segment."""
+        seq = self._append(execution, plan, record.statement_prefix(self._caller, plan.judgement))
+        if len(self._told) >= _PLANS:
+            self._told.clear()
+        self._told[plan] = (self._trail.segment, record.statement_like(self._caller, seq))
+
+    def _append(self, execution: Execution, plan: Plan, prefix: bytes) -> int:
+        if plan.judgement.text is not None:
+            return self._trail.append(record.statement(prefix, execution.number))
+        text = execution.text.decode(errors="backslashreplace")
+        return self._trail.append(record.statement_with_text(prefix, execution.number, text))
 
     def ended(self, executions: list[Execution]) -> None:
         """The statements have ended; written with the next flush."""

@@ -111,3 +111,42 @@ def test_progress_counts_the_bytes(make_trail, monkeypatch):
     reader.verified(directory, progress=told.append)
     assert told == sorted(told)
     assert told[-1] == sum(os.path.getsize(path) for _, path in segments.segments(directory))  # noqa: PTH202  terse
+
+
+@pytest.fixture
+def referring(tmp_path, clock, caller, judgement):
+    """A trail whose statements 2 to 9 refer to the first, with an outcome each."""
+    trail = Trail.open(tmp_path / "a", clock=clock)
+    seq = trail.append(record.statement(record.statement_prefix(caller, judgement), 1))
+    for number in range(2, 10):
+        trail.append(record.statement(record.statement_like(caller, seq), number))
+        trail.append(record.outcome(record.outcome_prefix(caller), number, "ok", duration_us=5))
+    trail.close()
+    return tmp_path / "a"
+
+
+def test_statements_that_refer_to_an_earlier_one_are_given_whole(referring):
+    """Read forwards, from the end or as they come, a statement has all fields of the one it is like, and its own number and time."""
+    found = [fields for fields in reader.records(referring) if fields["event"] == "statement"]
+    first = found[0]
+    assert [fields["statement"] for fields in found] == list(range(1, 10))
+    own = ("hash", "seq", "time", "statement")
+    for fields in found[1:]:
+        assert {**fields, **{name: first[name] for name in own}} == first
+        assert fields["seq"] > first["seq"]
+        assert fields["time"] > first["time"]
+    last = [fields for fields in reader.last_records(referring, 5) if fields["event"] == "statement"]
+    assert last == found[-2:]
+    followed = list(iter(reader.follow(referring, found[3]["seq"]).__next__, None))
+    assert [fields for fields in followed if fields["event"] == "statement"] == found[4:]
+
+
+@pytest.mark.parametrize("like", [b"7777", b'"2"', b"[2]", b"1", b"null"])
+def test_a_reference_to_nothing_is_left_as_it_is(referring, like):
+    """In a damaged trail a statement whose reference cannot be followed is given with what it says itself."""
+    path = segments.segment_path(referring, 1)
+    path.write_bytes(path.read_bytes().replace(b'"like":2', b'"like":' + like))
+    for found in (list(reader.records(referring)), reader.last_records(referring, 4)):
+        left = [fields for fields in found if "like" in fields]
+        assert left
+        assert all("text" not in fields for fields in left)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from audit import reader
 from audit.record import Caller, Judgement
 from audit.writer import Trail
 from policies.model import Decision
@@ -22,17 +22,21 @@ if TYPE_CHECKING:
 class Book:
     """A trail, and a recorder that writes to it."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, segment_bytes: int = 1 << 20) -> None:
         self.directory = directory
-        self.trail = Trail.open(directory)
+        self.trail = Trail.open(directory, segment_bytes=segment_bytes)
         caller = Caller("run-1", "ann", "192.0.2.1", "psql", "bank", "app", {"role": "clerk"})
         self.recorder = Recorder(self.trail, caller)
 
     def read(self, event: str) -> list[dict[str, Any]]:
         """The records of an event, with what is only appended flushed."""
         self.trail.flush()
-        lines = b"".join(path.read_bytes() for path in sorted(self.directory.glob("*.jsonl"))).splitlines()
-        return [record for record in map(json.loads, lines) if record.get("event") == event]
+        return [record for record in reader.records(self.directory) if record["event"] == event]
+
+    def raw(self) -> bytes:
+        """The trail as it lies."""
+        self.trail.flush()
+        return b"".join(path.read_bytes() for path in sorted(self.directory.glob("*.jsonl")))
 
 
 @pytest.fixture
@@ -63,7 +67,7 @@ def test_a_session_is_recorded_from_end_to_end(book: Book) -> None:
 
 
 def test_statements_of_one_plan_have_a_record_each(book: Book) -> None:
-    """The parts they share are rendered once; each has its own number, and the scrubbed text."""
+    """The parts they share are written once; each has its own number, and the scrubbed text."""
     first = execution(1)
     second = Execution(Reply.QUERY, first.plan, b"select 'another'")
     second.number = 2
@@ -71,7 +75,29 @@ def test_statements_of_one_plan_have_a_record_each(book: Book) -> None:
     records = book.read("statement")
     assert [record["statement"] for record in records] == [1, 2]
     assert {record["text"] for record in records} == {"select ?"}
-    assert b"secret" not in b"".join(path.read_bytes() for path in book.directory.glob("*.jsonl"))
+    assert b"secret" not in book.raw()
+    assert book.raw().count(b"select ?") == 1
+
+
+def test_each_segment_says_it_all_again(tmp_path: Path) -> None:
+    """What a statement refers to stands in its own segment, so that a segment can be read without the others."""
+    book = Book(tmp_path / "audit", segment_bytes=2000)
+    plan = execution().plan
+    for number in range(1, 31):
+        made = Execution(Reply.QUERY, plan, b"select 1")
+        made.number = number
+        book.recorder.started([made])
+        book.trail.flush()
+    book.trail.close()
+    paths = sorted(book.directory.glob("*.jsonl"))
+    assert len(paths) > 2
+    alone = tmp_path / "alone"
+    alone.mkdir()
+    path = paths[2].rename(alone / paths[2].name)
+    found = [record for record in reader.records(alone) if record["event"] == "statement"]
+    assert len(found) > 3
+    assert {record.get("text") for record in found} == {"select ?"}
+    assert path.read_bytes().count(b"select ?") == 1
 
 
 def test_whole_texts_are_kept_when_the_plan_has_none(book: Book) -> None:
