@@ -17,6 +17,7 @@ from audit.scrub import scrub
 from policies.masks import SCHEMAS
 from policies.model import Decision  # noqa: TC001  mypyc reads the annotations of dataclasses at run time
 from proxy.plans import Makes, NamesEffect, Plan, PlanCache, Ruling
+from proxy.positions import moves_of
 from proxy.postgres.messages import report_fields
 from rewriter.masks.keys import KeyMaterial  # noqa: TC001  the same
 from rewriter.model import Catalog, Names, Refusal, Rewritten, UnknownNames, Use
@@ -207,6 +208,7 @@ class Gate:
             changes_catalog=rewritten.changes_catalog,
             makes=_makes(rewritten.kinds, text),
             uses_made=_uses_made(rewritten.kinds, text),
+            moves=moves_of(text, rewritten.edits) if changed else (),
         )
         ruling = Ruling(plan, new_text if changed else None)
         literal_free = rewritten.literal_free and not self._whole_text

@@ -1,18 +1,18 @@
 """Plans: what has been decided for the shape of a statement, and the cache that finds it again.
 
-Owns the plan, the ruling (a plan applied to one text), the shape of a text (the text without its literals) and the
-cache of one caller's world. A wrong hit would be a leak, so a text whose lexing is not beyond doubt has no shape.
+Owns the plan, the ruling (a plan applied to one text) and the cache of one caller's world.
 May not do: parse SQL, decide, or know a protocol.
 """
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from audit.record import Judgement  # noqa: TC001  mypyc reads the annotations of dataclasses at run time
 from policies.model import Decision  # noqa: TC001  the same
+from proxy.positions import Move  # noqa: TC001  the same
+from proxy.shapes import edited_parts, fill, key_of, shape_of, split
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,6 +32,7 @@ class Plan:
     `names_effect`: running it changes what names mean at once, or ends a transaction that may have done so.
     `makes`: it leaves a cursor or a prepared statement that holds its ruling, until the end of the transaction or of the
     session; `uses_made`: it runs such a one.
+    `moves` are the edits, by which places in the text that left are found in the client's.
     `judgement` is what the audit says of it, the same for all its statements; `error` is the payload of the
     ErrorResponse of a denied one. Compared by identity: each plan is one decision.
     """
@@ -45,6 +46,7 @@ class Plan:
     changes_catalog: bool = False
     makes: Makes = "none"
     uses_made: bool = False
+    moves: tuple[Move, ...] = ()
 
 
 class Ruling(NamedTuple):
@@ -52,82 +54,6 @@ class Ruling(NamedTuple):
 
     plan: Plan
     text: bytes | None = None
-
-
-class Shape(NamedTuple):
-    """A text without its literals. `key` tells shapes apart; the literals fill the gaps between the parts."""
-
-    key: tuple[bytes, ...]
-    parts: list[bytes]
-    literals: list[bytes]
-
-
-# The texts whose lexing is beyond doubt, on any server version and under any setting: words, quoted plain words, plain
-# strings without backslash or doubled quote, plain decimal numbers, parameters and operators. Nothing may touch
-# what could change its meaning: no prefix before a quote (E'', U&'', N''), no comment, no number glued to a word.
-# Single characters repeat possessively, groups never: Python before 3.11.5 matches possessive groups wrongly
-# (gh-106052). No text has two readings here, for each alternative begins with characters of its own.
-_BEYOND_DOUBT = re.compile(
-    rb"""(?:
-        [ \t\r\n]++
-      | [A-Za-z_][A-Za-z0-9_]*+(?!['"$\\])
-      | "[A-Za-z_][A-Za-z0-9_]*+"(?!["'\w$])
-      | '[^'\\\x00-\x1f\x7f-\xff]*+'(?!['"\w$])
-      | [0-9]++(?:\.[0-9]++)?(?![\w.$'"])
-      | \$[0-9]++(?![\w.$'"])
-      | -(?!-) | /(?!\*) | \.(?![0-9]) | &(?!['"])
-      | [+*<>=~!@\#%^|?(),;:\[\]]
-    )*""",
-    re.VERBOSE,
-)
-_LONGEST = 32 * 1024
-"""Bytes; matching takes some 200 bytes of memory a token, and a text this long is generated and does not come again."""
-_QUOTE = ord("'")
-_LITERAL = re.compile(rb"""('[^']*'|(?<![\w$])[0-9]+(?:\.[0-9]+)?)""")
-
-
-def shape_of(text: bytes) -> Shape | None:
-    """The shape of `text`, or None when its lexing is in doubt or it holds no literal."""
-    if len(text) > _LONGEST or _BEYOND_DOUBT.fullmatch(text) is None:
-        return None
-    pieces = _LITERAL.split(text)
-    literals = pieces[1::2]
-    if not literals:
-        return None
-    return Shape(_key(pieces, literals), pieces[0::2], literals)
-
-
-def _key(pieces: list[bytes], literals: list[bytes]) -> tuple[bytes, ...]:
-    """What tells shapes apart: what stands around the literals, and of each whether it is a string or a number."""
-    return (*pieces[0::2], bytes([literal[0] == _QUOTE for literal in literals]))
-
-
-def fill(parts: Sequence[bytes], literals: Sequence[bytes]) -> bytes:
-    """The text with the literals put back between the parts."""
-    pieces = [b""] * (len(parts) + len(literals))
-    pieces[0::2] = parts
-    pieces[1::2] = literals
-    return b"".join(pieces)
-
-
-def edited_parts(shape: Shape, edits: Sequence[Edit]) -> tuple[bytes, ...] | None:
-    """The shape's parts with the edits applied, or None when an edit reaches over a literal."""
-    result: list[bytes] = []
-    remaining = sorted(edits, key=lambda edit: edit.start)
-    offset = 0
-    for index, part in enumerate(shape.parts):
-        end = offset + len(part)
-        pieces: list[bytes] = []
-        position = offset
-        while remaining and remaining[0].start <= end and remaining[0].end <= end:
-            edit = remaining.pop(0)
-            if edit.start < position:
-                return None
-            pieces += (part[position - offset : edit.start - offset], edit.replacement.encode())
-            position = edit.end
-        result.append(b"".join((*pieces, part[position - offset :])))
-        offset = end + (len(shape.literals[index]) if index < len(shape.literals) else 0)
-    return None if remaining else tuple(result)
 
 
 class PlanCache:
@@ -147,11 +73,9 @@ class PlanCache:
         known = self._texts.get(text)
         if known is not None:
             return known
-        # No look at `_BEYOND_DOUBT` here: only keys of texts that passed it are known, and what stands around the
-        # literals, with their kinds, alone decides how a text is lexed; a backslash may turn up in a string only.
-        pieces = _LITERAL.split(text)
+        pieces = split(text)
         literals = pieces[1::2]
-        found = self._shapes.get(_key(pieces, literals))
+        found = self._shapes.get(key_of(pieces, literals))
         if found is None or b"\\" in text:
             return None
         plan, parts = found

@@ -13,6 +13,7 @@ from proxy.postgres import frames
 from proxy.postgres.conversation import IDLE, Conversation, ProtocolViolation
 from proxy.postgres.frames import COPY_DATA, DATA_ROW, HEADER_SIZE, frame
 from proxy.postgres.replies import SYNC_REPLY, Action, Execution, Pending, Reply, skip_to_sync, swallow_syncs
+from proxy.postgres.reports import repositioned
 
 if TYPE_CHECKING:
     from collections import deque
@@ -148,7 +149,7 @@ class Backend:
         if kind == frames.ERROR_RESPONSE:
             return self._error(data, position, stop)
         if kind == frames.NOTICE_RESPONSE:
-            return self._notice()
+            return self._notice(data, position, stop)
         if kind == frames.NOTIFICATION_RESPONSE:
             return True
         if kind == frames.PARAMETER_STATUS:
@@ -291,7 +292,7 @@ class Backend:
         if action is _REPLACE and not fatal:
             self._replacement = frame(frames.ERROR_RESPONSE, head.error)
             return False
-        return True
+        return self._as_it_came(head, data, position, stop)
 
     def _skip(self, head: Pending, sqlstate: str, stop: int) -> bool:
         """End what the server skips after an error of `head`; True when that was a question of our own."""
@@ -314,9 +315,20 @@ class Backend:
 
     # -- at any time ---------------------------------------------------------------------------------------------
 
-    def _notice(self) -> bool:
+    def _notice(self, data: bytes, position: int, stop: int) -> bool:
         queue = self._conversation.queue
-        return not queue or queue[0].action is _FORWARD
+        return not queue or (queue[0].action is _FORWARD and self._as_it_came(queue[0], data, position, stop))
+
+    def _as_it_came(self, head: Pending, data: bytes, position: int, stop: int) -> bool:
+        """Whether a report about `head` passes as it is; else with the position that the client's text has there."""
+        plan, text = self._conversation.subject(head)
+        if plan is None or not plan.moves or stop > len(data):
+            return True
+        payload = repositioned(data[position + HEADER_SIZE : stop], plan.moves, text)
+        if payload is None:
+            return True
+        self._replacement = frame(data[position], payload)
+        return False
 
     def _parameter_status(self, data: bytes, position: int, stop: int) -> bool:
         name, *values = data[position + HEADER_SIZE : stop].split(b"\0")

@@ -11,7 +11,7 @@ from typing import Final
 
 from policies.model import Decision  # noqa: TC001  mypyc reads the annotations of dataclasses at run time
 from proxy.plans import Makes, Plan  # noqa: TC001  the same
-from proxy.postgres.replies import Execution, Pending
+from proxy.postgres.replies import BIND_REPLY, Execution, Pending
 from proxy.postgres.statements import Prepared  # noqa: TC001  the same
 
 IDLE: Final = b"I"
@@ -37,7 +37,8 @@ class Conversation:
     reads CopyData; `made`: the decisions under which cursors and statements were made by SQL (DECLARE, PREPARE) that may
     still be there. `swallowed` counts the Syncs sent to it meanwhile, which it ignores unless it has failed
     before. `names_stale`: a statement has been sent that may change what names mean. `farewell`: the server has
-    told the client why the session ends. `readable`: the server reads texts as we do (plain strings, UTF-8).
+    told the client why the session ends. `readable`: the server reads texts as we do (plain strings, UTF-8). `bound`: the
+    statement of the last Bind that was queued as BIND_REPLY.
     """
 
     unknown_plan: Plan  # for a portal or statement made by SQL (DECLARE, PREPARE), ruled when that SQL was
@@ -55,6 +56,7 @@ class Conversation:
     names_stale: bool = True
     names_touched: bool = False  # within the open transaction, so that its end may change names back
     made: list[tuple[Decision, Makes]] = field(default_factory=list)
+    bound: Prepared | None = None
     closing: bool = False
     farewell: bool = False
     readable: bool = True
@@ -77,6 +79,13 @@ class Conversation:
             if self.names_touched:
                 self.names_stale = True
                 self.epoch = 0
+
+    def subject(self, entry: Pending) -> tuple[Plan | None, bytes]:
+        """The plan and the client's text of the statement that an answer is about, where one is known."""
+        if isinstance(entry, Execution):
+            return entry.plan, entry.text
+        prepared = self.bound if entry is BIND_REPLY else entry.prepared
+        return (None, b"") if prepared is None else (prepared.plan, prepared.text)
 
     def outdated(self) -> bool:
         """Whether a cursor or a statement made by SQL may be left from before the caller's decision changed."""

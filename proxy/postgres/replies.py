@@ -48,11 +48,12 @@ _REPLACE: Final = Action.REPLACE
 class Pending:
     """One answer that is owed.
 
-    `error` is the ErrorResponse payload that REPLACE gives the client; `question` reads the rows of CAPTURE. Defaults
-    stand on the class: one of these is made for every statement.
+    `error` is the ErrorResponse payload that REPLACE gives the client; `question` reads the rows of CAPTURE; `prepared` is
+    the statement that is parsed or bound. Defaults stand on the class: one of these is made for every statement.
     """
 
     error: bytes = b""
+    prepared: Prepared | None = None
     question: Question | None = None
 
     def __init__(
@@ -87,14 +88,14 @@ class Change(Pending):
         self.action = action
         self._table = table
         self._name = name
-        self._value = value
+        self.prepared = value
         self._previous: Prepared | None = None
         self.apply()
 
     def apply(self) -> None:
         """Give the name its new meaning."""
         self._previous = self._table.get(self._name)
-        _set(self._table, self._name, self._value)
+        _set(self._table, self._name, self.prepared)
 
     def revert(self) -> None:
         """Give the name back what it meant."""

@@ -264,7 +264,7 @@ class Requests:
         previous = portals.get(portal)
         if not conversation.queue and prepared is not None and (previous is prepared or not (previous or portal)):
             # The server does not skip it. If it fails there is no unnamed portal, whatever we take it for.
-            portals[portal] = prepared
+            portals[portal] = conversation.bound = prepared
             conversation.queue.append(BIND_REPLY)
         else:
             conversation.queue.append(Change(_BIND, portals, portal, prepared))

@@ -11,7 +11,8 @@ from postgast import scan
 
 from audit.record import Judgement
 from policies.model import Decision
-from proxy.plans import Plan, PlanCache, Ruling, edited_parts, fill, shape_of
+from proxy.plans import Plan, PlanCache, Ruling
+from proxy.shapes import edited_parts, fill, shape_of
 from rewriter.model import Edit
 
 JUDGEMENT = Judgement((), "text", None, (), (), "pass", "", 0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -9,8 +10,10 @@ import pytest
 from audit.record import Judgement
 from policies.model import Decision
 from proxy.plans import Plan
+from proxy.positions import Move
 from proxy.postgres.backend import Backend
 from proxy.postgres.conversation import FAILED, IDLE, IN_TRANSACTION, Conversation, ProtocolViolation
+from proxy.postgres.frames import frame
 from proxy.postgres.messages import report_fields
 from proxy.postgres.replies import (
     BIND_REPLY,
@@ -20,6 +23,7 @@ from proxy.postgres.replies import (
     DROPPED_SYNC,
     SYNC_REPLY,
     Action,
+    Change,
     Execution,
     Pending,
     Question,
@@ -236,6 +240,26 @@ def test_how_the_server_reads_texts_is_watched(
     backend.receive(server(statuses))
     assert state.readable is readable
     assert shown(backend) == server(statuses)
+
+
+@pytest.mark.parametrize("kind", ["E", "N"])
+def test_reports_on_a_rewritten_text_point_into_the_client_s(backend: Backend, state: Conversation, kind: str) -> None:
+    """An error or a notice gives the place in the client's text; what it says of a function's own text stays."""
+    masked = replace(PLAN, verdict="rewrite", moves=(Move(0, 14, 1, 10),))
+    said = b"SERROR\0C42703\0Mno such column\0P%d\0p3\0qSELECT x\0\0"
+    prepared = Prepared(b"SELECT a FROM t, u", b"", masked)
+    for entry in (
+        Execution(Reply.QUERY, masked, prepared.text),
+        Execution(Reply.EXECUTE, masked, prepared.text),
+        Change(Reply.PARSE, {}, b"", prepared),
+        BIND_REPLY,
+    ):
+        state.bound = prepared
+        for place, expected in [(27, 18), (15, 15), (20, 15), (3, 3)]:
+            state.queue.clear()
+            state.queue.append(entry)
+            backend.receive(frame(ord(kind), said % place))
+            assert shown(backend) == frame(ord(kind), said % expected)
 
 
 def test_a_copy_begins_and_ends(backend: Backend, state: Conversation, server: Callable[[str], bytes]) -> None:

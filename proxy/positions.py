@@ -1,0 +1,59 @@
+"""Positions: places in the text that left, found in the client's text.
+
+Owns what is kept of a plan's edits for that. The server counts characters of the text it got; the client, of its own.
+May not do: know a message.
+"""
+
+from __future__ import annotations
+
+from itertools import accumulate
+from typing import TYPE_CHECKING, NamedTuple
+
+from proxy.shapes import split
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rewriter.model import Edit
+
+
+class Move(NamedTuple):
+    """One edit, as it stands in every text of a shape: all numbers count characters.
+
+    It begins `start` characters after the beginning, not counting the `literals` literals before it, and puts
+    `inserted` characters in place of `removed`.
+    """
+
+    literals: int
+    start: int
+    removed: int
+    inserted: int
+
+
+def moves_of(text: bytes, edits: Sequence[Edit]) -> tuple[Move, ...]:
+    """The moves of a text's edits, in order."""
+    pieces = [piece.decode() for piece in split(text)]
+    ends = list(accumulate(map(len, pieces)))[1::2]  # of the literals
+    sizes = [0, *accumulate(map(len, pieces[1::2]))]
+    moves = []
+    for edit in sorted(edits, key=lambda edit: edit.start):
+        before = sum(end <= edit.start for end in ends)
+        moves.append(Move(before, edit.start - sizes[before], edit.end - edit.start, len(edit.replacement)))
+    return tuple(moves)
+
+
+def original(moves: Sequence[Move], text: bytes, index: int) -> int:
+    """The index in the client's `text` of character `index` of what left in its place.
+
+    What lies within an insertion is where the text that it replaced begins.
+    """
+    sizes = [0, *accumulate(len(literal.decode(errors="replace")) for literal in split(text)[1::2])]
+    shift = 0
+    for move in moves:
+        start = move.start + sizes[move.literals]
+        if index < start + shift:
+            break
+        if index < start + shift + move.inserted or index == start + shift:
+            return start
+        shift += move.inserted - move.removed
+    return index - shift
