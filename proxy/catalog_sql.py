@@ -60,7 +60,12 @@ SELECT c.oid::int8 AS oid, n.nspname::text AS schema, c.relname::text AS name, c
        CASE WHEN c.relkind IN ('v', 'm') THEN pg_get_viewdef(c.oid) END AS definition,
        ARRAY(SELECT i.inhparent::int8 FROM pg_inherits i WHERE i.inhrelid = c.oid ORDER BY i.inhseqno) AS parents,
        ARRAY(SELECT a.attname::text FROM pg_index x JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = ANY (x.indkey)
-             WHERE x.indrelid = c.oid AND x.indisprimary ORDER BY array_position(x.indkey::int2[], a.attnum)) AS primary_key
+             WHERE x.indrelid = c.oid AND x.indisprimary ORDER BY array_position(x.indkey::int2[], a.attnum)) AS primary_key,
+       c.relrowsecurity AS row_security,
+       EXISTS (SELECT FROM pg_options_to_table(c.reloptions) WHERE option_name = 'security_invoker' AND option_value::bool)
+       AS invoker,
+       EXISTS (SELECT FROM pg_options_to_table(c.reloptions) WHERE option_name = 'security_barrier' AND option_value::bool)
+       AS barrier
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S') AND {_USER_SCHEMAS}"""  # noqa: S608  constants of this file
 
@@ -117,7 +122,8 @@ SELECT s.relation::int8 AS relation, s.other::int8 AS other,
 FROM side s ORDER BY 1, 2, 3"""
 
 OPERATORS: Final = """
-SELECT o.oprname::text AS name, o.oprcode::oid::int8 AS function FROM pg_operator o WHERE o.oid >= 16384"""
+SELECT o.oprname::text AS name, o.oprcode::oid::int8 AS function FROM pg_operator o
+WHERE o.oid >= 16384 OR o.oprnamespace <> 'pg_catalog'::regnamespace"""
 
 CASTS: Final = """
 SELECT s.typname::text AS source, t.typname::text AS target, c.castfunc::int8 AS function

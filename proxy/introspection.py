@@ -25,6 +25,12 @@ _TIMEOUT: Final = 30.0
 """Seconds for each query; a catalog of 100,000 columns takes about one."""
 
 
+# With an empty path the server qualifies every name in a view's definition; its constants are to be written as no
+# setting of a session reads otherwise.
+_PLAIN_DEFINITIONS: Final = """SET LOCAL search_path = ''; SET LOCAL datestyle = ISO; SET LOCAL intervalstyle = postgres;
+SET LOCAL bytea_output = hex; SET LOCAL extra_float_digits = 1; SET LOCAL quote_all_identifiers = off"""
+
+
 async def read_catalog(settings: Mapping[str, Any], revision: int) -> Catalog:
     """Read the snapshot of one database.
 
@@ -41,8 +47,7 @@ async def read_catalog(settings: Mapping[str, Any], revision: int) -> Catalog:
 async def read_catalog_on(connection: asyncpg.Connection, revision: int) -> Catalog:
     """Read the snapshot on an open connection, in one transaction, so that its parts agree."""
     async with connection.transaction(isolation="repeatable_read", readonly=True):
-        # with an empty path the server qualifies every name in a view's definition
-        await connection.execute("SET LOCAL search_path = ''")
+        await connection.execute(_PLAIN_DEFINITIONS)
 
         async def fetch(query: str) -> list[asyncpg.Record]:
             return list(await connection.fetch(query, timeout=_TIMEOUT))
@@ -54,9 +59,8 @@ async def read_catalog_on(connection: asyncpg.Connection, revision: int) -> Cata
         relations = _with_links(relations, await fetch(sql.LINKS))
         for row in await fetch(sql.SYSTEM_RELATIONS):
             relations[row["oid"]] = Relation(row["oid"], row["schema"], row["name"], row["kind"], ())
-        operators = _by_name(
-            ((row["name"], row["function"]) for row in await fetch(sql.OPERATORS)), functions.user_by_oid
-        )
+        made_operators = await fetch(sql.OPERATORS)
+        operators = _by_name(((row["name"], row["function"]) for row in made_operators), functions.user_by_oid)
         casts = await fetch(sql.CASTS)
         ends = [(row[end], row["function"]) for row in casts for end in ("source", "target")]
         made = await fetch(sql.TYPE_FUNCTIONS)
@@ -73,6 +77,7 @@ async def read_catalog_on(connection: asyncpg.Connection, revision: int) -> Cata
         operators=operators,
         casts=_by_name(ends, functions.user_by_oid),
         row_functions=functions.row_functions,
+        operator_names=frozenset(row["name"] for row in made_operators),
     )
 
 
@@ -218,6 +223,9 @@ def _relations(
             primary_key=tuple(row["primary_key"]),
             definition=row["definition"],
             write_sources=() if row["kind"] in {"v", "m"} else tuple(read.get(row["oid"], ())),
+            row_security=row["row_security"],
+            invoker=row["invoker"],
+            barrier=row["barrier"],
         )
         for row in rows
     }

@@ -25,6 +25,9 @@ def copied(fields: Node, reference: Reference, view: CallerView, data: bytes) ->
     Source of the columns and of ONLY: PostgreSQL manual, COPY: generated columns and child tables are left out.
     """
     relation, node = view.relation, reference.node
+    if relation.kind == "v":
+        hint = "Try the COPY (SELECT ...) TO variant."
+        raise Refusal("42809", f'cannot copy from view "{relation.name}"', hint=hint, position=position(data, node))
     if relation.kind != "r":
         message = f"COPY of {relation.schema}.{relation.name} is only supported as COPY (SELECT ...) TO STDOUT"
         raise Refusal("0A000", message, hint="COPY (SELECT ...) TO STDOUT", position=position(data, node))

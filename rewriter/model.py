@@ -67,7 +67,8 @@ class Relation:
     Relations of pg_catalog and information_schema are listed without columns. `definition` is the query of a view or
     materialized view with every name qualified. `functions` are the user functions (schema, name) that reading it
     runs (view, row policy), `write_functions` those that writing it runs (trigger, default, check, rule). `linked` is the
-    other side of each of its foreign keys, in both directions: (OID, columns there).
+    other side of each of its foreign keys, in both directions: (OID, columns there). `row_security` is enabled on a table;
+    a view that is `invoker` reads as its caller, one that is a `barrier` keeps conditions from rows it leaves out.
     """
 
     oid: int
@@ -83,6 +84,9 @@ class Relation:
     write_functions: tuple[tuple[str, str], ...] = ()
     write_sources: tuple[int, ...] = ()
     linked: tuple[tuple[int, tuple[str, ...]], ...] = ()
+    row_security: bool = False
+    invoker: bool = False
+    barrier: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +97,8 @@ class Catalog:
     (`rewriter.functions.HARMLESS_EXTENSIONS`) and of user-defined types; `builtins` are the names of functions and types
     of pg_catalog and information_schema. `operators` and `casts` map the name of a user-defined operator, and the names of
     the two types of a user-defined cast, to the functions behind them. `row_functions` are names of user functions that
-    take one composite argument, and so can be written as an attribute, x.f.
+    take one composite argument, and so can be written as an attribute, x.f. `operator_names` are of all operators outside
+    pg_catalog.
     """
 
     database: str
@@ -106,6 +111,7 @@ class Catalog:
     operators: Mapping[str, frozenset[tuple[str, str]]] = field(default_factory=dict)
     casts: Mapping[str, frozenset[tuple[str, str]]] = field(default_factory=dict)
     row_functions: frozenset[str] = frozenset()
+    operator_names: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

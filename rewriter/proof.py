@@ -55,6 +55,11 @@ def expect_unqualified(column: Node) -> None:
     column["fields"] = column["fields"][-2:]
 
 
+def expect_qualified(parts: list[Node]) -> None:
+    """Name a function, operator or type of the old tree as the server's own."""
+    parts.insert(0, {"String": {"sval": "pg_catalog"}})
+
+
 def expect_schema(node: Node, schema: str) -> None:
     """Give a RangeVar of the old tree a schema, in the place where the parser writes it."""
     fields = {"schemaname": schema, **node}
@@ -111,11 +116,12 @@ def _parsed(query: str) -> Node:
     if len(statements) != 1 or set(statements[0]["stmt"]) != {"SelectStmt"}:
         raise unproved()
     select: Node = statements[0]["stmt"]
-    if len(select["SelectStmt"].get("fromClause", [])) != 1 or "RangeVar" not in select["SelectStmt"]["fromClause"][0]:
+    source = select["SelectStmt"].get("fromClause", [])
+    if len(source) != 1 or not source[0].keys() & {"RangeVar", "RangeSubselect"}:
         raise unproved()
     return select
 
 
 def subquery(query: str) -> Node:
-    """A replacement parsed on its own: one SELECT from one relation. Not to be changed, for it is kept."""
+    """A replacement parsed on its own: one SELECT from one relation or view. Not to be changed, for it is kept."""
     return _parsed(query)

@@ -15,7 +15,7 @@ from rewriter.names import meaning_of
 from rewriter.reading import MAX_BYTES, Reading, character, encode, kind, read, tokens
 from rewriter.rulings import Circumstances, Ruling, rule
 from rewriter.scopes import walk
-from rewriter.substitution import Splice, requalify, splice_of
+from rewriter.substitution import Splice, apply, requalify, splice_of
 from rewriter.world import world_of
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ def _rewrite(text: str, reading: Reading, where: Circumstances, limit: int) -> R
     if counted != reading.relations:
         raise proof.unproved()
     splices = _splices(rulings, where)
-    edited = _apply(where.data, splices)
+    edited = apply(where.data, splices)
     if edited is not None:
         proof.prove(reading.statements, edited, limit + len(edited))
     made = [s for ruling in rulings for s in (*ruling.substitutes, *([ruling.copied[0]] if ruling.copied else []))]
@@ -140,20 +140,6 @@ def _splices(rulings: list[Ruling], where: Circumstances) -> list[Splice]:
             splices.append(Splice(start, start, f"{quote_identifier(schema)}."))
             proof.expect_schema(node, schema)
     return sorted(splices, key=lambda splice: splice.start)
-
-
-def _apply(data: bytes, splices: list[Splice]) -> str | None:
-    """The edited text, or None without edits; raises Refusal XX000 when edits overlap."""
-    if not splices:
-        return None
-    parts: list[bytes] = []
-    end = 0
-    for splice in splices:
-        if splice.start < end:
-            raise proof.unproved()
-        parts += [data[end : splice.start], splice.replacement.encode()]
-        end = splice.end
-    return b"".join([*parts, data[end:]]).decode()
 
 
 def _edits(data: bytes, splices: list[Splice]) -> tuple[Edit, ...]:

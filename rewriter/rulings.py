@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 from rewriter import settings, system
 from rewriter.copying import copied
+from rewriter.definitions import runs_of
+from rewriter.expansion import caller_view, check_system_columns, substitute_for
 from rewriter.functions import check_functions, check_user_functions
 from rewriter.kinds import KINDS, changes
 from rewriter.model import Refusal, Relation
 from rewriter.names import Elsewhere, absent, meaning_of, written_name
 from rewriter.reading import position
 from rewriter.scopes import walk
-from rewriter.substitution import Splice, Substitute, needed_columns
-from rewriter.views import CallerView
 from rewriter.world import reason_against
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from rewriter.model import Catalog, Names
     from rewriter.names import Meaning
     from rewriter.scopes import Findings, Reference
+    from rewriter.substitution import Splice, Substitute
     from rewriter.world import World
 
 Node = dict[str, Any]
@@ -123,11 +124,9 @@ def _copy(ruling: Ruling, fields: Node, where: Circumstances) -> None:
             _target(ruling, reference, where)
         else:
             meaning = _meaning(ruling, reference, where)
-            treatments = where.world.treatments.get(meaning.oid) if isinstance(meaning, Relation) else None
-            if isinstance(meaning, Relation) and treatments is not None:
-                view = CallerView(
-                    meaning, treatments, where.key, position(where.data, reference.node), where.world.shown
-                )
+            if isinstance(meaning, Relation) and where.world.protects(meaning.oid):
+                at = position(where.data, reference.node)
+                view = caller_view(meaning, where.world, where.catalog, where.key, at)
                 ruling.copied = copied(fields, reference, view, where.data)
 
 
@@ -151,7 +150,7 @@ def _definition(ruling: Ruling, fields: Node, where: Circumstances) -> None:
         )
     _references(ruling, where, mentions=False)
     _mentions(ruling, where)
-    strings = ruling.found.strings & where.world.names
+    strings = ruling.found.strings & where.world.guarded
     if fields.get("removeType") == "OBJECT_SCHEMA" or fields.get("renameType") == "OBJECT_SCHEMA":
         strings |= (ruling.found.strings | {fields.get("subname", "")}) & where.world.schemas
     if ruling.substitutes or strings:
@@ -204,7 +203,7 @@ def _references(ruling: Ruling, where: Circumstances, *, mentions: bool = True) 
             _qualify(ruling, reference, where)
     if not ruling.unknown:
         check_functions(where.data, found, where.catalog, where.listed, columns)
-        _check_system_columns(ruling, where)
+        check_system_columns(found, ruling.substitutes, where.data)
         _check_same_names(ruling, where)
 
 
@@ -212,17 +211,11 @@ def _read(ruling: Ruling, reference: Reference, where: Circumstances) -> set[str
     meaning = _meaning(ruling, reference, where)
     if not isinstance(meaning, Relation):
         return set()
-    treatments = where.world.treatments.get(meaning.oid)
-    if treatments is not None:
-        if reference.sampled:
-            message = (
-                f"TABLESAMPLE on {meaning.schema}.{meaning.name} is not supported, because columns of it are masked"
-            )
-            hint = "Use LIMIT, or a condition on random()."
-            raise Refusal("0A000", message, hint=hint, position=position(where.data, reference.node))
-        view = CallerView(meaning, treatments, where.key, position(where.data, reference.node), where.world.shown)
-        query, uses = view.query(needed_columns(ruling.found, reference, meaning), only=not reference.node.get("inh"))
-        ruling.substitutes.append(Substitute(reference, meaning, query, uses))
+    if where.world.protects(meaning.oid):
+        at = position(where.data, reference.node)
+        made = substitute_for(ruling.found, reference, meaning, where.world, where.catalog, where.key, at)
+        ruling.substitutes.append(made)
+        ruling.relations.extend(made.reads)
     return {column.name for column in meaning.columns}
 
 
@@ -230,6 +223,10 @@ def _target(ruling: Ruling, reference: Reference, where: Circumstances) -> set[s
     meaning = _meaning(ruling, reference, where)
     if not isinstance(meaning, Relation):
         return set()
+    if meaning.oid in where.world.views:
+        full = f"{meaning.schema}.{meaning.name}"
+        message = f"writing to {full} is not allowed, because it is a view over columns that are masked for you"
+        raise Refusal("42501", message, hint="Write to the table.", position=position(where.data, reference.node))
     if meaning.schema in system.SYSTEM_SCHEMAS or meaning.oid in where.world.treatments:
         reason = (
             "it is the server's own" if meaning.schema in system.SYSTEM_SCHEMAS else "columns of it are masked for you"
@@ -237,7 +234,7 @@ def _target(ruling: Ruling, reference: Reference, where: Circumstances) -> set[s
         message = f"writing to {meaning.schema}.{meaning.name} is not allowed, because {reason}"
         raise Refusal("42501", message, hint=_TARGET_HINT, position=position(where.data, reference.node))
     _check_links(meaning, where)
-    if any(oid in where.world.treatments or oid in where.world.barred for oid in meaning.write_sources):
+    if any(where.world.protects(oid) or oid in where.world.barred for oid in meaning.write_sources):
         message = f"writing to {meaning.schema}.{meaning.name} is not allowed: a rule of it reads or writes a protected relation"
         raise Refusal("42501", message, hint=_TARGET_HINT, position=position(where.data, reference.node))
     subject = f"writing to {meaning.schema}.{meaning.name} runs "
@@ -271,7 +268,8 @@ def _meaning(ruling: Ruling, reference: Reference, where: Circumstances) -> Mean
             raise Refusal(
                 "42501", message, hint="Query the tables themselves.", position=position(where.data, reference.node)
             )
-        check_user_functions(meaning.functions, where.listed, f"reading {meaning.schema}.{meaning.name} runs ")
+        runs = runs_of(meaning, where.catalog)
+        check_user_functions(runs, where.listed, f"reading {meaning.schema}.{meaning.name} runs ")
     else:
         ruling.relations.append(("pg_temp", reference.node["relname"]))
     return meaning
@@ -286,7 +284,7 @@ def _qualify(ruling: Ruling, reference: Reference, where: Circumstances) -> None
         return
     meaning = meaning_of(node, where.names, where.catalog)
     if isinstance(meaning, Relation):
-        if meaning.oid not in where.world.treatments:
+        if not where.world.protects(meaning.oid):
             ruling.qualified.append((node, meaning.schema))
     elif meaning is Elsewhere.TEMPORARY:
         ruling.qualified.append((node, "pg_temp"))
@@ -300,7 +298,7 @@ def _mentions(ruling: Ruling, where: Circumstances) -> None:
             continue
         oid = where.catalog.names.get((schema, name)) if schema is not None else None
         protected = oid in where.world.treatments or oid in where.world.barred
-        if protected or (schema is None and name in where.world.names):
+        if protected or (schema is None and name in where.world.guarded):
             _refuse_definition(ruling, written_name(reference), position(where.data, reference.node))
         ruling.relations.append((schema or "", name))
 
@@ -321,19 +319,6 @@ def _refuse_storing(ruling: Ruling, label: str, where: Circumstances) -> None:
 def _first(ruling: Ruling) -> str:
     relation = ruling.substitutes[0].relation
     return f"{relation.schema}.{relation.name}"
-
-
-def _check_system_columns(ruling: Ruling, where: Circumstances) -> None:
-    """Refuse ctid and its like: a subquery has none, and the name could come to mean another relation's."""
-    aliases = {substitute.reference.alias for substitute in ruling.substitutes}
-    if not aliases:
-        return
-    for column in ruling.found.columns:
-        fields = [part.get("String", {}).get("sval") for part in column["fields"]]
-        if fields[-1] in system.SYSTEM_COLUMNS and (len(fields) == 1 or fields[-2] in aliases):
-            message = f"system column {fields[-1]} is not available, because columns of {_first(ruling)} are masked"
-            hint = "Use the primary key, or qualify the column when another table is meant."
-            raise Refusal("0A000", message, hint=hint, position=position(where.data, column))
 
 
 def _check_same_names(ruling: Ruling, where: Circumstances) -> None:

@@ -82,6 +82,7 @@ def walk(root: Node) -> Findings:
     return walker.found
 
 
+_EQUAL: list[Node] = [{"String": {"sval": "="}}]
 _Scope = frozenset[str]
 _Task = tuple[Any, _Scope, Level | None]
 
@@ -185,7 +186,10 @@ class _Walker:
 
     def join(self, node: Node, scope: _Scope, level: Level | None) -> None:
         join = node["JoinExpr"]
-        self.found.names.update(item["String"]["sval"] for item in join.get("usingClause", []))
+        using = [item["String"]["sval"] for item in join.get("usingClause", [])]
+        self.found.names.update(using)
+        if using or join.get("isNatural"):
+            self.found.operators.append((join, _EQUAL))
         if level is not None and (join.get("isNatural") or "alias" in join):
             level.positional = True
         self.stack.append((join, scope, level))
@@ -200,6 +204,12 @@ class _Walker:
         if part in holder:
             self.found.operators.append((holder, holder[part]))
         self.stack.append((holder, scope, level))
+
+    def case(self, node: Node, scope: _Scope, level: Level | None) -> None:
+        """CASE x WHEN y compares by an operator that is not written."""
+        if "arg" in node["CaseExpr"]:
+            self.found.operators.append((node["CaseExpr"], _EQUAL))
+        self.stack.append((node["CaseExpr"], scope, level))
 
     def type(self, key: str, node: Node, scope: _Scope, level: Level | None) -> None:
         self.found.types.append(node[key])
@@ -230,6 +240,7 @@ _HANDLERS: dict[str, Callable[[_Walker, Node, _Scope, Level | None], None]] = {
     "ColumnRef": _Walker.column,
     "JoinExpr": _Walker.join,
     "FuncCall": _Walker.call,
+    "CaseExpr": _Walker.case,
     "A_Expr": lambda w, n, s, x: w.operator("A_Expr", "name", n, s, x),
     "SubLink": lambda w, n, s, x: w.operator("SubLink", "operName", n, s, x),
     "SortBy": lambda w, n, s, x: w.operator("SortBy", "useOp", n, s, x),

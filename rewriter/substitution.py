@@ -32,12 +32,17 @@ class Splice:
 
 @dataclass(frozen=True, slots=True)
 class Substitute:
-    """A protected reference with what takes its place: `query` is SELECT ... FROM the real relation."""
+    """A protected reference with what takes its place.
+
+    `query` is SELECT ... FROM the real relation, or from the expanded definition of a view; `reads` are then the relations
+    behind it, (schema, name).
+    """
 
     reference: Reference
     relation: Relation
     query: str
     uses: tuple[Use, ...]
+    reads: tuple[tuple[str, str], ...] = ()
 
 
 def needed_columns(found: Findings, reference: Reference, relation: Relation) -> list[Column]:
@@ -68,6 +73,20 @@ def splice_of(substitute: Substitute, tokens: Tokens) -> Splice:
         first -= 1
         text = f"SELECT * FROM {text}"  # noqa: S608  our own text, and proved after the edit
     return Splice(tokens.starts[first], tokens.ends[last], text)
+
+
+def apply(data: bytes, splices: list[Splice]) -> str | None:
+    """The edited text, or None without edits; `splices` ascend. Raises Refusal XX000 when they overlap."""
+    if not splices:
+        return None
+    parts: list[bytes] = []
+    end = 0
+    for splice in splices:
+        if splice.start < end:
+            raise unedited()
+        parts += [data[end : splice.start], splice.replacement.encode()]
+        end = splice.end
+    return b"".join([*parts, data[end:]]).decode()
 
 
 def name_tokens(node: Node, tokens: Tokens) -> tuple[int, int]:

@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 class CallerView:
     """A relation with the treatment of each of its labelled columns for one caller.
 
-    `where` is the 1-based character of the reference in the client's text, for refusals.
+    `where` is the 1-based character of the reference in the client's text, for refusals. `body` is what is read in place
+    of the relation itself: the expanded definition of a view.
     """
 
     relation: Relation
@@ -33,6 +34,7 @@ class CallerView:
     key: KeyMaterial | None
     where: int | None = None
     shown: dict[tuple[int, str, str], str] = field(default_factory=dict)  # kept between statements
+    body: str | None = None
 
     def query(self, columns: Iterable[Column], *, only: bool = False) -> tuple[str, tuple[Use, ...]]:
         """SELECT of the given columns from the real relation, and which labelled ones it uses.
@@ -49,9 +51,21 @@ class CallerView:
             items.append(shown if shown == qualified else f"{shown} AS {name}")
             if treatment is not None:
                 uses.append(Use(column_name(self.relation, column.name), treatment))
-        source = f"{quote_identifier(self.relation.schema)}.{quote_identifier(self.relation.name)}"
-        words = ["SELECT", *([", ".join(items)] if items else []), "FROM ONLY" if only else "FROM", source]
+        words = ["SELECT", *([", ".join(items)] if items else []), *self._source(only=only)]
         return " ".join(words), tuple(uses)
+
+    def _source(self, *, only: bool) -> list[str]:
+        relation = self.relation
+        if self.body is None:
+            return [
+                "FROM ONLY" if only else "FROM",
+                f"{quote_identifier(relation.schema)}.{quote_identifier(relation.name)}",
+            ]
+        # the names of a view's columns may differ from those of its query
+        names = ", ".join(quote_identifier(column.name) for column in relation.columns)
+        source = ["FROM", f"({self.body})", "AS", f"{quote_identifier(relation.name)} ({names})"]
+        # OFFSET keeps the caller's conditions outside, as the view does: allpaths.c, subquery_is_pushdown_safe
+        return [*source, "OFFSET 0"] if relation.barrier else source
 
     def _treated(self, column: Column, treatment: Treatment, reference: str) -> str:
         if treatment.kind == "deny":

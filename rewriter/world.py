@@ -1,7 +1,7 @@
 """The caller's world: which relations of a catalog are protected for a decision, and which cannot be read at all.
 
-Owns how treatments spread along inheritance and how views are barred by what they read. May not do: look at a
-statement. Made once per catalog and decision and kept, for every statement asks.
+Owns how treatments spread along inheritance, which views have to be expanded and which are barred by what they read.
+May not do: look at a statement. Made once per catalog and decision and kept, for every statement asks.
 """
 
 from __future__ import annotations
@@ -11,39 +11,41 @@ from typing import TYPE_CHECKING
 
 from policies.model import ColumnName, Decision, Treatment
 from rewriter import system
-from rewriter.functions import refused_builtin
+from rewriter.definitions import definition_of, definitions_of
 from rewriter.kept import Kept
-from rewriter.model import Catalog, Refusal, Relation
-from rewriter.reading import encode, parse
-from rewriter.scopes import walk
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
+
+    from rewriter.expansion import Expansion
+    from rewriter.model import Catalog, Relation
 
 
 @dataclass(frozen=True, slots=True)
 class World:
     """`treatments`: by relation OID, the treatment of every labelled column of a protected relation.
 
-    `barred`: by OID, why a relation may not be read. `names` and `schemas` are of all these, but for the server's own.
-    `shown` keeps what `rewriter.views` made of a column: by (OID, column, fingerprint of the key).
+    `views`: OIDs of the views that read protected relations and are replaced by their definitions. `barred`: by OID, why a
+    relation may not be read. `names` are of all these, but for the server's own; `guarded` and `schemas` are of those that
+    hold hidden values themselves or are barred. `shown` keeps what `rewriter.views` made of a column: by (OID, column,
+    fingerprint of the key); `expansions` what `rewriter.expansion` made of a view: by (OID, fingerprint).
     """
 
     treatments: Mapping[int, Mapping[str, Treatment]]
+    views: frozenset[int]
     barred: Mapping[int, str]
     names: frozenset[str]
+    guarded: frozenset[str]
     schemas: frozenset[str]
     shown: dict[tuple[int, str, str], str] = field(default_factory=dict)
+    expansions: dict[tuple[int, str], Expansion] = field(default_factory=dict)
 
-
-@dataclass(frozen=True, slots=True)
-class _View:
-    sources: frozenset[int]
-    fault: str | None  # why it is barred whatever it reads
+    def protects(self, oid: int) -> bool:
+        """Whether something takes the place of a relation where it is read."""
+        return oid in self.treatments or oid in self.views
 
 
 _MAX_WORLDS = 256  # more callers than this with different decisions are rarely active at once
-_MAX_CATALOGS = 16  # one for each database and its predecessor
 
 
 def world_of(catalog: Catalog, decision: Decision) -> World:
@@ -76,11 +78,21 @@ def _strictness(treatment: Treatment) -> int:
 
 def _make(catalog: Catalog, decision: Decision) -> World:
     treatments = _treatments(catalog, decision)
-    barred = _barred(catalog, treatments)
-    affected = [catalog.relations[oid] for oid in (*treatments, *barred)]
-    own = [relation for relation in affected if relation.schema not in system.SYSTEM_SCHEMAS]
-    names, schemas = frozenset(r.name for r in own), frozenset(r.schema for r in own)
-    return World(treatments, barred, names, schemas)
+    views, barred = _views(catalog, treatments)
+
+    def names(*groups: Iterable[int]) -> list[Relation]:
+        affected = {oid for group in groups for oid in group}
+        return [r for r in map(catalog.relations.__getitem__, affected) if r.schema not in system.SYSTEM_SCHEMAS]
+
+    guarded = names(treatments, barred)
+    return World(
+        treatments,
+        views,
+        barred,
+        names=frozenset(relation.name for relation in names(treatments, barred, views)),
+        guarded=frozenset(relation.name for relation in guarded),
+        schemas=frozenset(relation.schema for relation in guarded),
+    )
 
 
 def _treatments(catalog: Catalog, decision: Decision) -> dict[int, dict[str, Treatment]]:
@@ -121,65 +133,60 @@ def _families(catalog: Catalog) -> dict[int, int]:
     return {oid: find(oid) for oid in list(root)}
 
 
-def _barred(catalog: Catalog, treatments: Mapping[int, object]) -> dict[int, str]:
-    views = _views(catalog)
-    barred: dict[int, str] = {}
-    for oid, relation in catalog.relations.items():
-        reason = system.refusal_of(relation.schema, relation.name)
-        fault = views[oid].fault if oid in views else None
-        if reason is not None:
-            barred[oid] = reason
-        elif fault is not None:
-            barred[oid] = fault
+def _views(catalog: Catalog, treatments: Mapping[int, object]) -> tuple[frozenset[int], dict[int, str]]:
+    """The views that are expanded, and all relations that may not be read with the reason."""
+    views: set[int] = set()
+    barred = _closed(catalog)
     changed = True
     while changed:  # views over views, until nothing new is found
         changed = False
-        for oid, view in views.items():
+        for oid, definition in definitions_of(catalog).items():
             if oid in barred:
                 continue
-            culprit = next(
-                (source for source in sorted(view.sources) if source in treatments or source in barred), None
-            )
-            if culprit is not None:
-                source = catalog.relations[culprit]
-                barred[oid] = (
-                    f"it reads protected {source.schema}.{source.name}, and views over protected relations are not yet supported"
-                )
+            sources = sorted(definition.sources)
+            closed = next((source for source in sources if source in barred), None)
+            hidden = next((source for source in sources if source in treatments or source in views), None)
+            reason = None
+            if closed is not None:
+                reason = f"it reads {_full(catalog, closed)}, which is not readable: {barred[closed]}"
+            elif hidden is not None:
+                reason = _against_expansion(catalog.relations[oid], hidden, sources, catalog)
+            if reason is not None:
+                barred[oid] = reason
+                views.discard(oid)
                 changed = True
+            elif hidden is not None and oid not in views:
+                views.add(oid)
+                changed = True
+    return frozenset(views), barred
+
+
+def _closed(catalog: Catalog) -> dict[int, str]:
+    """The relations that no caller with masked columns may read, whatever is masked."""
+    definitions = definitions_of(catalog)
+    barred: dict[int, str] = {}
+    for oid, relation in catalog.relations.items():
+        fault = definitions[oid].fault if oid in definitions else None
+        reason = system.refusal_of(relation.schema, relation.name) or fault
+        if reason is not None:
+            barred[oid] = reason
     return barred
 
 
-def _make_views(catalog: Catalog) -> dict[int, _View]:
-    return {
-        oid: view_of(relation, catalog)
-        for oid, relation in catalog.relations.items()
-        if relation.definition is not None or relation.sources
-    }
+def _against_expansion(relation: Relation, hidden: int, sources: list[int], catalog: Catalog) -> str | None:
+    """Why a view over the protected relation `hidden` cannot be replaced by its definition; None when it can."""
+    if relation.kind != "v" or relation.definition is None:
+        return f"it holds data of protected {_full(catalog, hidden)}"
+    if not relation.invoker:
+        for source in sources:
+            if catalog.relations[source].row_security:
+                return f"row security of {_full(catalog, source)} applies to the owner of the view, not to you"
+    return None
 
 
-def view_of(relation: Relation, catalog: Catalog) -> _View:
-    """What a view reads, by its recorded dependencies and by its text, and whether that can be known at all."""
-    sources = set(relation.sources)
-    if relation.definition is None:
-        return _View(frozenset(sources), None)
-    try:
-        statements = parse(encode(relation.definition))
-    except Refusal:
-        return _View(frozenset(sources), "its definition cannot be analysed")
-    for statement in statements:
-        found = walk(statement["stmt"])
-        for reference in found.references:
-            schema, name = reference.written
-            oid = catalog.names.get((schema or "pg_catalog", name))
-            if oid is None:
-                return _View(frozenset(sources), f"it reads {name}, which the catalog snapshot does not hold")
-            sources.add(oid)
-        for call in found.functions:
-            function = call["funcname"][-1]["String"]["sval"]
-            if refused_builtin(function) is not None:
-                return _View(frozenset(sources), f"it calls {function}()")
-    sources.discard(relation.oid)
-    return _View(frozenset(sources), None)
+def _full(catalog: Catalog, oid: int) -> str:
+    relation = catalog.relations[oid]
+    return f"{relation.schema}.{relation.name}"
 
 
 def reason_against(relation: Relation, world: World, catalog: Catalog) -> str | None:
@@ -189,9 +196,9 @@ def reason_against(relation: Relation, world: World, catalog: Catalog) -> str | 
     reason = system.refusal_of(relation.schema, relation.name)
     if reason is not None:
         return reason
-    view = view_of(relation, catalog)
+    view = definition_of(relation, catalog)
     for oid in (*view.sources, *relation.parents):
-        if oid in world.treatments or oid in world.barred or oid not in catalog.relations:
+        if world.protects(oid) or oid in world.barred or oid not in catalog.relations:
             return "it was made a moment ago and depends on a protected relation"
     if view.fault is not None or (relation.kind in {"v", "m"} and relation.definition is None):
         return view.fault or "it was made a moment ago and cannot be examined yet"
@@ -204,4 +211,3 @@ def column_name(relation: Relation, column: str) -> ColumnName:
 
 
 _worlds: Kept[World] = Kept(_make, _MAX_WORLDS)
-_views: Kept[dict[int, _View]] = Kept(_make_views, _MAX_CATALOGS)

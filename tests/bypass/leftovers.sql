@@ -52,5 +52,26 @@ INSERT INTO filtered SELECT i, 'open' FROM generate_series(1, 12) i;
 ALTER TABLE filtered ENABLE ROW LEVEL SECURITY;
 ALTER TABLE filtered FORCE ROW LEVEL SECURITY;
 CREATE POLICY sentinels ON filtered USING (same_person(id, id));
+CREATE VIEW through_function AS SELECT id, leak_sql(id) AS found FROM orders;
+CREATE VIEW over_function AS SELECT found FROM through_function;
+CREATE VIEW through_operator AS SELECT id FROM orders WHERE id === id;
+CREATE VIEW over_operator AS SELECT count(*) FROM through_operator;
+CREATE VIEW over_kept AS SELECT name AS n FROM people_kept;
+CREATE VIEW over_statistics AS SELECT s.* FROM statistics_view s;
+CREATE VIEW people_rich AS SELECT p.id, p.name, p.salary, a.card, a.balance FROM people p LEFT JOIN accounts a ON a.person = p.id
+  AND a.balance > p.salary / 100 WHERE p.salary > 45000;
+CREATE VIEW people_oslo WITH (security_barrier) AS SELECT id, ssn, salary, phone FROM people WHERE city = 'Oslo' AND salary > 42000;
+CREATE VIEW people_renamed (name, ssn, id) AS SELECT city, name, id FROM people;
+CREATE VIEW people_sums AS SELECT grp, sum(salary) AS total, max(name) AS last, array_agg(ssn ORDER BY id) AS all_of_them FROM people
+  GROUP BY grp HAVING sum(score) > -1000;
+CREATE VIEW people_whole AS SELECT p.id, p AS whole, to_jsonb(p) AS doc FROM people p;
+CREATE VIEW people_ranked AS SELECT id, rank() OVER (ORDER BY salary), lag(name) OVER (ORDER BY id) AS before FROM people;
+CREATE VIEW people_joined AS SELECT a.id, b.id AS other FROM people a JOIN people b ON a.ssn = b.ssn AND a.id < b.id;
+CREATE VIEW people_failing AS SELECT id, 1 / (score + 42) AS q FROM people;
+CREATE VIEW events_all AS SELECT region, card, amount FROM events UNION ALL SELECT 'boss', ssn, bonus FROM managers;
+CREATE VIEW people_kept_again AS SELECT p.id FROM people p WHERE p.name IN (SELECT v FROM guess) OR EXISTS (
+  SELECT FROM people_view v WHERE v.code LIKE '9%' AND v.id = p.id);
+CREATE VIEW secret_labels AS SELECT id, label FROM secrets;
+CREATE VIEW secret_codes AS SELECT id, code FROM secrets;
 CREATE SERVER here FOREIGN DATA WRAPPER file_fdw;
 CREATE SCHEMA "Mixed Case";

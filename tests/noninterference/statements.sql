@@ -166,6 +166,29 @@ DELETE FROM orders USING people p WHERE p.id = person AND p.salary > 45000 RETUR
 DELETE FROM orders WHERE memo < (SELECT max(name) FROM people)
 MERGE INTO orders o USING people p ON o.id = p.id WHEN MATCHED AND p.salary > 45000 THEN DELETE WHEN MATCHED THEN UPDATE SET memo = p.ssn
 WITH d AS (DELETE FROM orders WHERE id < 5 RETURNING person) SELECT p.name, p.salary FROM people p JOIN d ON d.person = p.id ORDER BY p.id
+SELECT * FROM people_view ORDER BY id
+SELECT c, count(*) FROM people_view_view GROUP BY c ORDER BY c NULLS FIRST
+SELECT v.id FROM people_view v JOIN guess g ON g.v = v.code ORDER BY 1
+SELECT * FROM people_recursive ORDER BY n
+SELECT * FROM people_rich ORDER BY id, card
+SELECT id, salary FROM people_oslo WHERE salary < 50000 ORDER BY id
+SELECT id, 1 / (salary - 46000) FROM people_oslo ORDER BY id
+SELECT name, ssn FROM people_renamed ORDER BY id
+SELECT r.id FROM people_renamed r WHERE ssn = '****' ORDER BY 1
+SELECT * FROM people_sums ORDER BY grp
+SELECT (whole).salary, doc ->> 'ssn', whole::text FROM people_whole ORDER BY id
+SELECT * FROM people_ranked ORDER BY id
+SELECT * FROM people_joined ORDER BY 1, 2
+SELECT q FROM people_failing ORDER BY id
+SELECT region, count(*), min(card), sum(amount) FROM events_all GROUP BY region ORDER BY 1
+SELECT id FROM people_kept_again ORDER BY id
+SELECT * FROM secret_labels ORDER BY id
+SELECT id FROM secret_codes ORDER BY id
+SELECT p.id, (SELECT v.code FROM people_view v WHERE v.id = p.id) FROM people p ORDER BY 1
+SELECT id, code FROM people_view ORDER BY code NULLS FIRST, id FOR UPDATE
+WITH people_view AS (SELECT * FROM people_view WHERE id > 3) SELECT code FROM people_view ORDER BY id
+SELECT nosuch FROM people_view
+SELECT name FROM people_view
 SELECT nosuch FROM people
 SELECT name FROM people WHERE nosuch = 1
 SELECT people.nosuch FROM people

@@ -9,6 +9,7 @@ from collections import Counter
 import asyncpg
 import psycopg
 import pytest
+from fixtures.rewriting import real_and_masked
 
 from policies.model import ColumnName, Mask
 from proxy.introspection import FINGERPRINT, look_up_sql, read_catalog, read_look_up
@@ -27,23 +28,7 @@ _DATABASES = ("rewriter_real", "rewriter_masked")
 @pytest.fixture(scope="module")
 def databases(postgres, rewriter_schema, rewriter_world):
     """The cases' database twice: as it is, and with every column physically holding what the caller may see."""
-    dsns = [postgres.create_database(name) for name in _DATABASES]
-    for name in _DATABASES:
-        postgres.run_sql(rewriter_schema, name)
-    by_relation: dict[tuple[str, str], list[str]] = {}
-    for relation in rewriter_world.catalog.relations.values():
-        for column in relation.columns:
-            shown = rewriter_world.shown(relation, column)
-            if relation.kind in {"r", "p"} and " AS " in shown:
-                by_relation.setdefault((relation.schema, relation.name), []).append(
-                    f"{shown.rsplit(' AS ', 1)[1]} = {shown.rsplit(' AS ', 1)[0]}"
-                )
-    script = ";".join(
-        f'UPDATE {"" if name == "events" else "ONLY "}{schema}."{name.replace(chr(34), chr(34) * 2)}" SET {", ".join(items)}'
-        for (schema, name), items in by_relation.items()
-    )
-    postgres.run_sql(script, _DATABASES[1])
-    return dsns
+    return real_and_masked(postgres, rewriter_schema, rewriter_world, _DATABASES)
 
 
 def settings(postgres, database):

@@ -72,18 +72,34 @@ def test_clear_columns_protect_nothing():
     assert (world.treatments, world.names) == ({}, frozenset())
 
 
-def test_views_are_barred_through_any_depth_and_by_text_or_dependency():
-    """A view over a view over a protected table is barred, whether the text or the dependencies tell."""
+def test_views_are_expanded_or_barred_through_any_depth():
+    """A view over a view over a protected table is expanded, by its text; what cannot be read as text bars all above it."""
     table = _table(1, "a")
     by_text = Relation(2, "public", "v1", "v", (), (), (), (), "SELECT * FROM public.a")
-    deeper = Relation(3, "public", "v2", "v", (), (), (2,))
+    deeper = Relation(3, "public", "v2", "v", (), (), (2,), (), "SELECT * FROM public.v1")
     broken = Relation(4, "public", "v3", "v", (), (), (), (), "SELECT FROM FROM")
     stranger = Relation(5, "public", "v4", "v", (), (), (), (), "SELECT * FROM public.unknown")
     fine = Relation(6, "public", "v5", "v", (), (), (), (), "SELECT 1 AS one")
-    world = world_of(_catalog(table, by_text, deeper, broken, stranger, fine), _decision(a=FULL))
-    assert set(world.barred) == {2, 3, 4, 5}
-    assert "public.v1" in world.barred[3]
-    assert world.names == {"a", "v1", "v2", "v3", "v4"}
+    kept = Relation(7, "public", "m", "m", (), (), (), (), "SELECT * FROM public.v1")
+    above = Relation(8, "public", "v6", "v", (), (), (), (), "SELECT * FROM public.m, public.a")
+    unread = Relation(9, "public", "v7", "v", (), (), (1,))
+    everything = (table, by_text, deeper, broken, stranger, fine, kept, above, unread)
+    world = world_of(_catalog(*everything), _decision(a=FULL))
+    assert world.views == {2, 3}
+    assert set(world.barred) == {4, 5, 7, 8, 9}
+    assert "public.m" in world.barred[8]
+    assert world.names == {"a", "v1", "v2", "v3", "v4", "v6", "v7", "m"}
+    assert world.guarded == world.names - {"v1", "v2"}
+
+
+def test_row_security_of_the_owner_bars_a_view():
+    """A view reads as its owner unless it is an invoker's; where that could make a difference it is not expanded."""
+    table, secured = _table(1, "a"), replace(_table(2, "b"), row_security=True)
+    view = Relation(3, "public", "v1", "v", (), (), (), (), "SELECT * FROM public.a, public.b")
+    invoker = replace(view, oid=4, name="v2", invoker=True)
+    above = Relation(5, "public", "v3", "v", (), (), (), (), "SELECT * FROM public.v1")
+    world = world_of(_catalog(table, secured, view, invoker, above), _decision(a=FULL))
+    assert (world.views, set(world.barred)) == ({4}, {3, 5})
 
 
 def test_worlds_follow_the_objects_they_are_made_of():

@@ -1,0 +1,124 @@
+"""What stands behind a view: the relations its definition reads and the user functions that reading it runs.
+
+Owns reading the definitions of a catalog, once for each. May not do: know a caller or a treatment, or edit a definition.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from rewriter.functions import refused_builtin
+from rewriter.kept import Kept
+from rewriter.model import Catalog, Refusal
+from rewriter.reading import encode, parse
+from rewriter.scopes import walk
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from rewriter.functions import Name
+    from rewriter.model import Relation
+    from rewriter.scopes import Findings
+
+DEFINED = frozenset({"v", "m"})
+"""The kinds of relations (pg_class.relkind) that have a definition."""
+
+_WRITTEN = frozenset({"AEXPR_OP", "AEXPR_OP_ANY", "AEXPR_OP_ALL"})
+_MAX_CATALOGS = 16  # one for each database and its predecessor
+
+
+@dataclass(frozen=True, slots=True)
+class Definition:
+    """What one view reads.
+
+    `sources`: OIDs of relations, by its text and by the server's records. `runs`: the user functions that reading the view
+    runs itself. `fault`: why it may not be read, whatever it reads.
+    """
+
+    sources: frozenset[int]
+    runs: frozenset[Name] = frozenset()
+    fault: str | None = None
+
+
+def definitions_of(catalog: Catalog) -> Mapping[int, Definition]:
+    """By OID, what every view and materialized view of a catalog reads; kept by identity, so pass the same object."""
+    return _definitions(catalog)
+
+
+def definition_of(relation: Relation, catalog: Catalog) -> Definition:
+    """What one view reads; its names are resolved in `catalog`, unqualified ones as the server's own."""
+    sources = set(relation.sources)
+    own = frozenset(relation.functions)
+    if relation.definition is None:
+        return Definition(frozenset(sources), own)
+    try:
+        statements = parse(encode(relation.definition))
+    except Refusal:
+        return Definition(frozenset(sources), own, "its definition cannot be analysed")
+    for statement in statements:
+        found = walk(statement["stmt"])
+        for reference in found.references:
+            schema, name = reference.written
+            oid = catalog.names.get((schema or "pg_catalog", name))
+            if oid is None:
+                return Definition(frozenset(sources), own, f"it reads {name}, which the catalog snapshot does not hold")
+            sources.add(oid)
+        for call in found.functions:
+            function = call["funcname"][-1]["String"]["sval"]
+            if refused_builtin(function) is not None:
+                return Definition(frozenset(sources), own, f"it calls {function}()")
+        own |= _conversions(found, catalog)
+    sources.discard(relation.oid)
+    return Definition(frozenset(sources), own)
+
+
+def runs_of(relation: Relation, catalog: Catalog) -> tuple[Name, ...]:
+    """The user functions that reading a relation runs: its own, and those of all that it reads, to any depth."""
+    if relation.kind not in DEFINED:
+        return relation.functions
+    definitions = definitions_of(catalog)
+    runs: set[Name] = set()
+    seen: set[int] = set()
+    left = [relation]
+    while left:
+        each = left.pop()
+        definition = definitions.get(each.oid) or definition_of(each, catalog)
+        runs.update(each.functions, definition.runs)
+        new = definition.sources - seen
+        seen |= new
+        left.extend(catalog.relations[oid] for oid in new if oid in catalog.relations)
+    return tuple(sorted(runs))
+
+
+def is_written(holder: dict[str, Any]) -> bool:
+    """Whether a node that uses an operator spells it, so that a schema could stand with it; CASE x WHEN y does not."""
+    return holder.get("kind") in _WRITTEN or "subLinkType" in holder
+
+
+def _conversions(found: Findings, catalog: Catalog) -> frozenset[Name]:
+    """Functions of user operators and of the types of users, which the server does not record with the view.
+
+    A definition names every operator and type outside pg_catalog with its schema, where it names them at all.
+    """
+    runs: set[Name] = set()
+    for holder, parts in found.operators:
+        qualified = len(parts) > 1 and parts[0]["String"]["sval"] != "pg_catalog"
+        if qualified or (len(parts) == 1 and not is_written(holder)):
+            runs |= catalog.operators.get(parts[-1]["String"]["sval"], frozenset())
+    for type_name in found.types:
+        names: list[dict[str, Any]] = type_name.get("names", [])
+        if len(names) > 1 and names[0]["String"]["sval"] != "pg_catalog":
+            runs |= catalog.casts.get(names[-1]["String"]["sval"], frozenset())
+    return frozenset(runs)
+
+
+def _make(catalog: Catalog) -> dict[int, Definition]:
+    return {
+        oid: definition_of(relation, catalog)
+        for oid, relation in catalog.relations.items()
+        if relation.definition is not None or (relation.sources and relation.kind in DEFINED)
+    }
+
+
+_definitions: Kept[dict[int, Definition]] = Kept(_make, _MAX_CATALOGS)
