@@ -61,7 +61,7 @@ bench: .venv/dev.stamp $(if $(NATIVE),build/compiled/done.stamp) ## pgbench and 
 fuzz: .venv/dev.stamp ## long random runs (N=cases SEED=number to repeat one)
 	LOUVER_FUZZ_N=$(N) LOUVER_FUZZ_SEED=$(SEED) $(BIN)/pytest tests/fuzz tests/noninterference/test_random.py --timeout=0 $(ARGS)
 
-conformance: .venv/dev.stamp ## driver suites of other projects, direct and through Louver (ARGS="psycopg --policy clear")
+conformance: .venv/dev.stamp ## driver suites of other projects, direct and through Louver (ARGS="psycopg --policy clear"; ARGS="regress --sources DIR": PostgreSQL's own)
 	PYTHONPATH=tests $(BIN)/python -m conformance $(ARGS)
 
 .venv/python.stamp:

@@ -19,9 +19,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.console import Console
+from rich.progress import Progress
 from rich.table import Table
 
 from conformance import leg
+from conformance.regress import report, run
 from conformance.results import count, differences
 from conformance.suites import COMMON, SUITES
 
@@ -53,7 +55,19 @@ def main() -> int:
         metavar="SUITE=DIRECTORY",
         help="an unpacked source instead of fetching",
     )
+    parser.add_argument(
+        "--sources",
+        type=Path,
+        metavar="DIRECTORY",
+        help="for the suite `regress`: PostgreSQL's unpacked source, of the version of the server under test",
+    )
+    parser.add_argument(
+        "--library", type=Path, metavar="DIRECTORY", help="for `regress`: where its regress.so is, if it has been built"
+    )
+    parser.add_argument("--file", action="append", default=[], help="for `regress`: files of it (default: all)")
     options = parser.parse_args()
+    if "regress" in options.suites:
+        return _regress(parser, options)
     sources = dict(item.split("=", 1) for item in options.source)
     build = options.build.resolve()
     build.mkdir(parents=True, exist_ok=True)
@@ -77,6 +91,28 @@ def main() -> int:
         failing = [d.test for d in found if d.louver is not None and d.louver.state in {"failed", "error"}]
         worse += sum(suite.reason(test) is None for test in failing)
     return 1 if worse else 0
+
+
+def _regress(parser: argparse.ArgumentParser, options: argparse.Namespace) -> int:
+    """Run PostgreSQL's own regression statements; 1 when a class of differences has no reason."""
+    if options.suites != ["regress"] or options.sources is None:
+        parser.error("`regress` runs alone, and needs --sources DIRECTORY with PostgreSQL's source")
+    sources = next((p for p in (options.sources / "src/test/regress", options.sources) if (p / "sql").is_dir()), None)
+    if sources is None:
+        parser.error(f"there is no src/test/regress/sql below {options.sources}")
+    options.build.mkdir(parents=True, exist_ok=True)
+    results = options.build / "regress.jsonl"
+    files = options.file or run.schedule(sources)
+    with Progress(console=console) as progress:
+        run.run(sources.resolve(), results, progress.track(files, description="files"), options.library)
+    with results.open(encoding="utf-8") as lines:
+        found = report.read(lines)
+    console.print(found.table())
+    console.print(
+        f"{found.succeeding} statements succeed direct; through Louver {found.refused} of them are refused and "
+        f"{found.differing} differ ({found.share:.2%}); {found.unstable} differ between two direct servers"
+    )
+    return 1 if found.unexplained else 0
 
 
 def _environment(suite: Suite, build: Path) -> Path:

@@ -72,7 +72,7 @@ def run(suite: Suite, tests: Path, python: Path, policy: str | None, more: list[
         if policy is not None:
             if policy == "masked":
                 server.run_sql(MASKED_SQL, suite.database)
-            port = stack.enter_context(_louver(server, POLICIES[policy]))
+            port = stack.enter_context(louver(server, POLICIES[policy]))
         target = Target(server.host, port, server.user, server.password, suite.database)
         scratch = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         report = scratch / "junit.xml"
@@ -100,8 +100,13 @@ def run(suite: Suite, tests: Path, python: Path, policy: str | None, more: list[
 
 
 @contextlib.contextmanager
-def _louver(server: LocalPostgres, policies: str) -> Iterator[int]:
-    """Start Louver with a policy in front of a server, login by the server's own users, TLS offered; give its port."""
+def louver(
+    server: LocalPostgres, policies: str, *, port: int | None = None, service: str | None = None
+) -> Iterator[int]:
+    """Start Louver with a policy in front of a server, login by the server's own users, TLS offered; give its port.
+
+    `port` is another way to the server, `service` the user by whom Louver reads the catalog.
+    """
     with tempfile.TemporaryDirectory(prefix="louver-conformance-") as name, tempfile.TemporaryFile() as log:
         directory = Path(name)
         make_certificate(directory, "louver")
@@ -114,8 +119,8 @@ listen: {{host: 127.0.0.1, port: 0}}
 tls: {{certificate: louver.crt, key: louver.key}}
 upstream:
   host: {server.host}
-  port: {server.port}
-  user: {server.user}
+  port: {port or server.port}
+  user: {service or server.user}
   password_file: password
   tls: {{mode: disable}}
 login: relay

@@ -1,0 +1,86 @@
+"""How answers to a regression statement are judged, and what the report counts."""
+
+from __future__ import annotations
+
+import json
+import socket
+import struct
+
+import pytest
+from conformance.regress.answers import Answer, generic, judge
+from conformance.regress.frames import SSL, Frame, Peer, startup_parameters
+from conformance.regress.report import read
+
+ROW, OTHER = (Frame(b"D", b"\0\1\0\0\0\1" + value) for value in (b"1", b"2"))
+DONE = Frame(b"C", b"SELECT 2\0")
+
+
+def _described(oid: int) -> Frame:
+    return Frame(b"T", struct.pack("!h", 1) + b"x\0" + struct.pack("!ihihih", 0, 0, oid, 4, -1, 0))
+
+
+def _failed(state: str, message: str) -> Answer:
+    return Answer.of([Frame(b"E", f"SERROR\0C{state}\0M{message}\0P7\0\0".encode())])
+
+
+GOOD = Answer.of([_described(23), ROW, OTHER, DONE])
+BAD = _failed("22012", "division by zero")
+DENIED = _failed("42501", "writing to a.b is not allowed")
+
+
+@pytest.mark.parametrize(
+    ("answers", "refused", "outcome"),
+    [
+        ((GOOD, GOOD, GOOD), False, ("same", "")),
+        ((GOOD, GOOD, Answer.of([_described(23), OTHER, ROW, DONE])), False, ("differs", "order")),
+        ((GOOD, GOOD, Answer.of([_described(23), ROW, ROW, DONE])), False, ("differs", "rows")),
+        ((GOOD, GOOD, Answer.of([_described(25), ROW, OTHER, DONE])), False, ("differs", "columns")),
+        ((GOOD, GOOD, Answer.of([_described(23), ROW, OTHER])), False, ("differs", "tags")),
+        ((GOOD, GOOD, DENIED), True, ("refused", "42501 writing to N is not allowed")),
+        ((GOOD, GOOD, BAD), False, ("differs", "22012 division by zero")),
+        ((GOOD, Answer.of([DONE]), Answer.of([])), False, ("unstable", "")),
+        ((BAD, BAD, BAD), False, ("failed", "alike")),
+        ((BAD, BAD, DENIED), True, ("failed", "refused")),
+        ((BAD, BAD, DENIED), False, ("failed", "otherwise")),
+        ((BAD, BAD, _failed("22012", "no")), False, ("failed", "other words")),
+        ((BAD, BAD, GOOD), False, ("failed", "answered")),
+    ],
+)
+def test_three_answers_are_judged(answers: tuple[Answer, Answer, Answer], refused: bool, outcome: tuple) -> None:
+    """Each way in which the answer through Louver can stand to the direct ones has its outcome and class."""
+    assert judge(*answers, refused=refused) == outcome
+
+
+def test_types_of_users_and_positions_are_no_difference() -> None:
+    """Two servers give one type two OIDs, and an edited text has other positions."""
+    assert Answer.of([_described(16385)]) == Answer.of([_described(20000)])
+    moved = Answer.of([Frame(b"E", b"SERROR\0C22012\0Mdivision by zero\0P99\0\0")])
+    assert judge(BAD, BAD, moved, refused=False) == ("failed", "alike")
+
+
+def test_a_class_has_no_names_in_it() -> None:
+    """Messages that differ in names and numbers only are of one class."""
+    assert generic('type "x" is 5') == generic('type "y" is 77')
+    assert generic("DROP on a is not available") == generic("DROP on b.c is not available")
+
+
+def test_the_report_counts_what_succeeds_direct() -> None:
+    """Statements that fail direct are left out of the share; classes without a reason are told."""
+    outcomes = [("same", ""), ("same", ""), ("refused", "42501 EXPLAIN of N"), ("differs", "rows"), ("failed", "alike")]
+    lines = [json.dumps({"file": "f", "outcome": o, "class": c, "text": "t"}) for o, c in outcomes]
+    report = read(lines)
+    assert (report.succeeding, report.refused, report.differing, report.share) == (4, 1, 1, 0.5)
+    assert [each.kind for each in report.unexplained] == ["rows"]
+
+
+def test_a_client_that_asks_for_encryption_is_told_no() -> None:
+    """The startup message is read after an SSLRequest was answered with N."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        theirs = socket.create_connection(listener.getsockname())
+        ours = Peer(listener.accept()[0])
+    body = struct.pack("!i", 196608) + b"user\0me\0\0"
+    theirs.sendall(struct.pack("!ii", 8, SSL) + struct.pack("!i", len(body) + 4) + body)
+    assert startup_parameters(ours.read_startup()) == {"user": "me"}
+    assert theirs.recv(1) == b"N"
+    theirs.close()
+    ours.close()
