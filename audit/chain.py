@@ -1,14 +1,16 @@
-"""The bytes of the trail: how a line is made, how it is bound to the line before, how it is read back.
+"""The bytes of the trail: how lines are made, how they are bound to those before, how they are read back.
 
 Owns the line format and the three records that the trail writes about itself (segment, closed, recovered).
 May not do: touch files or clocks, know what other records mean.
 
-A line is `{"hash":"H","seq":N,"time":"T",...}` and a newline. H is 64 lower-case hexadecimal digits:
+A line is `{"seq":N,"time":"T",...}` and a newline; `seq` counts every line of the trail from 1, over all segments. What is
+written at once is a *block*, one line or several, and its last line ends with `,"hash":"H"}`. H is 64 lower-case
+hexadecimal digits:
 
-    H(n) = sha256( H(n-1) as those 64 ASCII digits || the line from `"seq"` up to and with its last `}` )
+    H(b) = sha256( H(b-1) as those 64 ASCII digits || the block up to and without the last `,"hash":"H"}` and newline )
 
-and H(0), which stands before the first line of the first segment, is 64 zeros. `seq` counts every line of the trail
-from 1, over all segments. So anyone can check a line with a shell and sha256sum.
+and H(0), which stands before the first block of the first segment, is 64 zeros. So anyone can check a block with a shell
+and sha256sum. One hash a block, for it is the dearest part of a record.
 """
 
 from __future__ import annotations
@@ -32,52 +34,62 @@ GENESIS = b"0" * 64
 FORMAT = 1
 """Version of the line format; stands in the header of each segment."""
 
-_LINE = re.compile(rb'\{"hash":"([0-9a-f]{64})",("seq":([1-9][0-9]{0,17}),.*\})', re.DOTALL)
+SEAL = len(b',"hash":""}') + len(GENESIS)
+"""Bytes that end the last line of a block, its newline not counted."""
+
+_LINE = re.compile(rb'\{"seq":([1-9][0-9]{0,17}),.*\}', re.DOTALL)
+_SEAL = re.compile(rb',"hash":"([0-9a-f]{64})"\}')
 
 # Characters that act on a terminal or editor though JSON lets them stand: DEL, C1 controls, line and paragraph
 # separators, bidirectional overrides and isolates.
 _ACTIVE = re.compile(rb"\x7f|\xc2[\x80-\x9f]|\xe2\x80[\x8b-\x8f\xa8-\xae]|\xe2\x81[\xa0-\xaf]|\xef\xbb\xbf")
 
-_HASH_END = len(b'{"hash":"') + len(GENESIS)
 _NS_PER_SECOND = 1_000_000_000
 
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """A well-formed line taken apart: its stated hash, its seq, and the bytes that the hash covers."""
+    """A well-formed line taken apart: its seq, the bytes that a hash covers, and the hash if it ends a block."""
 
-    hash: bytes
     seq: int
-    rest: bytes
+    covered: bytes
+    hash: bytes | None
 
 
-def link(previous: bytes, rest: bytes) -> bytes:
-    """Return the hash of a line: `previous` is the 64 digits of the line before, `rest` what the hash covers."""
-    return sha256(previous + rest).hexdigest().encode()
+def link(previous: bytes, covered: bytes) -> bytes:
+    """Return the hash of a block: `previous` is the 64 digits of the block before, `covered` what the hash covers."""
+    return sha256(previous + covered).hexdigest().encode()
 
 
-def render(previous: bytes, seq: int, body: bytes) -> tuple[bytes, bytes]:
-    """Return (hash, line with its newline) of the record whose members after `seq` are `body`."""
-    rest = b'"seq":%d,%b}' % (seq, body)
-    digest = link(previous, rest)
-    return digest, b'{"hash":"%b",%b\n' % (digest, rest)
+def render(seq: int, body: bytes) -> bytes:
+    """Return the line, with its newline, of the record whose members after `seq` are `body`."""
+    return b'{"seq":%d,%b}\n' % (seq, body)
+
+
+def seal(previous: bytes, lines: bytes) -> tuple[bytes, bytes]:
+    """Return (hash, block) of rendered lines: the same with the hash at the end of the last one."""
+    covered = lines[:-2]
+    digest = link(previous, covered)
+    return digest, b'%b,"hash":"%b"}\n' % (covered, digest)
 
 
 def parse(line: bytes) -> Link | None:
     """Take a line without its newline apart; None when it is not a line of this format. Checks no hash."""
     found = _LINE.fullmatch(line)
-    return None if found is None else Link(found[1], int(found[3]), found[2])
+    if found is None:
+        return None
+    end = _SEAL.fullmatch(line, len(line) - SEAL)
+    return Link(int(found[1]), line, None) if end is None else Link(int(found[1]), line[:-SEAL], end[1])
 
 
 def find(content: mmap, seq: int) -> bytes | None:
     """Return the line of record `seq` in a segment, without its newline; None when it is not there."""
-    mark = b'","seq":%d,' % seq
+    mark = b'{"seq":%d,' % seq
     at = content.find(mark)
     while at >= 0:
-        start = content.rfind(b"\n", 0, at) + 1
-        if at == start + _HASH_END:
+        if at == 0 or content[at - 1 : at] == b"\n":
             end = content.find(b"\n", at)
-            return content[start : end if end >= 0 else len(content)]
+            return content[at : end if end >= 0 else len(content)]
         at = content.find(mark, at + 1)
     return None
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from audit import chain, segments, verify
+from audit import blocks, chain, segments, verify
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -44,17 +44,17 @@ def existing(directory: Path) -> list[tuple[int, Path]]:
     return found
 
 
-def lines(directory: Path) -> Iterator[verify.Line]:
+def lines(directory: Path) -> Iterator[blocks.Line]:
     """Give every line of the trail as it lies. Raises NoTrail."""
     for number, path in existing(directory):
         count = 0
         with path.open("rb") as file:
             for count, line in enumerate(file, 1):
                 if line.endswith(b"\n"):
-                    yield verify.Line(number, count, line[:-1])
+                    yield blocks.Line(number, count, line[:-1])
                     continue
                 rest = _awaited_rest(file.readline)
-                yield verify.Line(number, count, (line + rest).removesuffix(b"\n"), rest.endswith(b"\n"))
+                yield blocks.Line(number, count, (line + rest).removesuffix(b"\n"), rest.endswith(b"\n"))
 
 
 def _awaited_rest(readline: Callable[[], bytes]) -> bytes:
@@ -77,15 +77,15 @@ def verified(
     """
     existing(directory)
     head = segments.read_head(directory)  # before the lines: a running proxy only ever moves on
-    named: list[tuple[verify.Line, str, str]] = []
+    named: list[tuple[blocks.Line, str, str]] = []
 
-    def watched() -> Iterator[verify.Line]:
+    def watched() -> Iterator[blocks.Line]:
         done = 0
         for count, line in enumerate(lines(directory)):
             done += len(line.data) + 1
             if count % _PROGRESS_LINES == 0:
                 progress(done)
-            if b'"event":"recovered"' in line.data[75:195]:
+            if b'"event":"recovered"' in line.data[:120]:
                 named.extend((line, torn["file"], torn["sha256"]) for torn in (decode(line.data) or {}).get("torn", ()))
             yield line
 

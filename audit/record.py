@@ -5,7 +5,7 @@ policies' own types.
 
 Each builder returns a *body*: members of a JSON object on one line, for `Trail.append`. Fields by event, in order:
 
-every record      hash, seq, time (UTC, ISO 8601, microseconds), event
+every record      seq, time (UTC, ISO 8601, microseconds), event; hash in the last record of a block
 caller fields     session (unique id), principal, attributes, address, application, database, database_user
 started           version, address, policy, config
 stopped           reason

@@ -35,7 +35,7 @@ _HEAD_BYTES = 128  # fixed, so that the head is replaced in place by one small w
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """The last record known to be written."""
+    """The last record known to be written, and the hash of the block that it ends."""
 
     seq: int
     hash: str
@@ -43,7 +43,7 @@ class Head:
 
 @dataclass(frozen=True, slots=True)
 class End:
-    """Where a trail ends: the last segment (0: none yet), the size of its whole lines, and its last record.
+    """Where a trail ends: the last segment (0: none yet), the size of its whole blocks, and its last record.
 
     `closed`: nothing more may follow in that segment. `clean`: the trail was stopped in order, or never begun.
     `torn`: what was set aside and is not yet named by a record.
@@ -85,7 +85,7 @@ def read_head(directory: Path) -> Head | None:
 
 
 def find_end(directory: Path) -> End:
-    """Return where the trail ends, after setting aside whatever follows its last whole record.
+    """Return where the trail ends, after setting aside whatever follows its last whole block.
 
     Only for the process that holds the lock. Raises OSError when the directory cannot be read or repaired.
     """
@@ -112,9 +112,9 @@ def _end(directory: Path, number: int, path: Path | None, size: int, last: chain
         segment=number,
         size=size,
         seq=seq,
-        hash=last.hash if last else chain.GENESIS,
-        closed=last is not None and _CLOSED in last.rest[:96],
-        clean=last is None or _STOPPED in last.rest[:128],
+        hash=last.hash if last and last.hash else chain.GENESIS,
+        closed=last is not None and _CLOSED in last.covered[:96],
+        clean=last is None or _STOPPED in last.covered[:128],
         torn=_unnamed(directory, seq + 1),
         missing=max(0, head.seq - seq) if head else 0,
         head_differs=head is not None and path is not None and not _agrees(path, head),
@@ -122,7 +122,7 @@ def _end(directory: Path, number: int, path: Path | None, size: int, last: chain
 
 
 def _last_record(path: Path) -> tuple[int, chain.Link | None]:
-    """Return (size of the whole lines up to the last well-formed one, that line); (0, None) when there is none."""
+    """Return (size of the whole blocks up to the last well-formed end of one, that line); (0, None) when there is none."""
     if path.stat().st_size == 0:
         return 0, None
     with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
@@ -131,7 +131,7 @@ def _last_record(path: Path) -> tuple[int, chain.Link | None]:
             start = content.rfind(b"\n", 0, end - 1) + 1
             line = content[start : end - 1]
             found = chain.parse(line)
-            if found is not None and _is_json(line):
+            if found is not None and found.hash is not None and _is_json(line):
                 return end, found
             end = start
     return 0, None
@@ -151,7 +151,7 @@ def _agrees(path: Path, head: Head) -> bool:
         return True
     with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
         line = chain.find(content, head.seq)
-    return line is None or line.startswith(b'{"hash":"%b",' % head.hash.encode())
+    return line is None or line.endswith(b',"hash":"%b"}' % head.hash.encode())
 
 
 def _set_aside(path: Path, size: int, next_seq: int) -> None:

@@ -2,24 +2,25 @@
 
 Owns the reading of damage: changed, removed, inserted, reordered, truncated. Pure: lines in, report out; no files.
 
-What it can know. Each line is bound to the one before, so nothing can be changed, taken out, put in or moved without a
-break, unless every later hash is computed anew. Against that, and against lines cut off at the end, stand the head file
-(the last record known to be written) and anchors (seq and hash of records, noted where the writer of the files cannot
-reach). Without either, a tail cut at a line's end is not to be told from a trail that was never longer.
+What it can know. Each block of lines is bound to the one before, so nothing can be changed, taken out, put in or moved
+without a break, unless every later hash is computed anew. Against that, and against blocks cut off at the end, stand the
+head file (the last record known to be written) and anchors (seq and hash of records, noted where the writer of the files
+cannot reach). Without either, a tail cut at a block's end is not to be told from a trail that was never longer.
 
-A break lies *between* two lines: when record 12 does not follow from record 11, either 12 was changed, or 11 was and
-its own hash was computed anew. The report says 12.
+A break lies *between* two blocks: when block 12 does not follow from block 11, either 12 was changed, or 11 was and its own
+hash was computed anew. The report says 12. Within a block the numbers of its records tell what is missing or out of
+place; which of its records was altered they do not tell.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from hashlib import sha256
 from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
 from audit import chain
+from audit.blocks import Block, Line, blocks
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -29,18 +30,8 @@ Kind = Literal["changed", "removed", "inserted", "reordered", "truncated", "torn
 DAMAGES = 1000
 """How many damages are told one by one; a trail with more is not worth a longer list."""
 
-_BODY = 75  # where `"seq"` begins: after {"hash":" and 64 digits and ",
-_PREFIX = b'{"hash":"'
-
-
-@dataclass(frozen=True, slots=True)
-class Line:
-    """One line as it lies: segment number, line number within it from 1, bytes without the newline."""
-
-    segment: int
-    number: int
-    data: bytes
-    whole: bool = True  # False: the file ends before the newline
+_SPAN = 100_000
+"""How many records one damaged block is looked through for; a block is what one turn of the proxy writes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +80,7 @@ def verify(
 
 
 class _Verifier:
-    """The walk along the lines. `prior` holds the hashes that the next line may follow from (several only in doubt)."""
+    """The walk along the blocks. `prior` holds the hashes that the next may follow from (several only in doubt)."""
 
     def __init__(
         self,
@@ -97,129 +88,169 @@ class _Verifier:
         head: tuple[int, str] | None,
         anchors: dict[int, str],
     ) -> None:
-        self.lines = lines
+        self.blocks = blocks(lines)
         self.head = head
         self.anchors = anchors
         self.report = Report()
-        self.ahead: Line | None = None  # read but not yet judged
+        self.ahead: Block | None = None  # read but not yet judged
         self.seq = 0
-        self.prior: tuple[bytes, ...] | None = (chain.GENESIS,)  # None: unknown, the next line cannot be checked
+        self.prior: tuple[bytes, ...] | None = (chain.GENESIS,)  # None: unknown, the next block cannot be checked
         self.missing: list[tuple[int, int, Line]] = []  # gaps: first, last, the line behind the gap
-        self.displaced: dict[int, bytes] = {}  # records met before their turn
+        self.displaced: dict[
+            int, tuple[int, bytes]
+        ] = {}  # blocks met before their turn: last record and hash, by first
         self.segment = 0
 
     def run(self) -> Report:
-        watched = {*self.anchors, *([self.head[0]] if self.head else [])}
+        watched = sorted({*self.anchors, *([self.head[0]] if self.head and self.head[0] else [])}, reverse=True)
         last: Line | None = None
-        while (line := self.next()) is not None:
-            last = line
-            self.report.records += 1
-            # the way of an untouched line: everything else is for judge
-            rest = line.data[_BODY:]
-            seq = self.seq + 1
+        while (block := self.next()) is not None:
+            last = block.lines[-1]
+            self.report.records += len(block.lines)
+            # the way of an untouched block: everything else is for judge
             if (
-                line.whole
+                last.whole
                 and self.prior is not None
-                and rest.startswith(b'"seq":%d,' % seq)
-                and line.data[:_BODY] == b'{"hash":"%b",' % sha256(self.prior[0] + rest).hexdigest().encode()
+                and block.hash is not None
+                and block.counts_from(self.seq + 1)
+                and block.follows(self.prior[:1])
             ):
-                self.seq, self.prior = seq, (line.data[9:73],)
+                self.step(self.seq + len(block.lines), (block.hash,))
             else:
-                self.judge(line)
-            while self.displaced and self.seq + 1 in self.displaced:
-                self.step(self.seq + 1, (self.displaced.pop(self.seq + 1),))
-            if self.seq in watched:
-                watched.discard(self.seq)
-                self.compare(line)
-            if line.segment != self.segment or b'"event":"recovered"' in rest[:120]:
-                self.own_record(line)
+                self.judge(block)
+            while self.seq + 1 in self.displaced:
+                through, digest = self.displaced.pop(self.seq + 1)
+                self.step(through, (digest,))
+            while watched and watched[-1] <= self.seq:
+                self.compare(watched.pop(), block)
+            for line in block.lines:
+                if line.segment != self.segment or b'"event":"recovered"' in line.data[:120]:
+                    self.own_record(line)
         self.end(last, watched)
         return self.report
 
-    def next(self) -> Line | None:
-        line, self.ahead = self.ahead, None
-        return line if line is not None else next(self.lines, None)
+    def next(self) -> Block | None:
+        block, self.ahead = self.ahead, None
+        return block if block is not None else next(self.blocks, None)
 
-    def peek(self) -> chain.Link | None:
-        """Return the next line if it is well-formed, without taking it."""
+    def peek(self) -> Block | None:
+        """Return the next block if it is well-formed, without taking it."""
         if self.ahead is None:
-            self.ahead = next(self.lines, None)
-        return None if self.ahead is None else chain.parse(self.ahead.data)
+            self.ahead = next(self.blocks, None)
+        return self.ahead if self.ahead is not None and self.ahead.regular else None
 
-    def judge(self, line: Line) -> None:
-        """Say what happened to a line that does not simply follow."""
-        found = chain.parse(line.data)
+    def judge(self, block: Block) -> None:
+        """Say what happened to a block that does not simply follow."""
         expected = self.seq + 1
         after = self.peek()
-        if not line.whole:
-            self.damage("torn", line, expected, expected, "the segment ends within a line: a crash, or it was cut")
-            if found is not None and found.seq == expected and self.follows(found):
-                self.step(expected, (found.hash,))
-        elif found is None:
-            self.unreadable(line, after)
-        elif found.seq == expected:
-            self.in_turn(line, found, after)
-        elif self.stands_in_turn(found, after):
-            self.damage("changed", line, expected, expected, f"record {expected} calls itself {found.seq}")
-            self.step(expected, (found.hash,))
-        elif found.seq > expected:
-            self.too_early(line, found, after)
+        where = block.lines[0]
+        if not block.lines[-1].whole or (block.hash is None and self.ahead is None):
+            self.torn(block)
+        elif not block.regular:
+            self.irregular(block, after)
+        elif block.first == expected:
+            self.in_turn(block, after)
+        elif self.stands_in_turn(block, after):
+            self.damage("changed", where, expected, expected, f"record {expected} calls itself {block.first}")
+            self.step(expected + len(block.lines) - 1, _known(block.hash))
+        elif block.first > expected:
+            self.too_early(block, after)
         else:
-            self.too_late(line, found)
+            self.too_late(block)
 
-    def unreadable(self, line: Line, after: chain.Link | None) -> None:
+    def torn(self, block: Block) -> None:
+        """The end of a segment within a line, or of the trail within a block."""
         expected = self.seq + 1
-        if after is not None and after.seq == expected:
-            self.damage("inserted", line, expected, expected, "this line is no record")
-            return
-        self.damage("changed", line, expected, expected, "this line is no longer a record")
-        self.step(expected, None)
+        what = "a block" if block.lines[-1].whole else "a line"
+        text = f"the segment ends within {what}: a crash, or it was cut"
+        self.damage("torn", block.lines[-1], expected, max(expected, block.last), text)
+        if block.regular and block.first == expected and block.follows(self.prior):
+            self.step(block.last, _known(block.hash))
 
-    def in_turn(self, line: Line, found: chain.Link, after: chain.Link | None) -> None:
-        """The right number: a sound line after a gap, a changed one, or a forged one before the real one."""
-        computed = [chain.link(prior, found.rest) for prior in self.prior or ()]
-        if self.prior is None or found.hash in computed:
-            self.step(found.seq, (found.hash,))
-        elif after is not None and after.seq == found.seq and self.follows(after):
-            self.damage(
-                "inserted", line, found.seq, found.seq, f"a second record {found.seq} stands before the real one"
-            )
+    def irregular(self, block: Block, after: Block | None) -> None:
+        """Numbers that do not follow each other, lines that are no records, or no end."""
+        expected = self.seq + 1
+        if not block.last and after is not None and after.first == expected:
+            self.damage("inserted", block.lines[0], expected, expected, "this line is no record")
+            return
+        through = max(block.last, expected)
+        seen: set[int] = set()
+        unreadable: list[Line] = []
+        highest = 0
+        sound = True
+        for line, seq in zip(block.lines, block.seqs, strict=True):
+            if seq is None:
+                unreadable.append(line)
+                continue
+            if seq in seen or seq < expected:
+                self.too_many(line, seq, ())
+                sound = False
+            elif seq < highest:
+                self.damage("reordered", line, seq, seq, f"record {seq} stands after record {highest}")
+                sound = False
+            seen.add(seq)
+            highest = max(highest, seq)
+        gone = [seq for seq in range(expected, min(through, expected + _SPAN) + 1) if seq not in seen]
+        for line in unreadable:
+            seq = gone.pop(0) if gone else 0
+            if seq:
+                self.damage("changed", line, seq, seq, "this line is no longer a record")
+            else:
+                self.damage("inserted", line, expected, expected, "this line is no record")
+        for first, last in _runs(gone):
+            self.gap(first, last, block.lines[0])
+        if sound and not unreadable and not gone:
+            text = f"records {expected} to {through} have lost the hash that ends them"
+            self.damage("changed", block.lines[-1], expected, through, text)
+        self.step(through, _known(block.hash))
+
+    def in_turn(self, block: Block, after: Block | None) -> None:
+        """The right number: a sound block after a gap, a changed one, or a forged one before the real one."""
+        first, last, where = block.first, block.last, block.lines[0]
+        if self.prior is None or block.follows(self.prior):
+            self.step(last, _known(block.hash))
+        elif after is not None and after.first == first and after.follows(self.prior):
+            self.damage("inserted", where, first, last, f"a second record {first} stands before the real one")
         else:
-            self.damage(
-                "changed", line, found.seq, found.seq, f"record {found.seq} does not follow from the one before"
-            )
-            self.step(found.seq, (found.hash, *computed))
+            which = f"record {first} does" if first == last else f"records {first} to {last} do"
+            self.damage("changed", where, first, last, f"{which} not follow from the one before")
+            computed = [chain.link(prior, block.covered) for prior in self.prior]
+            self.step(last, (*(_known(block.hash) or ()), *computed))
 
-    def too_early(self, line: Line, found: chain.Link, after: chain.Link | None) -> None:
-        """A number too high: this line was moved forwards, or those before it are gone."""
-        expected = self.seq + 1
-        if after is not None and expected <= after.seq < found.seq:
-            self.damage("reordered", line, found.seq, found.seq, f"record {found.seq} stands before record {after.seq}")
-            self.displaced[found.seq] = found.hash
+    def too_early(self, block: Block, after: Block | None) -> None:
+        """A number too high: this block was moved forwards, or those before it are gone."""
+        expected, first, where = self.seq + 1, block.first, block.lines[0]
+        if after is not None and block.hash is not None and expected <= after.first < first:
+            text = f"record {first} stands before record {after.first}"
+            self.damage("reordered", where, first, block.last, text)
+            self.displaced[first] = (block.last, block.hash)
             return
-        self.gap(expected, found.seq - 1, line)
-        self.step(found.seq, (found.hash,))
+        self.gap(expected, first - 1, where)
+        self.step(block.last, _known(block.hash))
 
-    def too_late(self, line: Line, found: chain.Link) -> None:
-        """A number too low: a record that was missed so far, or one too many."""
+    def too_late(self, block: Block) -> None:
+        """Numbers too low: records that were missed so far, or that are too many."""
+        for line, seq in zip(block.lines, block.seqs, strict=True):
+            assert seq is not None
+            self.too_many(line, seq, _known(block.hash) or ())
+
+    def too_many(self, line: Line, seq: int, prior: tuple[bytes, ...]) -> None:
+        """One record with a number that is taken, or that was missed so far."""
         for at, (first, last, behind) in enumerate(self.missing):
-            if first <= found.seq <= last:
-                parts = [(first, found.seq - 1, behind), (found.seq + 1, last, behind)]
+            if first <= seq <= last:
+                parts = [(first, seq - 1, behind), (seq + 1, last, behind)]
                 self.missing[at : at + 1] = [part for part in parts if part[0] <= part[1]]
-                self.damage(
-                    "reordered", line, found.seq, found.seq, f"record {found.seq} stands after record {self.seq}"
-                )
+                self.damage("reordered", line, seq, seq, f"record {seq} stands after record {self.seq}")
                 return
-        self.damage("inserted", line, found.seq, found.seq, f"there is another record {found.seq} before this one")
-        if found.seq == self.seq and self.prior is not None:
-            self.prior = (*self.prior, found.hash)
+        self.damage("inserted", line, seq, seq, f"there is another record {seq} before this one")
+        if seq == self.seq and self.prior is not None:
+            self.prior = (*self.prior, *prior)
 
-    def stands_in_turn(self, found: chain.Link, after: chain.Link | None) -> bool:
-        """Tell whether the next line proves that this one stands where it stood, whatever number it carries."""
-        return after is not None and after.seq == self.seq + 2 and chain.link(found.hash, after.rest) == after.hash
-
-    def follows(self, found: chain.Link) -> bool:
-        return any(chain.link(prior, found.rest) == found.hash for prior in self.prior or ())
+    def stands_in_turn(self, block: Block, after: Block | None) -> bool:
+        """Tell whether the next block proves that this one stands where it stood, whatever number it carries."""
+        return (
+            after is not None and after.first == self.seq + len(block.lines) + 1 and after.follows(_known(block.hash))
+        )
 
     def step(self, seq: int, prior: tuple[bytes, ...] | None) -> None:
         self.seq, self.prior = seq, prior
@@ -227,10 +258,12 @@ class _Verifier:
     def gap(self, first: int, last: int, line: Line) -> None:
         """Remember the records first to last as missing, but for those that were met before their turn."""
         start = first
-        for seq in [*sorted(seq for seq in self.displaced if first <= seq <= last), last + 1]:
+        for seq in sorted(seq for seq in self.displaced if first <= seq <= last):
             if start < seq:
                 self.missing.append((start, seq - 1, line))
-            start = seq + 1
+            start = self.displaced[seq][0] + 1
+        if start <= last:
+            self.missing.append((start, last, line))
 
     def own_record(self, line: Line) -> None:
         """Read the trail's own records: a segment's header at its first line, and resumptions."""
@@ -265,17 +298,17 @@ class _Verifier:
                 f"segment {line.segment} line {line.number}: resumed after the proxy ended without closing the trail{torn}"
             )
 
-    def compare(self, line: Line) -> None:
-        """Hold a record against the head file and the anchors."""
-        stated = line.data[9:73].decode(errors="replace")
-        if self.anchors.get(self.seq, stated) != stated:
-            text = f"record {self.seq} is not the one that was anchored: the trail was written anew up to here"
-            self.damage("anchor", line, self.seq, self.seq, text)
-        if self.head is not None and self.head[0] == self.seq and self.head[1] != stated:
-            text = f"record {self.seq} is not the one that the head file names"
-            self.damage("changed", line, self.seq, self.seq, text)
+    def compare(self, seq: int, last: Block) -> None:
+        """Hold a record that was passed against the head file and the anchors; both name the ends of blocks."""
+        stated = last.hash.decode() if seq == self.seq and last.hash else ""
+        if self.anchors.get(seq, stated) != stated:
+            text = f"record {seq} is not the one that was anchored: the trail was written anew up to here"
+            self.damage("anchor", last.lines[-1], seq, seq, text)
+        if self.head is not None and self.head[0] == seq and self.head[1] != stated:
+            text = f"record {seq} is not the one that the head file names"
+            self.damage("changed", last.lines[-1], seq, seq, text)
 
-    def end(self, last: Line | None, watched: set[int]) -> None:
+    def end(self, last: Line | None, watched: list[int]) -> None:
         report = self.report
         for first, through, behind in self.missing:
             which = f"record {first} is" if first == through else f"records {first} to {through} are"
@@ -289,7 +322,7 @@ class _Verifier:
             text = f"the trail ends here, but record {wanted} was written"
             self.damage("truncated", where, self.seq + 1, wanted, text)
         report.head = (self.seq, self.prior[0].decode() if self.prior else "")
-        report.closed = last is not None and chain.segment_closed("stopped") in last.data[_BODY : _BODY + 128]
+        report.closed = last is not None and chain.segment_closed("stopped") in last.data[:128]
         report.damages = _merged(sorted(report.damages, key=lambda d: (d.segment, d.line)))
 
     def damage(self, kind: Kind, line: Line, first: int, last: int, message: str) -> None:
@@ -297,6 +330,24 @@ class _Verifier:
             self.report.damages.append(Damage(kind, line.segment, line.number, first, last, message))
         else:
             self.report.more += 1
+
+
+def _known(digest: bytes | None) -> tuple[bytes, ...] | None:
+    """A block's hash as what the next may follow from."""
+    return None if digest is None else (digest,)
+
+
+def _runs(seqs: Iterable[int]) -> Iterator[tuple[int, int]]:
+    """Ascending numbers as runs of neighbours: first, last."""
+    first = last = 0
+    for seq in seqs:
+        if seq != last + 1 or not first:
+            if first:
+                yield first, last
+            first = seq
+        last = seq
+    if first:
+        yield first, last
 
 
 def _merged(damages: list[Damage]) -> list[Damage]:

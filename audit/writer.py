@@ -15,7 +15,6 @@ import fcntl
 import os
 import threading
 import time
-from hashlib import sha256
 from typing import TYPE_CHECKING, Literal, Self
 
 from audit import chain, segments
@@ -42,14 +41,15 @@ class AuditUnavailable(Exception):  # noqa: N818  a state of the trail, not a fa
 
 
 class Trail:
-    """A hash-chained trail of JSON lines, open for writing by this process alone.
+    """A hash-chained trail of JSON lines, open for writing by this process alone. Each flush writes one block.
 
     `append` and `flush` belong to one thread. `sync` may be called from another.
     """
 
     __slots__ = (
-        "_broken", "_clock", "_directory", "_durable", "_file", "_fsync", "_full", "_hash", "_head", "_limit", "_lock",
-        "_offset", "_pending", "_pending_bytes", "_segment", "_seq", "_stamp", "_stamped", "_switching", "_written",
+        "_block", "_broken", "_clock", "_directory", "_durable", "_file", "_fsync", "_full", "_hash", "_head", "_limit",
+        "_lock", "_offset", "_pending", "_pending_bytes", "_sealed", "_segment", "_seq", "_stamp", "_stamped", "_switching",
+        "_written",
     )  # fmt: skip
 
     def __init__(self, directory: Path, lock: int, limit: int, fsync: Fsync, clock: Callable[[], int]) -> None:
@@ -67,8 +67,10 @@ class Trail:
         self._full = False
         self._seq = 0
         self._hash = chain.GENESIS
-        self._pending: list[bytes] = []
+        self._pending: list[bytes] = []  # lines of the next block
         self._pending_bytes = 0
+        self._block = b""  # what the disk has not taken of the blocks that are sealed
+        self._sealed = 0  # the last record of those
         self._written = (0, chain.GENESIS)
         self._durable = (0, chain.GENESIS)
         self._stamped = -_STAMP_NS
@@ -116,10 +118,10 @@ class Trail:
     @property
     def segment(self) -> int:
         """Number of the segment that the next record goes to; 0 when a new one may have to be begun for it."""
-        return 0 if self._full or self._pending_bytes > PENDING_BYTES else self._segment
+        return 0 if self._full or self._pending_bytes > PENDING_BYTES or self._block else self._segment
 
     def append(self, body: bytes) -> int:
-        """Give a record its seq, time and hash, put it into the buffer and return its seq.
+        """Give a record its seq and time, put it into the buffer and return its seq.
 
         `body` is what a builder of audit.record returns: members of a JSON object on one line, which is not checked
         again here.
@@ -133,37 +135,25 @@ class Trail:
         if not 0 <= now - self._stamped < _STAMP_NS:
             self._stamped = now
             self._stamp = b'"time":"%b",' % chain.timestamp(now).encode()
-        rest = b'"seq":%d,%b%b}' % (seq, self._stamp, body)
-        # chain.render, written out: this is the hot path
-        digest = sha256(self._hash + rest).hexdigest().encode()
-        line = b"".join((b'{"hash":"', digest, b'",', rest, b"\n"))
+        line = b'{"seq":%d,%b%b}\n' % (seq, self._stamp, body)  # chain.render, written out: this is the hot path
         self._seq = seq
-        self._hash = digest
         self._pending.append(line)
         self._pending_bytes += len(line)
         return seq
 
     def flush(self) -> None:
-        """Write everything that was appended; with fsync `always`, wait until it is on the disk.
+        """Write everything that was appended, as one block; with fsync `always`, wait until it is on the disk.
 
         Raises AuditUnavailable when the disk does not take it; the records stay in the buffer for the next flush.
         """
         pending = self._pending
         if pending:
-            if self._broken is not None:
-                raise AuditUnavailable(self._broken)
-            data = pending[0] if len(pending) == 1 else b"".join(pending)
-            try:
-                written = os.write(self._file, data)
-            except OSError as error:
-                raise self._unavailable(error) from error
-            if written != len(data):
-                self._write_rest(data[written:], written)
-            else:
-                self._offset += written
+            self._hash, block = chain.seal(self._hash, pending[0] if len(pending) == 1 else b"".join(pending))
             pending.clear()
-            self._pending_bytes = 0
-            self._written = (self._seq, self._hash)
+            self._sealed = self._seq
+            self._block = self._block + block if self._block else block
+        if self._block:
+            self._write()
             if self._offset >= self._limit:
                 self._full = True
             if self._fsync == "always":
@@ -201,7 +191,7 @@ class Trail:
             return
         try:
             if self._broken is None:
-                if self._file >= 0 and not (self._full and self._pending):  # else a closing record waits already
+                if self._file >= 0 and not (self._full and self._waiting):  # else a closing record waits already
                     self._full = False
                     self.append(chain.segment_closed("stopped"))
                 self.flush()
@@ -228,6 +218,11 @@ class Trail:
             self.append(chain.recovered(end.torn, end.missing, head_differs=end.head_differs))
         self.flush()
         self.sync()
+
+    @property
+    def _waiting(self) -> bool:
+        """True while something that was appended is not written."""
+        return bool(self._pending or self._block)
 
     def _use(self, file: int, offset: int) -> None:
         with self._switching:
@@ -260,7 +255,7 @@ class Trail:
         if not self._full:
             return
         if self._file >= 0:
-            if not self._pending:
+            if not self._waiting:
                 self._full = False
                 self.append(chain.segment_closed("rotated"))
                 self._full = True
@@ -274,19 +269,20 @@ class Trail:
         except OSError as error:
             raise self._unavailable(error) from error
 
-    def _write_rest(self, data: bytes, written: int) -> None:
-        """Write what a short write left over. A failure leaves exactly the unwritten part in the buffer."""
-        while True:
-            self._offset += written
-            self._pending[:] = [data]
-            self._pending_bytes = len(data)
-            if not data:
-                return
+    def _write(self) -> None:
+        """Write what is sealed. A failure leaves exactly the unwritten part in the buffer."""
+        if self._broken is not None:
+            raise AuditUnavailable(self._broken)
+        block = self._block
+        while block:
             try:
-                written = os.write(self._file, data)
+                written = os.write(self._file, block)
             except OSError as error:
                 raise self._unavailable(error) from error
-            data = data[written:]
+            self._offset += written
+            block = self._block = block[written:]
+            self._pending_bytes = len(block)
+        self._written = (self._sealed, self._hash)
 
     def _unavailable(self, error: OSError) -> AuditUnavailable:
         return AuditUnavailable(

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from audit import record, segments
-from audit.verify import Line
+from audit.blocks import Line
 from audit.writer import Trail
 
 START = 1_800_000_000_000_000_000  # nanoseconds: 2027-01-15T08:00:00Z

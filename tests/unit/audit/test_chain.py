@@ -18,23 +18,26 @@ json_values = st.recursive(
 )
 
 
-def test_a_line_is_bound_as_documented():
-    """The hash of a line is sha256 over the previous digits and the line from seq to its last brace."""
-    digest, line = chain.render(chain.GENESIS, 1, b'"event":"stopped"')
-    rest = b'"seq":1,"event":"stopped"}'
-    assert digest == hashlib.sha256(b"0" * 64 + rest).hexdigest().encode()
-    assert line == b'{"hash":"' + digest + b'",' + rest + b"\n"
+def test_a_block_is_bound_as_documented():
+    """The hash of a block is sha256 over the previous digits and the block up to the hash, and stands at its end."""
+    lines = chain.render(1, b'"event":"a"') + chain.render(2, b'"event":"b"')
+    digest, block = chain.seal(chain.GENESIS, lines)
+    covered = b'{"seq":1,"event":"a"}\n{"seq":2,"event":"b"'
+    assert digest == hashlib.sha256(b"0" * 64 + covered).hexdigest().encode()
+    assert block == covered + b',"hash":"' + digest + b'"}\n'
 
 
 @given(st.integers(1, 10**17), st.dictionaries(st.text(min_size=1), json_values, min_size=1))
 def test_a_rendered_line_is_parsed_back(seq, fields):
-    """Parsing gives the hash, seq and covered bytes that rendering put in, and the line is JSON."""
+    """Parsing gives the seq, covered bytes and hash that rendering put in, and the line is JSON."""
     body = chain.members({"event": "x", **{f"f{name}": value for name, value in fields.items()}})
-    digest, line = chain.render(chain.GENESIS, seq, body)
-    found = chain.parse(line[:-1])
-    assert found == chain.Link(digest, seq, b'"seq":%d,%b}' % (seq, body))
-    assert json.loads(line)["seq"] == seq
-    assert line.count(b"\n") == 1
+    line = chain.render(seq, body)
+    assert chain.parse(line[:-1]) == chain.Link(seq, line[:-1], None)
+    digest, sealed = chain.seal(chain.GENESIS, line)
+    assert chain.parse(sealed[:-1]) == chain.Link(seq, line[:-2], digest)
+    for made in (line, sealed):
+        assert json.loads(made)["seq"] == seq
+        assert made.count(b"\n") == 1
 
 
 @pytest.mark.parametrize(
@@ -42,18 +45,34 @@ def test_a_rendered_line_is_parsed_back(seq, fields):
     [
         b"",
         b"{}",
-        b'{"hash":"' + b"A" * 64 + b'","seq":1,"event":"x"}',
-        b'{"hash":"' + b"a" * 63 + b'","seq":1,"event":"x"}',
-        b'{"hash":"' + b"a" * 64 + b'","seq":01,"event":"x"}',
-        b'{"hash":"' + b"a" * 64 + b'","seq":0,"event":"x"}',
-        b'{"hash":"' + b"a" * 64 + b'","seq":1,"event":"x"} ',
-        b' {"hash":"' + b"a" * 64 + b'","seq":1,"event":"x"}',
-        b'{"hash":"' + b"a" * 64 + b'","seq":1,"event":"x"',
+        b'{"seq":01,"event":"x"}',
+        b'{"seq":0,"event":"x"}',
+        b'{"seq":"1","event":"x"}',
+        b'{"seq":1,"event":"x"} ',
+        b' {"seq":1,"event":"x"}',
+        b'{"seq":1,"event":"x"',
+        b'{"event":"x","seq":1}',
     ],
 )
 def test_what_is_no_line_is_not_parsed(line):
     """A line has exactly one form; anything near it is refused."""
     assert chain.parse(line) is None
+
+
+@pytest.mark.parametrize(
+    "end",
+    [
+        b',"hash":"' + b"A" * 64 + b'"}',
+        b',"hash":"' + b"a" * 63 + b'"}',
+        b',"hash" "' + b"a" * 64 + b'"}',
+        b',"x":{"hash":"' + b"a" * 64 + b'"}}',
+    ],
+)
+def test_what_is_no_hash_ends_no_block(end):
+    """Only the very form that the trail writes ends a block; no member of a record can look like it."""
+    found = chain.parse(b'{"seq":1,"event":"x"' + end)
+    assert found is not None
+    assert found.hash is None
 
 
 @given(json_values)

@@ -205,7 +205,7 @@ def test_verify_names_the_damage(run, trail):
     path.write_bytes(path.read_bytes().replace(b"tina", b"lisa", 1))
     result = run("verify")
     assert result.exit_code == 1
-    assert "changed: segment 1 line 2: record 2 does not follow" in result.stdout
+    assert "changed: segment 1 line 2: records 2 to 7 do not follow" in result.stdout
     report = json.loads(run("verify", "--format", "json").stdout)
     assert (report["intact"], report["damages"][0]["kind"]) == (False, "changed")
     rows = list(csv.DictReader(io.StringIO(run("verify", "--format", "csv").stdout)))
