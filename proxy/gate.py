@@ -137,7 +137,7 @@ class Gate:
             ruling = self.deny(world, text, _FAULT)
         else:
             return self._remember(world, text, rewritten)
-        world.plans.keep(text, ruling, (), literal_free=False)
+        world.plans.keep(text, ruling, literal_free=False)
         return ruling
 
     def deny(self, world: World, text: bytes, refusal: Refusal) -> Ruling:
@@ -180,7 +180,7 @@ class Gate:
                 uses_made=_uses_made(description.kinds, text),
             )
         )
-        world.plans.keep(text, ruling, (), literal_free=not self._whole_text)
+        world.plans.keep(text, ruling, literal_free=not self._whole_text)
         return ruling
 
     def _remember(self, world: World, text: bytes, rewritten: Rewritten) -> Ruling:
@@ -212,7 +212,7 @@ class Gate:
         )
         ruling = Ruling(plan, new_text if changed else None)
         literal_free = rewritten.literal_free and not self._whole_text
-        world.plans.keep(text, ruling, rewritten.edits, literal_free=literal_free)
+        world.plans.keep(text, ruling, rewritten.edits, literal_free=literal_free, constants=rewritten.constants)
         return ruling
 
     def _recorded(self, text: bytes) -> str | None:

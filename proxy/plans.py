@@ -15,7 +15,7 @@ from proxy.positions import Move  # noqa: TC001  the same
 from proxy.shapes import edited_parts, fill, key_of, shape_of, split
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from rewriter.model import Edit
 
@@ -81,9 +81,20 @@ class PlanCache:
         plan, parts = found
         return Ruling(plan) if parts is None else Ruling(plan, fill(parts, literals))
 
-    def keep(self, text: bytes, ruling: Ruling, edits: Sequence[Edit], *, literal_free: bool) -> None:
-        """Remember a ruling, for the whole shape of the text where that is safe, else for this very text."""
-        shape = shape_of(text) if literal_free else None
+    def keep(
+        self,
+        text: bytes,
+        ruling: Ruling,
+        edits: Sequence[Edit] = (),
+        *,
+        literal_free: bool,
+        constants: Collection[int] | None = None,
+    ) -> None:
+        """Remember a ruling, for the whole shape of the text where that is safe, else for this very text.
+
+        `literal_free` and `constants` are those of `rewriter.model.Rewritten`; without constants any literal will do.
+        """
+        shape = shape_of(text, constants) if literal_free else None
         if shape is not None:
             parts = edited_parts(shape, edits) if edits else None
             if not edits or parts is not None:

@@ -11,7 +11,7 @@ import re
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from rewriter.model import Edit
 
@@ -44,6 +44,7 @@ _BEYOND_DOUBT = re.compile(
 )
 _LONGEST = 32 * 1024
 """Bytes; matching takes some 200 bytes of memory a token, and a text this long is generated and does not come again."""
+_SPACES = b" \t\r\n"
 _QUOTE = ord("'")
 _LITERAL = re.compile(rb"""('[^']*'|(?<![\w$])[0-9]+(?:\.[0-9]+)?)""")
 
@@ -53,15 +54,36 @@ def split(text: bytes) -> list[bytes]:
     return _LITERAL.split(text)
 
 
-def shape_of(text: bytes) -> Shape | None:
-    """The shape of `text`, or None when its lexing is in doubt or it holds no literal."""
+def shape_of(text: bytes, constants: Collection[int] | None = None) -> Shape | None:
+    """The shape of `text`, or None when its lexing is in doubt or it holds no literal.
+
+    `constants` are the bytes at which the parser has found constants, or signs of theirs; a text with a literal
+    that is none has no shape, for its value decides what the statement is: float(24) and float(25) are two types.
+    None where that makes no difference.
+    """
     if len(text) > _LONGEST or _BEYOND_DOUBT.fullmatch(text) is None:
         return None
     pieces = split(text)
     literals = pieces[1::2]
     if not literals:
         return None
+    if constants is not None and not _are_constants(text, pieces, constants):
+        return None
     return Shape(key_of(pieces, literals), pieces[0::2], literals)
+
+
+def _are_constants(text: bytes, pieces: list[bytes], constants: Collection[int]) -> bool:
+    """Whether each literal stands in the tree as a constant: at its place, or at that of the minus sign before it."""
+    offset = 0
+    for index, piece in enumerate(pieces):
+        if index % 2 and offset not in constants:
+            sign = len(text[:offset].rstrip(_SPACES)) - 1
+            while text[sign : sign + 1] == b"-" and sign not in constants:
+                sign = len(text[:sign].rstrip(_SPACES)) - 1
+            if text[sign : sign + 1] != b"-":
+                return False
+        offset += len(piece)
+    return True
 
 
 def key_of(pieces: list[bytes], literals: list[bytes]) -> tuple[bytes, ...]:

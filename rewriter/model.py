@@ -153,7 +153,9 @@ class Rewritten:
     `text` is the client's with `edits` applied (the very same object when there are none). `kinds` are the node
     names of its statements (SelectStmt, ...). `changes_names`: running it can change what names mean (SET
     search_path, CREATE TEMP TABLE, ROLLBACK, ...). `changes_catalog`: it is DDL. `literal_free`: the ruling does
-    not depend on any literal of the text, so another text of the same shape may share it.
+    not depend on the value of any constant. `constants` are the bytes at which constants begin (the sign, of a negative
+    number), those included that no literal stands for (the DAY of an interval). Where every literal of a text is one,
+    another text of the same shape may share the ruling; float(53) and FETCH 5 hold literals that are none.
     """
 
     text: str
@@ -164,3 +166,4 @@ class Rewritten:
     changes_names: bool
     changes_catalog: bool
     literal_free: bool
+    constants: frozenset[int]

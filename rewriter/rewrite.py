@@ -80,6 +80,7 @@ def _rewrite(text: str, reading: Reading, where: Circumstances, limit: int) -> R
         changes_names=any(ruling.changes_names for ruling in rulings),
         changes_catalog=any(ruling.changes_catalog for ruling in rulings),
         literal_free=all(ruling.literal_free for ruling in rulings) and _covers_no_literal(where.data, splices),
+        constants=frozenset(constant for ruling in rulings for constant in ruling.found.constants),
     )
 
 
@@ -105,6 +106,7 @@ def _unchanged(text: str, reading: Reading, catalog: Catalog, names: Names) -> R
         changes_names=configures or any(names for names, _ in flags),
         changes_catalog=any(catalog for _, catalog in flags),
         literal_free=not configures,
+        constants=frozenset(),
     )
 
 

@@ -67,6 +67,7 @@ class Findings:
     kinds: list[str] = field(default_factory=list)  # of nested queries
     strings: set[str] = field(default_factory=set)  # every bare name list entry, for definitions
     stores: bool = False  # SELECT ... INTO
+    constants: list[int] = field(default_factory=list)  # where each begins, in bytes
 
 
 def walk(root: Node) -> Findings:
@@ -223,6 +224,9 @@ class _Walker:
     def alias(self, node: Node, _: _Scope, __: Level | None) -> None:
         self.found.aliases.add(node["alias"]["aliasname"])
 
+    def constant(self, node: Node, _: _Scope, __: Level | None) -> None:
+        self.found.constants.append(node["A_Const"].get("location", 0))
+
     def string(self, node: Node, _: _Scope, __: Level | None) -> None:
         self.found.strings.add(node["String"].get("sval", ""))
 
@@ -249,6 +253,6 @@ _HANDLERS: dict[str, Callable[[_Walker, Node, _Scope, Level | None], None]] = {
     "A_Indirection": _Walker.indirection,
     "alias": _Walker.alias,
     "String": _Walker.string,
-    "A_Const": lambda *_: None,  # names nothing, and a large INSERT holds a great many
+    "A_Const": _Walker.constant,
     "ParamRef": lambda *_: None,
 }
