@@ -78,6 +78,16 @@ SELECT c.oid::int8 AS oid, n.nspname::text AS schema, c.relname::text AS name, c
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE c.relkind IN ('r', 'v') AND n.nspname IN ('pg_catalog', 'information_schema')"""
 
+# The relations that the view `c` reads, to any depth, but for the session's own temporary ones.
+READ_BY: Final = """(WITH RECURSIVE s(oid) AS (SELECT c.oid UNION SELECT d.refobjid
+  FROM s JOIN pg_catalog.pg_rewrite r ON r.ev_class OPERATOR(pg_catalog.=) s.oid
+  JOIN pg_catalog.pg_depend d ON d.objid OPERATOR(pg_catalog.=) r.oid
+    AND d.classid OPERATOR(pg_catalog.=) 'pg_catalog.pg_rewrite'::pg_catalog.regclass
+    AND d.refclassid OPERATOR(pg_catalog.=) 'pg_catalog.pg_class'::pg_catalog.regclass)
+  SELECT pg_catalog.string_agg(x.oid::pg_catalog.text, ',') FROM s JOIN pg_catalog.pg_class x
+  ON x.oid OPERATOR(pg_catalog.=) s.oid
+  WHERE x.relnamespace OPERATOR(pg_catalog.<>) pg_catalog.pg_my_temp_schema())"""
+
 # Relations that a rule of a view or materialized view reads.
 SOURCES: Final = """
 SELECT DISTINCT r.ev_class::int8 AS relation, d.refobjid::int8 AS source
@@ -100,6 +110,7 @@ FROM part JOIN pg_depend d ON d.classid = part.class AND d.objid = part.oid AND 
 FUNCTIONS: Final = """
 SELECT p.oid::int8 AS oid, n.nspname::text AS schema, p.proname::text AS name, e.extname::text AS extension,
        p.oid < 16384 AND e.oid IS NULL AND n.nspname IN ('pg_catalog', 'information_schema') AS builtin,
+       p.provolatile = 'v' AS volatile,
        p.pronargs >= 1 AND p.pronargs - p.pronargdefaults <= 1 AND (t.typtype = 'c' OR t.typtype = 'p') AS takes_row
 FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
 LEFT JOIN pg_depend d ON d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'e'

@@ -96,7 +96,8 @@ class Gate:
             decision.policy,
             held,
             frozenset(decision.treatments.items()),
-            names and (names.path, names.temporary, tuple(names.looked_up.items())),
+            names
+            and (names.path, names.temporary, tuple(names.looked_up.items()), tuple(names.temporary_views.items())),
         )
         world = self._worlds.get(key)
         if world is None:

@@ -78,6 +78,7 @@ async def read_catalog_on(connection: asyncpg.Connection, revision: int) -> Cata
         casts=_by_name(ends, functions.user_by_oid),
         row_functions=functions.row_functions,
         operator_names=frozenset(row["name"] for row in made_operators),
+        volatile=functions.volatile,
     )
 
 
@@ -97,9 +98,10 @@ def look_up_sql(names: Iterable[WrittenName] = ()) -> str:
 
 _PATH: Final = """SELECT 'path', n.s::pg_catalog.text, n.i::pg_catalog.text, NULL, NULL, NULL, NULL, NULL, NULL
 FROM pg_catalog.unnest(pg_catalog.current_schemas(true)) WITH ORDINALITY n (s, i)"""
-_TEMPORARY: Final = """SELECT 'temporary', c.relname::pg_catalog.text, NULL, NULL, NULL, NULL, NULL, NULL, NULL
+_TEMPORARY: Final = f"""SELECT 'temporary', c.relname::pg_catalog.text,
+CASE WHEN c.relkind OPERATOR(pg_catalog.=) 'v' THEN pg_catalog.concat({sql.READ_BY}) END, NULL, NULL, NULL, NULL, NULL, NULL
 FROM pg_catalog.pg_class c WHERE c.relnamespace OPERATOR(pg_catalog.=) pg_catalog.pg_my_temp_schema()
-AND c.relkind OPERATOR(pg_catalog.=) ANY ('{r,p,v,m,f,S}')"""
+AND c.relkind OPERATOR(pg_catalog.=) ANY ('{{r,p,v,m,f,S}}')"""  # noqa: S608  constants of the proxy
 _RELATION: Final = """SELECT 'relation', w.s, w.n, f.oid::pg_catalog.text, f.nspname::pg_catalog.text,
 f.relname::pg_catalog.text, f.relkind::pg_catalog.text,
 (SELECT pg_catalog.string_agg(i.inhparent::pg_catalog.oid::pg_catalog.text, ',') FROM pg_catalog.pg_inherits i
@@ -113,6 +115,7 @@ def read_look_up(rows: Iterable[Sequence[str | None]]) -> Names:
     """Names from the rows of `look_up_sql`. A wanted name that the server does not know is None in `looked_up`."""
     path: dict[int, str] = {}
     temporary: set[str] = set()
+    views: dict[str, frozenset[int]] = {}
     columns: dict[int, list[Column]] = {}
     found: dict[WrittenName, Relation | None] = {}
     for tag, *values in rows:
@@ -120,6 +123,8 @@ def read_look_up(rows: Iterable[Sequence[str | None]]) -> Names:
             path[int(values[1] or 0)] = values[0] or ""
         elif tag == "temporary":
             temporary.add(values[0] or "")
+            if values[1] is not None:
+                views[values[0] or ""] = frozenset(int(oid) for oid in values[1].split(",") if oid)
         elif tag == "column":
             columns.setdefault(int(values[0] or 0), []).append(_looked_up_column(values))
         elif values[2] is None:
@@ -132,7 +137,7 @@ def read_look_up(rows: Iterable[Sequence[str | None]]) -> Names:
         written: relation and replace(relation, columns=tuple(sorted(columns.get(relation.oid, ()), key=_number)))
         for written, relation in found.items()
     }
-    return Names(tuple(path[place] for place in sorted(path)), frozenset(temporary), looked_up)
+    return Names(tuple(path[place] for place in sorted(path)), frozenset(temporary), looked_up, views)
 
 
 def _number(column: Column) -> int:
@@ -167,15 +172,18 @@ class _Functions:
         self.harmless: frozenset[tuple[str, str]] = frozenset()
         self.builtins: frozenset[str] = frozenset()
         self.row_functions: frozenset[str] = frozenset()
+        self.volatile: frozenset[str] = frozenset()
 
 
 def _sort_functions(functions: list[asyncpg.Record], types: list[asyncpg.Record]) -> _Functions:
     sorted_out = _Functions()
-    builtins, harmless, rows = set(), set(), set()
+    builtins, harmless, rows, volatile = set(), set(), set(), set()
     for row in functions:
         name = (row["schema"], row["name"])
         if row["builtin"]:
             builtins.add(row["name"])
+            if row["volatile"]:
+                volatile.add(row["name"])
         elif row["extension"] in HARMLESS_EXTENSIONS:
             harmless.add(name)
         else:
@@ -190,6 +198,7 @@ def _sort_functions(functions: list[asyncpg.Record], types: list[asyncpg.Record]
     sorted_out.harmless = frozenset(harmless)
     sorted_out.builtins = frozenset(builtins)
     sorted_out.row_functions = frozenset(rows)
+    sorted_out.volatile = frozenset(volatile)
     return sorted_out
 
 

@@ -17,6 +17,7 @@ Way = Literal[
     "execute",
     "copy",
     "store",
+    "view",
     "setting",
     "show",
     "definition",
@@ -26,7 +27,8 @@ Way = Literal[
 """How a kind is treated.
 
 query: relations are substituted. explain, declare, prepare, copy: the query inside is. execute: runs what was prepared
-and rewritten before. store: passes when nothing protected is read. setting, show: checked by name. definition: passes
+and rewritten before. store: the query inside is substituted, so that it stores what the caller sees. view: passes as it
+is, for its readers' own worlds apply when it is read. setting, show: checked by name. definition: passes
 when no name of a protected relation occurs. pass: always. refuse: never, for callers with masked columns.
 """
 
@@ -68,7 +70,7 @@ KINDS: dict[str, Kind] = {
     "CopyStmt": Kind("copy", "COPY"),
     # queries whose result is kept
     "CreateTableAsStmt": Kind("store", "CREATE TABLE AS", changes_names=True, changes_catalog=True),
-    "ViewStmt": Kind("store", "CREATE VIEW", changes_names=True, changes_catalog=True),
+    "ViewStmt": Kind("view", "CREATE VIEW", changes_names=True, changes_catalog=True),
     # cursors, prepared statements, transactions, notifications
     "FetchStmt": Kind("pass", "FETCH"),
     "ClosePortalStmt": Kind("pass", "CLOSE"),

@@ -98,7 +98,7 @@ class Catalog:
     of pg_catalog and information_schema. `operators` and `casts` map the name of a user-defined operator, and the names of
     the two types of a user-defined cast, to the functions behind them. `row_functions` are names of user functions that
     take one composite argument, and so can be written as an attribute, x.f. `operator_names` are of all operators outside
-    pg_catalog.
+    pg_catalog, `volatile` of the functions of pg_catalog that are volatile.
     """
 
     database: str
@@ -112,6 +112,7 @@ class Catalog:
     casts: Mapping[str, frozenset[tuple[str, str]]] = field(default_factory=dict)
     row_functions: frozenset[str] = frozenset()
     operator_names: frozenset[str] = frozenset()
+    volatile: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +120,8 @@ class Names:
     """How the session's server resolves an unqualified name at this moment.
 
     `path` is current_schemas(true): implicit schemas included. `temporary` are relations in the session's own
-    temporary schema, which shadow all others. `looked_up` holds relations found on the session's own connection
+    temporary schema, which shadow all others; `temporary_views` are the views among them with the OIDs of what they read, to
+    any depth, temporary relations left out. `looked_up` holds relations found on the session's own connection
     that the snapshot does not know (created in an open transaction, or just now): (schema or None, name) as
     written -> the relation, or None when the server knows no such name.
     """
@@ -127,6 +129,7 @@ class Names:
     path: tuple[str, ...]
     temporary: frozenset[str] = frozenset()
     looked_up: Mapping[tuple[str | None, str], Relation | None] = field(default_factory=dict)
+    temporary_views: Mapping[str, frozenset[int]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

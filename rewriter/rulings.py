@@ -19,6 +19,7 @@ from rewriter.model import Refusal, Relation
 from rewriter.names import Elsewhere, absent, meaning_of, written_name
 from rewriter.reading import position
 from rewriter.scopes import walk
+from rewriter.storing import check_view, is_temporary
 from rewriter.world import reason_against
 
 if TYPE_CHECKING:
@@ -84,10 +85,10 @@ def rule(statement: Node, where: Circumstances) -> Ruling:
 
 
 def _query(ruling: Ruling, _: Node, where: Circumstances) -> None:
-    """Substitute what is read; refuse protected targets and SELECT INTO from protected relations."""
+    """Substitute what is read, refuse protected targets; SELECT INTO stores what the caller sees."""
     _references(ruling, where)
     if ruling.found.stores:
-        _refuse_storing(ruling, "SELECT INTO", where)
+        _mentions(ruling, where)
 
 
 def _explain(ruling: Ruling, fields: Node, where: Circumstances) -> None:
@@ -135,12 +136,44 @@ def _store(ruling: Ruling, fields: Node, where: Circumstances) -> None:
         raise Refusal("0A000", "CREATE TABLE AS EXECUTE is not available to you", hint="Write the query out.")
     _references(ruling, where, mentions=False)
     _mentions(ruling, where)
-    _refuse_storing(ruling, KINDS[ruling.kind].label, where)
+    if fields.get("objtype") == "OBJECT_MATVIEW" and ruling.substitutes:
+        message = f"CREATE MATERIALIZED VIEW over protected {_first(ruling)} is not available to you"
+        detail = "Whoever refreshes it runs its query again, and would store what is masked for you."
+        raise Refusal("42501", message, detail=detail, hint="CREATE TABLE AS stores what you see now.")
+
+
+def _view(ruling: Ruling, fields: Node, where: Circumstances) -> None:
+    """CREATE VIEW passes as it is: what is masked is decided for each reader, when it is read."""
+    columns: set[str] = set()
+    protected = temporary = None
+    for reference in ruling.found.references:
+        if reference.role != "read":
+            continue
+        meaning = _meaning(ruling, reference, where)
+        if isinstance(meaning, Relation):
+            columns.update(column.name for column in meaning.columns)
+            if where.world.protects(meaning.oid):
+                protected = f"{meaning.schema}.{meaning.name}"
+        elif meaning is Elsewhere.TEMPORARY:
+            temporary = written_name(reference)
+    _mentions(ruling, where)
+    if ruling.unknown:
+        return
+    check_functions(where.data, ruling.found, where.catalog, where.listed, columns)
+    if protected is not None:
+        if temporary is not None or is_temporary(fields["view"]):
+            message = f"a temporary view over protected {protected} is not available to you"
+            raise Refusal("0A000", message, hint="Create it as a lasting view, or use WITH in the query.")
+        check_view(fields, ruling.found, protected, where.catalog, where.data)
 
 
 def _definition(ruling: Ruling, fields: Node, where: Circumstances) -> None:
-    for element in fields.get("schemaElts", []):  # CREATE SCHEMA ... CREATE VIEW ...
-        ruling.unknown |= rule(element, where).unknown
+    if ruling.kind == "CreateSchemaStmt":  # CREATE SCHEMA ... CREATE VIEW ...
+        for element in fields.get("schemaElts", []):
+            part = rule(element, where)
+            ruling.unknown |= part.unknown
+            ruling.relations += part.relations
+        return
     verbose = any(
         option["DefElem"].get("defname") == "verbose" for option in fields.get("options", []) if "DefElem" in option
     )
@@ -177,6 +210,7 @@ _WAYS = {
     "execute": _query,
     "copy": _copy,
     "store": _store,
+    "view": _view,
     "definition": _definition,
     "setting": _setting,
     "show": _show,
@@ -271,8 +305,19 @@ def _meaning(ruling: Ruling, reference: Reference, where: Circumstances) -> Mean
         runs = runs_of(meaning, where.catalog)
         check_user_functions(runs, where.listed, f"reading {meaning.schema}.{meaning.name} runs ")
     else:
+        _check_temporary(reference, where)
         ruling.relations.append(("pg_temp", reference.node["relname"]))
     return meaning
+
+
+def _check_temporary(reference: Reference, where: Circumstances) -> None:
+    """Refuse a temporary view over what is protected, or over what the snapshot does not hold."""
+    name = reference.node["relname"]
+    for oid in where.names.temporary_views.get(name, ()):
+        if where.world.protects(oid) or oid in where.world.barred or oid not in where.catalog.relations:
+            message = f"reading temporary view {name} is not allowed: it reads what is protected"
+            hint = "Create it as a lasting view, or query the tables themselves."
+            raise Refusal("42501", message, hint=hint, position=position(where.data, reference.node))
 
 
 def _qualify(ruling: Ruling, reference: Reference, where: Circumstances) -> None:
@@ -306,14 +351,6 @@ def _mentions(ruling: Ruling, where: Circumstances) -> None:
 def _refuse_definition(ruling: Ruling, name: str, where: int | None = None) -> None:
     message = f"{KINDS[ruling.kind].label} on {name} is not available to you, because columns of it are masked for you"
     raise Refusal("42501", message, hint="Ask an administrator to do this.", position=where)
-
-
-def _refuse_storing(ruling: Ruling, label: str, where: Circumstances) -> None:
-    if ruling.substitutes:
-        message = f"{label} from protected {_first(ruling)} is not yet supported"
-        hint = "Create the table first and fill it with INSERT ... SELECT: it then holds the masked values."
-        node = ruling.substitutes[0].reference.node
-        raise Refusal("42501", message, hint=hint, position=position(where.data, node))
 
 
 def _first(ruling: Ruling) -> str:

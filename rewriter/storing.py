@@ -1,0 +1,57 @@
+"""Definitions of views by a caller with masked columns: what their queries may not do when somebody else reads them.
+
+A view is code: it passes unchanged, and each reader's own world applies when it is read. So it must not act in a reader's
+name on what that reader sees and its maker does not. Owns that check. May not do: know a treatment.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from rewriter.model import Refusal
+from rewriter.reading import position
+
+if TYPE_CHECKING:
+    from rewriter.model import Catalog
+    from rewriter.scopes import Findings
+
+Node = dict[str, Any]
+
+_IDLE = frozenset(["random", "random_normal", "clock_timestamp", "timeofday", "gen_random_uuid", "uuidv4", "uuidv7"])
+"""Volatile functions of the server that change nothing that anybody else could see."""
+
+
+def check_view(statement: Node, found: Findings, source: str, catalog: Catalog, data: bytes) -> None:
+    """Check a CREATE VIEW (fields of ViewStmt) that reads protected `source`; raises Refusal 42501.
+
+    Refused are volatile functions, which can notify, lock, count or wait by what a reader sees, and row locks.
+    """
+    for call in found.functions:
+        name = call["funcname"][-1]["String"]["sval"]
+        if name in catalog.volatile and name not in _IDLE:
+            message = f"a view over protected {source} may not call {name}(), which would act for those who read it"
+            raise Refusal("42501", message, hint="Call it in the query instead.", position=position(data, call))
+    for attribute in found.attributes:
+        if attribute in catalog.volatile:
+            raise Refusal("42501", f"a view over protected {source} may not use {attribute} as an attribute")
+    if _holds(statement, "lockingClause"):
+        message = f"a view over protected {source} may not lock rows, for it would lock them by what its readers see"
+        raise Refusal("42501", message, hint="Write FOR UPDATE in the query instead.")
+
+
+def is_temporary(relation: Node) -> bool:
+    """Whether a RangeVar that is to be made is a temporary one, by its own words."""
+    return relation.get("relpersistence") == "t" or str(relation.get("schemaname", "")).startswith("pg_temp")
+
+
+def _holds(node: Node, wanted: str) -> bool:
+    stack: list[Any] = [node]
+    while stack:
+        each = stack.pop()
+        if isinstance(each, dict):
+            if wanted in each:
+                return True
+            stack.extend(each.values())
+        elif isinstance(each, list):
+            stack.extend(each)
+    return False
