@@ -131,15 +131,20 @@ class Trail:
         if self._full or self._broken is not None or self._pending_bytes > PENDING_BYTES:
             self._make_room()
         seq = self._seq + 1
-        now = self._clock()
-        if not 0 <= now - self._stamped < _STAMP_NS:
-            self._stamped = now
-            self._stamp = b'"time":"%b",' % chain.timestamp(now).encode()
+        if not self._pending:
+            self._look_at_the_clock()
         line = b'{"seq":%d,%b%b}\n' % (seq, self._stamp, body)  # chain.render, written out: this is the hot path
         self._seq = seq
         self._pending.append(line)
         self._pending_bytes += len(line)
         return seq
+
+    def _look_at_the_clock(self) -> None:
+        """Render the time that the records of a block have in common."""
+        now = self._clock()
+        if not 0 <= now - self._stamped < _STAMP_NS:
+            self._stamped = now
+            self._stamp = b'"time":"%b",' % chain.timestamp(now).encode()
 
     def flush(self) -> None:
         """Write everything that was appended, as one block; with fsync `always`, wait until it is on the disk.

@@ -113,7 +113,8 @@ class Relay:
         self._draining = False
         self._reason = ""
         self._loop = asyncio.get_running_loop()
-        self.active = self._loop.time()  # when the client last sent something, or was answered
+        self._stirred = False  # something was sent or answered since the idle time was last asked for
+        self._idle = self._loop.time()
 
     def begin(self, greeting: bytes, client_rest: bytes, server_rest: bytes) -> None:
         """Take over both transports after the login, with what was read from them and not used."""
@@ -131,7 +132,7 @@ class Relay:
 
     def client_received(self, data: bytes) -> None:
         """Bytes of the client."""
-        self.active = self._loop.time()
+        self._stirred = True
         if not self._caller.current:
             self._renew()
         try:
@@ -163,7 +164,7 @@ class Relay:
             return
         out = session.data_for_client()
         if out:
-            self.active = self._loop.time()
+            self._stirred = True
             self._client.write(out)
         if self._quiet is not None and session.quiet and not self._quiet.done():
             self._quiet.set_result(None)
@@ -354,8 +355,11 @@ class Relay:
             self._finish(message, cancel=not self._session.quiet)
 
     def idle_since(self) -> float:
-        """Loop time at which the session became idle; now while the server works for it."""
-        return self.active if self._session.quiet else self._loop.time()
+        """Loop time at which the session was first seen idle; now when it has been in use since this was last asked."""
+        if self._stirred or not self._session.quiet:
+            self._stirred = False
+            self._idle = self._loop.time()
+        return self._idle
 
     def drain(self) -> None:
         """End the session as soon as it is between transactions."""

@@ -7,16 +7,13 @@ May not do: I/O, deciding.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from proxy.postgres import frames
 from proxy.postgres.conversation import IDLE, Conversation, ProtocolViolation
 from proxy.postgres.frames import COPY_DATA, DATA_ROW, HEADER_SIZE, frame
-from proxy.postgres.replies import SYNC_REPLY, Action, Execution, Pending, Reply, skip_to_sync, swallow_syncs
+from proxy.postgres.replies import SYNC_REPLY, Action, Execution, Owed, Pending, Reply, skip_to_sync, swallow_syncs
 from proxy.postgres.reports import repositioned
-
-if TYPE_CHECKING:
-    from collections import deque
 
 _ASSEMBLED_LIMIT: Final = 1 << 20
 """Bytes of a message that is looked into as a whole. RowDescription of 1,600 columns with 63-byte names has 130 kB;
@@ -88,7 +85,7 @@ class Backend:
             if kind == DATA_ROW or kind == COPY_DATA:  # noqa: PLR1714, SIM109  no tuple per message
                 if not queue:
                     raise ProtocolViolation("rows from the server that nothing asked for")
-                if queue[0].action is _FORWARD:
+                if queue.head.action is _FORWARD:
                     position += 1 + length
                     while position <= last:  # a run of rows: only hop from header to header
                         kind = data[position]
@@ -168,7 +165,7 @@ class Backend:
         """The pending reply that this message answers, which must be of one of two kinds."""
         queue = self._conversation.queue
         while queue:
-            head = queue[0]
+            head = queue.head
             if head.reply is expected or head.reply is other:
                 return head
             if head.reply is not _COPY_END:
@@ -185,7 +182,7 @@ class Backend:
     def _within(self) -> bool:
         """A message in the midst of an answer."""
         queue = self._conversation.queue
-        head = queue[0] if queue and queue[0].reply is _DESCRIBE else self._head(_EXECUTE, _QUERY)
+        head = queue.head if queue and queue.head.reply is _DESCRIBE else self._head(_EXECUTE, _QUERY)
         return head.action is _FORWARD or _unseen(head)
 
     def _row_description(self) -> bool:
@@ -224,7 +221,7 @@ class Backend:
         """Take the head off the queue and report it when it is a statement of the client."""
         queue = self._conversation.queue
         queue.popleft()
-        if queue and queue[0].reply is _COPY_END:
+        if queue and queue.head.reply is _COPY_END:
             _drop_copy_ends(queue)
         if head.question is not None:
             head.question.done = True
@@ -246,7 +243,7 @@ class Backend:
             queue.append(SYNC_REPLY)
         head = self._head(_SYNC, _QUERY)
         queue.popleft()
-        if queue and queue[0].reply is _COPY_END:
+        if queue and queue.head.reply is _COPY_END:
             _drop_copy_ends(queue)
         conversation.status = status = data[position + HEADER_SIZE : stop]
         conversation.copying_in = False
@@ -279,7 +276,7 @@ class Backend:
             conversation.farewell = True
         if not queue:
             return True
-        head = queue[0]
+        head = queue.head
         action = head.action
         if head.reply is _QUERY:
             if isinstance(head, Execution):
@@ -317,7 +314,7 @@ class Backend:
 
     def _notice(self, data: bytes, position: int, stop: int) -> bool:
         queue = self._conversation.queue
-        return not queue or (queue[0].action is _FORWARD and self._as_it_came(queue[0], data, position, stop))
+        return not queue or (queue.head.action is _FORWARD and self._as_it_came(queue.head, data, position, stop))
 
     def _as_it_came(self, head: Pending, data: bytes, position: int, stop: int) -> bool:
         """Whether a report about `head` passes as it is; else with the position that the client's text has there."""
@@ -349,7 +346,7 @@ class Backend:
         queue = conversation.queue
         queue.popleft()
         conversation.swallowed, ended = swallow_syncs(queue)
-        queue.appendleft(head)
+        queue.put_back((head,))
         conversation.copying_in = not ended
         return head.action is _FORWARD or _unseen(head)
 
@@ -368,9 +365,9 @@ def _unseen(head: Pending) -> bool:
     return False
 
 
-def _drop_copy_ends(queue: deque[Pending]) -> None:
+def _drop_copy_ends(queue: Owed) -> None:
     """Take out the ends of COPYs that have not been: nothing is owed for them."""
-    while queue and queue[0].reply is _COPY_END:
+    while queue and queue.head.reply is _COPY_END:
         queue.popleft()
 
 

@@ -5,13 +5,12 @@ Owns the state that the frontend and the backend reader share. May not do: read 
 
 from __future__ import annotations
 
-from collections import deque
 from dataclasses import dataclass, field
 from typing import Final
 
 from policies.model import Decision  # noqa: TC001  mypyc reads the annotations of dataclasses at run time
 from proxy.plans import Makes, Plan  # noqa: TC001  the same
-from proxy.postgres.replies import BIND_REPLY, Execution, Pending
+from proxy.postgres.replies import BIND_REPLY, Execution, Owed, Pending
 from proxy.postgres.statements import Prepared  # noqa: TC001  the same
 
 IDLE: Final = b"I"
@@ -44,7 +43,7 @@ class Conversation:
     unknown_plan: Plan  # for a portal or statement made by SQL (DECLARE, PREPARE), ruled when that SQL was
     epoch: int = 0
     decision: Decision | None = None
-    queue: deque[Pending] = field(default_factory=deque)
+    queue: Owed = field(default_factory=Owed)
     statements: dict[bytes, Prepared] = field(default_factory=dict)
     portals: dict[bytes, Prepared] = field(default_factory=dict)
     settings: dict[bytes, bool] = field(default_factory=dict)  # of those that matter: as they must be, or not

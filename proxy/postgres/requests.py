@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 from proxy.postgres import frames
 from proxy.postgres.conversation import Conversation, ProtocolViolation
-from proxy.postgres.frames import HEADER_SIZE, frame
+from proxy.postgres.frames import HEADER_SIZE, frame, zero
 from proxy.postgres.replies import (
     BIND_REPLY,
     CLOSE_REPLY,
@@ -180,7 +180,7 @@ class Requests:
             return self._refuse(_PARSE, self._refusals.too_long, _provoke_parse(REFUSED))
         if stop > len(data):
             return GATHER
-        name_end = data.find(0, position + HEADER_SIZE, stop)
+        name_end = zero(data, position + HEADER_SIZE, stop)
         text_end = data.find(0, name_end + 1, stop)
         if name_end < 0 or text_end < 0:
             raise ProtocolViolation("a Parse message must hold a name and a text that end with a zero byte")
@@ -246,8 +246,8 @@ class Requests:
         conversation = self._conversation
         if conversation.skipping:
             return DROP
-        portal_end = data.find(0, position + HEADER_SIZE, stop)
-        name_end = data.find(0, portal_end + 1, stop) if portal_end >= 0 else -1
+        portal_end = zero(data, position + HEADER_SIZE, stop)
+        name_end = zero(data, portal_end + 1, stop) if portal_end >= 0 else -1
         if name_end < 0:
             if stop > len(data) and len(data) - position < _NAME_LIMIT:
                 return MORE
@@ -277,7 +277,7 @@ class Requests:
         conversation = self._conversation
         if conversation.skipping:
             return DROP
-        if data.find(0, position + HEADER_SIZE, stop) != stop - 5:
+        if zero(data, position + HEADER_SIZE, stop) != stop - 5:
             raise ProtocolViolation("an Execute message must hold a portal and a row limit")
         portal = data[position + HEADER_SIZE : stop - 5]
         prepared = conversation.portals.get(portal)

@@ -118,9 +118,11 @@ def referring(tmp_path, clock, caller, judgement):
     """A trail whose statements 2 to 9 refer to the first, with an outcome each."""
     trail = Trail.open(tmp_path / "a", clock=clock)
     seq = trail.append(record.statement(record.statement_prefix(caller, judgement), 1))
+    trail.flush()
     for number in range(2, 10):
         trail.append(record.statement(record.statement_like(caller, seq), number))
         trail.append(record.outcome(record.outcome_prefix(caller), number, "ok", duration_us=5))
+        trail.flush()
     trail.close()
     return tmp_path / "a"
 

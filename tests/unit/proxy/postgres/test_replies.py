@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -21,6 +19,7 @@ from proxy.postgres.replies import (
     Action,
     Change,
     Execution,
+    Owed,
     Pending,
     Question,
     Reply,
@@ -74,21 +73,21 @@ def test_a_change_holds_at_once_and_can_be_taken_back() -> None:
 def test_an_error_skips_to_the_next_sync() -> None:
     """Everything before the Sync is taken out in order; the Sync and what stands behind it stay."""
     running = Execution(Reply.EXECUTE, PLAN, b"a")
-    queue: deque[Pending] = deque([BIND_REPLY, running, CLOSE_REPLY, SYNC_REPLY, DESCRIBE_REPLY])
+    queue = Owed([BIND_REPLY, running, CLOSE_REPLY, SYNC_REPLY, DESCRIBE_REPLY])
     assert skip_to_sync(queue, {}) == ([BIND_REPLY, running, CLOSE_REPLY], False)
     assert list(queue) == [SYNC_REPLY, DESCRIBE_REPLY]
 
 
 def test_an_error_without_a_sync_empties_the_queue() -> None:
     """The client's Sync has not come yet: the server skips all there is."""
-    queue: deque[Pending] = deque([BIND_REPLY, DESCRIBE_REPLY])
+    queue = Owed([BIND_REPLY, DESCRIBE_REPLY])
     assert skip_to_sync(queue, {}) == ([BIND_REPLY, DESCRIBE_REPLY], False)
     assert not queue
 
 
 def test_a_sync_of_our_own_ends_the_skipping_too() -> None:
     """It goes to the server like the client's."""
-    queue: deque[Pending] = deque([BIND_REPLY, DROPPED_SYNC])
+    queue = Owed([BIND_REPLY, DROPPED_SYNC])
     skip_to_sync(queue, {})
     assert list(queue) == [DROPPED_SYNC]
 
@@ -106,7 +105,7 @@ def test_changes_behind_the_sync_hold_on_what_is_left(
     """After an error names mean what they would if the skipped requests had never been sent."""
     table: dict[bytes, Prepared] = {}
     expected: dict[bytes, bytes] = {}
-    queue: deque[Pending] = deque()
+    queue = Owed()
 
     def request(name: bytes, number: int | None) -> Change:
         return Change(Reply.PARSE, table, name, None if number is None else prepared(b"%d" % number))
@@ -133,7 +132,7 @@ def test_an_execute_recorded_for_a_portal_that_was_never_bound(plan: Plan, mista
     bind = Change(Reply.BIND, portals, b"p", prepared(b"skipped", plan))
     execution = Execution(Reply.EXECUTE, plan, b"skipped")
     execution.portal = b"p"
-    queue: deque[Pending] = deque([bind, SYNC_REPLY, execution])
+    queue = Owed([bind, SYNC_REPLY, execution])
     assert skip_to_sync(queue, portals) == ([bind], mistaken)
     assert portals[b"p"].text == b"before"
 
@@ -142,7 +141,7 @@ def test_an_execute_without_a_portal_is_no_mistake() -> None:
     """There is no portal left, so the server itself fails the Execute."""
     portals: dict[bytes, Prepared] = {}
     bind = Change(Reply.BIND, portals, b"", prepared(b"skipped", OTHER))
-    queue: deque[Pending] = deque([bind, SYNC_REPLY, Execution(Reply.EXECUTE, OTHER, b"skipped")])
+    queue = Owed([bind, SYNC_REPLY, Execution(Reply.EXECUTE, OTHER, b"skipped")])
     assert skip_to_sync(queue, portals)[1] is False
 
 
@@ -161,6 +160,25 @@ def test_a_copy_swallows_syncs_up_to_its_end(
     queued: list[Pending], left: list[Pending], told: tuple[int, bool]
 ) -> None:
     """Syncs before CopyDone get no answer, and the end is this COPY's; what else was sent keeps its order."""
-    queue = deque(queued)
+    queue = Owed(queued)
     assert swallow_syncs(queue) == told
     assert list(queue) == left
+
+
+def test_a_long_queue_gives_back_what_was_put_in_order() -> None:
+    """Whatever is put in, taken out and put back, the queue is that of a list, over the point where it sheds its past."""
+    queue, model = Owed(), []
+    entries = [Pending(Reply.BIND) for _ in range(400)]
+    for number, entry in enumerate(entries):
+        queue.append(entry)
+        model.append(entry)
+        if number % 3:
+            assert queue.popleft() is model.pop(0)
+        if number % 50 == 0:
+            taken = [queue.popleft() for _ in range(len(queue) // 2)]
+            queue.put_back(taken)
+        assert (list(queue), len(queue), bool(queue)) == (model, len(model), bool(model))
+    while queue:
+        assert queue.head is model[0]
+        assert queue.popleft() is model.pop(0)
+    assert model == []

@@ -239,7 +239,7 @@ def test_a_sync_ends_a_pipeline(desk: Desk) -> None:
     assert desk.take("S") == Step.FORWARD
     assert not desk.state.skipping
     assert not desk.state.pipelined
-    assert desk.state.queue[-1] is SYNC_REPLY
+    assert list(desk.state.queue)[-1] is SYNC_REPLY
 
 
 @pytest.mark.parametrize("message", ["Q(select 1)", "P(a,select 1)", "B(,a)", "E(,0)", "D(Sa)", "C(Sa)", "F"])
@@ -292,7 +292,7 @@ def test_the_end_of_a_copy_that_may_be_yet_to_begin_is_kept_in_its_place(desk: D
     assert (desk.state.copying_in, desk.owed()) == (False, [])
     desk.state.queue.append(Execution(Reply.QUERY, PASS, b"copy"))
     assert desk.take("f(no)") == Step.FORWARD
-    assert desk.state.queue[-1] is COPY_END_REPLY
+    assert list(desk.state.queue)[-1] is COPY_END_REPLY
 
 
 def test_a_function_call_is_refused(desk: Desk) -> None:
