@@ -35,7 +35,6 @@ from typing import Any, Literal
 from audit.chain import encode, members
 
 Ruling = Literal["pass", "rewrite", "deny"]
-Status = Literal["ok", "error", "denied", "cancelled", "skipped", "lost"]
 
 EVENTS = (
     "started", "stopped", "reloaded", "session_opened", "session_closed", "login_refused",
@@ -190,24 +189,24 @@ def outcome_prefix(caller: Caller) -> bytes:
 def outcome(  # noqa: PLR0913  one call per statement: a record object for its arguments would cost as much again
     prefix: bytes,
     number: int,
-    status: Status,
+    status: str,
     *,
-    rows: int | None = None,
+    rows: bytes = b"",
     bytes_: int | None = None,
     duration_us: int,
-    sqlstate: str | None = None,
+    sqlstate: str = "",
 ) -> bytes:
-    """Say how statement `number` ended; `prefix` from outcome_prefix.
+    """Say how statement `number` ended; `prefix` from outcome_prefix, `status` one of those above.
 
-    `rows` is the count of the command tag, `bytes_` what the server sent in answer, `duration_us` from the ruling to
-    the end of the answer in microseconds.
+    `rows` are the digits of the count in the command tag (b"": it has none), `bytes_` what the server sent in answer,
+    `duration_us` from the ruling to the end of the answer in microseconds.
     """
     return b'%b,"statement":%d,"status":"%b","sqlstate":%b,"rows":%b,"bytes":%b,"duration_us":%d' % (
         prefix,
         number,
         status.encode(),
-        b"null" if sqlstate is None else encode(sqlstate),
-        b"null" if rows is None else b"%d" % rows,
+        encode(sqlstate) if sqlstate else b"null",
+        rows or b"null",
         b"null" if bytes_ is None else b"%d" % bytes_,
         duration_us,
     )

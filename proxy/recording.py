@@ -13,19 +13,11 @@ from typing import TYPE_CHECKING, Literal
 from audit import record
 
 if TYPE_CHECKING:
-    from audit.record import Caller, Status
+    from audit.record import Caller
     from audit.writer import Trail
     from proxy.plans import Plan
     from proxy.postgres.replies import Execution
 
-_STATUS: dict[str, Status] = {
-    "ok": "ok",
-    "suspended": "ok",
-    "error": "error",
-    "denied": "denied",
-    "skipped": "skipped",
-    "lost": "lost",
-}
 _PLANS = 4096
 """Plans whose record one session refers back to, some 200 bytes each; as many as its world keeps plans."""
 _CANCELED = "57014"
@@ -78,18 +70,20 @@ class Recorder:
         """The statements have ended; written with the next flush."""
         now = perf_counter_ns()
         for execution in executions:
-            status = _STATUS[execution.status]
-            if execution.sqlstate == _CANCELED:
+            status = execution.status
+            if status == "suspended":
+                status = "ok"
+            elif execution.sqlstate == _CANCELED:
                 status = "cancelled"
             self._trail.append(
                 record.outcome(
                     self._outcome,
                     execution.number,
                     status,
-                    rows=int(execution.rows) if execution.rows else None,
+                    rows=execution.rows,
                     bytes_=execution.sent,
                     duration_us=(now - execution.started) // 1000,
-                    sqlstate=execution.sqlstate or None,
+                    sqlstate=execution.sqlstate,
                 )
             )
 

@@ -36,6 +36,11 @@ _QUERY: Final = Reply.QUERY
 _COPY_END: Final = Reply.COPY_END
 
 
+_SPACE: Final = 0x20
+_ZERO: Final = 0x30
+_NINE: Final = 0x39
+
+
 class Backend:
     """Reads the server's bytes; `to_client` collects what leaves."""
 
@@ -197,8 +202,7 @@ class Backend:
         head = self._head(_EXECUTE, _QUERY)
         tag = data[position + HEADER_SIZE : stop - 1]
         if isinstance(head, Execution):
-            count = tag[tag.rfind(b" ") + 1 :]
-            head.rows = count if count.isdigit() else b""
+            head.rows = _count(tag)
             head.tag = tag
         if head.reply is _EXECUTE:
             self._end(head, "ok", stop)
@@ -356,6 +360,16 @@ class Backend:
             raise ProtocolViolation("an answer to a question of the proxy's own is out of bounds")
         head.question.rows.append(_columns(data, position + HEADER_SIZE))
         return False
+
+
+def _count(tag: bytes) -> bytes:
+    """The digits that end a command tag, as in SELECT 12; b"" when it has none. A loop, as every statement takes it."""
+    start = len(tag)
+    while start > 0 and _ZERO <= tag[start - 1] <= _NINE:
+        start -= 1
+    if start == 0 or tag[start - 1] != _SPACE or (tag[start:].startswith(b"0") and len(tag) - start > 1):
+        return b""
+    return tag[start:]
 
 
 def _unseen(head: Pending) -> bool:

@@ -28,7 +28,11 @@ def zero(data: bytes, start: int, stop: int) -> int:
 
     Names are short: compiled, a few turns of a loop cost a fraction of a method call.
     """
-    end = min(stop, len(data), start + _SHORT)
+    end = start + _SHORT
+    if end > stop:  # noqa: PLR1730  min() is a method call, which this is here to spare
+        end = stop
+    if end > len(data):  # noqa: PLR1730  the same
+        end = len(data)
     position = start
     while position < end:
         if data[position] == 0:

@@ -20,7 +20,7 @@ def entry(caller, judgement):
     """A masked statement that gave two rows."""
     return Entry(
         read(record.statement(record.statement_prefix(caller, judgement), 4)),
-        read(record.outcome(record.outcome_prefix(caller), 4, "ok", rows=2, bytes_=99, duration_us=1500), 2),
+        read(record.outcome(record.outcome_prefix(caller), 4, "ok", rows=b"2", bytes_=99, duration_us=1500), 2),
     )
 
 

@@ -49,7 +49,7 @@ def test_percent_signs_of_a_text_are_only_text(caller, judgement):
     ("arguments", "expected"),
     [
         (
-            {"status": "ok", "rows": 3, "bytes_": 120, "duration_us": 55},
+            {"status": "ok", "rows": b"3", "bytes_": 120, "duration_us": 55},
             {"status": "ok", "sqlstate": None, "rows": 3, "bytes": 120, "duration_us": 55},
         ),
         (

@@ -34,7 +34,7 @@ def records(caller, judgement):
         record.statement(record.statement_prefix(caller, judgement), 1),
         record.statement(record.statement_prefix(other, denied), 1),
         record.outcome(record.outcome_prefix(other), 1, "denied", sqlstate="42501", duration_us=4),
-        record.outcome(record.outcome_prefix(caller), 1, "ok", rows=2, duration_us=9),
+        record.outcome(record.outcome_prefix(caller), 1, "ok", rows=b"2", duration_us=9),
         record.statement(record.statement_prefix(caller, plain), 2),
         record.outcome(record.outcome_prefix(caller), 2, "error", sqlstate="22012", duration_us=9),
         record.login_refused(other, reason="wrong password", sqlstate="28P01"),

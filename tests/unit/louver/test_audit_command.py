@@ -32,7 +32,7 @@ def trail(tmp_path):
         record.session_opened(tina, tls=True, login="own"),
         record.statement(record.statement_prefix(tina, masked), 1),
         record.statement(record.statement_prefix(bo, denied), 1),
-        record.outcome(record.outcome_prefix(tina), 1, "ok", rows=2, bytes_=80, duration_us=1500),
+        record.outcome(record.outcome_prefix(tina), 1, "ok", rows=b"2", bytes_=80, duration_us=1500),
         record.outcome(record.outcome_prefix(bo), 1, "denied", sqlstate="42501", duration_us=5),
         record.login_refused(bo, reason="wrong password", sqlstate="28P01"),
     ):
