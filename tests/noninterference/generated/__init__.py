@@ -1,0 +1,1 @@
+"""Generated statements over the demo bank, answered by twins, by the masked world, and compared."""

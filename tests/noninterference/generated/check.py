@@ -1,0 +1,141 @@
+"""A statement sent to the twins and to the masked world, and what came of it.
+
+Owns the connections of one caller and the verdict. May not do: make statements.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from noninterference.wire import SYNC, bind, describe, execute, parse, query
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from noninterference.generated.statements import Statement
+    from noninterference.wire import Answer, Message, Wire
+
+REFUSALS = frozenset({"42501", "0A000", "42712", "42803", "54000", "54001", "XX000"})
+"""SQLSTATEs by which Louver refuses."""
+
+_RECORD, _FIRST_USER_OID = 2249, 16384
+_SLOW = "57014"  # query_canceled: the statement timeout
+
+Outcome = Literal["same", "refused", "failed", "slow", "differs"]
+"""failed: by a value in one world and not, or in another way, in the other: the planner chooses what is computed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What came of a statement; `said` is what differs, or the refusal's message."""
+
+    outcome: Outcome
+    said: str = ""
+
+
+class Caller:
+    """One caller's way into both twins, and the way into the masked world. `open_wire` takes (world, name)."""
+
+    def __init__(self, name: str, open_wire: Callable[[str, str], Wire]) -> None:
+        self.name = name
+        self._open = open_wire
+        self._wires: dict[str, Wire] = {}
+
+    def ask(self, statement: Statement) -> Verdict:
+        """Send a statement to all three worlds and compare the answers."""
+        batch = _messages(statement)
+        wires = [self._wire(world) for world in "abm"]
+        for wire in wires:
+            wire.send(*(b"".join(step) for step in batch))
+        answers = []
+        for world, wire in zip("abm", wires, strict=True):
+            try:
+                found = [wire.read() for _ in batch]
+            except TimeoutError:
+                self.close()
+                return Verdict("slow")
+            if found[-1].ended:
+                self._wires.pop(world).close()
+            answers.append(found)
+        return judge(statement, *answers)
+
+    def close(self) -> None:
+        """End the connections; the next statement opens others."""
+        while self._wires:
+            self._wires.popitem()[1].close()
+
+    def _wire(self, world: str) -> Wire:
+        if world not in self._wires:
+            self._wires[world] = self._open(world, self.name)
+        return self._wires[world]
+
+
+def _messages(statement: Statement) -> list[list[bytes]]:
+    """The messages of each step that the server answers with ReadyForQuery."""
+    steps = [
+        [parse(text), bind(binary=True), describe("P"), execute(), SYNC] if statement.binary else [query(text)]
+        for text in statement.texts
+    ]
+    if statement.alone:
+        return steps
+    after = [[query("ROLLBACK")]]
+    if any(text.startswith("PREPARE") for text in statement.texts):
+        after.append([query("DEALLOCATE ALL")])
+    return [[query("BEGIN")], *steps, *after]
+
+
+def judge(statement: Statement, a: list[Answer], b: list[Answer], m: list[Answer]) -> Verdict:
+    """The verdict on the answers of the twins and of the masked world."""
+    states = [state for answers in (a, b, m) for answer in answers for state in answer.sqlstates]
+    if _SLOW in states:
+        return Verdict("slow")
+    makes = any("CREATE" in text for text in statement.texts)
+    for one, other in zip(a, b, strict=True):
+        if _unordered(one, makes=makes) != _unordered(other, makes=makes):
+            return Verdict("differs", f"the twins: {_told(one)}\nand: {_told(other)}")
+    for mine, world in zip(a, m, strict=True):
+        verdict = _against_world(statement, mine, world)
+        if verdict.outcome != "same":
+            return verdict
+    return Verdict("same")
+
+
+def _against_world(statement: Statement, mine: Answer, world: Answer) -> Verdict:
+    if mine.sqlstates != world.sqlstates:
+        if mine.sqlstates and mine.sqlstates[0] in REFUSALS:
+            return Verdict("refused", f"{mine.sqlstates[0]} {mine.errors[0]['M']}")
+        by_value = all(state[:2] in {"21", "22"} for state in (*mine.sqlstates[:1], *world.sqlstates[:1]))
+        if statement.risky and by_value:
+            return Verdict("failed")
+        if statement.compared == "twins":
+            return Verdict("same")
+        return Verdict("differs", f"{_told(mine)}\ninstead of the masked world's: {_told(world)}")
+    if mine.sqlstates or statement.compared == "twins":
+        return Verdict("same")
+    same = _columns(mine) == _columns(world) and mine.tags == world.tags
+    if same and sorted(mine.rows, key=repr) == sorted(world.rows, key=repr):
+        return Verdict("same")
+    return Verdict("differs", f"{_told(mine)}\ninstead of the masked world's: {_told(world)}")
+
+
+def _columns(answer: Answer) -> list[tuple[str, int]]:
+    """Names and types; a whole row of a table is a record through Louver."""
+    return [(name, _RECORD if kind >= _FIRST_USER_OID else kind) for name, kind in answer.columns]
+
+
+def _unordered(answer: Answer, *, makes: bool) -> tuple[list[Message], list[object]]:
+    """An answer whose rows may come in any order; how many came before an error is open.
+
+    `makes`: tables of its own have other OIDs in the other twin, so only names and types of columns count.
+    """
+    rows = [] if answer.sqlstates else [each for each in answer.messages if each.kind in b"Dd"]
+    others: list[object] = [each for each in answer.messages if each.kind not in (b"DdT" if makes else b"Dd")]
+    return sorted(rows, key=lambda row: row.payload), [*others, *(answer.columns if makes else ())]
+
+
+def _told(answer: Answer) -> str:
+    if answer.ended:
+        return "the connection ended"
+    errors = [f"{error['C']} {error['M']}" for error in answer.errors]
+    return f"{errors or answer.columns} {answer.tags} {sorted(answer.rows, key=repr)[:6]}"

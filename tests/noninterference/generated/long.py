@@ -1,0 +1,101 @@
+"""The long run: statement after statement from a seed, with a state that survives an interruption.
+
+Owns the counting, the state file and the making of a failing statement smaller. May not do: start servers.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import re
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from noninterference.generated.choices import smallest
+from noninterference.generated.statements import draw
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from pathlib import Path
+
+    from noninterference.generated.check import Caller, Verdict
+    from noninterference.generated.statements import Statement
+
+SAVED_EVERY = 500  # statements; so many are run again after an interruption
+_NAMES = re.compile(r'"[^"]*"|\b\w+\.\w[\w.]*|\b\d+\b')
+
+
+@dataclass(slots=True)
+class State:
+    """How far a run has come, and what it has found. `refusals`: by message without names, how many and one statement."""
+
+    seed: int
+    done: int = 0
+    counts: Counter[str] = field(default_factory=Counter)
+    refusals: dict[str, list[object]] = field(default_factory=dict)
+    differences: list[dict[str, str]] = field(default_factory=list)
+
+    @classmethod
+    def load(cls, path: Path, seed: int) -> State:
+        """The state of an earlier run of that seed, or a new one."""
+        if not path.exists():
+            return cls(seed)
+        found = json.loads(path.read_text(encoding="utf-8"))
+        return cls(**{**found, "counts": Counter(found["counts"])})
+
+    def save(self, path: Path) -> None:
+        """Write it in one step."""
+        scratch = path.with_suffix(".new")
+        fields = {name: getattr(self, name) for name in self.__slots__}
+        scratch.write_text(json.dumps(fields, indent=1), encoding="utf-8")
+        scratch.replace(path)
+
+    def count(self, name: str, statement: Statement, verdict: Verdict) -> None:
+        """Count one statement."""
+        self.done += 1
+        self.counts[verdict.outcome] += 1
+        if verdict.outcome == "refused":
+            entry = self.refusals.setdefault(_NAMES.sub("N", verdict.said), [0, ""])
+            entry[0] = int(str(entry[0])) + 1
+            entry[1] = min(filter(None, (str(entry[1]), f"[{name}] {statement}")), key=len)
+
+    @property
+    def last_line(self) -> str:
+        """What the run comes to."""
+        c = self.counts
+        return (
+            f"fuzz: {self.done} ran, {c['differs']} differed, {c['refused']} refused, "
+            f"{c['failed']} failed by a value, {c['slow']} were too slow (seed {self.seed})"
+        )
+
+
+def run(state: State, until: int, callers: Mapping[str, Caller], path: Path) -> Iterator[None]:
+    """Run statements up to number `until`; yields after each."""
+    names = sorted(callers)
+    while state.done < until:
+        number = state.done
+        name = names[number % len(names)]
+        statement, made = draw(random.Random(f"{state.seed}:{number}"))
+        verdict = callers[name].ask(statement)
+        if verdict.outcome == "differs":
+            ask = callers[name].ask
+            least = shrunk(made, lambda each, ask=ask: ask(each).outcome == "differs")
+            state.differences.append(
+                {
+                    "number": f"{state.seed}:{number}",
+                    "caller": name,
+                    "statement": str(least),
+                    "said": ask(least).said or verdict.said,
+                    "first": str(statement),
+                }
+            )
+        state.count(name, statement, verdict)
+        if state.done % SAVED_EVERY == 0 or state.done == until:
+            state.save(path)
+        yield
+
+
+def shrunk(made: Sequence[int], differs: Callable[[Statement], bool]) -> Statement:
+    """The smallest statement found that differs still."""
+    return draw(smallest(made, lambda each: differs(draw(each)[0])))[0]

@@ -1,0 +1,79 @@
+"""What is in scope at a point of a generated statement: sources with their typed columns.
+
+Owns the tables of the bank as the generator knows them. Kinds: n number, t text, d date, b truth, s moment.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+Columns = tuple[tuple[str, str], ...]
+"""(name, kind) of each column."""
+
+
+def columns(text: str) -> Columns:
+    """`n:id t:name` as columns."""
+    return tuple((word[2:], word[0]) for word in text.split())
+
+
+TABLES: dict[str, Columns] = {
+    "customers": columns(
+        "n:id n:branch_id t:region t:name t:phone t:email t:id_card d:birth_date t:address d:since"
+    ),
+    "accounts": columns("n:id n:customer_id t:card_number t:kind n:balance d:opened"),
+    "employees": columns("n:id n:branch_id t:name t:job t:phone t:email d:birth_date n:salary d:hired"),
+    "transactions": columns("n:id n:account_id s:booked n:amount t:kind t:merchant"),
+    "branches": columns("n:id t:name t:city t:region t:address d:opened"),
+    "notes": columns("n:id n:customer_id t:body d:made"),
+    "guesses": columns("t:t n:n d:d"),
+    "customer_directory": columns("n:id t:name t:phone t:region d:birth_date"),
+    "rich": columns("n:id n:customer_id n:balance t:name"),
+    "rich_directory": columns("n:id t:who t:phone n:balance"),
+    "by_region": columns("t:region n:customers d:oldest t:last_phone"),
+    "mine": columns("n:id n:branch_id t:name t:job t:phone t:email d:birth_date n:salary d:hired"),
+}
+"""Tables and views of the bank."""
+
+PROTECTED = ("customers", "accounts", "employees", "transactions")
+"""Tables with labelled columns."""
+
+ALL = ("customers", "accounts", "customers", "employees", "transactions", *TABLES)
+"""What a FROM picks from: the tables with much in them more often."""
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """One item of a FROM by its alias. `row`: the alias stands for whole rows of a table or subquery."""
+
+    alias: str
+    columns: Columns
+    row: bool = True
+
+    def of(self, kind: str) -> list[str]:
+        """Qualified columns of a kind."""
+        return [f"{self.alias}.{name}" for name, each in self.columns if each == kind]
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """Sources that expressions may name, the innermost query's first; `outer` are those of queries around it."""
+
+    sources: tuple[Source, ...]
+    outer: tuple[Source, ...] = ()
+
+    def of(self, kind: str) -> list[str]:
+        """Columns of a kind, those of outer queries last."""
+        return [column for source in (*self.sources, *self.outer) for column in source.of(kind)]
+
+    def own(self, kind: str) -> list[str]:
+        """Columns of a kind of this query's own sources."""
+        return [column for source in self.sources for column in source.of(kind)]
+
+    def inner(self, *sources: Source) -> Scope:
+        """The scope of a query within an expression."""
+        return Scope(sources, (*self.sources, *self.outer))
+
+    @property
+    def rows(self) -> list[Source]:
+        """Sources whose alias is a whole row."""
+        return [source for source in self.sources if source.row]
