@@ -18,6 +18,7 @@ ARGS ?=
 ONCE ?=
 N ?= 2000
 SEED ?=
+SOURCE ?= generator
 
 .PHONY: help demo test check compiled test-compiled bench fuzz conformance
 
@@ -58,8 +59,12 @@ NATIVE = $(shell command -v cc >/dev/null && [ -n "$(PYTHON)" ] && $(PYTHON) -c 
 bench: .venv/dev.stamp $(if $(NATIVE),build/compiled/done.stamp) ## pgbench and large results: direct, through Louver, through PgBouncer; writes build/bench.json
 	$(BIN)/python -m benchmarks $(ARGS)
 
-fuzz: .venv/dev.stamp ## long random runs (N=cases SEED=number to repeat one)
+fuzz: .venv/dev.stamp ## generated statements against twins and the masked world (N=50000 SEED=7, goes on where it stopped; SOURCE=sqlsmith, or sessions)
+ifeq ($(SOURCE),sessions)
 	LOUVER_FUZZ_N=$(N) LOUVER_FUZZ_SEED=$(SEED) $(BIN)/pytest tests/fuzz tests/noninterference/test_random.py --timeout=0 $(ARGS)
+else
+	PYTHONPATH=tests $(BIN)/python -m noninterference.generated --number $(N) --source $(SOURCE) $(if $(SEED),--seed $(SEED)) $(ARGS)
+endif
 
 conformance: .venv/dev.stamp ## driver suites of other projects, direct and through Louver (ARGS="psycopg --policy clear"; ARGS="regress --sources DIR": PostgreSQL's own)
 	PYTHONPATH=tests $(BIN)/python -m conformance $(ARGS)

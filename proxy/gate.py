@@ -83,6 +83,7 @@ class Gate:
         self._analysed_bytes = analysed_bytes
         self._whole_text = whole_text
         self._worlds: dict[tuple[object, ...], World] = {}
+        self._revisions: dict[str, int] = {}
 
     def decide(self, principal: Principal, session: Session, labels: Mapping[ColumnName, Label]) -> Decision:
         """The caller's decision at this moment."""
@@ -101,10 +102,21 @@ class Gate:
         )
         world = self._worlds.get(key)
         if world is None:
+            if self._revisions.get(catalog.database) != catalog.revision:
+                self._revisions[catalog.database] = catalog.revision
+                self._forget_others(catalog)
             if len(self._worlds) >= _WORLDS:
                 self._worlds.clear()  # sessions keep the ones they are in
             world = self._worlds[key] = World(decision, catalog, names, held)
         return world
+
+    def _forget_others(self, catalog: Catalog) -> None:
+        """Drop the worlds of other snapshots of a database: each holds a whole catalog, and DDL makes many of them."""
+        self._worlds = {
+            key: world
+            for key, world in self._worlds.items()
+            if world.catalog.database != catalog.database or world.catalog.revision == catalog.revision
+        }
 
     def key_for(self, decision: Decision) -> KeyMaterial | None:
         """The key, when any mask of the decision is keyed."""

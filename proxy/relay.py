@@ -259,7 +259,7 @@ class Relay:
     async def _rule(self, text: bytes) -> Ruling:
         conversation = self._conversation
         caller = self._caller
-        if conversation.pipelined and not self._session.quiet:
+        if not self._session.quiet:  # how what is under way ends decides what the session can be asked
             await self._silence()
         if conversation.skipping:  # an earlier error of the pipeline: the server will not look at this one
             return self._gate.deny(caller.world, text, _ABORTED)

@@ -239,6 +239,7 @@ def _references(ruling: Ruling, where: Circumstances, *, mentions: bool = True) 
         check_functions(where.data, found, where.catalog, where.listed, columns)
         check_system_columns(found, ruling.substitutes, where.data)
         _check_same_names(ruling, where)
+        _check_renamed_rows(ruling, where)
 
 
 def _read(ruling: Ruling, reference: Reference, where: Circumstances) -> set[str]:
@@ -368,3 +369,15 @@ def _check_same_names(ruling: Ruling, where: Circumstances) -> None:
                 message = f'table name "{mine.alias}" specified more than once'
                 hint = "Give each of them an alias."
                 raise Refusal("42712", message, hint=hint, position=position(where.data, mine.node))
+
+
+def _check_renamed_rows(ruling: Ruling, where: Circumstances) -> None:
+    """Refuse t for a whole row where FROM has t (a, b): a table's row keeps the table's names, a subquery's takes these."""
+    for substitute in ruling.substitutes:
+        reference = substitute.reference
+        names = reference.node.get("alias", {}).get("colnames", ())
+        columns = {part["String"]["sval"] for part in names}
+        if columns and reference.alias in ruling.found.alone and reference.alias not in columns:
+            message = f"a whole row of {written_name(reference)} under other column names is not supported, because columns of it are masked"
+            hint = "Name the columns, or leave out the names after the alias."
+            raise Refusal("0A000", message, hint=hint, position=position(where.data, reference.node))

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
 Node = dict[str, Any]
 Role = Literal["read", "target", "mention"]
@@ -56,7 +56,7 @@ class Findings:
     columns: list[Node] = field(default_factory=list)  # ColumnRef fields
     names: set[str] = field(default_factory=set)  # every name in a ColumnRef or USING
     starred: set[str] = field(default_factory=set)  # qualifiers of q.*
-    alone: set[str] = field(default_factory=set)  # names that stand alone in a ColumnRef
+    alone: set[str] = field(default_factory=set)  # names that stand alone in a ColumnRef; q of f(q.*) and (q.*).x
     functions: list[Node] = field(default_factory=list)  # FuncCall fields
     attributes: list[str] = field(default_factory=list)  # x in (expression).x
     operators: list[tuple[Node, list[Node]]] = field(default_factory=list)  # (node that holds it, name)
@@ -197,6 +197,7 @@ class _Walker:
 
     def call(self, node: Node, scope: _Scope, level: Level | None) -> None:
         self.found.functions.append(node["FuncCall"])
+        self.found.alone.update(_whole_rows(node["FuncCall"].get("args", ())))
         self.stack.append((node["FuncCall"], scope, level))
 
     def operator(self, key: str, part: str, node: Node, scope: _Scope, level: Level | None) -> None:
@@ -219,6 +220,7 @@ class _Walker:
     def indirection(self, node: Node, scope: _Scope, level: Level | None) -> None:
         expression = node["A_Indirection"]
         self.found.attributes.extend(i["String"]["sval"] for i in expression["indirection"] if "String" in i)
+        self.found.alone.update(_whole_rows([expression["arg"]]))
         self.stack.append((expression, scope, level))
 
     def alias(self, node: Node, _: _Scope, __: Level | None) -> None:
@@ -229,6 +231,12 @@ class _Walker:
 
     def string(self, node: Node, _: _Scope, __: Level | None) -> None:
         self.found.strings.add(node["String"].get("sval", ""))
+
+
+def _whole_rows(nodes: Iterable[Node]) -> list[str]:
+    """The qualifiers of q.* among expressions, where it means a whole row and not its columns."""
+    stars = [node["ColumnRef"]["fields"] for node in nodes if "ColumnRef" in node]
+    return [fields[-2]["String"]["sval"] for fields in stars if "A_Star" in fields[-1] and len(fields) > 1]
 
 
 _HANDLERS: dict[str, Callable[[_Walker, Node, _Scope, Level | None], None]] = {

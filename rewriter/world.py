@@ -45,12 +45,13 @@ class World:
         return oid in self.treatments or oid in self.views
 
 
-_MAX_WORLDS = 256  # more callers than this with different decisions are rarely active at once
+_MAX_CATALOGS = 16  # one for each database and its predecessor: DDL makes many, and each holds a whole database
+_MAX_WORLDS = 256  # of one catalog; more callers than this with different decisions are rarely active at once
 
 
 def world_of(catalog: Catalog, decision: Decision) -> World:
     """The world of a decision in a catalog; kept by identity of both, so pass the same objects again."""
-    return _worlds(catalog, decision)
+    return _by_catalog(catalog)(decision)
 
 
 def strictest(own: Treatment | None, others: list[Treatment]) -> Treatment:
@@ -210,4 +211,8 @@ def column_name(relation: Relation, column: str) -> ColumnName:
     return ColumnName(relation.schema, relation.name, column)
 
 
-_worlds: Kept[World] = Kept(_make, _MAX_WORLDS)
+def _of(catalog: Catalog) -> Kept[World]:
+    return Kept(lambda decision: _make(catalog, decision), _MAX_WORLDS)
+
+
+_by_catalog: Kept[Kept[World]] = Kept(_of, _MAX_CATALOGS)

@@ -7,15 +7,15 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import itertools
 import random
 import sys
 from pathlib import Path
 
 from fixtures.louver import running_louver
-from noninterference.generated import long
-from noninterference.generated.check import Caller
-from noninterference.generated.worlds import CALLERS, DATABASE, make_worlds, policies, users
-from noninterference.wire import Wire
+from noninterference.generated import long, smith
+from noninterference.generated.check import Caller, make_callers
+from noninterference.generated.worlds import DATABASE, SETTINGS, make_worlds, policies, users
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -28,20 +28,31 @@ console = Console(soft_wrap=True)
 def main() -> int:
     """Run what the arguments say."""
     parser = argparse.ArgumentParser(prog="fuzz", description=__doc__.split("\n", 1)[0])
-    parser.add_argument("--number", type=int, default=2000, help="how many statements, those of an earlier run included")
+    parser.add_argument(
+        "--number", type=int, default=2000, help="how many statements, those of an earlier run included"
+    )
     parser.add_argument("--seed", type=int, help="which statements (default: others each time)")
     parser.add_argument("--build", type=Path, default=Path("build/fuzz"), help="where states and differences are kept")
+    parser.add_argument(
+        "--source", choices=("generator", "sqlsmith"), default="generator", help="who makes the statements"
+    )
     options = parser.parse_args()
+    if options.source == "sqlsmith" and not smith.installed():
+        parser.error(smith.MISSING)
     seed = options.seed if options.seed is not None else random.SystemRandom().randrange(10**6)
     options.build.mkdir(parents=True, exist_ok=True)
-    path = options.build / f"{seed}.json"
+    path = options.build / f"{options.source}-{seed}.json"
     state = long.State.load(path, seed)
     if state.done >= options.number:
         state = long.State(seed)
     if state.done:
         console.print(f"going on after {state.done} statements of seed {seed}")
     with contextlib.ExitStack() as stack:
-        callers = _callers(stack)
+        server, callers = _worlds(stack)
+        statements = long.generated(seed, state.done)
+        if options.source == "sqlsmith":
+            made = stack.enter_context(contextlib.closing(smith.statements(server, DATABASE, seed)))
+            statements = ((statement, ()) for statement in itertools.islice(made, state.done, None))
         progress = stack.enter_context(
             Progress(
                 TextColumn("{task.description}"),
@@ -53,34 +64,32 @@ def main() -> int:
             )
         )
         task = progress.add_task(f"seed {seed}", total=options.number, completed=state.done)
-        for _ in long.run(state, options.number, callers, path):
+        for _ in long.run(state, options.number, statements, callers, path):
             progress.update(task, completed=state.done, description=f"seed {seed}, {state.counts['differs']} differ")
     _tell(state)
     return 1 if state.differences else 0
 
 
-def _callers(stack: contextlib.ExitStack) -> dict[str, Caller]:
+def _worlds(stack: contextlib.ExitStack) -> tuple[LocalPostgres, dict[str, Caller]]:
     """Start the server with all worlds, and Louver before it."""
-    server = stack.enter_context(LocalPostgres.start(settings={"statement_timeout": "2s", "max_connections": "60"}))
+    server = stack.enter_context(LocalPostgres.start(settings=SETTINGS))
     louver = stack.enter_context(running_louver(server, policies=policies(), users=users()))
     make_worlds(server, load_secret(louver.directory / "secret"))
-
-    def open_wire(world: str, name: str) -> Wire:
-        if world == "m":
-            return Wire(server.dsn(f"bank_m_{name}"))
-        return Wire(louver.dsn(name, database=DATABASE if world == "a" else f"bank_b_{name}"))
-
-    callers = {name: Caller(name, open_wire) for name in CALLERS}
+    callers = make_callers(server, louver)
     for caller in callers.values():
         stack.callback(caller.close)
-    return callers
+    return server, callers
 
 
 def _tell(state: long.State) -> None:
     for said, (count, statement) in sorted(state.refusals.items(), key=lambda item: -int(item[1][0])):
         console.print(f"refused {count} times: {said}\n    {statement}", markup=False)
     for difference in state.differences:
-        lines = [f"DIFFERS {difference['number']} as {difference['caller']}:", difference["statement"], difference["said"]]
+        lines = [
+            f"DIFFERS {difference['number']} as {difference['caller']}:",
+            difference["statement"],
+            difference["said"],
+        ]
         console.print("\n".join(lines), markup=False)
     console.print(state.last_line, markup=False)
 

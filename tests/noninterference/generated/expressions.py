@@ -134,7 +134,9 @@ class Expressions:
 
         ways = [
             lambda: f"({t()} || {t()})",
-            lambda: f"{self._choices.pick(['upper', 'lower', 'reverse', 'md5', 'btrim', 'initcap', 'quote_literal'])}({t()})",
+            lambda: (
+                f"{self._choices.pick(['upper', 'lower', 'reverse', 'md5', 'btrim', 'initcap', 'quote_literal'])}({t()})"
+            ),
             lambda: f"left({t()}, {self._choices.number(8) - 2})",
             lambda: f"({n()})::text",
             lambda: f"({self.of(scope, 'd', depth)})::text",
@@ -163,7 +165,7 @@ class Expressions:
             lambda: f"encode(sha256(convert_to({t()}, 'UTF8')), 'hex')",
             lambda: f"JSON_OBJECT('k': {t()} ABSENT ON NULL)::text",
             lambda: f"(ARRAY[{t()}, {t()}])::text",
-            lambda: f"({t()} COLLATE \"C\")",
+            lambda: f'({t()} COLLATE "C")',
             lambda: f"nullif({t()}, {t()})",
             lambda: f"greatest({t()}, {t()})",
             lambda: f"ROW({t()}, {n()})::text",
@@ -225,9 +227,11 @@ class Expressions:
         compare = ["=", "<", ">", "<=", ">=", "<>"]
         return self._one(
             lambda: f"({n()} {self._choices.pick(compare)} {n()})",
-            lambda: f"({t()} {self._choices.pick([*compare, 'LIKE', 'NOT LIKE', '~~', '^@', 'ILIKE', '!~'])} {t()})"
-            if self._risky
-            else f"({t()} {self._choices.pick([*compare, '^@'])} {t()})",
+            lambda: (
+                f"({t()} {self._choices.pick([*compare, 'LIKE', 'NOT LIKE', '~~', '^@', 'ILIKE', '!~'])} {t()})"
+                if self._risky
+                else f"({t()} {self._choices.pick([*compare, '^@'])} {t()})"
+            ),
             lambda: f"({d()} {self._choices.pick(compare)} {d()})",
             lambda: f"({b()} {self._choices.pick(['AND', 'OR'])} {b()})",
             lambda: f"(NOT {b()})",
@@ -240,7 +244,9 @@ class Expressions:
             lambda: f"({t()} IN ({self._subquery(scope, 't')}))",
             lambda: f"({n()} NOT IN ({self._subquery(scope, 'n')}))",
             lambda: f"EXISTS ({self._subquery(scope, 't')})",
-            lambda: f"({n()} {self._choices.pick(compare)} {self._choices.pick(['ALL', 'ANY'])} ({self._subquery(scope, 'n')}))",
+            lambda: (
+                f"({n()} {self._choices.pick(compare)} {self._choices.pick(['ALL', 'ANY'])} ({self._subquery(scope, 'n')}))"
+            ),
             lambda: f"(({t()}, {n()}) {self._choices.pick(compare)} ({t()}, {n()}))",
             lambda: f"({self.any(scope, depth)} IS DISTINCT FROM NULL)",
             lambda: f"({t()} IS DISTINCT FROM {t()})",

@@ -5,6 +5,7 @@ Owns the counting, the state file and the making of a failing statement smaller.
 
 from __future__ import annotations
 
+import itertools
 import json
 import random
 import re
@@ -70,32 +71,55 @@ class State:
         )
 
 
-def run(state: State, until: int, callers: Mapping[str, Caller], path: Path) -> Iterator[None]:
-    """Run statements up to number `until`; yields after each."""
+Drawn = tuple["Statement", "Sequence[int]"]
+"""A statement and the choices that make it again; none when it comes from elsewhere."""
+
+
+def generated(seed: int, first: int) -> Iterator[Drawn]:
+    """The statements of a seed, from number `first` on."""
+    for number in itertools.count(first):
+        yield draw(random.Random(f"{seed}:{number}"))
+
+
+def run(
+    state: State, until: int, statements: Iterator[Drawn], callers: Mapping[str, Caller], path: Path
+) -> Iterator[None]:
+    """Run statements up to number `until`, the callers taking turns; yields after each."""
     names = sorted(callers)
     while state.done < until:
-        number = state.done
-        name = names[number % len(names)]
-        statement, made = draw(random.Random(f"{state.seed}:{number}"))
+        name = names[state.done % len(names)]
+        statement, made = next(statements)
         verdict = callers[name].ask(statement)
         if verdict.outcome == "differs":
-            ask = callers[name].ask
-            least = shrunk(made, lambda each, ask=ask: ask(each).outcome == "differs")
-            state.differences.append(
-                {
-                    "number": f"{state.seed}:{number}",
-                    "caller": name,
-                    "statement": str(least),
-                    "said": ask(least).said or verdict.said,
-                    "first": str(statement),
-                }
-            )
+            state.differences.append(_difference(state, callers[name], statement, made, verdict.said))
         state.count(name, statement, verdict)
         if state.done % SAVED_EVERY == 0 or state.done == until:
             state.save(path)
         yield
 
 
+def _difference(state: State, caller: Caller, statement: Statement, made: Sequence[int], said: str) -> dict[str, str]:
+    """What is kept of a statement that differs; it is made smaller first."""
+    least = shrunk(made, lambda each: caller.ask(each).outcome == "differs") if made else statement
+    return {
+        "number": f"{state.seed}:{state.done}",
+        "caller": caller.name,
+        "statement": str(least),
+        "said": caller.ask(least).said or said,
+        "first": str(statement),
+    }
+
+
 def shrunk(made: Sequence[int], differs: Callable[[Statement], bool]) -> Statement:
-    """The smallest statement found that differs still."""
-    return draw(smallest(made, lambda each: differs(draw(each)[0])))[0]
+    """The shortest statement found that differs still."""
+    found = [draw(made)[0]]
+
+    def fails(each: Sequence[int]) -> bool:
+        statement = draw(each)[0]
+        if not differs(statement):
+            return False
+        found.append(statement)
+        return True
+
+    smallest(made, fails)
+    return min(found, key=lambda statement: len(str(statement)))

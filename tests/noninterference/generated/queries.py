@@ -63,8 +63,9 @@ class Queries:
             return f"{name} AS {alias} ({', '.join(c for c, _ in found)})", Source(alias, found)
         if way == 6:
             return self._function(alias, scope, lateral=lateral)
-        if way == 7 and depth > 0:
-            return self._group(alias)
+        return self._group(alias) if way == 7 and depth > 0 else self._plain_table(alias)
+
+    def _plain_table(self, alias: str) -> tuple[str, Source]:
         name = self.table()
         only = self._choices.pick(["", "", "ONLY ", "public.", "TABLE"])
         if only == "TABLE":
@@ -89,7 +90,9 @@ class Queries:
             row = self._choices.pick(scope.rows).alias
             ways.append((f"jsonb_each_text(to_jsonb({row})) AS {alias} (k, v)", (("k", "t"), ("v", "t"))))
             ways.append((f"json_object_keys(row_to_json({row})) AS {alias} (k)", (("k", "t"),)))
-            ways.append((f"jsonb_to_record(to_jsonb({row})) AS {alias} (phone text, id int)", (("phone", "t"), ("id", "n"))))
+            ways.append(
+                (f"jsonb_to_record(to_jsonb({row})) AS {alias} (phone text, id int)", (("phone", "t"), ("id", "n")))
+            )
         made, found = self._choices.pick(ways)
         return made, Source(alias, found, row=False)
 
@@ -122,7 +125,11 @@ class Queries:
             scope = Scope(tuple(found), outer.sources + outer.outer)
             if self._choices.chance(4):
                 made, source = self.source(scope, depth, lateral=True)
-                text += f" CROSS JOIN LATERAL {made.removeprefix('LATERAL ')}" if made.startswith("LATERAL") else f", {made}"
+                text += (
+                    f" CROSS JOIN LATERAL {made.removeprefix('LATERAL ')}"
+                    if made.startswith("LATERAL")
+                    else f", {made}"
+                )
                 found.append(source)
                 if not made.startswith("LATERAL"):
                     text = text.rsplit(f", {made}", 1)[0] + f" CROSS JOIN {made}"
@@ -278,7 +285,9 @@ class Queries:
         return Query(f"SELECT {self._items([*made, f'{function} OVER w'], columns)} {body} WINDOW w AS {over}", columns)
 
     def _values(self, scope: Scope, _: str, depth: int) -> Query:
-        rows = [f"({self.scalar_in(scope, 't')}, {self.scalar_in(scope, 'n')})" for _ in range(1 + self._choices.number(2))]
+        rows = [
+            f"({self.scalar_in(scope, 't')}, {self.scalar_in(scope, 'n')})" for _ in range(1 + self._choices.number(2))
+        ]
         return Query(f"VALUES {', '.join(rows)}", (("column1", "t"), ("column2", "n")))
 
     def scalar_in(self, scope: Scope, kind: str) -> str:
@@ -292,7 +301,11 @@ class Queries:
         words = ["UNION", "UNION ALL", "EXCEPT", "INTERSECT", "EXCEPT ALL", "INTERSECT ALL"]
         text = arms[0]
         for arm in arms[1:]:
-            text = f"({text}) {self._choices.pick(words)} ({arm})" if self._choices.number(2) else f"{text} {self._choices.pick(words)} {arm}"
+            text = (
+                f"({text}) {self._choices.pick(words)} ({arm})"
+                if self._choices.number(2)
+                else f"{text} {self._choices.pick(words)} {arm}"
+            )
         return Query(text, columns)
 
     def _arm(self, outer: Scope, columns: Columns, depth: int) -> str:

@@ -17,9 +17,7 @@ def columns(text: str) -> Columns:
 
 
 TABLES: dict[str, Columns] = {
-    "customers": columns(
-        "n:id n:branch_id t:region t:name t:phone t:email t:id_card d:birth_date t:address d:since"
-    ),
+    "customers": columns("n:id n:branch_id t:region t:name t:phone t:email t:id_card d:birth_date t:address d:since"),
     "accounts": columns("n:id n:customer_id t:card_number t:kind n:balance d:opened"),
     "employees": columns("n:id n:branch_id t:name t:job t:phone t:email d:birth_date n:salary d:hired"),
     "transactions": columns("n:id n:account_id s:booked n:amount t:kind t:merchant"),

@@ -68,7 +68,9 @@ class _Statements:
     def _cursor(self) -> Statement:
         query = self._queries.query().text
         fetch = self._choices.pick(["FETCH ALL FROM c", "FETCH FORWARD ALL c"])
-        return Statement((f"DECLARE c {self._choices.pick(['', 'SCROLL ', 'BINARY '])}CURSOR FOR {query}", fetch, "CLOSE c"))
+        return Statement(
+            (f"DECLARE c {self._choices.pick(['', 'SCROLL ', 'BINARY '])}CURSOR FOR {query}", fetch, "CLOSE c")
+        )
 
     def _prepared(self) -> Statement:
         query = self._queries.query().text
@@ -93,10 +95,12 @@ class _Statements:
 
     def _view(self) -> Statement:
         query = self._queries.query(depth=1).text
-        return Statement((f"CREATE {'' if self._choices.chance(8) else 'TEMP '}VIEW seen AS {query}", "SELECT * FROM seen"))
+        return Statement(
+            (f"CREATE {'' if self._choices.chance(8) else 'TEMP '}VIEW seen AS {query}", "SELECT * FROM seen")
+        )
 
     def _explain(self) -> Statement:
-        how = self._choices.pick(["", "(COSTS OFF) ", "ANALYZE ", "(VERBOSE) "])
+        how = self._choices.pick(["", "(COSTS OFF) ", "(ANALYZE, TIMING OFF, SUMMARY OFF) ", "(VERBOSE) "])
         return Statement((f"EXPLAIN {how}{self._queries.query(depth=1).text}",), "twins")
 
     # -- writes: what they leave is read by the twins only, for a stored new value is shown masked ------------------
@@ -118,7 +122,9 @@ class _Statements:
 
     def _value(self, scope: Scope, kind: str) -> str:
         made = self._expressions.of(scope, kind, 1)
-        return {"n": f"({made})::numeric::int", "t": f"left(({made})::text, 10)", "d": f"({made})::date"}.get(kind, made)
+        return {"n": f"({made})::numeric::int", "t": f"left(({made})::text, 10)", "d": f"({made})::date"}.get(
+            kind, made
+        )
 
     def _settable(self, table: str) -> list[tuple[str, str]]:
         return [(name, kind) for name, kind in TABLES[table] if not name.endswith("id") and name != "kind"]
@@ -131,7 +137,9 @@ class _Statements:
             other = Source(self._queries.alias(), TABLES["accounts"])
             more = f" FROM (SELECT * FROM accounts ORDER BY id LIMIT 1) {other.alias}"
             scope = Scope((*scope.sources, other))
-        text = f"UPDATE {table} SET {name} = {self._value(scope, kind)}{more}{self._where(scope)}{self._returning(scope)}"
+        text = (
+            f"UPDATE {table} SET {name} = {self._value(scope, kind)}{more}{self._where(scope)}{self._returning(scope)}"
+        )
         return Statement((text, self._after(table)), "twins")
 
     def _delete(self) -> Statement:
@@ -151,8 +159,12 @@ class _Statements:
             ]
         )
         scope = Scope((Source(table, TABLES[table]),))
-        conflict = self._choices.pick(["", "", " ON CONFLICT DO NOTHING", " ON CONFLICT (id) DO UPDATE SET id = EXCLUDED.id"])
-        return Statement((f"INSERT INTO {table} {values}{conflict}{self._returning(scope)}", self._after(table)), "twins")
+        conflict = self._choices.pick(
+            ["", "", " ON CONFLICT DO NOTHING", " ON CONFLICT (id) DO UPDATE SET id = EXCLUDED.id"]
+        )
+        return Statement(
+            (f"INSERT INTO {table} {values}{conflict}{self._returning(scope)}", self._after(table)), "twins"
+        )
 
     def _merge(self) -> Statement:
         table, scope = self._target()
@@ -161,7 +173,9 @@ class _Statements:
         name, kind = self._choices.pick(self._settable(table))
         then = self._choices.pick([f"UPDATE SET {name} = {self._value(both, kind)}", "DO NOTHING"])
         text = f"MERGE INTO {table} USING (SELECT * FROM accounts ORDER BY id LIMIT 5) {source.alias} ON {table}.id = {source.alias}.id"
-        return Statement((f"{text} WHEN MATCHED AND {self._expressions.of(both, 'b', 1)} THEN {then}", self._after(table)), "twins")
+        return Statement(
+            (f"{text} WHEN MATCHED AND {self._expressions.of(both, 'b', 1)} THEN {then}", self._after(table)), "twins"
+        )
 
     def _returned(self) -> Statement:
         """A write in a WITH, and a query over what it returns."""

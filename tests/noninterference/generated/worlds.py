@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from louver.demo.postgres import LocalPostgres
 
 DATABASE = "bank"
+SETTINGS = {"statement_timeout": "2s", "autovacuum": "off", "max_connections": "60"}
+"""Of the server. Nobody may gather statistics meanwhile: the planner would follow them."""
+
 REGION = "east"
 
 _TEXT = Kind("text")
@@ -84,7 +87,12 @@ CALLERS: Mapping[str, Mapping[str, Mapping[str, Shown]]] = {
         "transactions": {"amount": _FULL, "merchant": _CLEAR},
     },
     "analyst": {
-        "employees": {"phone": _NULL, "email": _FULL, "birth_date": _YEAR, "salary": Shown("constant", constant="5000")},
+        "employees": {
+            "phone": _NULL,
+            "email": _FULL,
+            "birth_date": _YEAR,
+            "salary": Shown("constant", constant="5000"),
+        },
         "customers": {
             "name": _FULL,
             "phone": _HASH,
@@ -128,7 +136,9 @@ def policies() -> str:
                     rule |= {"rows": "region = {principal.region}", "treatment": "clear"}
                 rules.append(rule)
     categories = dict.fromkeys((entry["category"] for entry in entries), "full")
-    return yaml.safe_dump({"version": 1, "dictionary": entries, "categories": categories, "rules": rules}, sort_keys=False)
+    return yaml.safe_dump(
+        {"version": 1, "dictionary": entries, "categories": categories, "rules": rules}, sort_keys=False
+    )
 
 
 def users() -> dict[str, dict[str, Any]]:
@@ -205,7 +215,9 @@ def _changed(rows: Rows, caller: str, change: Any) -> Rows:
         changed[table] = [
             row
             | {
-                column: change(replace(how, mask="clear") if how.clear_in == row.get("region", "") else how, kind, row[column])
+                column: change(
+                    replace(how, mask="clear") if how.clear_in == row.get("region", "") else how, kind, row[column]
+                )
                 for column, kind in KINDS.get(table, {}).items()
                 if (how := shown[column])
             }
@@ -250,4 +262,3 @@ def _fill(dsn: str, rows: Rows) -> None:
             text = f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({', '.join(['%s'] * len(columns))})"
             for row in each:
                 connection.execute(text, [row[column] for column in columns])
-

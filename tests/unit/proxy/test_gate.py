@@ -84,6 +84,15 @@ def test_worlds_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     assert gate.rule(world, b"select 1").plan.epoch == world.epoch
 
 
+def test_worlds_of_earlier_snapshots_are_dropped() -> None:
+    """Each world holds a whole catalog: when a database has a newer one, only worlds of other databases stay."""
+    gate, _ = made()
+    other = gate.world(decision(), Catalog("other", 1, CATALOG.relations, CATALOG.names), NAMES, None)
+    for revision in range(2, 9):
+        newest = gate.world(decision(), Catalog("app", revision, CATALOG.relations, CATALOG.names), NAMES, None)
+    assert list(gate._worlds.values()) == [other, newest]
+
+
 def test_only_keyed_masks_get_the_key() -> None:
     """The key goes to sessions that need it, and to no other."""
     gate, _ = made()
