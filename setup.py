@@ -28,6 +28,19 @@ HOT_PATH = [
     "proxy/postgres/frontend.py",
     "proxy/postgres/backend.py",
     "proxy/postgres/session.py",
+    "rewriter/functions.py",
+    "rewriter/names.py",
+    "rewriter/proof.py",
+    "rewriter/reading.py",
+    "rewriter/rewrite.py",
+    "rewriter/rulings.py",
+    "rewriter/scopes.py",
+    "rewriter/settings.py",
+    "rewriter/substitution.py",
+    "rewriter/views.py",
+    "rewriter/world.py",
+    "rewriter/model.py",
+    "rewriter/kinds.py",
 ]
 """What runs for every statement, and nothing that runs once."""
 

@@ -5,9 +5,11 @@ Owns the order of the walk: read, rule on each statement, edit, prove. May not d
 
 from __future__ import annotations
 
+import dataclasses
 from typing import TYPE_CHECKING
 
 from rewriter import proof
+from rewriter.abridging import Abridged, abridge
 from rewriter.conditions import quote_identifier
 from rewriter.kinds import changes
 from rewriter.model import Edit, Refusal, Relation, Rewritten, UnknownNames
@@ -42,11 +44,11 @@ def rewrite(  # noqa: PLR0913, PLR0917  the six things a ruling depends on, and 
     """
     try:
         data = encode(text, limit)
-        reading = read(data)
-        if decision.all_clear:
-            return _unchanged(text, reading, catalog, names)
         where = Circumstances(data, catalog, names, world_of(catalog, decision), key, listed_functions)
-        return _rewrite(text, reading, where, limit)
+        try:
+            return _read(text, abridge(data) or Abridged(data), where, limit, unchanged=decision.all_clear)
+        except _InFull:
+            return _read(text, Abridged(data), where, limit, unchanged=decision.all_clear)
     except (Refusal, UnknownNames):
         raise
     except RecursionError:
@@ -57,7 +59,25 @@ def rewrite(  # noqa: PLR0913, PLR0917  the six things a ruling depends on, and 
         raise Refusal("XX000", message, hint="Write it in a simpler form, and report this message.") from error
 
 
-def _rewrite(text: str, reading: Reading, where: Circumstances, limit: int) -> Rewritten:
+class _InFull(Exception):  # noqa: N818  not a fault
+    """The ruling looked at constants or edits among them, so that none may be left out."""
+
+
+def _read(text: str, short: Abridged, where: Circumstances, limit: int, *, unchanged: bool) -> Rewritten:
+    """Rewrite a text by what is read of it. Raises _InFull when more of it must be read."""
+    try:
+        reading = read(short.data)
+        if unchanged:
+            return _unchanged(text, reading, where.catalog, where.names)
+        return _rewrite(text, reading, short, dataclasses.replace(where, data=short.data), limit)
+    except Refusal as refusal:
+        if refusal.position is not None and short.lists:
+            place = len(short.data.decode()[: refusal.position - 1].encode())
+            refusal.position = character(where.data, short.place(place)) + 1
+        raise
+
+
+def _rewrite(text: str, reading: Reading, short: Abridged, where: Circumstances, limit: int) -> Rewritten:
     rulings = [rule(statement["stmt"], where) for statement in reading.statements]
     _check_order(rulings)
     unknown = frozenset[tuple[str | None, str]]().union(*(ruling.unknown for ruling in rulings))
@@ -67,19 +87,27 @@ def _rewrite(text: str, reading: Reading, where: Circumstances, limit: int) -> R
     if counted != reading.relations:
         raise proof.unproved()
     splices = _splices(rulings, where)
+    literal_free = all(ruling.literal_free for ruling in rulings) and _covers_no_literal(where.data, splices)
+    if short.lists and not (literal_free and not any(short.among(splice.start, splice.end) for splice in splices)):
+        raise _InFull
     edited = apply(where.data, splices)
     if edited is not None:
         proof.prove(reading.statements, edited, limit + len(edited))
+    data = where.data
+    if short.lists:
+        data = text.encode()
+        splices = [Splice(short.place(s.start), short.place(s.end), s.replacement) for s in splices]
+        edited = apply(data, splices)
     made = [s for ruling in rulings for s in (*ruling.substitutes, *([ruling.copied[0]] if ruling.copied else []))]
     return Rewritten(
         text=text if edited is None else edited,
-        edits=_edits(where.data, splices),
+        edits=_edits(data, splices),
         kinds=tuple(kind(statement) for statement in reading.statements),
         relations=tuple(dict.fromkeys(relation for ruling in rulings for relation in ruling.relations)),
         uses=tuple(dict.fromkeys(use for substitute in made for use in substitute.uses)),
         changes_names=any(ruling.changes_names for ruling in rulings),
         changes_catalog=any(ruling.changes_catalog for ruling in rulings),
-        literal_free=all(ruling.literal_free for ruling in rulings) and _covers_no_literal(where.data, splices),
+        literal_free=literal_free,
         constants=frozenset(constant for ruling in rulings for constant in ruling.found.constants),
     )
 

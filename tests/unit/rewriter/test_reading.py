@@ -23,7 +23,7 @@ def test_unfit_text_is_refused_before_parsing(text, sqlstate):
 def test_too_many_nesting_tokens_are_refused_before_parsing():
     """A chain of operators that could overflow the C stack is counted first."""
     with pytest.raises(Refusal) as caught:
-        encode("SELECT 1" + "+1" * (MAX_TOKENS + 1))
+        parse(encode("SELECT 1" + "+1" * (MAX_TOKENS + 1)))
     assert caught.value.sqlstate == "54001"
 
 
