@@ -31,16 +31,9 @@ HOT_PATH = [
     "rewriter/functions.py",
     "rewriter/names.py",
     "rewriter/proof.py",
-    "rewriter/reading.py",
     "rewriter/rewrite.py",
-    "rewriter/rulings.py",
     "rewriter/scopes.py",
     "rewriter/settings.py",
-    "rewriter/substitution.py",
-    "rewriter/views.py",
-    "rewriter/world.py",
-    "rewriter/model.py",
-    "rewriter/kinds.py",
 ]
 """What runs for every statement, and nothing that runs once."""
 

@@ -16,7 +16,7 @@ from audit.record import ColumnUse, Judgement
 from audit.scrub import scrub
 from policies.masks import SCHEMAS
 from policies.model import Decision  # noqa: TC001  mypyc reads the annotations of dataclasses at run time
-from proxy.plans import Makes, NamesEffect, Plan, PlanCache, Ruling
+from proxy.plans import Makes, NamesEffect, Plan, PlanCache, Ruling, Tally
 from proxy.positions import moves_of
 from proxy.postgres.messages import report_fields
 from rewriter.masks.keys import KeyMaterial  # noqa: TC001  the same
@@ -67,7 +67,8 @@ class Gate:
     """Decides for every caller of one upstream.
 
     `key` is that of keyed masks. `analysed_bytes`: a masked caller's longer statement is refused, for reading it would
-    hold up every other session. `whole_text`: the audit keeps texts with their literals.
+    hold up every other session. `whole_text`: the audit keeps texts with their literals. `tally` counts how often plans
+    are found again.
     """
 
     def __init__(
@@ -82,6 +83,7 @@ class Gate:
         self._key = key
         self._analysed_bytes = analysed_bytes
         self._whole_text = whole_text
+        self.tally = Tally()
         self._worlds: dict[tuple[object, ...], World] = {}
         self._revisions: dict[str, int] = {}
 
@@ -107,7 +109,7 @@ class Gate:
                 self._forget_others(catalog)
             if len(self._worlds) >= _WORLDS:
                 self._worlds.clear()  # sessions keep the ones they are in
-            world = self._worlds[key] = World(decision, catalog, names, held)
+            world = self._worlds[key] = World(decision, catalog, names, held, plans=PlanCache(tally=self.tally))
         return world
 
     def _forget_others(self, catalog: Catalog) -> None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 from audit.record import Judgement  # noqa: TC001  mypyc reads the annotations of dataclasses at run time
 from policies.model import Decision  # noqa: TC001  the same
 from proxy.positions import Move  # noqa: TC001  the same
-from proxy.shapes import edited_parts, fill, key_of, shape_of, split
+from proxy.shapes import LONGEST, edited_parts, fill, key_of, shape_of, split
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -56,15 +56,33 @@ class Ruling(NamedTuple):
     text: bytes | None = None
 
 
+class Tally:
+    """How often plans were asked for since the start: found by the very text, found by shape, or not."""
+
+    def __init__(self) -> None:
+        self.texts = self.shapes = self.misses = 0
+
+    def __str__(self) -> str:
+        asked = self.texts + self.shapes + self.misses
+        if not asked:
+            return "no statement yet"
+        found = 100 * (self.texts + self.shapes) / asked
+        return f"{asked} statements, {found:.1f} % found: {self.texts} by text, {self.shapes} by shape"
+
+
 class PlanCache:
     """The plans of one world: one decision, one catalog revision, one meaning of names.
 
-    Bounded: when `limit` texts or shapes are known the older half is forgotten, for a client that builds a new
-    text for each statement would otherwise fill the memory.
+    Bounded, for a client that builds a new text for each statement would otherwise fill the memory: when `limit` texts
+    or shapes are known, or `memory` bytes of texts, the older half is forgotten. A text that is too long to have a shape is
+    not kept at all. `tally` counts what is found; callers may share one.
     """
 
-    def __init__(self, limit: int = 4096) -> None:
+    def __init__(self, limit: int = 4096, memory: int = 8 << 20, tally: Tally | None = None) -> None:
         self._limit = limit
+        self._memory = memory
+        self._held = 0  # bytes of the texts kept since one was forgotten, at least
+        self._tally = Tally() if tally is None else tally
         self._texts: dict[bytes, Ruling] = {}
         self._shapes: dict[tuple[bytes, ...], tuple[Plan, tuple[bytes, ...] | None]] = {}
 
@@ -72,14 +90,18 @@ class PlanCache:
         """The ruling for `text` if one is known for it or for its shape."""
         known = self._texts.get(text)
         if known is not None:
+            self._tally.texts += 1
             return known
-        pieces = split(text)
-        literals = pieces[1::2]
-        found = self._shapes.get(key_of(pieces, literals))
-        if found is None or b"\\" in text:
-            return None
-        plan, parts = found
-        return Ruling(plan) if parts is None else Ruling(plan, fill(parts, literals))
+        if len(text) <= LONGEST:
+            pieces = split(text)
+            literals = pieces[1::2]
+            found = self._shapes.get(key_of(pieces, literals))
+            if found is not None and b"\\" not in text:
+                self._tally.shapes += 1
+                plan, parts = found
+                return Ruling(plan) if parts is None else Ruling(plan, fill(parts, literals))
+        self._tally.misses += 1
+        return None
 
     def keep(
         self,
@@ -94,21 +116,23 @@ class PlanCache:
 
         `literal_free` and `constants` are those of `rewriter.model.Rewritten`; without constants any literal will do.
         """
+        if len(text) > LONGEST:
+            return
+        if len(self._texts) + len(self._shapes) >= self._limit or self._held > self._memory:
+            self._forget()
+        self._held += len(text) + len(ruling.text or b"")
         shape = shape_of(text, constants) if literal_free else None
         if shape is not None:
             parts = edited_parts(shape, edits) if edits else None
             if not edits or parts is not None:
-                _forget(self._shapes, self._limit)
                 self._shapes[shape.key] = (ruling.plan, parts)
                 return
-        _forget(self._texts, self._limit)
         self._texts[text] = ruling
 
-
-def _forget(
-    known: dict[bytes, Ruling] | dict[tuple[bytes, ...], tuple[Plan, tuple[bytes, ...] | None]], limit: int
-) -> None:
-    """Drop the older half once `limit` entries are held."""
-    if len(known) >= limit:
-        for key in list(known)[: limit // 2]:
-            del known[key]  # type: ignore[arg-type]
+    def _forget(self) -> None:
+        """Drop the older half of both."""
+        for text in list(self._texts)[: len(self._texts) // 2 + 1]:
+            del self._texts[text]
+        for key in list(self._shapes)[: len(self._shapes) // 2 + 1]:
+            del self._shapes[key]
+        self._held //= 2

@@ -9,7 +9,7 @@ from __future__ import annotations
 from itertools import accumulate
 from typing import TYPE_CHECKING, NamedTuple
 
-from proxy.shapes import split
+from proxy.shapes import LONGEST, split
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,6 +32,8 @@ class Move(NamedTuple):
 
 def moves_of(text: bytes, edits: Sequence[Edit]) -> tuple[Move, ...]:
     """The moves of a text's edits, in order."""
+    if len(text) > LONGEST:  # it has no shape
+        return tuple(Move(0, edit.start, edit.end - edit.start, len(edit.replacement)) for edit in edits)
     pieces = [piece.decode() for piece in split(text)]
     ends = list(accumulate(map(len, pieces)))[1::2]  # of the literals
     sizes = [0, *accumulate(map(len, pieces[1::2]))]
@@ -47,7 +49,8 @@ def original(moves: Sequence[Move], text: bytes, index: int) -> int:
 
     What lies within an insertion is where the text that it replaced begins.
     """
-    sizes = [0, *accumulate(len(literal.decode(errors="replace")) for literal in split(text)[1::2])]
+    literals = split(text)[1::2] if len(text) <= LONGEST else []
+    sizes = [0, *accumulate(len(literal.decode(errors="replace")) for literal in literals)]
     shift = 0
     for move in moves:
         start = move.start + sizes[move.literals]

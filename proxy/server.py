@@ -204,6 +204,10 @@ class Server:
         log.info("policies reloaded, revision %s", policies.revision)
         self._note(record.reloaded(what="policies", ok=True, revision=policies.revision))
 
+    def tell(self) -> None:
+        """Say how things stand: how many sessions there are, how often a plan was found again."""
+        log.info("%d sessions; plans: %s", len(self._relays), self._gate.tally)
+
     def _note(self, body: bytes) -> None:
         try:
             self._trail.append(body)
@@ -347,7 +351,10 @@ class Server:
 
 
 async def run(server: Server, ready: Callable[[int], None] = lambda _port: None) -> None:
-    """Serve until SIGTERM or SIGINT, a second of which ends all sessions at once; SIGHUP reads the policies again."""
+    """Serve until SIGTERM or SIGINT, a second of which ends all sessions at once.
+
+    SIGHUP reads the policies again, SIGUSR1 logs how things stand.
+    """
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
 
@@ -359,6 +366,7 @@ async def run(server: Server, ready: Callable[[int], None] = lambda _port: None)
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, told_to_stop)
     loop.add_signal_handler(signal.SIGHUP, server.reload)
+    loop.add_signal_handler(signal.SIGUSR1, server.tell)
     await server.serve(stop, ready)
 
 

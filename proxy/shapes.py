@@ -42,7 +42,7 @@ _BEYOND_DOUBT = re.compile(
     )*""",
     re.VERBOSE,
 )
-_LONGEST = 32 * 1024
+LONGEST = 32 * 1024
 """Bytes; matching takes some 200 bytes of memory a token, and a text this long is generated and does not come again."""
 _SPACES = b" \t\r\n"
 _QUOTE = ord("'")
@@ -61,7 +61,7 @@ def shape_of(text: bytes, constants: Collection[int] | None = None) -> Shape | N
     that is none has no shape, for its value decides what the statement is: float(24) and float(25) are two types.
     None where that makes no difference.
     """
-    if len(text) > _LONGEST or _BEYOND_DOUBT.fullmatch(text) is None:
+    if len(text) > LONGEST or _BEYOND_DOUBT.fullmatch(text) is None:
         return None
     pieces = split(text)
     literals = pieces[1::2]

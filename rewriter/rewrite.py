@@ -69,11 +69,13 @@ def _read(text: str, short: Abridged, where: Circumstances, limit: int, *, uncha
         reading = read(short.data)
         if unchanged:
             return _unchanged(text, reading, where.catalog, where.names)
-        return _rewrite(text, reading, short, dataclasses.replace(where, data=short.data), limit)
+        if short.lists:
+            where = dataclasses.replace(where, data=short.data)
+        return _rewrite(text, reading, short, where, limit)
     except Refusal as refusal:
         if refusal.position is not None and short.lists:
             place = len(short.data.decode()[: refusal.position - 1].encode())
-            refusal.position = character(where.data, short.place(place)) + 1
+            refusal.position = character(text.encode(), short.place(place)) + 1
         raise
 
 

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import os
+import re
+import signal
 from typing import TYPE_CHECKING, Any
 
 import psycopg
@@ -62,6 +65,25 @@ def test_new_rules_hold_from_the_next_statement_on(louver: Any, stage: Any, prep
             phone(client, prepare=prepare)
         change(louver, CLEAR_ALL)
         assert phone(client, prepare=prepare) == PHONE
+
+
+def test_the_proxy_says_how_often_plans_are_found(louver: Any) -> None:
+    """On SIGUSR1 it logs its sessions, and how many statements had their plan at hand, by text or by shape."""
+    with session(louver) as client:
+        for number in range(20):
+            client.execute(f"select name from people where id = {number}", prepare=False)
+            client.execute("select count(*) from people", prepare=False)
+        os.kill(louver.pid, signal.SIGUSR1)
+        louver.wait_for_log(lambda text: "plans: " in text)
+    said = re.search(
+        r"(\d+) sessions; plans: (\d+) statements, [\d.]+ % found: (\d+) by text, (\d+) by shape", louver.log
+    )
+    assert said is not None
+    sessions, asked, by_text, by_shape = map(int, said.groups())
+    assert sessions >= 1
+    assert by_text >= 19
+    assert by_shape >= 19
+    assert asked >= by_text + by_shape + 2
 
 
 def test_new_rules_hold_within_a_transaction(louver: Any, stage: Any) -> None:

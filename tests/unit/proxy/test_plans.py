@@ -11,7 +11,7 @@ from postgast import scan
 
 from audit.record import Judgement
 from policies.model import Decision
-from proxy.plans import Plan, PlanCache, Ruling
+from proxy.plans import Plan, PlanCache, Ruling, Tally
 from proxy.shapes import edited_parts, fill, shape_of
 from rewriter.model import Edit
 
@@ -225,3 +225,29 @@ def test_the_cache_is_bounded() -> None:
     assert cache.find(b"select a99") is not None
     assert cache.find(b"select b99, 7") is not None
     assert cache.find(b"select a0") is None
+
+
+def test_the_memory_of_texts_is_bounded() -> None:
+    """Past so many bytes the older half is forgotten, and what is too long to come again is not kept at all."""
+    cache = PlanCache(memory=10_000)
+    for number in range(100):
+        cache.keep(b"select a%d" % number + b" " * 1000, Ruling(plan()), literal_free=False)
+    assert 2 <= len(cache._texts) <= 20
+    assert cache.find(b"select a99" + b" " * 1000) is not None
+    cache.keep(b"select " + b"x" * 40_000, Ruling(plan()), literal_free=False)
+    assert cache.find(b"select " + b"x" * 40_000) is None
+
+
+def test_what_is_found_is_counted() -> None:
+    """By text, by shape, or not at all; several caches may share a tally."""
+    tally = Tally()
+    assert str(tally) == "no statement yet"
+    one, other = PlanCache(tally=tally), PlanCache(tally=tally)
+    one.keep(b"select a", Ruling(plan()), literal_free=True)
+    other.keep(b"select a where b = 1", Ruling(plan()), literal_free=True)
+    one.find(b"select a")
+    other.find(b"select a where b = 2")
+    one.find(b"select a where b = 2")
+    one.find(b"select " + b"a" * 40_000)
+    assert (tally.texts, tally.shapes, tally.misses) == (1, 1, 2)
+    assert str(tally) == "4 statements, 50.0 % found: 1 by text, 1 by shape"
