@@ -8,6 +8,7 @@ handshake     logs a connection in on both legs: peer, tls, upstream, identity, 
 relay         the shell of one session: bytes in, bytes out, backpressure, the end
 postgres/     the session as a machine without I/O
 caller        who asks, and the world that this caller is in
+own           what a session has defined in its open transaction
 gate          from a statement's text to its ruling; plans keeps rulings for every text of one shape
 catalogs      what each database holds, with its labels; introspection and catalog_sql read it,
               watch sees changes made elsewhere

@@ -7,11 +7,12 @@ May not do: touch a transport; what the session's own server has to be asked goe
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from policies.model import Decision, Principal, Session
 from proxy.gate import World
 from proxy.introspection import look_up_sql, read_look_up
+from proxy.own import laid_over, read_own
 from rewriter.model import Catalog, Names, Relation, UnknownNames
 
 if TYPE_CHECKING:
@@ -19,19 +20,13 @@ if TYPE_CHECKING:
 
     from proxy.catalogs import Catalogs
     from proxy.gate import Gate
+    from proxy.introspection import Ask
     from proxy.plans import Ruling
     from rewriter.masks.keys import KeyMaterial
 
 
 class Outgrown(Exception):  # noqa: N818  an end, not a fault
     """Nothing is hidden from the caller any more, but the session may hold the key of keyed masks: it must end."""
-
-
-class Ask(Protocol):
-    """Ask the session's own server: SQL text with its parameters, rows of text columns back."""
-
-    async def __call__(self, text: str, *values: str) -> list[list[str | None]]:
-        """Raises ProtocolViolation when the server cannot answer."""
 
 
 _SET_KEY = "SELECT pg_catalog.set_config($1, $2, false)"
@@ -52,6 +47,9 @@ class Caller:
         self._known = catalogs.known(database)
         self._generation = -1
         self._names: Names | None = None
+        self._own: list[Relation] = []  # made or changed in the open transaction
+        self._own_stale = False
+        self._catalog: Catalog | None = None  # with these, or None for the snapshot itself
         self._key: KeyMaterial | None = None  # what the session's server surely holds
         self._held: KeyMaterial | None = None  # what it may hold: a rollback can bring back what was taken away
         self.world = World(Decision("", {}, {}), Catalog(database, 0, {}, {}), None)
@@ -59,12 +57,32 @@ class Caller:
     @property
     def current(self) -> bool:
         """True while nothing that the world rests on has changed, the meaning of names apart."""
-        return self._generation == self._known.generation and not self._known.stale
+        return self._generation == self._known.generation and not self._known.stale and not self._own_stale
 
     @property
     def guarded(self) -> bool:
         """True when something is hidden from this caller, as far as is known."""
         return self._names is not None
+
+    def defines(self) -> None:
+        """A statement goes off that may define something in the open transaction, or undo that."""
+        self._own_stale = self._own_stale or self._known.held > 0
+
+    @property
+    def defining(self) -> bool:
+        """True when something may have been defined since the world was found."""
+        return self._own_stale
+
+    @property
+    def has_own(self) -> bool:
+        """True when the world rests on what the open transaction has defined."""
+        return bool(self._own) or self._own_stale
+
+    def find_early(self, text: bytes) -> Ruling | None:
+        """The ruling of a statement for which what was defined lately makes no difference; None for all others."""
+        if self._generation != self._known.generation or not self._gate.needs_nothing(self.world, text):
+            return None
+        return self.find(text)
 
     def find(self, text: bytes) -> Ruling | None:
         """The ruling of `text` in the current world; None when it has names that the catalog does not know."""
@@ -78,7 +96,7 @@ class Caller:
 
     def renew(self) -> bool:
         """Decide again by what is known already; False when the catalog or names have to be asked for first."""
-        if self._known.stale:
+        if self._known.stale or self._own_stale:
             return False
         decision = self._decide()
         if decision.all_clear:
@@ -94,10 +112,19 @@ class Caller:
         self._enter(decision)
         return True
 
-    async def settle(self, ask: Ask, *, names_stale: bool) -> None:
-        """Find the world that the caller is in now. Raises CatalogUnavailable and Outgrown."""
+    async def settle(self, ask: Ask, *, names_stale: bool, status: bytes = b"I") -> None:
+        """Find the world that the caller is in now. Raises CatalogUnavailable and Outgrown.
+
+        `status` is the transaction's as ReadyForQuery tells it. In a failed one nothing can be asked, so that the world
+        stays behind until it is over.
+        """
         if self._known.stale:
             await self._catalogs.refresh(self._known)
+        if self._own_stale and status != b"E":
+            self._own = await read_own(ask) if status == b"T" else []
+            self._own_stale = False
+            names_stale = True
+        self._catalog = laid_over(self._known.catalog, self._own) if self._own else None
         decision = self._decide()
         if decision.all_clear:
             if self._held is not None:  # unguarded, it could be read
@@ -127,7 +154,7 @@ class Caller:
             if not new:
                 break
             await self._catalogs.catch_up(self._known)
-            await self.settle(ask, names_stale=False)
+            await self.settle(ask, names_stale=False, status=b"T" if self._own else b"I")
             own |= new
         names = self._names
         if names is None or not found:  # what was settled meanwhile has answered it
@@ -161,11 +188,15 @@ class Caller:
                 if relation is not None:
                     own |= self._catalogs.labels_of(self._known, relation)
             labels = own
+        if self._own:
+            labels = dict(labels)
+            for relation in self._own:
+                labels |= self._catalogs.labels_of(self._known, relation)
         return self._gate.decide(self._principal, self._moment(), labels)
 
     def _enter(self, decision: Decision) -> None:
         self._generation = self._known.generation
-        self.world = self._gate.world(decision, self._known.catalog, self._names, self._held)
+        self.world = self._gate.world(decision, self._catalog or self._known.catalog, self._names, self._held)
 
 
 def _existing(

@@ -53,7 +53,7 @@ WHERE c.relname OPERATOR(pg_catalog.=) w.n::pg_catalog.name
 AND CASE WHEN w.s IS NULL THEN pg_catalog.pg_table_is_visible(c.oid)
 ELSE x.nspname OPERATOR(pg_catalog.=) w.s::pg_catalog.name END) f ON true"""
 
-_USER_SCHEMAS: Final = "n.nspname NOT IN ('pg_catalog', 'information_schema') AND n.nspname !~ '^pg_(toast|temp)'"
+USER_SCHEMAS: Final = "n.nspname NOT IN ('pg_catalog', 'information_schema') AND n.nspname !~ '^pg_(toast|temp)'"
 
 RELATIONS: Final = f"""
 SELECT c.oid::int8 AS oid, n.nspname::text AS schema, c.relname::text AS name, c.relkind::text AS kind,
@@ -67,11 +67,11 @@ SELECT c.oid::int8 AS oid, n.nspname::text AS schema, c.relname::text AS name, c
        EXISTS (SELECT FROM pg_options_to_table(c.reloptions) WHERE option_name = 'security_barrier' AND option_value::bool)
        AS barrier
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S') AND {_USER_SCHEMAS}"""  # noqa: S608  constants of this file
+WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S') AND {USER_SCHEMAS}"""  # noqa: S608  constants of this file
 
 USER_COLUMNS: Final = f"""{COLUMNS} AND a.attrelid IN (
 SELECT c.oid FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND {_USER_SCHEMAS}) ORDER BY a.attrelid, a.attnum"""  # noqa: S608  constants of this file
+WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND {USER_SCHEMAS}) ORDER BY a.attrelid, a.attnum"""  # noqa: S608  constants of this file
 
 SYSTEM_RELATIONS: Final = """
 SELECT c.oid::int8 AS oid, n.nspname::text AS schema, c.relname::text AS name, c.relkind::text AS kind

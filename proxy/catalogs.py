@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from policies.model import ColumnName
 from rewriter.model import Catalog, Relation
+from rewriter.world import families
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -42,7 +43,8 @@ class Known:
     """What is known of one database. `generation` grows whenever a caller's world may have changed.
 
     `stale`: DDL has run since `catalog` was read. `bindings` hold every label ever seen, by table OID and column
-    number: a column keeps its label under a new name. `readings` counts those begun, the last of them at `begun` on
+    number: a column keeps its label under a new name. `inherited` are those that a relation has had as a partition or
+    child of a labelled one, by OID and column number: it keeps them when it is detached. `readings` counts those begun, the last of them at `begun` on
     the clock of its Catalogs; `catalog` is as found by reading number `held`. `fingerprint` is that of the
     definitions when they were last looked at.
     """
@@ -53,6 +55,7 @@ class Known:
     generation: int = 0
     stale: bool = True
     bindings: dict[tuple[int, int], Label] = field(default_factory=dict)
+    inherited: dict[tuple[int, int], Label] = field(default_factory=dict)
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     readings: int = 0
     begun: float = -math.inf
@@ -182,4 +185,30 @@ class Catalogs:
         labels: dict[ColumnName, Label] = {}
         for relation in known.catalog.relations.values():
             labels |= self.labels_of(known, relation)
-        known.labels = labels
+        known.labels = labels | _inherited(known, labels)
+
+
+def _inherited(known: Known, labels: Mapping[ColumnName, Label]) -> dict[ColumnName, Label]:
+    """Labels of columns that were a labelled relation's own partitions' or children's, and are so no longer.
+
+    A member of a labelled family needs none, for `rewriter.world` treats families as one; what it shares is remembered.
+    """
+    catalog = known.catalog
+    family = families(catalog)
+    shared: dict[tuple[int, str], Label] = {}
+    for column, label in labels.items():
+        oid = catalog.names.get((column.schema, column.relation))
+        if oid in family:
+            shared[family[oid], column.column] = label
+    left: dict[ColumnName, Label] = {}
+    for oid in {*family, *(oid for oid, _ in known.inherited)} & catalog.relations.keys():
+        relation = catalog.relations[oid]
+        for each in relation.columns:
+            place = oid, each.number
+            found = shared.get((family.get(oid, oid), each.name))
+            name = ColumnName(relation.schema, relation.name, each.name)
+            if found is not None:
+                known.inherited[place] = found
+            elif place in known.inherited and name not in labels:
+                left[name] = known.inherited[place]
+    return left

@@ -19,9 +19,10 @@ from policies.model import Decision  # noqa: TC001  mypyc reads the annotations 
 from proxy.plans import Makes, NamesEffect, Plan, PlanCache, Ruling, Tally
 from proxy.positions import moves_of
 from proxy.postgres.messages import report_fields
+from rewriter.kinds import reads_nothing
 from rewriter.masks.keys import KeyMaterial  # noqa: TC001  the same
 from rewriter.model import Catalog, Names, Refusal, Rewritten, UnknownNames, Use
-from rewriter.reading import MAX_BYTES, describe
+from rewriter.reading import MAX_BYTES, describe, encode, parse
 from rewriter.rewrite import rewrite
 
 if TYPE_CHECKING:
@@ -94,8 +95,7 @@ class Gate:
     def world(self, decision: Decision, catalog: Catalog, names: Names | None, held: KeyMaterial | None) -> World:
         """The world of a decision in a session that holds a key or not, shared by all sessions that are in it."""
         key = (
-            catalog.database,
-            catalog.revision,
+            id(catalog),  # the worlds hold their catalogs, so it stays this one's
             decision.policy,
             held,
             frozenset(decision.treatments.items()),
@@ -124,6 +124,15 @@ class Gate:
         """The key, when any mask of the decision is keyed."""
         masks = (mask for treatment in decision.treatments.values() for mask in (treatment.mask, treatment.fallback))
         return self._key if any(mask is not None and SCHEMAS[mask.name].keyed for mask in masks) else None
+
+    @staticmethod
+    def needs_nothing(world: World, text: bytes) -> bool:
+        """Whether a text is ruled in `world` as in any that follows from definitions made since it was found."""
+        try:
+            statements = parse(encode(text.decode()))
+        except (Refusal, UnicodeDecodeError):
+            return False
+        return all(reads_nothing(statement["stmt"], guarded=world.guarded) for statement in statements)
 
     def rule(self, world: World, text: bytes) -> Ruling:
         """Rule a statement in full and remember it. Raises UnknownNames when the catalog does not know a name."""

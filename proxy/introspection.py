@@ -7,7 +7,7 @@ judge what is protected. Everything is named in full, for look-ups run under the
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import asyncpg
 
@@ -20,6 +20,16 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
 WrittenName = tuple[str | None, str]
+Row = Any
+"""A row whose values are found by the name of their column: asyncpg.Record, or a dict."""
+
+
+class Ask(Protocol):
+    """Ask a session's own server: SQL text with its parameters, rows of text columns back."""
+
+    async def __call__(self, text: str, *values: str) -> list[list[str | None]]:
+        """Raises ProtocolViolation when the server cannot answer."""
+
 
 _TIMEOUT: Final = 30.0
 """Seconds for each query; a catalog of 100,000 columns takes about one."""
@@ -53,10 +63,16 @@ async def read_catalog_on(connection: asyncpg.Connection, revision: int) -> Cata
             return list(await connection.fetch(query, timeout=_TIMEOUT))
 
         database = await connection.fetchval("SELECT current_database()", timeout=_TIMEOUT)
-        functions = _sort_functions(await fetch(sql.FUNCTIONS), await fetch(sql.TYPES))
-        relations = _relations(await fetch(sql.RELATIONS), await fetch(sql.USER_COLUMNS), await fetch(sql.SOURCES))
-        relations = _with_functions(relations, await fetch(sql.RUN_FUNCTIONS), functions.user_by_oid)
-        relations = _with_links(relations, await fetch(sql.LINKS))
+        known = await fetch(sql.FUNCTIONS)
+        functions = _sort_functions(known, await fetch(sql.TYPES))
+        relations = relations_from(
+            await fetch(sql.RELATIONS),
+            await fetch(sql.USER_COLUMNS),
+            await fetch(sql.SOURCES),
+            await fetch(sql.RUN_FUNCTIONS),
+            await fetch(sql.LINKS),
+            known,
+        )
         for row in await fetch(sql.SYSTEM_RELATIONS):
             relations[row["oid"]] = Relation(row["oid"], row["schema"], row["name"], row["kind"], ())
         made_operators = await fetch(sql.OPERATORS)
@@ -80,6 +96,19 @@ async def read_catalog_on(connection: asyncpg.Connection, revision: int) -> Cata
         operator_names=frozenset(row["name"] for row in made_operators),
         volatile=functions.volatile,
     )
+
+
+def relations_from(  # noqa: PLR0913, PLR0917  the rows of six queries
+    relations: Sequence[Row],
+    columns: Sequence[Row],
+    sources: Sequence[Row],
+    runs: Sequence[Row],
+    links: Sequence[Row],
+    functions: Sequence[Row],
+) -> dict[int, Relation]:
+    """Relations by OID from the rows of RELATIONS, COLUMNS, SOURCES, RUN_FUNCTIONS, LINKS and FUNCTIONS."""
+    user = _sort_functions(functions, ()).user_by_oid
+    return _with_links(_with_functions(_relations(relations, columns, sources), runs, user), links)
 
 
 def look_up_sql(names: Iterable[WrittenName] = ()) -> str:
@@ -175,7 +204,7 @@ class _Functions:
         self.volatile: frozenset[str] = frozenset()
 
 
-def _sort_functions(functions: list[asyncpg.Record], types: list[asyncpg.Record]) -> _Functions:
+def _sort_functions(functions: Sequence[Row], types: Sequence[Row]) -> _Functions:
     sorted_out = _Functions()
     builtins, harmless, rows, volatile = set(), set(), set(), set()
     for row in functions:
@@ -202,9 +231,7 @@ def _sort_functions(functions: list[asyncpg.Record], types: list[asyncpg.Record]
     return sorted_out
 
 
-def _relations(
-    rows: list[asyncpg.Record], columns: list[asyncpg.Record], sources: list[asyncpg.Record]
-) -> dict[int, Relation]:
+def _relations(rows: Sequence[Row], columns: Sequence[Row], sources: Sequence[Row]) -> dict[int, Relation]:
     by_relation: dict[int, list[Column]] = {}
     for row in columns:
         column = Column(
@@ -241,7 +268,7 @@ def _relations(
 
 
 def _with_type_functions(
-    relations: dict[int, Relation], made: list[asyncpg.Record], user: Mapping[int, tuple[str, str]]
+    relations: dict[int, Relation], made: Sequence[Row], user: Mapping[int, tuple[str, str]]
 ) -> dict[int, Relation]:
     """Add what a write runs for the types of a relation's columns."""
     runs: dict[int, list[tuple[str, str]]] = {}
@@ -255,7 +282,7 @@ def _with_type_functions(
 
 
 def _with_functions(
-    relations: dict[int, Relation], runs: list[asyncpg.Record], user: Mapping[int, tuple[str, str]]
+    relations: dict[int, Relation], runs: Sequence[Row], user: Mapping[int, tuple[str, str]]
 ) -> dict[int, Relation]:
     reads: dict[int, list[tuple[str, str]]] = {}
     writes: dict[int, list[tuple[str, str]]] = {}
@@ -273,10 +300,10 @@ def _with_functions(
     return relations
 
 
-def _with_links(relations: dict[int, Relation], rows: list[asyncpg.Record]) -> dict[int, Relation]:
+def _with_links(relations: dict[int, Relation], rows: Sequence[Row]) -> dict[int, Relation]:
     links: dict[int, list[tuple[int, tuple[str, ...]]]] = {}
     for row in rows:
-        if row["relation"] in relations and row["other"] in relations:
+        if row["relation"] in relations:
             links.setdefault(row["relation"], []).append((row["other"], tuple(row["columns"])))
     for oid, found in links.items():
         relations[oid] = replace(relations[oid], linked=tuple(found))

@@ -184,6 +184,7 @@ class Relay:
             if self._conversation.decision is None:
                 self._enter()
             session.answer(ruling)
+            self._answered(ruling)
             statement = session.next_statement()
         self._send()
 
@@ -236,6 +237,7 @@ class Relay:
         ruling = await self._rule(statement.text)
         self._enter()
         self._session.answer(ruling)
+        self._answered(ruling)
 
     def _considered(self, task: asyncio.Task[None]) -> None:
         self._task = None
@@ -256,9 +258,21 @@ class Relay:
             log.error("session ended by a fault while a statement was ruled", exc_info=error)
             self.end("XX000", "louver: a fault ended this session; it is reported in Louver's log")
 
+    def _answered(self, ruling: Ruling) -> None:
+        """A statement that defines something leaves: what follows it is ruled by what it has defined."""
+        plan = ruling.plan
+        if plan.verdict != "deny" and (
+            plan.changes_catalog or (self._caller.has_own and "TransactionStmt" in plan.judgement.kinds)
+        ):
+            self._caller.defines()
+
     async def _rule(self, text: bytes) -> Ruling:
         conversation = self._conversation
         caller = self._caller
+        if not conversation.skipping and (conversation.readable or not caller.guarded):
+            early = caller.find_early(text)
+            if early is not None:
+                return early
         if not self._session.quiet:  # how what is under way ends decides what the session can be asked
             await self._silence()
         if conversation.skipping:  # an earlier error of the pipeline: the server will not look at this one
@@ -266,7 +280,7 @@ class Relay:
         if caller.guarded and conversation.status == FAILED and not conversation.queue:
             return self._in_failed_transaction(text)
         try:
-            await caller.settle(self._ask, names_stale=conversation.names_stale)
+            await caller.settle(self._ask, names_stale=conversation.names_stale, status=conversation.status)
             conversation.names_stale = False
             if caller.guarded and not conversation.readable:
                 raise ProtocolViolation(_UNREADABLE, "0A000")
@@ -311,6 +325,7 @@ class Relay:
             plan = execution.plan
             if plan is not None and plan.changes_catalog:
                 self._catalog_touched = True
+                self._caller.defines()  # a prepared statement leaves without being ruled again
         if self._catalog_touched and self._conversation.status == IDLE:
             self._catalog_touched = False
             self._catalog_changed()

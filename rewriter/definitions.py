@@ -6,6 +6,7 @@ Owns reading the definitions of a catalog, once for each. May not do: know a cal
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from rewriter.functions import refused_builtin
@@ -52,25 +53,31 @@ def definition_of(relation: Relation, catalog: Catalog) -> Definition:
     own = frozenset(relation.functions)
     if relation.definition is None:
         return Definition(frozenset(sources), own)
-    try:
-        statements = parse(encode(relation.definition))
-    except Refusal:
+    found = _findings(relation.definition)
+    if found is None:
         return Definition(frozenset(sources), own, "its definition cannot be analysed")
-    for statement in statements:
-        found = walk(statement["stmt"])
-        for reference in found.references:
-            schema, name = reference.written
-            oid = catalog.names.get((schema or "pg_catalog", name))
-            if oid is None:
-                return Definition(frozenset(sources), own, f"it reads {name}, which the catalog snapshot does not hold")
-            sources.add(oid)
-        for call in found.functions:
-            function = call["funcname"][-1]["String"]["sval"]
-            if refused_builtin(function) is not None:
-                return Definition(frozenset(sources), own, f"it calls {function}()")
-        own |= _conversions(found, catalog)
+    for reference in found.references:
+        schema, name = reference.written
+        oid = catalog.names.get((schema or "pg_catalog", name))
+        if oid is None:
+            return Definition(frozenset(sources), own, f"it reads {name}, which the catalog snapshot does not hold")
+        sources.add(oid)
+    for call in found.functions:
+        function = call["funcname"][-1]["String"]["sval"]
+        if refused_builtin(function) is not None:
+            return Definition(frozenset(sources), own, f"it calls {function}()")
     sources.discard(relation.oid)
-    return Definition(frozenset(sources), own)
+    return Definition(frozenset(sources), own | _conversions(found, catalog))
+
+
+@lru_cache(maxsize=4096)
+def _findings(definition: str) -> Findings | None:
+    """What a definition names, None when it cannot be read; kept, for every catalog has most of them from the one before."""
+    try:
+        statements = parse(encode(definition))
+    except Refusal:
+        return None
+    return walk(statements[0]["stmt"]) if len(statements) == 1 else None
 
 
 def runs_of(relation: Relation, catalog: Catalog) -> tuple[Name, ...]:

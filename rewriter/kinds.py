@@ -194,6 +194,22 @@ _ENDING = frozenset(
 )
 
 
+def reads_nothing(statement: dict[str, Any], *, guarded: bool) -> bool:
+    """Whether a statement node can be ruled before the catalog is read again, for no row of any relation is read by it.
+
+    For a caller who is `guarded`, only what names nothing that could have become protected meanwhile.
+    """
+    name, fields = next(iter(statement.items()))
+    if name == "CreateStmt":
+        likes = any("TableLikeClause" in element for element in fields.get("tableElts", []))
+        # what defaults and constraints call is looked at when the table is written to
+        return not likes and not (guarded and fields.keys() & {"inhRelations", "partbound"})
+    if name in {"TransactionStmt", "CommentStmt"}:
+        return True
+    known = KINDS.get(name)
+    return not guarded and known is not None and known.way == "definition" and name != "CreateSchemaStmt"
+
+
 def changes(statement: dict[str, Any]) -> tuple[bool, bool]:
     """(changes_names, changes_catalog) of running a statement node such as {"SelectStmt": {...}}.
 

@@ -102,7 +102,7 @@ def _treatments(catalog: Catalog, decision: Decision) -> dict[int, dict[str, Tre
         oid = catalog.names.get((column.schema, column.relation))
         if oid is not None:
             labelled.setdefault(oid, {})[column.column] = treatment
-    family = _families(catalog)
+    family = families(catalog)
     by_family: dict[int, dict[str, list[Treatment]]] = {}
     for oid, columns in labelled.items():
         for name, treatment in columns.items():
@@ -119,7 +119,7 @@ def _treatments(catalog: Catalog, decision: Decision) -> dict[int, dict[str, Tre
     return treatments
 
 
-def _families(catalog: Catalog) -> dict[int, int]:
+def families(catalog: Catalog) -> dict[int, int]:
     """By OID, one member that stands for all relations connected by inheritance or partitioning."""
     root: dict[int, int] = {}
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 
 import pytest
 
@@ -187,3 +188,15 @@ async def test_one_database_does_not_hold_up_another() -> None:
     await database.catalogs.catch_up(database.known)
     await database.catalogs.catch_up(database.catalogs.known("shop"))
     assert database.began == [50.0, 50.0]
+
+
+async def test_a_partition_keeps_its_labels_when_it_is_detached() -> None:
+    """What a relation shared with a labelled parent stays labelled without it, under another name, too; the rest is not."""
+    database = Database()
+    child = dataclasses.replace(people("phone", "name", "note", name="people_1"), oid=2, parents=(1,))
+    database.relations.append(child)
+    await database.catalogs.refresh(database.known)
+    assert database.known.labels == {PHONE: Label("phone", 3)}
+    database.relations[1] = dataclasses.replace(child, name="kept", parents=())
+    await database.catalogs.refresh(database.known, force=True)
+    assert database.known.labels == {PHONE: Label("phone", 3), ColumnName("public", "kept", "phone"): Label("phone", 3)}

@@ -1,0 +1,144 @@
+"""Migrations through Louver: what a transaction has defined is known to its next statement, and to everybody after it."""
+
+from __future__ import annotations
+
+import psycopg
+import pytest
+
+POLICIES = """
+version: 1
+dictionary:
+  - {column: "*.*.*.phone", category: phone, level: 3}
+  - {column: "*.*.later.code", category: code, level: 3}
+categories: {phone: full, code: full}
+rules:
+  - {name: bosses see phones, columns: {category: phone}, when: principal.role == "boss", treatment: clear}
+"""
+SCHEMA = """
+CREATE TABLE people (id int PRIMARY KEY, name text, phone text);
+INSERT INTO people VALUES (1, 'Ann', '13800000001'), (2, 'Bo', '13800000002');
+CREATE TABLE orders (id int, memo text);
+INSERT INTO orders VALUES (1, 'first');
+"""
+
+
+@pytest.fixture(scope="module")
+def house(louver_factory, postgres):
+    """A database of its own behind Louver, with a clerk for whom phones are masked and a boss who sees them."""
+    postgres.create_database("migrations")
+    postgres.run_sql(SCHEMA, "migrations")
+    with louver_factory(users={"clerk": {"role": "clerk"}, "boss": {"role": "boss"}}, policies=POLICIES) as louver:
+        yield louver
+
+
+@pytest.fixture
+def clerk(house):
+    with psycopg.connect(house.dsn("clerk", database="migrations"), prepare_threshold=None) as connection:
+        yield connection
+        connection.rollback()
+
+
+@pytest.fixture
+def boss(house):
+    with psycopg.connect(house.dsn("boss", database="migrations"), prepare_threshold=None) as connection:
+        yield connection
+        connection.rollback()
+
+
+def one(connection, sql):
+    """The only value of a statement's first row."""
+    return connection.execute(sql).fetchone()[0]
+
+
+def test_a_labelled_table_made_in_an_open_transaction_is_masked_at_once(clerk):
+    """The dictionary names its column, so that its maker reads it masked before COMMIT, too."""
+    clerk.execute("CREATE TABLE contacts AS SELECT 1 AS id, '13800000009'::text AS phone")
+    assert one(clerk, "SELECT phone FROM contacts") == "****"
+    assert one(clerk, "SELECT c::text FROM contacts c") == "(1,****)"
+    with pytest.raises(psycopg.errors.InsufficientPrivilege):
+        clerk.execute("ALTER TABLE contacts RENAME COLUMN phone TO line")
+
+
+def test_a_caller_who_saw_everything_is_masked_in_what_is_labelled_now(boss):
+    """The first labelled column that is not clear for him comes into being in his own transaction."""
+    boss.execute("CREATE TABLE later AS SELECT 1 AS id, 'HIDDEN'::text AS code")
+    assert one(boss, "SELECT code FROM later") == "****"
+    assert one(boss, "SELECT phone FROM people WHERE id = 1") == "13800000001"
+    boss.rollback()
+    assert one(boss, "SELECT count(*) FROM people") == 2
+
+
+def test_a_column_added_in_an_open_transaction(clerk):
+    """It is known to the next statement, and labelled when the dictionary names it."""
+    clerk.execute("ALTER TABLE orders ADD COLUMN total int DEFAULT 7, ADD COLUMN phone text DEFAULT '13800000005'")
+    assert clerk.execute("SELECT total, phone FROM orders").fetchall() == [(7, "****")]
+    assert clerk.execute("SELECT * FROM orders").fetchall() == [(1, "first", 7, "****")]
+
+
+def test_a_view_made_in_an_open_transaction(clerk):
+    """It is expanded as its maker's transaction has it, replaced, renamed and stacked."""
+    clerk.execute("CREATE VIEW lines AS SELECT id, phone AS line FROM people")
+    assert one(clerk, "SELECT line FROM lines WHERE id = 1") == "****"
+    clerk.execute("CREATE OR REPLACE VIEW lines AS SELECT id, upper(phone) AS line FROM people")
+    clerk.execute("CREATE VIEW over AS SELECT line AS p FROM lines")
+    clerk.execute("ALTER VIEW over RENAME COLUMN p TO q")
+    assert one(clerk, "SELECT q FROM over") == "****"
+    clerk.execute("CREATE VIEW plain AS SELECT memo FROM orders")
+    assert one(clerk, "SELECT memo FROM plain") == "first"
+
+
+def test_savepoints_undo_what_was_defined(clerk):
+    """After ROLLBACK TO the older definition is the one that is read, after an error as well."""
+    clerk.execute("CREATE VIEW v AS SELECT memo FROM orders")
+    clerk.execute("SAVEPOINT s")
+    clerk.execute("DROP VIEW v")
+    clerk.execute("CREATE VIEW v AS SELECT phone AS memo FROM people")
+    assert one(clerk, "SELECT memo FROM v") == "****"
+    clerk.execute("ROLLBACK TO s")
+    assert one(clerk, "SELECT memo FROM v") == "first"
+    clerk.execute("CREATE OR REPLACE VIEW v AS SELECT name AS memo FROM people")
+    with pytest.raises(psycopg.errors.DivisionByZero):
+        clerk.execute("SELECT 1 / 0")
+    clerk.execute("ROLLBACK TO s")
+    assert one(clerk, "SELECT memo FROM v") == "first"
+
+
+def test_settings_are_the_sessions_own_after_looking(clerk):
+    """What is changed to read definitions is as before, in the transaction and after it."""
+    clerk.execute("SET datestyle = German")
+    clerk.commit()
+    clerk.execute("SET search_path = pg_catalog, public")
+    clerk.execute("CREATE TABLE public.scratch (id int)")
+    assert one(clerk, "SELECT count(*) FROM scratch") == 0
+    shown = [one(clerk, "SHOW search_path"), one(clerk, "SHOW datestyle"), one(clerk, "SELECT date '2026-02-01'::text")]
+    assert shown == ["pg_catalog, public", "German, DMY", "01.02.2026"]
+    clerk.execute("DROP TABLE public.scratch")
+    clerk.commit()
+    assert [one(clerk, "SHOW search_path"), one(clerk, "SHOW datestyle")] == ["pg_catalog, public", "German, DMY"]
+
+
+def test_renames_by_a_caller_who_may(clerk, boss):
+    """Within his transaction he reads the new names; after it, they are as protected for others as the old ones."""
+    boss.execute("ALTER TABLE people RENAME TO folks")
+    boss.execute("ALTER TABLE folks RENAME COLUMN phone TO line")
+    assert one(boss, "SELECT line FROM folks WHERE id = 1") == "13800000001"
+    boss.commit()
+    try:
+        assert one(clerk, "SELECT line FROM folks WHERE id = 1") == "****"
+        clerk.commit()
+    finally:
+        boss.execute("ALTER TABLE folks RENAME COLUMN line TO phone")
+        boss.execute("ALTER TABLE folks RENAME TO people")
+        boss.commit()
+    assert one(clerk, "SELECT phone FROM people WHERE id = 1") == "****"
+
+
+def test_a_partition_or_child_made_in_an_open_transaction(clerk, boss):
+    """A child of a protected table is protected like it for whoever reads it."""
+    boss.execute("CREATE TABLE more_people () INHERITS (people)")
+    boss.execute("INSERT INTO more_people VALUES (3, 'Cy', '13800000003')")
+    boss.commit()
+    assert one(clerk, "SELECT phone FROM more_people") == "****"
+    clerk.commit()
+    boss.execute("DROP TABLE more_people")
+    boss.commit()
