@@ -169,9 +169,9 @@ class PolicySet:
                 case str():
                     return Treatment("deny", rule.name, reason=outcome)
                 case RowCondition() if rule.kind != "deny":
-                    return Treatment(rule.kind, rule.name, rule.mask, outcome, default)
+                    return Treatment(rule.kind, rule.name, rule.mask, outcome, default, on_write=rule.on_write)
                 case _:
-                    return Treatment(rule.kind, rule.name, rule.mask)
+                    return Treatment(rule.kind, rule.name, rule.mask, on_write=rule.on_write)
         return Treatment("mask", f"default mask of category `{category}`", default)
 
 

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 SCHEMA: Final[Mapping[str, tuple[str, ...]]] = {
     "policies": ("version", "description", "dictionary", "categories", "rules", "functions"),
     "dictionary": ("column", "category", "level"),
-    "rules": ("name", "description", "columns", "when", "rows", "treatment"),
+    "rules": ("name", "description", "columns", "when", "rows", "treatment", "on_write"),
     "columns": ("category", "level", "schema", "table", "column"),
 }
 """The keys of each mapping of the file."""
@@ -37,8 +37,9 @@ SCHEMA: Final[Mapping[str, tuple[str, ...]]] = {
 MAX_LEVEL: Final = 5
 """Levels of sensitivity run from 1 to 5 (JR/T 0197-2020)."""
 
-_LATER: Final = ("search", "join", "on_write", "filter", "limits")
+_LATER: Final = ("search", "join", "filter", "limits")
 _TREATMENTS = ("clear", "deny")
+_ON_WRITE = ("preserve", "deny", "allow")
 
 
 class PolicyError(DocumentError):
@@ -169,9 +170,14 @@ class _Reader:
             checker.problem(
                 fields["rows"], "`rows` cannot go with `deny`", "a statement is refused before rows are read"
             )
+        on_write = checker.choice(fields["on_write"], "`on_write`", _ON_WRITE) if "on_write" in fields else None
+        if on_write is not None and kind == "clear" and rows is None:
+            checker.problem(
+                fields["on_write"], "`on_write` cannot go with `clear`", "it is about columns that are hidden"
+            )
         if name is None or kind is None:
             return None
-        return Rule(name.strip(), node.line, columns, kind, mask, when, rows)  # type: ignore[arg-type]  # checked by choice
+        return Rule(name.strip(), node.line, columns, kind, mask, when, rows, on_write or "preserve")  # type: ignore[arg-type]  # checked by choice
 
     def treatment(self, node: Node) -> tuple[str | None, Mask | None]:
         if isinstance(node.value, str):

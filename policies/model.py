@@ -14,6 +14,14 @@ AttributeValue = str | int | float | bool | tuple["AttributeValue", ...] | None
 """What an attribute of a principal or session may hold; lists become tuples."""
 
 
+OnWrite = Literal["preserve", "deny", "allow"]
+"""What becomes of a value that a caller writes into a column hidden from him.
+
+preserve: a value equal to what he sees leaves the hidden one as it is, any other is stored. deny: a statement that assigns
+the column is refused. allow: stored as given.
+"""
+
+
 @dataclass(frozen=True, slots=True)
 class Principal:
     """Who is asking: the name that logged in and the attributes known of it (role, region, ...)."""
@@ -97,6 +105,12 @@ class Treatment:
     rows: RowCondition | None = None
     fallback: Mask | None = None  # what rows outside `rows` get: the category's default mask
     reason: str | None = None  # why a rule that could not be evaluated denies, for the audit and `explain`
+    on_write: OnWrite = "preserve"
+
+    @property
+    def hides(self) -> bool:
+        """True when the caller does not see every value of the column as it is."""
+        return self.kind != "clear" or self.rows is not None
 
 
 @dataclass(frozen=True, slots=True)

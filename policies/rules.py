@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from policies.conditions import Condition
-    from policies.model import ColumnName, Label, Mask
+    from policies.model import ColumnName, Label, Mask, OnWrite
     from policies.patterns import NamePattern
     from policies.rows import RowTemplate
 
@@ -79,3 +79,4 @@ class Rule:
     mask: Mask | None = None
     when: Condition | None = None
     rows: RowTemplate | None = None
+    on_write: OnWrite = "preserve"

@@ -6,12 +6,20 @@ Owns the wording. The rule's name stands in every sentence, for the reader's nex
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from policies.masks import mask_words
 
 if TYPE_CHECKING:
     from policies.model import AttributeValue, ColumnName, Decision, RowCondition, Treatment
+
+
+_WRITES: Final = {
+    "preserve": "",
+    "deny": "; it may not be written",
+    "allow": "; what is written replaces the hidden value",
+}
+"""How a sentence ends when the rule says something of writing."""
 
 
 def words(decision: Decision) -> tuple[str, ...]:
@@ -25,7 +33,8 @@ def describe(column: ColumnName, treatment: Treatment) -> str:
     if treatment.reason is not None:
         return f"{subject} may not be read: rule `{treatment.rule}` could not be evaluated ({treatment.reason})"
     default = treatment.rule.startswith("default mask of ")
-    return f"{subject} {_shown(treatment)}, by {f'the {treatment.rule}' if default else f'rule `{treatment.rule}`'}"
+    by = f"by {f'the {treatment.rule}' if default else f'rule `{treatment.rule}`'}"
+    return f"{subject} {_shown(treatment)}, {by}{_WRITES[treatment.on_write]}"
 
 
 def _shown(treatment: Treatment) -> str:

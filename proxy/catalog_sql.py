@@ -122,15 +122,18 @@ TYPES: Final = """
 SELECT n.nspname::text AS schema, t.typname::text AS name FROM pg_type t JOIN pg_namespace n ON n.oid = t.typnamespace
 WHERE n.nspname !~ '^pg_(toast|temp)'"""
 
-# Both sides of every foreign key: (relation, the other side, the columns there).
+# Both sides of every foreign key.
 LINKS: Final = """
-WITH k AS (SELECT conrelid, confrelid, conkey, confkey FROM pg_constraint WHERE contype = 'f'),
-side AS (SELECT conrelid AS relation, confrelid AS other, confkey AS key FROM k
-         UNION ALL SELECT confrelid, conrelid, conkey FROM k)
-SELECT s.relation::int8 AS relation, s.other::int8 AS other,
-       ARRAY(SELECT a.attname::text FROM pg_attribute a WHERE a.attrelid = s.other AND a.attnum = ANY (s.key)
-             ORDER BY a.attnum) AS columns
-FROM side s ORDER BY 1, 2, 3"""
+WITH k AS (SELECT conname, conrelid, confrelid, conkey, confkey, confupdtype, confdeltype FROM pg_constraint WHERE contype = 'f'),
+side AS (SELECT conname, conrelid AS relation, confrelid AS other, conkey AS key, confkey AS there, true AS refers, confupdtype, confdeltype FROM k
+         UNION ALL SELECT conname, confrelid, conrelid, confkey, conkey, false, confupdtype, confdeltype FROM k)
+SELECT s.conname::text AS name, s.relation::int8 AS relation, s.other::int8 AS other, s.refers,
+       s.confupdtype::text AS on_update, s.confdeltype::text AS on_delete,
+       ARRAY(SELECT a.attname::text FROM pg_attribute a WHERE a.attrelid = s.relation AND a.attnum = ANY (s.key)
+             ORDER BY array_position(s.key, a.attnum)) AS columns,
+       ARRAY(SELECT a.attname::text FROM pg_attribute a WHERE a.attrelid = s.other AND a.attnum = ANY (s.there)
+             ORDER BY array_position(s.there, a.attnum)) AS there
+FROM side s ORDER BY 2, 3, 1, 4"""
 
 OPERATORS: Final = """
 SELECT o.oprname::text AS name, o.oprcode::oid::int8 AS function FROM pg_operator o
@@ -179,10 +182,12 @@ FINGERPRINT: Final = "SELECT pg_catalog.md5(pg_catalog.concat_ws(',', {}))".form
                 "pg_attribute", "x.attrelid, '/', x.attnum, '/', x.xmin", "x.attrelid OPERATOR(pg_catalog.>=) 16384"
             ),
             _summary("pg_namespace", "x.oid, '/', x.xmin", "x.nspname OPERATOR(pg_catalog.!~) '^pg_(toast|temp)'"),
+            _summary("pg_index", "x.indexrelid, '/', x.xmin", "x.indexrelid OPERATOR(pg_catalog.>=) 16384"),
             _summary("pg_inherits", "x.inhrelid, '/', x.inhparent", "true"),
             *(
                 _summary(table, "x.oid, '/', x.xmin", _USER_MADE)
                 for table in (
+                    "pg_attrdef",
                     "pg_constraint",
                     "pg_proc",
                     "pg_rewrite",

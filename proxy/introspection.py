@@ -13,8 +13,9 @@ import asyncpg
 
 from proxy import catalog_sql as sql
 from proxy.catalog_sql import FINGERPRINT as FINGERPRINT  # noqa: PLC0414
+from proxy.constraint_sql import CONSTRAINTS, FILLED
 from rewriter.functions import HARMLESS_EXTENSIONS
-from rewriter.model import Catalog, Column, Names, Relation
+from rewriter.model import Catalog, Column, Constraint, Link, Names, Relation
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -71,6 +72,8 @@ async def read_catalog_on(connection: asyncpg.Connection, revision: int) -> Cata
             await fetch(sql.SOURCES),
             await fetch(sql.RUN_FUNCTIONS),
             await fetch(sql.LINKS),
+            await fetch(CONSTRAINTS),
+            await fetch(FILLED),
             known,
         )
         for row in await fetch(sql.SYSTEM_RELATIONS):
@@ -98,17 +101,20 @@ async def read_catalog_on(connection: asyncpg.Connection, revision: int) -> Cata
     )
 
 
-def relations_from(  # noqa: PLR0913, PLR0917  the rows of six queries
+def relations_from(  # noqa: PLR0913, PLR0917  the rows of eight queries
     relations: Sequence[Row],
     columns: Sequence[Row],
     sources: Sequence[Row],
     runs: Sequence[Row],
     links: Sequence[Row],
+    constraints: Sequence[Row],
+    filled: Sequence[Row],
     functions: Sequence[Row],
 ) -> dict[int, Relation]:
-    """Relations by OID from the rows of RELATIONS, COLUMNS, SOURCES, RUN_FUNCTIONS, LINKS and FUNCTIONS."""
+    """Relations by OID from the rows of RELATIONS, COLUMNS, SOURCES, RUN_FUNCTIONS, LINKS, CONSTRAINTS, FILLED, FUNCTIONS."""
     user = _sort_functions(functions, ()).user_by_oid
-    return _with_links(_with_functions(_relations(relations, columns, sources), runs, user), links)
+    found = _with_links(_with_functions(_relations(relations, columns, sources), runs, user), links)
+    return _with_constraints(found, constraints, filled)
 
 
 def look_up_sql(names: Iterable[WrittenName] = ()) -> str:
@@ -301,12 +307,37 @@ def _with_functions(
 
 
 def _with_links(relations: dict[int, Relation], rows: Sequence[Row]) -> dict[int, Relation]:
-    links: dict[int, list[tuple[int, tuple[str, ...]]]] = {}
+    links: dict[int, list[Link]] = {}
     for row in rows:
         if row["relation"] in relations:
-            links.setdefault(row["relation"], []).append((row["other"], tuple(row["columns"])))
+            columns, there = tuple(row["columns"]), tuple(row["there"])
+            actions = row["on_update"], row["on_delete"]
+            link = Link(row["name"], row["other"], columns, there, row["refers"], *actions)
+            links.setdefault(row["relation"], []).append(link)
     for oid, found in links.items():
-        relations[oid] = replace(relations[oid], linked=tuple(found))
+        relations[oid] = replace(relations[oid], links=tuple(found))
+    return relations
+
+
+def _with_constraints(
+    relations: dict[int, Relation], rows: Sequence[Row], filled: Sequence[Row]
+) -> dict[int, Relation]:
+    constraints: dict[int, list[Constraint]] = {}
+    for row in rows:
+        constraint = Constraint(
+            name=row["name"],
+            kind=row["kind"],
+            columns=frozenset(row["columns"]),
+            keys=frozenset(row["keys"]),
+            settled=row["settled"],
+            functions=frozenset(row["functions"]),
+        )
+        constraints.setdefault(row["relation"], []).append(constraint)
+    for oid in constraints.keys() & relations.keys():
+        relations[oid] = replace(relations[oid], constraints=tuple(constraints[oid]))
+    for row in filled:
+        if row["relation"] in relations:
+            relations[row["relation"]] = replace(relations[row["relation"]], filled=frozenset(row["columns"]))
     return relations
 
 

@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from proxy import catalog_sql as sql
+from proxy.constraint_sql import CONSTRAINTS, FILLED
 from proxy.introspection import relations_from
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S') AND {users} AND ({class} OR {n
   SELECT attrelid FROM pg_attribute x WHERE {row} UNION ALL SELECT ev_class FROM pg_rewrite x WHERE {row}
   UNION ALL SELECT inhrelid FROM pg_inherits x WHERE {row} UNION ALL SELECT conrelid FROM pg_constraint x WHERE {row}
   UNION ALL SELECT confrelid FROM pg_constraint x WHERE {row} UNION ALL SELECT tgrelid FROM pg_trigger x WHERE {row}
+  UNION ALL SELECT indrelid FROM pg_index x WHERE {row}
   UNION ALL SELECT adrelid FROM pg_attrdef x WHERE {row} UNION ALL SELECT polrelid FROM pg_policy x WHERE {row}))""".format(  # noqa: S608  constants of the proxy
     users=sql.USER_SCHEMAS, **{"class": _NEW.format("c"), "namespace": _NEW.format("n"), "row": _NEW.format("x")}
 )
@@ -73,6 +75,8 @@ async def _read(ask: Ask, oids: str) -> list[Relation]:
         await fetch(f"{sql.SOURCES} AND r.ev_class = {wanted}"),
         runs,
         await fetch(f"SELECT * FROM ({sql.LINKS}) l WHERE l.relation::oid = {wanted}"),  # noqa: S608  the same
+        await fetch(f"SELECT * FROM ({CONSTRAINTS}) k WHERE k.relation::oid = {wanted}"),  # noqa: S608  the same
+        await fetch(f"SELECT * FROM ({FILLED}) d WHERE d.relation::oid = {wanted}"),  # noqa: S608  the same
         functions,
     )
     return list(found.values())

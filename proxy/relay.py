@@ -110,6 +110,7 @@ class Relay:
         self._quiet: asyncio.Future[None] | None = None
         self._client_congested = self._server_congested = False
         self._catalog_touched = False
+        self._was_guarded = False  # an earlier decision hid something, and what it has left may still speak
         self._draining = False
         self._reason = ""
         self._loop = asyncio.get_running_loop()
@@ -226,9 +227,12 @@ class Relay:
         conversation = self._conversation
         if not self._caller.current:  # it could not be settled, or has moved on meanwhile
             conversation.epoch, conversation.decision = 0, None
+            conversation.guarded = True
             return
         world = self._caller.world
         conversation.decision = world.decision
+        self._was_guarded = self._was_guarded or world.guarded
+        conversation.guarded = self._was_guarded
         conversation.epoch = 0 if conversation.names_stale and world.guarded else world.epoch
 
     # -- statements whose ruling takes a look-up -----------------------------------------------------------------

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from rewriter.model import Refusal
 from rewriter.reading import encode, parse
+from rewriter.scopes import walk
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -82,6 +83,16 @@ def print_condition(condition: RowCondition, relation: Relation, qualifier: str)
     if printer.dated and any(_LOOSE_DATE.match(text) for text in printer.texts):
         raise ConditionError("dates in a row condition are written YYYY-MM-DD")
     return printed
+
+
+def condition_columns(condition: RowCondition) -> frozenset[str]:
+    """The columns that a condition looks at; raises ConditionError when it cannot be read."""
+    sql = _PLACEHOLDER.sub(lambda match: f" ${int(match[1]) + 1} ", condition.text)
+    try:
+        statements = parse(encode(f"SELECT (\n{sql}\n)"))
+    except Refusal as refusal:
+        raise ConditionError(f"the row condition is not valid SQL: {refusal.message}") from None
+    return frozenset(walk(statements[0]["stmt"]).names)
 
 
 def quote_identifier(name: str) -> str:

@@ -6,7 +6,7 @@ Owns the values that go into and come out of `rewriter.rewrite`. Immutable, free
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -61,14 +61,52 @@ class Column:
 
 
 @dataclass(frozen=True, slots=True)
+class Constraint:
+    """What the server checks or computes when a row of one relation is written, but for foreign keys.
+
+    unique, exclusion: compares with other rows. check: a condition on the row. expression: an index or generated column
+    computed from the row. partition: its key. policy: row level security. rule: a rewrite rule that runs with the rows. unchanged:
+    a trigger that leaves out rows of an UPDATE that stay as they are. `columns` are all that it looks at; `keys` those
+    of a unique or exclusion constraint of which one that is NULL makes the row differ from all others. `settled`: a
+    stored row goes on meeting it while its columns stay as they are. `functions` are what an expression runs.
+    """
+
+    name: str
+    kind: Literal["unique", "exclusion", "check", "expression", "partition", "policy", "rule", "unchanged"]
+    columns: frozenset[str]
+    keys: frozenset[str] = frozenset()
+    settled: bool = True
+    functions: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """One side of a foreign key: `columns` of a relation are compared with `there` of another.
+
+    `refers`: the foreign key is of this relation, so that writing it looks for the other's rows; else changing or
+    deleting its rows looks for the other's. `on_update`, `on_delete`: what that does there (pg_constraint.confupdtype:
+    a and r refuse, c n d write the other relation).
+    """
+
+    name: str
+    other: int
+    columns: tuple[str, ...]
+    there: tuple[str, ...]
+    refers: bool
+    on_update: str = "a"
+    on_delete: str = "a"
+
+
+@dataclass(frozen=True, slots=True)
 class Relation:
     """A table, partitioned table, view, materialized view, foreign table or sequence of the catalog.
 
     Relations of pg_catalog and information_schema are listed without columns. `definition` is the query of a view or
     materialized view with every name qualified. `functions` are the user functions (schema, name) that reading it
-    runs (view, row policy), `write_functions` those that writing it runs (trigger, default, check, rule). `linked` is the
-    other side of each of its foreign keys, in both directions: (OID, columns there). `row_security` is enabled on a table;
-    a view that is `invoker` reads as its caller, one that is a `barrier` keeps conditions from rows it leaves out.
+    runs (view, row policy), `write_functions` those that writing it runs (trigger, default, check, rule). `links` are
+    its foreign keys, in both directions. `filled` are the columns that get another value than NULL or a random UUID when
+    an INSERT leaves them out. `row_security` is enabled on a table; a view that is `invoker` reads as its caller, one that
+    is a `barrier` keeps conditions from rows it leaves out.
     """
 
     oid: int
@@ -83,7 +121,9 @@ class Relation:
     functions: tuple[tuple[str, str], ...] = ()
     write_functions: tuple[tuple[str, str], ...] = ()
     write_sources: tuple[int, ...] = ()
-    linked: tuple[tuple[int, tuple[str, ...]], ...] = ()
+    links: tuple[Link, ...] = ()
+    constraints: tuple[Constraint, ...] = ()
+    filled: frozenset[str] = frozenset()
     row_security: bool = False
     invoker: bool = False
     barrier: bool = False

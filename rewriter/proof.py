@@ -17,6 +17,8 @@ from rewriter.model import Refusal
 from rewriter.reading import encode, parse
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from rewriter.substitution import Substitute
 
 Node = dict[str, Any]
@@ -74,6 +76,80 @@ def expect_copied_query(statement: Node, substitute: Substitute) -> None:
     rest = {key: value for key, value in statement.items() if key not in {"relation", "attlist"}}
     statement.clear()
     statement.update({"query": subquery(substitute.query), **rest})
+
+
+def expect_expression(holder: Node, sql: str) -> None:
+    """Replace an expression in the old tree, in the dict that holds it, by a parsed one."""
+    made = expression(sql)
+    holder.clear()
+    holder.update(made)
+
+
+def expect_label(target: Node, name: str) -> None:
+    """Give a result column of the old tree a name, in the place where the parser writes it."""
+    fields = {"name": name, **target}
+    target.clear()
+    target.update(fields)
+
+
+def expect_list(nodes: list[Node], star: Node, listed: list[Node]) -> None:
+    """Replace a star among expressions or result columns of the old tree by what it stands for."""
+    place = next((index for index, node in enumerate(nodes) if node is star), None)
+    if place is None:
+        raise unproved()
+    nodes[place : place + 1] = listed
+
+
+def around(sql: str, inner: Node) -> Node:
+    """Parse an expression that holds the placeholder $1 once, and put `inner` in its place."""
+    made = _expressions(f"SELECT {sql}")[0]["ResTarget"]["val"]
+    holders = list(_holders(made, "ParamRef"))
+    if len(holders) != 1:
+        raise unproved()
+    holders[0].clear()
+    holders[0].update(inner)
+    return dict(made)
+
+
+def around_query(sql: str, inner: Node) -> Node:
+    """Parse a subquery (SELECT ... FROM (SELECT $1) ...) and put `inner` in place of the inner one."""
+    made = _expressions(f"SELECT {sql}")[0]["ResTarget"]["val"]
+    selects = [node for node in _holders(made, "SelectStmt") if "ParamRef" in str(node["SelectStmt"].get("targetList"))]
+    innermost = selects[-1]
+    innermost.clear()
+    innermost.update(inner)
+    return dict(made)
+
+
+def expression(sql: str) -> Node:
+    """An expression parsed on its own."""
+    return dict(_expressions(f"SELECT {sql}")[0]["ResTarget"]["val"])
+
+
+def result_columns(sql: str) -> list[Node]:
+    """A list of result columns parsed on its own."""
+    return _expressions(f"SELECT {sql}")
+
+
+def _expressions(query: str) -> list[Node]:
+    statements = parse(encode(query))
+    select = statements[0]["stmt"].get("SelectStmt", {}) if len(statements) == 1 else {}
+    if set(select) - {"targetList", "limitOption", "op"}:
+        raise unproved()
+    return list(select["targetList"])
+
+
+def _holders(root: Node, kind: str) -> Iterator[Node]:
+    """Every dict of a tree that holds a node of a kind, outer ones first."""
+    stack: list[Any] = [root]
+    while stack:
+        node = stack.pop()
+        if type(node) is dict:
+            if kind in node:
+                yield node
+            stack.extend(node.values())
+        elif type(node) is list:
+            stack.extend(node)
 
 
 def prove(expected: list[Node], text: str, limit: int) -> None:

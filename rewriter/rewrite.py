@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from policies.model import Decision
     from rewriter.masks import KeyMaterial
     from rewriter.model import Catalog, Names
+    from rewriter.substitution import Substitute
+    from rewriter.writes import Target
 
 
 def rewrite(  # noqa: PLR0913, PLR0917  the six things a ruling depends on, and a limit
@@ -90,7 +92,8 @@ def _rewrite(text: str, reading: Reading, short: Abridged, where: Circumstances,
         raise proof.unproved()
     splices = _splices(rulings, where)
     literal_free = all(ruling.literal_free for ruling in rulings) and _covers_no_literal(where.data, splices)
-    if short.lists and not (literal_free and not any(short.among(splice.start, splice.end) for splice in splices)):
+    looked = not literal_free or any(ruling.counts_values for ruling in rulings)
+    if short.lists and (looked or any(short.among(splice.start, splice.end) for splice in splices)):
         raise _InFull
     edited = apply(where.data, splices)
     if edited is not None:
@@ -100,7 +103,9 @@ def _rewrite(text: str, reading: Reading, short: Abridged, where: Circumstances,
         data = text.encode()
         splices = [Splice(short.place(s.start), short.place(s.end), s.replacement) for s in splices]
         edited = apply(data, splices)
-    made = [s for ruling in rulings for s in (*ruling.substitutes, *([ruling.copied[0]] if ruling.copied else []))]
+    made: list[Substitute | Target] = []
+    for ruling in rulings:
+        made += (*ruling.substitutes, *([ruling.copied[0]] if ruling.copied else []), *ruling.written)
     return Rewritten(
         text=text if edited is None else edited,
         edits=_edits(data, splices),
@@ -152,12 +157,13 @@ def _check_order(rulings: list[Ruling]) -> None:
 
 def _splices(rulings: list[Ruling], where: Circumstances) -> list[Splice]:
     """All edits of the text; the trees are changed into what the edited text must read as."""
-    if not any(ruling.substitutes or ruling.copied or ruling.qualified for ruling in rulings):
+    if not any(r.substitutes or r.copied or r.qualified or r.patches for r in rulings):
         return []
     lexed = tokens(where.data)
     splices: list[Splice] = []
     for ruling in rulings:
-        for column, splice in requalify(where.data, ruling.found, ruling.substitutes, lexed):
+        edited = frozenset[int]().union(*(target.replaced for target in ruling.written))
+        for column, splice in requalify(where.data, ruling.found, ruling.substitutes, lexed, edited):
             proof.expect_unqualified(column)
             splices.append(splice)
         for substitute in ruling.substitutes:
@@ -171,7 +177,11 @@ def _splices(rulings: list[Ruling], where: Circumstances) -> list[Splice]:
             start = node.get("location", 0)
             splices.append(Splice(start, start, f"{quote_identifier(schema)}."))
             proof.expect_schema(node, schema)
-    return sorted(splices, key=lambda splice: splice.start)
+        for patch in ruling.patches:
+            splices += patch.splices
+            patch.expect()
+    # the parser gives each column of SET (a, b) = ... a copy of what stands behind it, so that some edits come twice
+    return sorted(set(splices), key=lambda splice: (splice.start, splice.end))
 
 
 def _edits(data: bytes, splices: list[Splice]) -> tuple[Edit, ...]:

@@ -20,7 +20,9 @@ from rewriter.names import Elsewhere, absent, meaning_of, written_name
 from rewriter.reading import position
 from rewriter.scopes import walk
 from rewriter.storing import check_view, is_temporary
+from rewriter.telling import family_of
 from rewriter.world import reason_against
+from rewriter.writes import Target
 
 if TYPE_CHECKING:
     from rewriter.masks import KeyMaterial
@@ -29,10 +31,11 @@ if TYPE_CHECKING:
     from rewriter.scopes import Findings, Reference
     from rewriter.substitution import Splice, Substitute
     from rewriter.world import World
+    from rewriter.writes import Patch
 
 Node = dict[str, Any]
 
-_TARGET_HINT = "Writing to it needs an account for which none of its columns is masked."
+_TARGET_HINT = "Writing to it needs an account from which nothing is hidden."
 _STATISTICS = "Plans and their estimates are made from statistics of the hidden values."
 
 
@@ -62,6 +65,9 @@ class Ruling:
     copied: tuple[Substitute, Splice] | None = None
     qualified: list[tuple[Node, str]] = field(default_factory=list)  # RangeVars of PREPARE and their schema
     relations: list[tuple[str, str]] = field(default_factory=list)
+    counts_values: bool = False  # it depends on how many values stand in a list, and which are NULL
+    patches: list[Patch] = field(default_factory=list)
+    written: list[Target] = field(default_factory=list)  # protected relations that it writes
     unknown: set[tuple[str | None, str]] = field(default_factory=set)
 
 
@@ -96,8 +102,8 @@ def _explain(ruling: Ruling, fields: Node, where: Circumstances) -> None:
     if inner.kind == "ExecuteStmt":
         raise Refusal("42501", "EXPLAIN EXECUTE is not available to you", detail=_STATISTICS)
     _references(ruling, where, mentions=False)
-    if ruling.substitutes:
-        message = f"EXPLAIN of a statement that reads protected {_first(ruling)} is not available to you"
+    if ruling.substitutes or ruling.written:
+        message = f"EXPLAIN of a statement that reads or writes protected {_first(ruling)} is not available to you"
         hint = "Run the statement itself, or use louver explain to see how it is rewritten."
         raise Refusal("42501", message, detail=_STATISTICS, hint=hint)
 
@@ -122,7 +128,9 @@ def _copy(ruling: Ruling, fields: Node, where: Circumstances) -> None:
         if reference.node is not fields.get("relation"):
             continue
         if fields.get("is_from"):
-            _target(ruling, reference, where)
+            targets: list[Target] = []
+            _target(ruling, reference, "CopyStmt", fields, where, targets)
+            _write(ruling, targets)
         else:
             meaning = _meaning(ruling, reference, where)
             if isinstance(meaning, Relation) and where.world.protects(meaning.oid):
@@ -225,9 +233,10 @@ def _references(ruling: Ruling, where: Circumstances, *, mentions: bool = True) 
     """
     found = ruling.found
     columns: set[str] = set()
+    targets: list[Target] = []
     for reference in found.references:
         if reference.role == "target":
-            columns |= _target(ruling, reference, where)
+            columns |= _target(ruling, reference, reference.statement, reference.fields, where, targets)
         elif reference.role == "read":
             columns |= _read(ruling, reference, where)
         elif mentions and not found.stores:
@@ -240,6 +249,17 @@ def _references(ruling: Ruling, where: Circumstances, *, mentions: bool = True) 
         check_system_columns(found, ruling.substitutes, where.data)
         _check_same_names(ruling, where)
         _check_renamed_rows(ruling, where)
+        _write(ruling, targets)
+
+
+def _write(ruling: Ruling, targets: list[Target]) -> None:
+    """Edit the statement for what it writes, once every name in it is known."""
+    for target in targets:
+        target.rule()
+        ruling.patches += target.patches
+        ruling.counts_values |= target.counts_values
+        if target.hidden:
+            ruling.written.append(target)
 
 
 def _read(ruling: Ruling, reference: Reference, where: Circumstances) -> set[str]:
@@ -254,38 +274,39 @@ def _read(ruling: Ruling, reference: Reference, where: Circumstances) -> set[str
     return {column.name for column in meaning.columns}
 
 
-def _target(ruling: Ruling, reference: Reference, where: Circumstances) -> set[str]:
+def _target(  # noqa: PLR0913, PLR0917  a statement is named by its kind and its fields
+    ruling: Ruling, reference: Reference, kind: str, fields: Node, where: Circumstances, targets: list[Target]
+) -> set[str]:
+    """Refuse what may not be written at all; the rest is ruled when every name of the statement is known."""
     meaning = _meaning(ruling, reference, where)
     if not isinstance(meaning, Relation):
         return set()
-    if meaning.oid in where.world.views:
-        full = f"{meaning.schema}.{meaning.name}"
+    full = f"{meaning.schema}.{meaning.name}"
+    at = position(where.data, reference.node)
+    if meaning.schema in system.SYSTEM_SCHEMAS:
+        message = f"writing to {full} is not allowed, because it is the server's own"
+        raise Refusal("42501", message, hint=_TARGET_HINT, position=at)
+    if meaning.kind in {"v", "m"} and where.world.protects(meaning.oid):
         message = f"writing to {full} is not allowed, because it is a view over columns that are masked for you"
-        raise Refusal("42501", message, hint="Write to the table.", position=position(where.data, reference.node))
-    if meaning.schema in system.SYSTEM_SCHEMAS or meaning.oid in where.world.treatments:
-        reason = (
-            "it is the server's own" if meaning.schema in system.SYSTEM_SCHEMAS else "columns of it are masked for you"
-        )
-        message = f"writing to {meaning.schema}.{meaning.name} is not allowed, because {reason}"
-        raise Refusal("42501", message, hint=_TARGET_HINT, position=position(where.data, reference.node))
-    _check_links(meaning, where)
-    if any(where.world.protects(oid) or oid in where.world.barred for oid in meaning.write_sources):
-        message = f"writing to {meaning.schema}.{meaning.name} is not allowed: a rule of it reads or writes a protected relation"
-        raise Refusal("42501", message, hint=_TARGET_HINT, position=position(where.data, reference.node))
-    subject = f"writing to {meaning.schema}.{meaning.name} runs "
-    check_user_functions(meaning.write_functions, where.listed, subject)
+        raise Refusal("42501", message, hint="Write to the table.", position=at)
+    for member in family_of(meaning, where.catalog):
+        full = f"{member.schema}.{member.name}"
+        if any(where.world.protects(oid) or oid in where.world.barred for oid in member.write_sources):
+            message = f"writing to {full} is not allowed: a rule of it reads or writes a protected relation"
+            raise Refusal("42501", message, hint=_TARGET_HINT, position=at)
+        check_user_functions(member.write_functions, where.listed, f"writing to {full} runs ")
+
+    def columns_of(node: Node) -> tuple[tuple[str, ...] | None, tuple[str, str] | None]:
+        relation = meaning_of(node, where.names, where.catalog)
+        if not isinstance(relation, Relation):
+            return None, ("pg_temp", node["relname"])
+        names = tuple(column.name for column in relation.columns)
+        return names or None, (relation.schema, relation.name)
+
+    world, key = where.world, where.key
+    target = Target(where.data, where.catalog, world, key, ruling.found, kind, fields, reference, meaning, columns_of)
+    targets.append(target)
     return {column.name for column in meaning.columns}
-
-
-def _check_links(relation: Relation, where: Circumstances) -> None:
-    """Refuse a write that a foreign key would check against hidden values: its success would tell them."""
-    for oid, columns in relation.linked:
-        treatments = where.world.treatments.get(oid, {})
-        for column in columns:
-            if column in treatments and (treatments[column].kind != "clear" or treatments[column].rows is not None):
-                other = where.catalog.relations[oid]
-                message = f"writing to {relation.schema}.{relation.name} is not allowed, because a foreign key compares it with {other.schema}.{other.name}.{column}, which is masked for you"
-                raise Refusal("42501", message, hint=_TARGET_HINT)
 
 
 def _meaning(ruling: Ruling, reference: Reference, where: Circumstances) -> Meaning:
@@ -330,7 +351,7 @@ def _qualify(ruling: Ruling, reference: Reference, where: Circumstances) -> None
         return
     meaning = meaning_of(node, where.names, where.catalog)
     if isinstance(meaning, Relation):
-        if not where.world.protects(meaning.oid):
+        if not where.world.protects(meaning.oid) or reference.role == "target":
             ruling.qualified.append((node, meaning.schema))
     elif meaning is Elsewhere.TEMPORARY:
         ruling.qualified.append((node, "pg_temp"))
@@ -355,7 +376,7 @@ def _refuse_definition(ruling: Ruling, name: str, where: int | None = None) -> N
 
 
 def _first(ruling: Ruling) -> str:
-    relation = ruling.substitutes[0].relation
+    relation = (ruling.substitutes[0] if ruling.substitutes else ruling.written[0]).relation
     return f"{relation.schema}.{relation.name}"
 
 

@@ -35,6 +35,7 @@ class Reference:
     holder: Node | None = None
     sampled: bool = False  # under TABLESAMPLE
     statement: str = ""  # kind of the statement whose target it is
+    fields: Node = field(default_factory=dict)  # of that statement
 
     @property
     def written(self) -> tuple[str | None, str]:
@@ -130,7 +131,7 @@ class _Walker:
             scope = self.with_items(query["withClause"], scope)
         for key, value in query.items():
             if key == "relation":
-                self.found.references.append(Reference(value, "target", level, statement=name))
+                self.found.references.append(Reference(value, "target", level, statement=name, fields=query))
             elif key == "intoClause":
                 self.found.stores = True
                 self.found.references.append(Reference(value["rel"], "mention", level))

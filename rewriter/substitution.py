@@ -93,11 +93,11 @@ def name_tokens(node: Node, tokens: Tokens) -> tuple[int, int]:
     """Indices of the first and last token of a RangeVar's name, dots and UESCAPE clauses included."""
     first = tokens.at(node.get("location", 0))
     parts = sum(1 for part in ("catalogname", "schemaname", "relname") if part in node)
-    last = _end_of_name(first, tokens)
+    last = end_of_name(first, tokens)
     for _ in range(parts - 1):
         if tokens.word(last + 1) != ".":
             raise unedited()
-        last = _end_of_name(last + 2, tokens)
+        last = end_of_name(last + 2, tokens)
     return first, last
 
 
@@ -106,16 +106,18 @@ def unedited() -> Refusal:
     return Refusal("XX000", "the statement could not be edited safely", hint="Write the relation's name plainly.")
 
 
-def requalify(data: bytes, found: Findings, substitutes: list[Substitute], tokens: Tokens) -> list[tuple[Node, Splice]]:
+def requalify(
+    data: bytes, found: Findings, substitutes: list[Substitute], tokens: Tokens, edited: frozenset[int] = frozenset()
+) -> list[tuple[Node, Splice]]:
     """Edits that take the schema off schema.relation.column where the relation is substituted: (ColumnRef, edit).
 
-    Raises Refusal 0A000 when the bare name could mean another FROM item.
+    `edited` are the ids of the ColumnRefs that something else takes the place of. Raises Refusal 0A000 when the bare name could mean another FROM item.
     """
     bare = {(s.relation.schema, s.reference.alias): s.reference for s in substitutes if "alias" not in s.reference.node}
     edits = []
     for column in found.columns:
         fields = column["fields"]
-        if len(fields) < 3:
+        if len(fields) < 3 or id(column) in edited:
             continue
         schema, name = (part["String"]["sval"] for part in fields[-3:-1])
         reference = bare.get((schema, name))
@@ -135,7 +137,7 @@ def requalify(data: bytes, found: Findings, substitutes: list[Substitute], token
 
 def _without_schema(column: Node, tokens: Tokens) -> Splice:
     first = tokens.at(column.get("location", 0))
-    dot = _end_of_name(first, tokens) + 1
+    dot = end_of_name(first, tokens) + 1
     if tokens.word(dot) != ".":
         raise unedited()
     return Splice(tokens.starts[first], tokens.starts[dot + 1], "")
@@ -160,7 +162,7 @@ def _reads_all(found: Findings, reference: Reference, relation: Relation) -> boo
     )
 
 
-def _end_of_name(index: int, tokens: Tokens) -> int:
+def end_of_name(index: int, tokens: Tokens) -> int:
     """The last token of a name: U&"..." may carry UESCAPE '...'."""
     return index + 2 if tokens.word(index + 1) == "uescape" else index
 

@@ -47,7 +47,7 @@ class CallerView:
             name = quote_identifier(column.name)
             qualified = f"{quote_identifier(self.relation.name)}.{name}"
             treatment = self.treatments.get(column.name)
-            shown = qualified if treatment is None else self._treated(column, treatment, qualified)
+            shown = qualified if treatment is None else self._treated(column, treatment, self.relation.name)
             items.append(shown if shown == qualified else f"{shown} AS {name}")
             if treatment is not None:
                 uses.append(Use(column_name(self.relation, column.name), treatment))
@@ -67,22 +67,35 @@ class CallerView:
         # OFFSET keeps the caller's conditions outside, as the view does: allpaths.c, subquery_is_pushdown_safe
         return [*source, "OFFSET 0"] if relation.barrier else source
 
-    def _treated(self, column: Column, treatment: Treatment, reference: str) -> str:
+    def shown_as(self, column: Column, qualifier: str) -> tuple[str, tuple[Use, ...]]:
+        """SQL that shows one column of the relation known as `qualifier`, and the use of it when it is labelled.
+
+        Raises what `query` raises.
+        """
+        treatment = self.treatments.get(column.name)
+        if treatment is None:
+            return f"{quote_identifier(qualifier)}.{quote_identifier(column.name)}", ()
+        use = Use(column_name(self.relation, column.name), treatment)
+        return self._treated(column, treatment, qualifier), (use,)
+
+    def _treated(self, column: Column, treatment: Treatment, qualifier: str) -> str:
         if treatment.kind == "deny":
             full = column_name(self.relation, column.name)
             message = f'permission denied for column {full} by rule "{treatment.rule}"'
             hint = "Name the columns you need and leave this one out."
             raise Refusal("42501", message, hint=hint, position=self.where, rule=treatment.rule)
+        if qualifier != self.relation.name:  # a client can make up as many names as he likes
+            return self._made(column, treatment, qualifier)
         place = (self.relation.oid, column.name, self.key.fingerprint if self.key else "")
         kept = self.shown.get(place)
         if kept is None:
-            kept = self.shown[place] = self._made(column, treatment, reference)
+            kept = self.shown[place] = self._made(column, treatment, qualifier)
         return kept
 
-    def _made(self, column: Column, treatment: Treatment, reference: str) -> str:
+    def _made(self, column: Column, treatment: Treatment, qualifier: str) -> str:
         full = column_name(self.relation, column.name)
         try:
-            return self._shown(column, treatment, reference)
+            return self._shown(column, treatment, qualifier)
         except ConditionError as error:
             message = f'rule "{treatment.rule}" cannot be applied to {full}: {error}'
             raise Refusal("42501", message, hint="The policy needs to be corrected.", rule=treatment.rule) from None
@@ -90,11 +103,12 @@ class CallerView:
             message = f'rule "{treatment.rule}" needs a key for {full}, and the proxy has none'
             raise Refusal("42501", message, hint="The operator sets the key of masks.", rule=treatment.rule) from None
 
-    def _shown(self, column: Column, treatment: Treatment, reference: str) -> str:
+    def _shown(self, column: Column, treatment: Treatment, qualifier: str) -> str:
+        reference = f"{quote_identifier(qualifier)}.{quote_identifier(column.name)}"
         inside = reference if treatment.kind == "clear" else _masked(treatment.mask, column, reference, self.key)
         if treatment.rows is None:
             return inside
-        condition = print_condition(treatment.rows, self.relation, quote_identifier(self.relation.name))
+        condition = print_condition(treatment.rows, self.relation, quote_identifier(qualifier))
         outside = _masked(treatment.fallback, column, reference, self.key)
         return f"(CASE WHEN ({condition}) IS TRUE THEN {inside} ELSE {outside} END)"
 

@@ -6,7 +6,7 @@ May not do: look at a statement. Made once per catalog and decision and kept, fo
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from policies.model import ColumnName, Decision, Treatment
@@ -17,6 +17,7 @@ from rewriter.kept import Kept
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from policies.model import OnWrite
     from rewriter.expansion import Expansion
     from rewriter.model import Catalog, Relation
 
@@ -62,11 +63,19 @@ def strictest(own: Treatment | None, others: list[Treatment]) -> Treatment:
     """
     candidates = [treatment for treatment in (own, *others) if treatment is not None]
     best = max(candidates, key=_strictness)
+    if any(other.on_write != best.on_write for other in candidates):
+        writes = {other.on_write for other in candidates if other.hides}
+        on_write: OnWrite = next((choice for choice in _WRITES if choice in writes), "preserve")
+        best = replace(best, on_write=on_write)
+        candidates = [replace(other, on_write=on_write) for other in candidates]
     if _strictness(best) == 1:
         for other in candidates:
             if _strictness(other) == 1 and other != best:
-                return Treatment("mask", best.rule, mask=best.fallback)
+                return Treatment("mask", best.rule, mask=best.fallback, on_write=best.on_write)
     return best
+
+
+_WRITES: tuple[OnWrite, ...] = ("deny", "preserve", "allow")
 
 
 def _strictness(treatment: Treatment) -> int:
@@ -114,7 +123,7 @@ def _treatments(catalog: Catalog, decision: Decision) -> dict[int, dict[str, Tre
             continue
         own = labelled.get(oid, {})
         merged = {c.name: strictest(own.get(c.name), shared[c.name]) for c in relation.columns if c.name in shared}
-        if any(treatment.kind != "clear" or treatment.rows is not None for treatment in merged.values()):
+        if any(treatment.hides for treatment in merged.values()):
             treatments[oid] = merged
     return treatments
 

@@ -13,7 +13,7 @@ from proxy.postgres import frames
 from proxy.postgres.conversation import IDLE, Conversation, ProtocolViolation
 from proxy.postgres.frames import COPY_DATA, DATA_ROW, HEADER_SIZE, frame
 from proxy.postgres.replies import SYNC_REPLY, Action, Execution, Owed, Pending, Reply, skip_to_sync, swallow_syncs
-from proxy.postgres.reports import repositioned
+from proxy.postgres.reports import discreet, repositioned
 
 _ASSEMBLED_LIMIT: Final = 1 << 20
 """Bytes of a message that is looked into as a whole. RowDescription of 1,600 columns with 63-byte names has 130 kB;
@@ -267,11 +267,13 @@ class Backend:
                     conversation.made = [made for made in conversation.made if made[1] == "session"]
         return head.action is not _DROP
 
-    def _error(self, data: bytes, position: int, stop: int) -> bool:
+    def _error(self, data: bytes, position: int, stop: int) -> bool:  # noqa: C901  what an error ends, in its order
         conversation = self._conversation
         queue = conversation.queue
         _drop_copy_ends(queue)
-        sqlstate = _sqlstate(data, position + HEADER_SIZE, stop)
+        told = data[position + HEADER_SIZE : stop]
+        kept = discreet(told, whole=stop <= len(data)) if conversation.guarded else None
+        sqlstate = _sqlstate(told, 0, len(told)) if kept is None else _sqlstate(kept, 0, len(kept))
         conversation.copying_in = False
         if conversation.names_touched:
             conversation.names_stale = True  # the error may have rolled back what changed them
@@ -279,7 +281,9 @@ class Backend:
         if fatal or not queue:  # the server ends the session
             conversation.farewell = True
         if not queue:
-            return True
+            if kept is not None:
+                self._replacement = frame(frames.ERROR_RESPONSE, kept)
+            return kept is None
         head = queue.head
         action = head.action
         if head.reply is _QUERY:
@@ -292,6 +296,9 @@ class Backend:
                 return fatal
         if action is _REPLACE and not fatal:
             self._replacement = frame(frames.ERROR_RESPONSE, head.error)
+            return False
+        if kept is not None:
+            self._replacement = frame(frames.ERROR_RESPONSE, self._repositioned(head, kept) or kept)
             return False
         return self._as_it_came(head, data, position, stop)
 
@@ -322,14 +329,17 @@ class Backend:
 
     def _as_it_came(self, head: Pending, data: bytes, position: int, stop: int) -> bool:
         """Whether a report about `head` passes as it is; else with the position that the client's text has there."""
-        plan, text = self._conversation.subject(head)
-        if plan is None or not plan.moves or stop > len(data):
+        if stop > len(data):
             return True
-        payload = repositioned(data[position + HEADER_SIZE : stop], plan.moves, text)
+        payload = self._repositioned(head, data[position + HEADER_SIZE : stop])
         if payload is None:
             return True
         self._replacement = frame(data[position], payload)
         return False
+
+    def _repositioned(self, head: Pending, payload: bytes) -> bytes | None:
+        plan, text = self._conversation.subject(head)
+        return None if plan is None or not plan.moves else repositioned(payload, plan.moves, text)
 
     def _parameter_status(self, data: bytes, position: int, stop: int) -> bool:
         name, *values = data[position + HEADER_SIZE : stop].split(b"\0")

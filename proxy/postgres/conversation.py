@@ -59,6 +59,7 @@ class Conversation:
     closing: bool = False
     farewell: bool = False
     readable: bool = True
+    guarded: bool = True  # as far as is known something is or was hidden: errors must not quote what is stored
     number: int = 0
     started: list[Execution] = field(default_factory=list)
     finished: list[Execution] = field(default_factory=list)

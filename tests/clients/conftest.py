@@ -33,6 +33,7 @@ rules:
   - name: a clerk recognises a phone number
     columns: {{category: phone}}
     treatment: {{mask: partial, keep_first: 3, keep_last: 4}}
+    on_write: deny
   - name: a clerk sees no salary
     columns: {{category: salary}}
     treatment: {{mask: "null"}}

@@ -143,7 +143,7 @@ def test_a_refusal(shop: Any) -> None:
     with Session(engine) as session:
         someone = session.get_one(Someone, 7)
         someone.phone = "0"
-        with pytest.raises(ProgrammingError, match=r"writing to public\.people is not allowed"):
+        with pytest.raises(ProgrammingError, match="permission denied to write column"):
             session.flush()
         session.rollback()
         assert session.scalar(text("SELECT phone FROM people WHERE id = 7")) == "138****0007"

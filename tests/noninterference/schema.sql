@@ -17,3 +17,10 @@ CREATE TABLE managers (bonus int) INHERITS (staff);
 CREATE TABLE archive.people (id int PRIMARY KEY, ssn text, name text);
 CREATE TABLE orders (id int PRIMARY KEY, person int, total int, memo text);
 CREATE TABLE guess (v text, n numeric, d date);
+-- Constraints that look at hidden values; the masked world, where values are alike, is without those over `number`.
+CREATE TABLE cards (
+  id int PRIMARY KEY, holder int, region text, number text CONSTRAINT cards_number UNIQUE, spent int, cap int, CONSTRAINT cards_cap CHECK (spent <= cap)
+);
+CREATE UNIQUE INDEX cards_start ON cards (region, (left(number, 3)));
+CREATE INDEX cards_rest ON cards ((cap / (spent + 1)));
+CREATE TABLE charges (id int PRIMARY KEY, amount int, number text CONSTRAINT charges_number REFERENCES cards (number) ON DELETE CASCADE ON UPDATE CASCADE);

@@ -203,3 +203,28 @@ SELECT n_live_tup >= 0, n_mod_since_analyze >= 0 FROM pg_stat_user_tables WHERE 
 SELECT conname, pg_get_constraintdef(oid) FROM pg_constraint WHERE conrelid = 'accounts'::regclass ORDER BY 1
 EXPLAIN SELECT id FROM people WHERE name > 'A'
 ANALYZE people
+UPDATE people SET city = name, nick = left(ssn, 12) WHERE id < 5 RETURNING id, city, nick
+UPDATE people SET grp = score + 1 WHERE salary >= 41000 AND name = '****' RETURNING id, grp, salary
+UPDATE people p SET city = p.city, name = p.name, ssn = p.ssn, salary = p.salary, doc = p.doc, tags = p.tags RETURNING *
+UPDATE people SET ssn = '****4001', salary = 41000.00, born = '1961-01-01', note = NULL WHERE id = 1 RETURNING ssn, salary, born, note
+UPDATE people SET grp = o.total FROM orders o WHERE o.person = people.id AND people.ssn LIKE '****%' AND o.id < 7 RETURNING people.ssn, o.*
+UPDATE people SET city = (SELECT max(p.ssn) FROM people p WHERE p.grp = people.grp AND p.name = people.name) RETURNING id, city
+UPDATE accounts SET kind = left(card, 4) WHERE balance > 500 RETURNING id, kind, balance, card
+UPDATE events SET day = day + 1 WHERE card = '****' RETURNING id, region, card
+UPDATE staff SET id = id + 1 WHERE ssn = '****' RETURNING id, ssn
+UPDATE cards SET holder = 1, number = '****', spent = 0, cap = 1000 WHERE number = '****' RETURNING *
+UPDATE charges SET amount = amount * 2, number = number WHERE number LIKE '**%' RETURNING id, amount, number
+DELETE FROM accounts WHERE card LIKE '____****____' AND balance >= 0 RETURNING *
+DELETE FROM staff WHERE ssn = '****' RETURNING *
+DELETE FROM charges USING cards c WHERE c.number = charges.number AND c.id = charges.id RETURNING charges.*, c.spent
+INSERT INTO people (id, name, ssn) VALUES (1, '****', '****4001') ON CONFLICT (id) DO UPDATE SET name = EXCLUDED.name, ssn = EXCLUDED.ssn, city = people.ssn RETURNING id, name, ssn, city
+INSERT INTO people (id, name, city) SELECT id + 100, name, ssn FROM people WHERE id < 4 RETURNING id, city
+INSERT INTO cards (id, holder, cap) VALUES (50, 1, 5) RETURNING *
+INSERT INTO guess SELECT name || ssn, salary, born FROM people RETURNING *
+MERGE INTO people p USING orders o ON p.id = o.id AND p.name = '****' WHEN MATCHED AND p.ssn < '****4005' THEN UPDATE SET city = p.ssn, ssn = p.ssn WHEN MATCHED THEN DO NOTHING RETURNING p.id, p.city, o.memo
+MERGE INTO staff s USING orders o ON s.id = o.id WHEN NOT MATCHED BY SOURCE AND s.ssn = '****' THEN DELETE WHEN MATCHED THEN UPDATE SET id = s.id WHEN NOT MATCHED THEN INSERT (id) VALUES (o.id) RETURNING merge_action(), s.id
+WITH u AS (UPDATE people SET grp = 5 WHERE name = '****' RETURNING id, ssn, salary) SELECT id, ssn, salary FROM u ORDER BY id
+WITH d AS (DELETE FROM accounts WHERE card LIKE '%****%' RETURNING person, balance) SELECT p.id, p.ssn, sum(d.balance) FROM d JOIN people p ON p.id = d.person GROUP BY p.id, p.ssn ORDER BY 1
+UPDATE people SET score = 1 / score
+UPDATE people SET grp = name::int
+DELETE FROM people WHERE id = 1

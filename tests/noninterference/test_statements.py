@@ -49,6 +49,11 @@ def test_the_twins_answer_alike_and_as_the_masked_world(twins: Twins, sql: str) 
     """Rows, names, types, tags, errors and notices agree between the twins; rows and errors with the masked world."""
     steps = ([query(sql)], [parse(sql), bind(binary=True), describe("P"), execute(), SYNC])
     a, b = (tell(twins.wire(world, "clerk"), *steps) for world in ("a", "b"))
-    assert a == b
+    if "RETURNING" in sql and "ORDER BY" not in sql:  # the order follows from where the database has put the rows
+        assert [sorted(map(repr, answer.messages)) for answer in a] == [
+            sorted(map(repr, answer.messages)) for answer in b
+        ]
+    else:
+        assert a == b
     world = tell(twins.wire("m"), steps[0])[0]
     assert compare(a[0], world, ordered="ORDER BY" in sql) in {"same", "refused"}

@@ -105,8 +105,8 @@ def test_snapshot_reads_as_written_out_by_hand(snapshot, rewriter_world):
             (c.name, c.type_name, c.base_type) for c in relation.columns
         ]
         assert found.write_functions == relation.write_functions
-        assert [(snapshot.relations[oid].name, columns) for oid, columns in found.linked] == [
-            (rewriter_world.catalog.relations[oid].name, columns) for oid, columns in relation.linked
+        assert [(snapshot.relations[link.other].name, link.columns, link.refers) for link in found.links] == [
+            (rewriter_world.catalog.relations[link.other].name, link.columns, link.refers) for link in relation.links
         ]
         assert [snapshot.relations[parent].name for parent in found.parents] == [
             rewriter_world.catalog.relations[parent].name for parent in relation.parents

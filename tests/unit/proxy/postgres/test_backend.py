@@ -150,6 +150,35 @@ def test_what_had_to_fail_and_did_not_ends_the_session(
     assert shown(backend) == b""
 
 
+@pytest.mark.parametrize("guarded", [False, True])
+def test_a_guarded_session_shows_no_detail_of_a_constraint(
+    backend: Backend, state: Conversation, server: Callable[[str], bytes], guarded: bool
+) -> None:
+    """Also piece by piece; a commit that fails is treated so, too, and a session that hides nothing sees everything."""
+    state.guarded = guarded
+    execution = query(state)
+    payload = report_fields("ERROR", "23505", "duplicate key", detail="Key (ssn)=(1) already exists.")
+    for byte in frame(b"E"[0], payload) + server("Z(E)"):
+        backend.receive(bytes([byte]))
+    told = shown(backend)
+    assert (b"already exists" in told) is not guarded
+    assert told.endswith(server("Z(E)"))
+    assert (execution.status, execution.sqlstate) == ("error", "23505")
+
+
+def test_a_guarded_session_shows_little_of_an_endless_error(backend: Backend, state: Conversation) -> None:
+    """An error too long to be held is cut, whatever its pieces."""
+    state.guarded = True
+    query(state)
+    data = frame(b"E"[0], report_fields("ERROR", "22P02", "SECRET" * 400_000)) + frame(b"Z"[0], b"I")
+    for start in range(0, len(data), 65_536):
+        backend.receive(data[start : start + 65_536])
+    told = shown(backend)
+    assert b"SECRET" not in told
+    assert len(told) < 200
+    assert told.endswith(b"I")
+
+
 def test_a_fatal_error_is_shown_as_it_is(backend: Backend, state: Conversation, server: Callable[[str], bytes]) -> None:
     """When the server ends the session the client gets its reason, even in the place of a refusal."""
     query(state, refused=ERROR)
@@ -313,6 +342,7 @@ def test_unknown_and_malformed_messages_are_violations(backend: Backend, state: 
 
 def test_a_huge_message_passes_piecewise(backend: Backend, state: Conversation, server: Callable[[str], bytes]) -> None:
     """An error of megabytes is not gathered; the end behind it is read."""
+    state.guarded = False
     execution = query(state)
     data = server("E(P0001," + "x" * 3_000_000 + ") Z(I)")
     seen = b""
