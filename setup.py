@@ -28,12 +28,6 @@ HOT_PATH = [
     "proxy/postgres/frontend.py",
     "proxy/postgres/backend.py",
     "proxy/postgres/session.py",
-    "rewriter/functions.py",
-    "rewriter/names.py",
-    "rewriter/proof.py",
-    "rewriter/rewrite.py",
-    "rewriter/scopes.py",
-    "rewriter/settings.py",
 ]
 """What runs for every statement, and nothing that runs once."""
 

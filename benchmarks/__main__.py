@@ -22,8 +22,8 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from benchmarks import large, load, memory, report, results
-from benchmarks.stage import BenchError, is_compiled, open_stage
+from benchmarks import large, load, memory, report, results, rewriting
+from benchmarks.stage import COMPILED, BenchError, is_compiled, open_stage
 from louver.demo.postgres import PostgresUnavailable
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     Step = tuple[str, Callable[[], None]]
 
 OUTPUT = Path("build/bench.json")
-PARTS = (*load.MODES, "large", "memory")
+PARTS = (*load.MODES, "large", "memory", "rewriter")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +55,7 @@ class Measured:
     samples: list[load.Sample] = field(default_factory=list)
     transfers: list[large.Transfer] = field(default_factory=list)
     memories: list[memory.Memory] = field(default_factory=list)
+    rulings: list[rewriting.Ruled] = field(default_factory=list)
     logins: dict[str, load.Used] = field(default_factory=dict)  # processor time of one, by leg
 
 
@@ -84,6 +85,8 @@ def main() -> int:
     if "pgbench" in sections:
         logins = {leg: round(used.proxy * 1e3, 2) for leg, used in measured.logins.items() if leg != "direct"}
         sections["pgbench"]["cpu_ms_per_login"] = logins
+    if measured.rulings:
+        sections["rewriter"] = results.rulings(measured.rulings)
     document = {"machine": facts, "settings": settings, **sections, "notes": stage.notes}
     output.parent.mkdir(parents=True, exist_ok=True)
     output.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
@@ -96,6 +99,10 @@ def measure(plan: Plan, stage: Stage, console: Console) -> Measured:
     measured = Measured()
     # memory first: what a proxy has freed after heavy traffic still counts as resident
     steps = [*_memory(plan, stage, measured), *_pgbench(plan, stage, measured), *_large(plan, stage, measured)]
+    if "rewriter" in plan.parts:
+        steps.append(
+            ("rewriter", lambda: measured.rulings.extend(rewriting.rulings(COMPILED if is_compiled() else None)))
+        )
     columns = (TextColumn("{task.description:<44}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=console, transient=True) as progress:
         task = progress.add_task("", total=len(steps))
@@ -160,6 +167,8 @@ def _tables(measured: Measured, legs: Sequence[Leg]) -> Iterator[Any]:
         yield report.processor_table(measured.samples, legs, _processors())
     if measured.transfers:
         yield report.large_table(measured.transfers, legs)
+    if measured.rulings:
+        yield report.rulings_table(measured.rulings)
     if measured.memories:
         yield report.memory_table(measured.memories, legs)
 

@@ -11,11 +11,12 @@ from rich.text import Text
 from benchmarks import results
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from benchmarks.large import Transfer
     from benchmarks.load import Point, Sample
     from benchmarks.memory import Memory
+    from benchmarks.rewriting import Ruled
     from benchmarks.stage import Leg
 
 _COMPARED = {"allow_all": "allow-all", "masked": "masked"}
@@ -39,6 +40,19 @@ def throughput_table(samples: Sequence[Sample], legs: Sequence[Leg]) -> Table:
         table.add_row(point.mode, str(point.clients), *cells, *judged)
     table.add_section()
     table.add_row("median", "", *[""] * len(legs), *[_judged(_median(ratios[name]), None) for name in _COMPARED])
+    return table
+
+
+def rulings_table(ruled: Iterable[Ruled]) -> Table:
+    """Show the processor time of single rulings, by statement."""
+    table = Table(title="The rewriter: processor time of one ruling, microseconds", title_justify="left")
+    for name in ("statement", "bytes", "time", "goal", "ruling"):
+        table.add_column(name, justify="left" if name in {"statement", "ruling"} else "right")
+    for each in ruled:
+        met = each.goal_us is None or each.us <= each.goal_us
+        goal = "" if each.goal_us is None else f"{each.goal_us:,.0f}"
+        time = Text(f"{each.us:,.1f}", style="" if met else "yellow")
+        table.add_row(each.name, f"{each.size:,}", time, goal, each.ruling)
     return table
 
 

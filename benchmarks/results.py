@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from benchmarks.large import Transfer
     from benchmarks.load import Point, Sample
     from benchmarks.memory import Memory
+    from benchmarks.rewriting import Ruled
 
 GOALS: Mapping[str, float] = {
     "allow_all_vs_pgbouncer": 0.80,
@@ -112,6 +113,11 @@ def document(
             "legs": [asdict(memory) for memory in memories],
         }
     return sections
+
+
+def rulings(ruled: Iterable[Ruled]) -> dict[str, Any]:
+    """Return the section `rewriter`: by statement, its bytes, the microseconds of its ruling, and the goal where one is set."""
+    return {each.name: {key: value for key, value in asdict(each).items() if key != "name"} for each in ruled}
 
 
 def _pgbench(samples: Sequence[Sample], processors: int) -> dict[str, Any]:

@@ -198,7 +198,7 @@ class Rewritten:
     search_path, CREATE TEMP TABLE, ROLLBACK, ...). `changes_catalog`: it is DDL. `literal_free`: the ruling does
     not depend on the value of any constant. `constants` are the bytes at which constants begin (the sign, of a negative
     number), those included that no literal stands for (the DAY of an interval). Where every literal of a text is one,
-    another text of the same shape may share the ruling; float(53) and FETCH 5 hold literals that are none.
+    another text of the same shape may share the ruling (of a long text, of which not all was read, that is not known); float(53) and FETCH 5 hold literals that are none.
     """
 
     text: str

@@ -30,13 +30,19 @@ MAX_BYTES = 1_000_000
 MAX_TOKENS = 20_000
 """More nesting tokens than this are refused: the C parser overflows its stack from some 80,000 operators on."""
 
-MAX_FLAT_TOKENS = 100_000
+MAX_FLAT_TOKENS = 50_000
 """More tokens of any kind are refused, where they are not long lists of constants that need not be read in full."""
+
+MAX_RUNS = 10_000_000
+"""The C lexer reads a run of operator signs anew for each of its signs, and so the rest of it after each /**/: the squares of
+the lengths of the longer runs may come to this, which takes some tens of milliseconds."""
 
 # Token numbers of libpg_query 18 that do not nest (a comma, constants, parameters), and its two kinds of comment.
 _FLAT = frozenset({44, 260, 261, 262, 263, 264, 266, 267})
 _COMMENTS = frozenset({275, 276})
 
+_RUN = re.compile(rb"[~!@#^&|`?+*/%<>=-]{32,}")
+_TOKEN_BYTES = 16  # of a token in the answer of the scanner, at most: numbers up to MAX_BYTES
 _VERSION = re.compile(rb"\x08[\x80-\xff]*+[\x00-\x7f]")
 _SCAN_TOKEN = re.compile(
     rb"\x12[\x00-\x7f](?:\x08([\x80-\xff]*+[\x00-\x7f]))?"
@@ -110,6 +116,9 @@ def read(data: bytes) -> Reading:
 
     Raises Refusal 42601 with the parser's own message, 54001 when the statement is nested too deeply or too long for it.
     """
+    if sum(len(run) ** 2 for run in _RUN.findall(data)) > MAX_RUNS:
+        hint = "Split the statement, and put spaces between comments."
+        raise Refusal("54001", "the statement has long runs of operators or comments", hint=hint)
     if len(data) > MAX_TOKENS:  # a shorter one cannot hold more tokens
         _check_nesting(data)
     result = lib.pg_query_parse(data)
@@ -193,8 +202,12 @@ def _check_nesting(data: bytes) -> None:
     kinds = Counter(token for _, _, token, _ in _scan(data))
     count = sum(number for token, number in kinds.items() if _number(token) not in _FLAT | _COMMENTS)
     if count > MAX_TOKENS or kinds.total() > MAX_FLAT_TOKENS:
-        message = f"the statement has {kinds.total()} tokens, {count} of them neither constants nor commas; at most {MAX_FLAT_TOKENS} and {MAX_TOKENS} can be analysed"
-        raise Refusal("54001", message, hint="Split the statement, or load many rows with COPY ... FROM STDIN.")
+        raise _too_many(str(kinds.total()), str(count))
+
+
+def _too_many(all_of_them: str, nesting: str) -> Refusal:
+    message = f"the statement has {all_of_them} tokens, {nesting} of them neither constants nor commas; at most {MAX_FLAT_TOKENS} and {MAX_TOKENS} can be analysed"
+    return Refusal("54001", message, hint="Split the statement, or load many rows with COPY ... FROM STDIN.")
 
 
 def _scan(data: bytes) -> list[tuple[bytes, bytes, bytes, bytes]]:
@@ -210,6 +223,8 @@ def _scan(data: bytes) -> list[tuple[bytes, bytes, bytes, bytes]]:
         message = ctypes.string_at(result.pbuf.data, result.pbuf.len)
     finally:
         lib.pg_query_free_scan_result(result)
+    if len(message) > MAX_FLAT_TOKENS * _TOKEN_BYTES:
+        raise _too_many(f"more than {MAX_FLAT_TOKENS}", "some")
     version = _VERSION.match(message)
     found: list[tuple[bytes, bytes, bytes, bytes]] = _SCAN_TOKEN.findall(message, version.end() if version else 0)
     starts = sum(1 for start, _, _, _ in found if start)

@@ -114,7 +114,7 @@ def _rewrite(text: str, reading: Reading, short: Abridged, where: Circumstances,
         uses=tuple(dict.fromkeys(use for substitute in made for use in substitute.uses)),
         changes_names=any(ruling.changes_names for ruling in rulings),
         changes_catalog=any(ruling.changes_catalog for ruling in rulings),
-        literal_free=literal_free,
+        literal_free=literal_free and not short.lists,
         constants=frozenset(constant for ruling in rulings for constant in ruling.found.constants),
     )
 

@@ -67,7 +67,7 @@ def test_new_rules_hold_from_the_next_statement_on(louver: Any, stage: Any, prep
         assert phone(client, prepare=prepare) == PHONE
 
 
-def test_the_proxy_says_how_often_plans_are_found(louver: Any) -> None:
+def test_the_proxy_says_how_often_plans_are_found(louver: Any, stage: Any) -> None:
     """On SIGUSR1 it logs its sessions, and how many statements had their plan at hand, by text or by shape."""
     with session(louver) as client:
         for number in range(20):

@@ -7,7 +7,8 @@ import pytest
 from benchmarks.large import Transfer
 from benchmarks.load import Point, Sample
 from benchmarks.memory import Memory
-from benchmarks.results import document, nested, paired, projected_ratios, throughput_ratios, transfer_ratio
+from benchmarks.results import document, nested, paired, projected_ratios, rulings, throughput_ratios, transfer_ratio
+from benchmarks.rewriting import Ruled
 
 _ONE, _EIGHT = Point("prepared", 1), Point("prepared", 8)
 
@@ -95,3 +96,9 @@ def test_without_pgbouncer_there_is_a_ratio_against_direct() -> None:
     assert found["pgbench"]["allow_all_vs_pgbouncer"] is None
     assert found["pgbench"]["allow_all_vs_direct"]["median"] == 0.45
     assert set(found) == {"pgbench"}
+
+
+def test_rulings_stand_by_statement() -> None:
+    """Each statement has its time, its size and its goal."""
+    found = rulings([Ruled("point query", 53, 140.2, 150, "rewrite")])
+    assert found == {"point query": {"size": 53, "us": 140.2, "goal_us": 150, "ruling": "rewrite"}}

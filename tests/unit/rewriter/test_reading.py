@@ -28,9 +28,32 @@ def test_too_many_nesting_tokens_are_refused_before_parsing():
 
 
 def test_many_constants_are_not_too_many_tokens():
-    """Rows of constants are flat, however many."""
-    rows = ", ".join("(1, 2, 3, 4, 5, 6, 7, 8, 9, 'x')" for _ in range(3000))
+    """Rows of constants are flat."""
+    rows = ", ".join("(1, 2, 3, 4, 5, 6, 7, 8, 9, 'x')" for _ in range(2000))
     assert parse(encode(f"INSERT INTO t VALUES {rows}"))
+
+
+@pytest.mark.parametrize(
+    "text", ["SELECT 1 " + "/**/" * 2000, "SELECT " + "+" * 5000 + "1", "SELECT 1 " + ("=" * 400 + " ") * 100]
+)
+def test_what_the_lexer_would_read_over_and_over_is_refused(text):
+    """A long run of operator signs or comments, which takes the square of its length, never reaches the C parser."""
+    with pytest.raises(Refusal, match="long runs"):
+        parse(encode(text))
+
+
+def test_banners_of_comments_are_read():
+    """Lines of dashes, stars and equals signs, as scripts have them, are short enough."""
+    banner = f"-- {'=' * 120}\n/* {'*' * 120} */\n{'-' * 120}\n"
+    assert parse(encode(banner * 100 + "SELECT 1"))
+
+
+@pytest.mark.parametrize("text", ["SELECT " + "E'',E''," * 30_000 + "1", "SELECT " + ";" * 400_000])
+def test_too_many_tokens_of_any_kind_are_refused(text):
+    """Constants that are no plain list count, too, for each takes its time; far too many are not even counted."""
+    with pytest.raises(Refusal, match="tokens") as caught:
+        parse(encode(text))
+    assert caught.value.sqlstate == "54001"
 
 
 @pytest.mark.parametrize("text", ["SELECT " + "(" * 3000 + "1" + ")" * 3000, "SELECT " + "a||" * 3000 + "a"])
