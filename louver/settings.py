@@ -155,6 +155,7 @@ class Settings:
     audit: Audit = field(default_factory=Audit, metadata=_section(Audit))
     limits: Limits = field(default_factory=Limits, metadata=_section(Limits))
     drain_seconds: float = field(default=10.0, metadata=_number("seconds", 0, 3600))
+    notices: bool = field(default=True, metadata={"key": Key("boolean")})
     on_failure: Literal["deny", "pass"] = field(default="deny", metadata=_choice("deny", "pass"))
     timezone: str = field(default="UTC", metadata=_text("IANA time zone"))
     log: Log = field(default_factory=Log, metadata=_section(Log))

@@ -171,7 +171,7 @@ class PolicySet:
                 case RowCondition() if rule.kind != "deny":
                     return Treatment(rule.kind, rule.name, rule.mask, outcome, default, on_write=rule.on_write)
                 case _:
-                    return Treatment(rule.kind, rule.name, rule.mask, on_write=rule.on_write)
+                    return Treatment(rule.kind, rule.name, rule.mask, on_write=rule.on_write, search=rule.search)
         return Treatment("mask", f"default mask of category `{category}`", default)
 
 

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 SCHEMA: Final[Mapping[str, tuple[str, ...]]] = {
     "policies": ("version", "description", "dictionary", "categories", "rules", "functions"),
     "dictionary": ("column", "category", "level"),
-    "rules": ("name", "description", "columns", "when", "rows", "treatment", "on_write"),
+    "rules": ("name", "description", "columns", "when", "rows", "treatment", "on_write", "search"),
     "columns": ("category", "level", "schema", "table", "column"),
 }
 """The keys of each mapping of the file."""
@@ -37,7 +37,10 @@ SCHEMA: Final[Mapping[str, tuple[str, ...]]] = {
 MAX_LEVEL: Final = 5
 """Levels of sensitivity run from 1 to 5 (JR/T 0197-2020)."""
 
-_LATER: Final = ("search", "join", "filter", "limits")
+_LATER: Final = ("join", "filter", "limits")
+SEARCHES_PER_HOUR: Final = 100
+"""What `search: exact` allows: enough for a counter clerk, and far from trying out a numbering plan."""
+
 _TREATMENTS = ("clear", "deny")
 _ON_WRITE = ("preserve", "deny", "allow")
 
@@ -175,9 +178,26 @@ class _Reader:
             checker.problem(
                 fields["on_write"], "`on_write` cannot go with `clear`", "it is about columns that are hidden"
             )
+        search = self.search(fields["search"]) if "search" in fields else None
+        if "search" in fields and (kind in {"clear", "deny"} or rows is not None):
+            message = "`search` goes with a mask on all rows"
+            checker.problem(fields["search"], message, "leave it out, or write a rule of its own")
         if name is None or kind is None:
             return None
-        return Rule(name.strip(), node.line, columns, kind, mask, when, rows, on_write or "preserve")  # type: ignore[arg-type]  # checked by choice
+        return Rule(name.strip(), node.line, columns, kind, mask, when, rows, on_write or "preserve", search)  # type: ignore[arg-type]  # checked by choice
+
+    def search(self, node: Node) -> int | None:
+        """`exact`, or {exact: {per_hour: N}}: how many values an hour may be compared with the real ones."""
+        if node.value == "exact":
+            return SEARCHES_PER_HOUR
+        if not isinstance(node.value, dict):
+            self.checker.problem(node, "`search` must be `exact` or {exact: {per_hour: NUMBER}}")
+            return None
+        fields = self.checker.fields(node, "`search`", ("exact",), ("exact",))
+        if "exact" not in fields:
+            return None
+        limits = self.checker.fields(fields["exact"], "`exact`", ("per_hour",), ("per_hour",))
+        return self.checker.integer(limits["per_hour"], "`per_hour`", 1, 1_000_000) if "per_hour" in limits else None
 
     def treatment(self, node: Node) -> tuple[str | None, Mask | None]:
         if isinstance(node.value, str):

@@ -104,6 +104,9 @@ class Treatment:
     mask: Mask | None = None
     rows: RowCondition | None = None
     fallback: Mask | None = None  # what rows outside `rows` get: the category's default mask
+    search: int | None = (
+        None  # values an hour that may be compared with the real ones; None: only masked ones are compared
+    )
     reason: str | None = None  # why a rule that could not be evaluated denies, for the audit and `explain`
     on_write: OnWrite = "preserve"
 

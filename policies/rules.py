@@ -80,3 +80,4 @@ class Rule:
     when: Condition | None = None
     rows: RowTemplate | None = None
     on_write: OnWrite = "preserve"
+    search: int | None = None  # values an hour

@@ -40,6 +40,7 @@ class Caller:
 
     def __init__(self, principal: Principal, moment: Callable[[], Session], gate: Gate, catalogs: Catalogs) -> None:
         self._principal = principal
+        self.name = principal.name
         self._moment = moment
         self._gate = gate
         self._catalogs = catalogs

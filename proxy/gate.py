@@ -16,14 +16,17 @@ from audit.record import ColumnUse, Judgement
 from audit.scrub import scrub
 from policies.masks import SCHEMAS
 from policies.model import Decision  # noqa: TC001  mypyc reads the annotations of dataclasses at run time
+from proxy.budgets import Budgets
 from proxy.plans import Makes, NamesEffect, Plan, PlanCache, Ruling, Tally
 from proxy.positions import moves_of
-from proxy.postgres.messages import report_fields
+from proxy.postgres.messages import notice_response, report_fields
+from proxy.witness import Witness
 from rewriter.kinds import reads_nothing
 from rewriter.masks.keys import KeyMaterial  # noqa: TC001  the same
 from rewriter.model import Catalog, Names, Refusal, Rewritten, UnknownNames, Use
 from rewriter.reading import MAX_BYTES, describe, encode, parse
 from rewriter.rewrite import rewrite
+from rewriter.world import hidden_columns
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -39,6 +42,9 @@ _FAULT = Refusal(
     "louver could not rule this statement",
     hint="This is a fault in Louver, reported in its log; nothing was sent to the database.",
 )
+_MASKED_CONDITION = "01000"
+"""The SQLSTATE of a notice about masked conditions: a warning of no particular kind."""
+
 _epochs = itertools.count(1)
 """Every world gets a number of its own, so that an epoch never means two things. 0 is no world."""
 
@@ -49,12 +55,14 @@ class World:
 
     `names` is None for callers who see everything as it is: they need no name resolved. `key` is what the session holds
     or has held, for a mask that is keyed; there, and only there, settings that could show or replace it are guarded.
+    `witness` is what answers are checked against.
     """
 
     decision: Decision
     catalog: Catalog
     names: Names | None
     key: KeyMaterial | None = None
+    witness: Witness | None = None
     plans: PlanCache = field(default_factory=PlanCache)
     epoch: int = field(default_factory=lambda: next(_epochs))
 
@@ -68,8 +76,8 @@ class Gate:
     """Decides for every caller of one upstream.
 
     `key` is that of keyed masks. `analysed_bytes`: a masked caller's longer statement is refused, for reading it would
-    hold up every other session. `whole_text`: the audit keeps texts with their literals. `tally` counts how often plans
-    are found again.
+    hold up every other session. `whole_text`: the audit keeps texts with their literals. `notices`: callers are told when
+    they compare what they see masked. `tally` counts how often plans are found again.
     """
 
     def __init__(
@@ -79,12 +87,15 @@ class Gate:
         *,
         analysed_bytes: int = MAX_BYTES,
         whole_text: bool = False,
+        notices: bool = True,
     ) -> None:
         self.policies = policies
         self._key = key
         self._analysed_bytes = analysed_bytes
         self._whole_text = whole_text
         self.tally = Tally()
+        self._notices = notices
+        self._budgets = Budgets()
         self._worlds: dict[tuple[object, ...], World] = {}
         self._revisions: dict[str, int] = {}
 
@@ -109,7 +120,9 @@ class Gate:
                 self._forget_others(catalog)
             if len(self._worlds) >= _WORLDS:
                 self._worlds.clear()  # sessions keep the ones they are in
-            world = self._worlds[key] = World(decision, catalog, names, held, plans=PlanCache(tally=self.tally))
+            witness = Witness(hidden_columns(catalog, decision)) if names is not None else None
+            world = World(decision, catalog, names, held, witness, plans=PlanCache(tally=self.tally))
+            self._worlds[key] = world
         return world
 
     def _forget_others(self, catalog: Catalog) -> None:
@@ -163,6 +176,11 @@ class Gate:
             return self._remember(world, text, rewritten)
         world.plans.keep(text, ruling, literal_free=False)
         return ruling
+
+    def charge(self, principal: str, plan: Plan, now: float) -> bytes:
+        """Count an execution that compares real values; the payload of the error when the budget is used up, else b""."""
+        refusal = self._budgets.charge(principal, plan.probes, now)
+        return b"" if refusal is None else error_payload(refusal)
 
     def deny(self, world: World, text: bytes, refusal: Refusal) -> Ruling:
         """The ruling that refuses `text`."""
@@ -233,6 +251,9 @@ class Gate:
             makes=_makes(rewritten.kinds, text),
             uses_made=_uses_made(rewritten.kinds, text),
             moves=moves_of(text, rewritten.edits) if changed else (),
+            witness=world.witness,
+            probes=rewritten.probes,
+            notices=tuple(_notice(use) for use in rewritten.compared) if self._notices else (),
         )
         ruling = Ruling(plan, new_text if changed else None)
         literal_free = rewritten.literal_free and not self._whole_text
@@ -258,6 +279,14 @@ def _uses_made(kinds: tuple[str, ...], text: bytes) -> bool:
     return ("CreateTableAsStmt" in kinds or "ExplainStmt" in kinds) and b"execute" in text.lower()
 
 
+def _notice(use: Use) -> tuple[str, bytes]:
+    """What is told of a column whose masked values a statement compares: never a value."""
+    column = str(use.column)
+    message = f'conditions, orders and groups see {column} as rule "{use.treatment.rule}" shows it'
+    hint = "Compare with what you are shown. This is said once in a session."
+    return column, notice_response("NOTICE", _MASKED_CONDITION, message, hint=hint)
+
+
 def _column_use(use: Use, decision: Decision) -> ColumnUse:
     label = decision.labels.get(use.column)
     treatment = use.treatment
@@ -269,6 +298,7 @@ def _column_use(use: Use, decision: Decision) -> ColumnUse:
         mask=treatment.mask.name if treatment.mask else None,
         rule=treatment.rule,
         rows=treatment.rows.text if treatment.rows else None,
+        search=use.search,
     )
 
 

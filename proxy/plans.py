@@ -13,6 +13,8 @@ from audit.record import Judgement  # noqa: TC001  mypyc reads the annotations o
 from policies.model import Decision  # noqa: TC001  the same
 from proxy.positions import Move  # noqa: TC001  the same
 from proxy.shapes import LONGEST, edited_parts, fill, key_of, shape_of, split
+from proxy.witness import Witness  # noqa: TC001  the same
+from rewriter.model import Probe  # noqa: TC001  the same
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -33,6 +35,9 @@ class Plan:
     `makes`: it leaves a cursor or a prepared statement that holds its ruling, until the end of the transaction or of the
     session; `uses_made`: it runs such a one.
     `moves` are the edits, by which places in the text that left are found in the client's.
+    `witness` is what its answer's columns are checked against; None when nothing is hidden from the caller.
+    `probes` are the real values that each execution asks for, counted against the caller's budget.
+    `notices` are what the caller is told once in a session: the column, and the NoticeResponse.
     `judgement` is what the audit says of it, the same for all its statements; `error` is the payload of the
     ErrorResponse of a denied one. Compared by identity: each plan is one decision.
     """
@@ -47,6 +52,9 @@ class Plan:
     makes: Makes = "none"
     uses_made: bool = False
     moves: tuple[Move, ...] = ()
+    witness: Witness | None = None
+    notices: tuple[tuple[str, bytes], ...] = ()
+    probes: tuple[Probe, ...] = ()
 
 
 class Ruling(NamedTuple):

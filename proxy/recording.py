@@ -11,6 +11,7 @@ from time import perf_counter_ns
 from typing import TYPE_CHECKING, Literal
 
 from audit import record
+from proxy.postgres.backend import EXPOSED
 
 if TYPE_CHECKING:
     from audit.record import Caller
@@ -86,6 +87,12 @@ class Recorder:
                     sqlstate=execution.sqlstate,
                 )
             )
+
+    def exposed(self, column: str) -> None:
+        """An answer was cut off before its first row, because the server said that it shows a hidden column."""
+        reason = f"the server named the hidden column {column} as the origin of a result"
+        self._trail.append(record.denial(self._caller, what="answer", reason=reason, sqlstate=EXPOSED))
+        self._trail.flush()
 
     def closed(self, reason: str) -> None:
         """The session has ended."""

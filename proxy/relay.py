@@ -15,10 +15,12 @@ from audit.writer import AuditUnavailable
 from proxy.caller import Outgrown
 from proxy.catalogs import CatalogUnavailable
 from proxy.postgres import frames
+from proxy.postgres.backend import EXPOSED
 from proxy.postgres.conversation import FAILED, IDLE, ProtocolViolation
 from proxy.postgres.frames import frame
 from proxy.postgres.messages import error_response
-from rewriter.model import Refusal, UnknownNames
+from proxy.wording import ABORTED, CUT_OFF_HINT, NO_CATALOG, OUTGROWN, UNREADABLE
+from rewriter.model import UnknownNames
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -41,15 +43,6 @@ thousand statements."""
 
 _LINGER_SECONDS = 5.0
 """How long a peer may take to read what was sent to it last; a session that has ended holds no socket longer."""
-
-_NO_CATALOG = Refusal(
-    "55000",
-    "louver cannot read the catalog of this database, so nothing can be ruled",
-    hint="The operator of Louver finds the reason in its log; the next statement tries again.",
-)
-_OUTGROWN = "louver: what you may see has changed, and this session cannot go on with it; connect again"
-_UNREADABLE = "louver: client_encoding must be UTF8 and standard_conforming_strings on while columns are masked for you; connect again"
-_ABORTED = Refusal("25P02", "current transaction is aborted, commands ignored until end of transaction block")
 
 
 class Side(asyncio.Protocol):
@@ -114,6 +107,7 @@ class Relay:
         self._draining = False
         self._reason = ""
         self._loop = asyncio.get_running_loop()
+        self._conversation.charge = lambda plan: gate.charge(caller.name, plan, self._loop.time())
         self._stirred = False  # something was sent or answered since the idle time was last asked for
         self._idle = self._loop.time()
 
@@ -167,6 +161,9 @@ class Relay:
         if out:
             self._stirred = True
             self._client.write(out)
+        if self._conversation.exposed:
+            self._cut_off(self._conversation.exposed)
+            return
         if self._quiet is not None and session.quiet and not self._quiet.done():
             self._quiet.set_result(None)
         if self._draining and session.idle:
@@ -233,6 +230,7 @@ class Relay:
         conversation.decision = world.decision
         self._was_guarded = self._was_guarded or world.guarded
         conversation.guarded = self._was_guarded
+        conversation.witness = world.witness
         conversation.epoch = 0 if conversation.names_stale and world.guarded else world.epoch
 
     # -- statements whose ruling takes a look-up -----------------------------------------------------------------
@@ -280,26 +278,26 @@ class Relay:
         if not self._session.quiet:  # how what is under way ends decides what the session can be asked
             await self._silence()
         if conversation.skipping:  # an earlier error of the pipeline: the server will not look at this one
-            return self._gate.deny(caller.world, text, _ABORTED)
+            return self._gate.deny(caller.world, text, ABORTED)
         if caller.guarded and conversation.status == FAILED and not conversation.queue:
             return self._in_failed_transaction(text)
         try:
             await caller.settle(self._ask, names_stale=conversation.names_stale, status=conversation.status)
             conversation.names_stale = False
             if caller.guarded and not conversation.readable:
-                raise ProtocolViolation(_UNREADABLE, "0A000")
+                raise ProtocolViolation(UNREADABLE, "0A000")
             return caller.find(text) or await caller.look_up(self._ask, text)
         except CatalogUnavailable:
-            return self._gate.deny(caller.world, text, _NO_CATALOG)
+            return self._gate.deny(caller.world, text, NO_CATALOG)
         except Outgrown:
-            raise ProtocolViolation(_OUTGROWN, "57P01") from None
+            raise ProtocolViolation(OUTGROWN, "57P01") from None
 
     def _in_failed_transaction(self, text: bytes) -> Ruling:
         """Nothing can be looked up; only what ends the transaction needs no name."""
         try:
             return self._gate.rule(self._caller.nameless_world(), text)
         except UnknownNames:
-            return self._gate.deny(self._caller.world, text, _ABORTED)
+            return self._gate.deny(self._caller.world, text, ABORTED)
 
     async def _silence(self) -> None:
         """Wait until the server owes nothing."""
@@ -372,6 +370,15 @@ class Relay:
         if not self._reason:
             self._client.write(error_response("FATAL", sqlstate, message, hint=hint))
             self._finish(message, cancel=not self._session.quiet)
+
+    def _cut_off(self, column: str) -> None:
+        """End the session: a hidden column is about to be shown, by a fault or by a change made at this moment."""
+        log.error("an answer that shows hidden %s was cut off before its first row, and its session ended", column)
+        try:
+            self._recorder.exposed(column)
+        except AuditUnavailable as unavailable:
+            log.error("that is not recorded: %s", unavailable)  # noqa: TRY400  it has no trace worth reading
+        self.end(EXPOSED, f"louver: the answer would show {column}, which is hidden from you", CUT_OFF_HINT)
 
     def idle_since(self) -> float:
         """Loop time at which the session was first seen idle; now when it has been in use since this was last asked."""

@@ -36,7 +36,7 @@ from proxy.postgres.messages import (
     parse_startup_packet,
     report_fields,
 )
-from proxy.postgres.requests import Refusals
+from proxy.postgres.provocations import Refusals
 from proxy.postgres.session import PostgresSession
 from proxy.recording import Recorder
 from proxy.relay import Relay

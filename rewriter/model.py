@@ -183,10 +183,23 @@ class Edit:
 
 @dataclass(frozen=True, slots=True)
 class Use:
-    """One labelled column that a statement reads through a substituted relation, for audit and explain."""
+    """One labelled column that a statement reads through a substituted relation, for audit and explain.
+
+    `search`: a condition on it is answered on the real value.
+    """
 
     column: ColumnName
     treatment: Treatment
+    search: Literal["exact"] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """A column whose real values a statement compares with `values` constants, of which `per_hour` are allowed."""
+
+    column: ColumnName
+    per_hour: int
+    values: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,6 +219,8 @@ class Rewritten:
     kinds: tuple[str, ...]
     relations: tuple[tuple[str, str], ...]  # (schema, name) of every relation read or written, resolved
     uses: tuple[Use, ...]
+    probes: tuple[Probe, ...]  # what is compared with real values
+    compared: tuple[Use, ...]  # those that a condition, an order or a grouping touches
     changes_names: bool
     changes_catalog: bool
     literal_free: bool

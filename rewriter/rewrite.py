@@ -14,9 +14,11 @@ from rewriter.conditions import quote_identifier
 from rewriter.kinds import changes
 from rewriter.model import Edit, Refusal, Relation, Rewritten, UnknownNames
 from rewriter.names import meaning_of
+from rewriter.predicates import compared
 from rewriter.reading import MAX_BYTES, Reading, character, encode, kind, read, tokens
 from rewriter.rulings import Circumstances, Ruling, rule
 from rewriter.scopes import walk
+from rewriter.searching import STATEMENTS, Search, search
 from rewriter.substitution import Splice, apply, requalify, splice_of
 from rewriter.world import world_of
 
@@ -90,8 +92,11 @@ def _rewrite(text: str, reading: Reading, short: Abridged, where: Circumstances,
     counted = sum(len(ruling.found.references) + ruling.found.item_references for ruling in rulings)
     if counted != reading.relations:
         raise proof.unproved()
-    splices = _splices(rulings, where)
+    searches = [found for ruling in rulings for found in _searched(ruling, where)]
+    touched = tuple(use for ruling in rulings for use in compared(ruling.node, ruling.substitutes))
+    splices = sorted([*_splices(rulings, where), *(found.splice for found in searches)], key=lambda s: s.start)
     literal_free = all(ruling.literal_free for ruling in rulings) and _covers_no_literal(where.data, splices)
+    literal_free = literal_free and not any(found.literal for found in searches)
     looked = not literal_free or any(ruling.counts_values for ruling in rulings)
     if short.lists and (looked or any(short.among(splice.start, splice.end) for splice in splices)):
         raise _InFull
@@ -112,6 +117,8 @@ def _rewrite(text: str, reading: Reading, short: Abridged, where: Circumstances,
         kinds=tuple(kind(statement) for statement in reading.statements),
         relations=tuple(dict.fromkeys(relation for ruling in rulings for relation in ruling.relations)),
         uses=tuple(dict.fromkeys(use for substitute in made for use in substitute.uses)),
+        probes=tuple(found.probe for found in searches),
+        compared=tuple(dict.fromkeys(touched)),
         changes_names=any(ruling.changes_names for ruling in rulings),
         changes_catalog=any(ruling.changes_catalog for ruling in rulings),
         literal_free=literal_free and not short.lists,
@@ -138,6 +145,8 @@ def _unchanged(text: str, reading: Reading, catalog: Catalog, names: Names) -> R
         kinds=tuple(kind(statement) for statement in reading.statements),
         relations=tuple(dict.fromkeys(relations)),
         uses=(),
+        probes=(),
+        compared=(),
         changes_names=configures or any(names for names, _ in flags),
         changes_catalog=any(catalog for _, catalog in flags),
         literal_free=not configures,
@@ -153,6 +162,14 @@ def _check_order(rulings: list[Ruling]) -> None:
             message = "this text changes what names mean and then uses names"
             raise Refusal("0A000", message, hint="Send its statements one by one.")
         changed = changed or ruling.changes_names or ruling.changes_catalog
+
+
+def _searched(ruling: Ruling, where: Circumstances) -> list[Search]:
+    """The conditions of a statement that are answered on real values, moved to where these are."""
+    world = where.world
+    if ruling.kind not in STATEMENTS or not world.searchable:
+        return []
+    return search(ruling.node, ruling.substitutes, world.treatments, world.views, tokens(where.data))
 
 
 def _splices(rulings: list[Ruling], where: Circumstances) -> list[Splice]:

@@ -35,7 +35,7 @@ class Substitute:
     """A protected reference with what takes its place.
 
     `query` is SELECT ... FROM the real relation, or from the expanded definition of a view; `reads` are then the relations
-    behind it, (schema, name).
+    behind it, (schema, name). `searched`: the query has a condition of the caller's on real values.
     """
 
     reference: Reference
@@ -43,6 +43,7 @@ class Substitute:
     query: str
     uses: tuple[Use, ...]
     reads: tuple[tuple[str, str], ...] = ()
+    searched: bool = False
 
 
 def needed_columns(found: Findings, reference: Reference, relation: Relation) -> list[Column]:

@@ -28,8 +28,8 @@ class World:
 
     `views`: OIDs of the views that read protected relations and are replaced by their definitions. `barred`: by OID, why a
     relation may not be read. `names` are of all these, but for the server's own; `guarded` and `schemas` are of those that
-    hold hidden values themselves or are barred. `shown` keeps what `rewriter.views` made of a column: by (OID, column,
-    fingerprint of the key); `expansions` what `rewriter.expansion` made of a view: by (OID, fingerprint).
+    hold hidden values themselves or are barred. `searchable`: a hidden column may be searched by its real values. `shown`
+    keeps what `rewriter.views` made of a column: by (OID, column, fingerprint of the key); `expansions` what `rewriter.expansion` made of a view: by (OID, fingerprint).
     """
 
     treatments: Mapping[int, Mapping[str, Treatment]]
@@ -38,6 +38,7 @@ class World:
     names: frozenset[str]
     guarded: frozenset[str]
     schemas: frozenset[str]
+    searchable: bool = False
     shown: dict[tuple[int, str, str], str] = field(default_factory=dict)
     expansions: dict[tuple[int, str], Expansion] = field(default_factory=dict)
 
@@ -68,6 +69,7 @@ def strictest(own: Treatment | None, others: list[Treatment]) -> Treatment:
         on_write: OnWrite = next((choice for choice in _WRITES if choice in writes), "preserve")
         best = replace(best, on_write=on_write)
         candidates = [replace(other, on_write=on_write) for other in candidates]
+    best = _searched(best, candidates)
     if _strictness(best) == 1:
         for other in candidates:
             if _strictness(other) == 1 and other != best:
@@ -76,6 +78,15 @@ def strictest(own: Treatment | None, others: list[Treatment]) -> Treatment:
 
 
 _WRITES: tuple[OnWrite, ...] = ("deny", "preserve", "allow")
+
+
+def _searched(best: Treatment, candidates: list[Treatment]) -> Treatment:
+    """The treatment with the search that all who hide the column allow: as many values as the least of them."""
+    if best.search is None:
+        return best
+    allowed = [treatment.search for treatment in candidates if treatment.kind != "clear" or treatment.rows is not None]
+    least = None if None in allowed else min(number for number in allowed if number is not None)
+    return replace(best, search=least)
 
 
 def _strictness(treatment: Treatment) -> int:
@@ -102,6 +113,7 @@ def _make(catalog: Catalog, decision: Decision) -> World:
         names=frozenset(relation.name for relation in names(treatments, barred, views)),
         guarded=frozenset(relation.name for relation in guarded),
         schemas=frozenset(relation.schema for relation in guarded),
+        searchable=any(t.search is not None for columns in treatments.values() for t in columns.values()),
     )
 
 
@@ -213,6 +225,25 @@ def reason_against(relation: Relation, world: World, catalog: Catalog) -> str | 
     if view.fault is not None or (relation.kind in {"v", "m"} and relation.definition is None):
         return view.fault or "it was made a moment ago and cannot be examined yet"
     return None
+
+
+def hidden_columns(catalog: Catalog, decision: Decision) -> dict[tuple[int, int], str]:
+    """The columns that are not shown as they are on every row: (relation OID, attribute number) -> name.
+
+    No result column may come from one of these; parents, partitions and children are among them. The server names the
+    relation that stands in the query, never one behind it, so that a view that is expanded is never named.
+    """
+    hidden = {}
+    world = world_of(catalog, decision)
+    for oid in (*world.treatments, *world.views):
+        relation = catalog.relations[oid]
+        treatments = world.treatments.get(oid, {})
+        for column in relation.columns:
+            treatment = treatments.get(column.name)
+            shown = treatment is None or (treatment.kind == "clear" and treatment.rows is None)
+            if not shown or oid in world.views:
+                hidden[oid, column.number] = str(column_name(relation, column.name))
+    return hidden
 
 
 def column_name(relation: Relation, column: str) -> ColumnName:

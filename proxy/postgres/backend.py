@@ -10,17 +10,28 @@ from __future__ import annotations
 from typing import Final
 
 from proxy.postgres import frames
+from proxy.postgres.contents import columns, hidden_origin, sqlstate_of
 from proxy.postgres.conversation import IDLE, Conversation, ProtocolViolation
 from proxy.postgres.frames import COPY_DATA, DATA_ROW, HEADER_SIZE, frame
-from proxy.postgres.replies import SYNC_REPLY, Action, Execution, Owed, Pending, Reply, skip_to_sync, swallow_syncs
+from proxy.postgres.replies import (
+    SYNC_REPLY,
+    Action,
+    Description,
+    Execution,
+    Pending,
+    Reply,
+    drop_copy_ends,
+    skip_to_sync,
+    swallow_syncs,
+)
 from proxy.postgres.reports import discreet, repositioned
 
 _ASSEMBLED_LIMIT: Final = 1 << 20
 """Bytes of a message that is looked into as a whole. RowDescription of 1,600 columns with 63-byte names has 130 kB;
 a longer error or notice (RAISE with megabytes of text) passes piecewise, its SQLSTATE unread."""
 
-_READING = {b"standard_conforming_strings": b"on", b"client_encoding": b"UTF8"}
-"""The settings that say how the server reads a text, with the values under which we read it the same way."""
+EXPOSED: Final = "42501"
+"""The SQLSTATE under which an answer with a hidden column is cut off: insufficient_privilege."""
 
 # Final, and one by one: the compiled reader takes them without a look-up.
 _FORWARD: Final = Action.FORWARD
@@ -56,6 +67,8 @@ class Backend:
 
     def receive(self, data: bytes) -> None:
         """Take bytes of the server. Raises ProtocolViolation."""
+        if self._conversation.exposed:
+            return
         if self._passing:
             if self._passing >= len(data):
                 self._passing -= len(data)
@@ -117,6 +130,8 @@ class Backend:
                     self.to_client.append(self._replacement)
                     self._replacement = b""
                 start = position = stop
+                if self._conversation.exposed:
+                    return
         if position >= end:
             if start < end:
                 self.to_client.append(data[start:] if start else data)
@@ -137,7 +152,7 @@ class Backend:
         if kind == frames.COMMAND_COMPLETE:
             return self._command_complete(data, position, stop)
         if kind in {frames.ROW_DESCRIPTION, frames.NO_DATA}:
-            return self._row_description()
+            return self._row_description(kind, data, position, stop)
         if kind == frames.BIND_COMPLETE:
             return self._complete(_BIND)
         if kind == frames.PARSE_COMPLETE:
@@ -190,11 +205,29 @@ class Backend:
         head = queue.head if queue and queue.head.reply is _DESCRIBE else self._head(_EXECUTE, _QUERY)
         return head.action is _FORWARD or _unseen(head)
 
-    def _row_description(self) -> bool:
+    def _row_description(self, kind: int, data: bytes, position: int, stop: int) -> bool:
         head = self._head(_DESCRIBE, _QUERY)
         if head.reply is _DESCRIBE:
             self._conversation.queue.popleft()
+        witness = head.plan.witness if isinstance(head, Execution) else head.witness
+        if witness is not None and kind == frames.ROW_DESCRIPTION:
+            if stop > len(data):
+                raise ProtocolViolation("a description of the server's is out of bounds")
+            hidden = hidden_origin(witness, data[position + HEADER_SIZE : stop])
+            if hidden is not None:
+                self._expose(hidden)
+                return False
+        if isinstance(head, Description) and head.prepared is not None:
+            head.prepared.described = True
         return head.action is _FORWARD or _unseen(head)
+
+    def _expose(self, hidden: str) -> None:
+        """Let nothing more pass: the next statement that runs would show a hidden column."""
+        self._conversation.exposed = hidden
+        for entry in self._conversation.queue:
+            if isinstance(entry, Execution):
+                entry.status, entry.sqlstate = "denied", EXPOSED
+                break
 
     # -- the end of a statement ----------------------------------------------------------------------------------
 
@@ -204,9 +237,13 @@ class Backend:
         if isinstance(head, Execution):
             head.rows = _count(tag)
             head.tag = tag
+            if head.plan.notices and head.action is _FORWARD:
+                self._replacement = self._conversation.news(head.plan)
+                if self._replacement:
+                    self._replacement += data[position:stop]
         if head.reply is _EXECUTE:
             self._end(head, "ok", stop)
-        return head.action is _FORWARD or _unseen(head)
+        return not self._replacement if head.action is _FORWARD else _unseen(head)
 
     def _empty_query(self, stop: int) -> bool:
         head = self._head(_EXECUTE, _QUERY)
@@ -226,7 +263,7 @@ class Backend:
         queue = self._conversation.queue
         queue.popleft()
         if queue and queue.head.reply is _COPY_END:
-            _drop_copy_ends(queue)
+            drop_copy_ends(queue)
         if head.question is not None:
             head.question.done = True
         elif isinstance(head, Execution):
@@ -248,7 +285,7 @@ class Backend:
         head = self._head(_SYNC, _QUERY)
         queue.popleft()
         if queue and queue.head.reply is _COPY_END:
-            _drop_copy_ends(queue)
+            drop_copy_ends(queue)
         conversation.status = status = data[position + HEADER_SIZE : stop]
         conversation.copying_in = False
         if head.reply is _QUERY and isinstance(head, Execution):
@@ -270,10 +307,10 @@ class Backend:
     def _error(self, data: bytes, position: int, stop: int) -> bool:  # noqa: C901  what an error ends, in its order
         conversation = self._conversation
         queue = conversation.queue
-        _drop_copy_ends(queue)
+        drop_copy_ends(queue)
         told = data[position + HEADER_SIZE : stop]
         kept = discreet(told, whole=stop <= len(data)) if conversation.guarded else None
-        sqlstate = _sqlstate(told, 0, len(told)) if kept is None else _sqlstate(kept, 0, len(kept))
+        sqlstate = sqlstate_of(told, 0, len(told)) if kept is None else sqlstate_of(kept, 0, len(kept))
         conversation.copying_in = False
         if conversation.names_touched:
             conversation.names_stale = True  # the error may have rolled back what changed them
@@ -288,7 +325,7 @@ class Backend:
         action = head.action
         if head.reply is _QUERY:
             if isinstance(head, Execution):
-                _fail(head, sqlstate)
+                head.fail(sqlstate)
         elif head.reply is not _SYNC:
             asked = self._skip(head, sqlstate, stop)
             conversation.skipping = not queue
@@ -312,7 +349,7 @@ class Backend:
         for entry in skipped:
             if isinstance(entry, Execution):
                 if entry is head:
-                    _fail(entry, sqlstate)
+                    entry.fail(sqlstate)
                 else:
                     entry.status = "skipped"
                 self._report(entry, stop)
@@ -345,11 +382,7 @@ class Backend:
         name, *values = data[position + HEADER_SIZE : stop].split(b"\0")
         if not values:
             raise ProtocolViolation("a ParameterStatus message must hold a name and a value")
-        value = values[0]
-        expected = _READING.get(name)
-        if expected is not None:
-            self._conversation.settings[name] = value == expected
-            self._conversation.readable = all(self._conversation.settings.values())
+        self._conversation.report(name, values[0])
         return True
 
     # -- COPY and rows of our own questions ----------------------------------------------------------------------
@@ -368,7 +401,7 @@ class Backend:
         head = self._head(_EXECUTE, _EXECUTE)
         if stop > len(data) or head.question is None:
             raise ProtocolViolation("an answer to a question of the proxy's own is out of bounds")
-        head.question.rows.append(_columns(data, position + HEADER_SIZE))
+        head.question.rows.append(columns(data, position + HEADER_SIZE))
         return False
 
 
@@ -387,47 +420,3 @@ def _unseen(head: Pending) -> bool:
     if head.action is _REPLACE:
         raise ProtocolViolation("louver: the server accepted a request that had to fail", "XX000")
     return False
-
-
-def _drop_copy_ends(queue: Owed) -> None:
-    """Take out the ends of COPYs that have not been: nothing is owed for them."""
-    while queue and queue.head.reply is _COPY_END:
-        queue.popleft()
-
-
-def _fail(execution: Execution, sqlstate: str) -> None:
-    """Note how a statement failed: by the server's error, or by our refusal, whose SQLSTATE the client gets."""
-    if execution.action is _REPLACE:
-        execution.status = "denied"
-        execution.sqlstate = _sqlstate(execution.error, 0, len(execution.error))
-    else:
-        execution.status, execution.sqlstate = "error", sqlstate
-
-
-def _columns(data: bytes, position: int) -> list[bytes | None]:
-    """The columns of one DataRow whose payload begins at `position`."""
-    count = int.from_bytes(data[position : position + 2], "big")
-    position += 2
-    columns: list[bytes | None] = []
-    for _ in range(count):
-        size = int.from_bytes(data[position : position + 4], "big", signed=True)
-        position += 4
-        if size < 0:
-            columns.append(None)
-        else:
-            columns.append(data[position : position + size])
-            position += size
-    return columns
-
-
-def _sqlstate(data: bytes, position: int, stop: int) -> str:
-    """The SQLSTATE of an ErrorResponse payload at [position, stop), or "" when it has none (55.8)."""
-    stop = min(stop, len(data))
-    while position < stop and data[position]:
-        end = data.find(0, position, stop)
-        if data[position] == ord("C"):
-            return data[position + 1 : end].decode("ascii", "replace")
-        if end < 0:
-            break
-        position = end + 1
-    return ""

@@ -5,6 +5,7 @@ Owns the state that the frontend and the backend reader share. May not do: read 
 
 from __future__ import annotations
 
+from collections.abc import Callable  # noqa: TC003  mypyc reads the annotations of dataclasses at run time
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -12,10 +13,14 @@ from policies.model import Decision  # noqa: TC001  mypyc reads the annotations 
 from proxy.plans import Makes, Plan  # noqa: TC001  the same
 from proxy.postgres.replies import BIND_REPLY, Execution, Owed, Pending
 from proxy.postgres.statements import Prepared  # noqa: TC001  the same
+from proxy.witness import Witness  # noqa: TC001  the same
 
 IDLE: Final = b"I"
 IN_TRANSACTION: Final = b"T"
 FAILED: Final = b"E"
+
+_READING = {b"standard_conforming_strings": b"on", b"client_encoding": b"UTF8"}
+"""The settings that say how the server reads a text, with the values under which we read it the same way."""
 
 
 class ProtocolViolation(Exception):  # noqa: N818  the name says whose fault it is
@@ -38,6 +43,9 @@ class Conversation:
     before. `names_stale`: a statement has been sent that may change what names mean. `farewell`: the server has
     told the client why the session ends. `readable`: the server reads texts as we do (plain strings, UTF-8). `bound`: the
     statement of the last Bind that was queued as BIND_REPLY.
+    `witness` is the world's, for what is executed without a plan of its own. `exposed`: the hidden column that the server has
+    named as the origin of a result; nothing of the server's passes any more. `told`: the columns of which the client has been
+    told that it compares masked values. `charge` counts an execution that searches, or gives the error for it.
     """
 
     unknown_plan: Plan  # for a portal or statement made by SQL (DECLARE, PREPARE), ruled when that SQL was
@@ -60,6 +68,10 @@ class Conversation:
     farewell: bool = False
     readable: bool = True
     guarded: bool = True  # as far as is known something is or was hidden: errors must not quote what is stored
+    witness: Witness | None = None
+    exposed: str = ""
+    told: set[str] = field(default_factory=set)
+    charge: Callable[[Plan], bytes] | None = None
     number: int = 0
     started: list[Execution] = field(default_factory=list)
     finished: list[Execution] = field(default_factory=list)
@@ -86,6 +98,23 @@ class Conversation:
             return entry.plan, entry.text
         prepared = self.bound if entry is BIND_REPLY else entry.prepared
         return (None, b"") if prepared is None else (prepared.plan, prepared.text)
+
+    def report(self, name: bytes, value: bytes) -> None:
+        """The server has reported a setting."""
+        expected = _READING.get(name)
+        if expected is not None:
+            self.settings[name] = value == expected
+            self.readable = all(self.settings.values())
+
+    def news(self, plan: Plan) -> bytes:
+        """The notices of a plan that the client has not got yet; with this it counts as told."""
+        untold = [notice for column, notice in plan.notices if column not in self.told]
+        self.told.update(column for column, _ in plan.notices)
+        return b"".join(untold)
+
+    def overdrawn(self, plan: Plan) -> bytes:
+        """The error for an execution that may search no more, b"" when it may; then it is counted."""
+        return self.charge(plan) if plan.probes and self.charge is not None else b""
 
     def outdated(self) -> bool:
         """Whether a cursor or a statement made by SQL may be left from before the caller's decision changed."""

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING
 
 from proxy.postgres.conversation import Conversation, ProtocolViolation
 from proxy.postgres.frames import HEADER_SIZE
-from proxy.postgres.requests import DROP, FORWARD, GATHER, WAIT, Refusals, Requests
+from proxy.postgres.requests import DROP, FORWARD, GATHER, PRECEDE, WAIT, Requests
 
 if TYPE_CHECKING:
     from proxy.plans import Ruling
+    from proxy.postgres.provocations import Refusals
     from proxy.postgres.statements import Statement
 
 
@@ -104,7 +105,7 @@ class Frontend:
         else:
             self._read(data, 0, 0)
 
-    def _read(self, data: bytes, start: int, position: int) -> None:  # noqa: C901  the hot loop: a call costs
+    def _read(self, data: bytes, start: int, position: int) -> None:  # noqa: C901, PLR0912  the hot loop: a call costs
         """Walk over the messages of `data` from `position`; bytes from `start` have not been passed on yet."""
         end = len(data)
         requests = self._requests
@@ -125,6 +126,11 @@ class Frontend:
                     self.to_server.append(requests.provocation)
                     requests.provocation = b""
                 start = position = stop
+            elif step is PRECEDE:
+                if position > start:
+                    self.to_server.append(data[start:position])
+                self.to_server.append(requests.preceding)
+                start, position = position, stop
             elif step is WAIT:
                 self._data, self._start, self._position, self._stop = data, start, position, stop
                 return

@@ -11,11 +11,14 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import TYPE_CHECKING, Final
 
+from proxy.postgres.contents import sqlstate_of
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from proxy.plans import Plan
     from proxy.postgres.statements import Prepared
+    from proxy.witness import Witness
 
 
 class Reply(IntEnum):
@@ -52,12 +55,14 @@ class Pending:
     """One answer that is owed.
 
     `error` is the ErrorResponse payload that REPLACE gives the client; `question` reads the rows of CAPTURE; `prepared` is
-    the statement that is parsed or bound. Defaults stand on the class: one of these is made for every statement.
+    the statement that is parsed, bound or described, `witness` what a description is checked against. Defaults stand on the
+    class: one of these is made for every statement.
     """
 
     error: bytes = b""
     prepared: Prepared | None = None
     question: Question | None = None
+    witness: Witness | None = None
 
     def __init__(
         self,
@@ -105,6 +110,16 @@ class Change(Pending):
         _set(self._table, self._name, self._previous)
 
 
+class Description(Pending):
+    """A Describe whose answer is checked: of a prepared statement, or of a portal of it; None when it is made by SQL."""
+
+    def __init__(self, prepared: Prepared | None, witness: Witness, action: Action = _FORWARD) -> None:
+        self.reply = Reply.DESCRIBE
+        self.action = action
+        self.prepared = prepared
+        self.witness = witness
+
+
 class Execution(Pending):
     """A statement that runs: what the audit is told of its end.
 
@@ -131,6 +146,14 @@ class Execution(Pending):
         if refused:
             self.action = _REPLACE
             self.error = refused
+
+    def fail(self, sqlstate: str) -> None:
+        """Note how it failed: by the server's error, or by our refusal, whose SQLSTATE the client gets."""
+        if self.action is _REPLACE:
+            self.status = "denied"
+            self.sqlstate = sqlstate_of(self.error, 0, len(self.error))
+        else:
+            self.status, self.sqlstate = "error", sqlstate
 
 
 @dataclass(slots=True, eq=False)
@@ -253,6 +276,12 @@ def swallow_syncs(queue: Owed) -> tuple[int, bool]:
             kept.append(entry)
     queue.put_back(kept)
     return swallowed, ended
+
+
+def drop_copy_ends(queue: Owed) -> None:
+    """Take out the ends of COPYs that have not been: nothing is owed for them."""
+    while queue and queue.head.reply is Reply.COPY_END:
+        queue.popleft()
 
 
 def _set(table: dict[bytes, Prepared], name: bytes, value: Prepared | None) -> None:

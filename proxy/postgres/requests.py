@@ -1,20 +1,27 @@
 """What each message of the client means: the requests of the frontend, one handler each.
 
-Owns their effect on the conversation (pending replies, prepared statements, portals) and what must fail in place of what
-is refused. A denial is provoked, not invented: the server itself fails a statement of ours, so it alone owns
-transaction state, order and the skipping to Sync. Source: PostgreSQL manual, 55.2 (message flow) and 55.7 (formats).
+Owns their effect on the conversation (pending replies, prepared statements, portals) and what leaves in place of
+what is refused. Source: PostgreSQL manual, 55.2 (message flow) and 55.7 (formats).
 May not do: I/O, parsing of SQL, deciding.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from enum import IntEnum
 from typing import TYPE_CHECKING, Final
 
 from proxy.postgres import frames
 from proxy.postgres.conversation import Conversation, ProtocolViolation
 from proxy.postgres.frames import HEADER_SIZE, frame, zero
+from proxy.postgres.provocations import (
+    PROVOKE_BIND,
+    PROVOKE_EXECUTE,
+    PROVOKE_QUERY,
+    REFUSED,
+    parse_frame,
+    provoke_parse,
+)
 from proxy.postgres.replies import (
     BIND_REPLY,
     CLOSE_REPLY,
@@ -23,6 +30,7 @@ from proxy.postgres.replies import (
     SYNC_REPLY,
     Action,
     Change,
+    Description,
     Execution,
     Reply,
 )
@@ -30,13 +38,8 @@ from proxy.postgres.statements import NO_EPOCH, Prepared, Statement, reshaped, s
 
 if TYPE_CHECKING:
     from proxy.plans import Ruling
+    from proxy.postgres.provocations import Refusals
 
-REFUSED = b"louver.refused"
-"""The name of a prepared statement and a portal that never exist, and a text that never parses."""
-
-_PROVOKE_QUERY = frame(frames.QUERY, REFUSED + b"\0")
-_PROVOKE_BIND = frame(frames.BIND, b"\0" + REFUSED + b"\0" + bytes(6))
-_PROVOKE_EXECUTE = frame(frames.EXECUTE, REFUSED + b"\0\0\0\0\0")
 _NAME_LIMIT = 1 << 16
 """Bytes of a Bind looked at for its two names; PostgreSQL keeps 63 of each, no driver sends more than some hundred."""
 
@@ -49,6 +52,7 @@ class Step(IntEnum):
     GATHER = 3  # the rest of the message is needed first
     WAIT = 4  # a statement waits for its ruling
     MORE = 5  # any more of the message is needed first
+    PRECEDE = 6  # something of ours leaves before the message
 
 
 # Final, and one by one: the compiled reader takes them without a look-up.
@@ -57,44 +61,34 @@ DROP: Final = Step.DROP
 GATHER: Final = Step.GATHER
 WAIT: Final = Step.WAIT
 MORE: Final = Step.MORE
+PRECEDE: Final = Step.PRECEDE
+_DROPPED: Final = Action.DROP
 _PARSE: Final = Reply.PARSE
 _BIND: Final = Reply.BIND
 _EXECUTE: Final = Reply.EXECUTE
 _CLOSE: Final = Reply.CLOSE
 _QUERY: Final = Reply.QUERY
-_STATEMENT: Final = 0x53  # S, in Close
+_STATEMENT: Final = 0x53  # S, in Close and Describe
 _ALL_ROWS: Final = bytes(4)
-
-
-@dataclass(frozen=True, slots=True)
-class Refusals:
-    """ErrorResponse payloads for what the session refuses by itself.
-
-    `too_long`: a statement over the limit; `no_functions`: a FunctionCall; `changed`: what was opened or prepared under
-    a decision that has changed; `reshaped`: what was prepared over relations that have changed.
-    """
-
-    too_long: bytes
-    no_functions: bytes
-    changed: bytes
-    reshaped: bytes
 
 
 class Requests:
     """Handles the messages of one client.
 
     A handler gets the data, where the message begins and where it ends (which may lie beyond the data). `waiting` is
-    the statement of the message at hand after WAIT; `provocation` what leaves in place of a message after DROP.
+    the statement of the message at hand after WAIT; `provocation` what leaves in place of a message after DROP,
+    `preceding` what leaves before a message after PRECEDE.
     `statement_limit` is the largest Query or Parse in bytes that is assembled; a longer one is refused.
     """
 
     def __init__(self, conversation: Conversation, statement_limit: int, refusals: Refusals) -> None:
         self.waiting: Statement | None = None
-        self.provocation = b""
+        self.provocation = self.preceding = b""
         self._conversation = conversation
         self._statement_limit = statement_limit
         self._refusals = refusals
         self._ruled: Prepared | None = None  # by the ruling at hand; its Bind comes next, whatever the epoch
+        self._described: Prepared | None = None  # since the last Sync: if it fails, the server skips what follows
 
     def handle(self, kind: int, data: bytes, position: int, stop: int) -> Step:  # noqa: C901, PLR0911  a table
         """Handle the message of type `kind` at [position, stop) of `data`; most frequent first, as nothing is faster.
@@ -151,7 +145,7 @@ class Requests:
         if conversation.skipping:
             return DROP
         if stop - position > self._statement_limit:
-            return self._refuse(_QUERY, self._refusals.too_long, _PROVOKE_QUERY)
+            return self._refuse(_QUERY, self._refusals.too_long, PROVOKE_QUERY)
         if stop > len(data):
             return GATHER
         if data.find(0, position + HEADER_SIZE, stop) != stop - 1:
@@ -166,10 +160,11 @@ class Requests:
         conversation.pipelined = False
         if plan.uses_made and conversation.outdated():
             conversation.start(Execution(_QUERY, plan, statement.text, refused=self._refusals.changed))
-            return _PROVOKE_QUERY
-        conversation.start(Execution(_QUERY, plan, statement.text, refused=plan.error))
-        if plan.verdict == "deny":
-            return _PROVOKE_QUERY
+            return PROVOKE_QUERY
+        error = plan.error or conversation.overdrawn(plan)
+        conversation.start(Execution(_QUERY, plan, statement.text, refused=error))
+        if error:
+            return PROVOKE_QUERY
         return None if ruling.text is None else frame(frames.QUERY, ruling.text + b"\0")
 
     def _parse(self, data: bytes, position: int, stop: int) -> Step:
@@ -177,7 +172,7 @@ class Requests:
         if conversation.skipping:
             return DROP
         if stop - position > self._statement_limit:
-            return self._refuse(_PARSE, self._refusals.too_long, _provoke_parse(REFUSED))
+            return self._refuse(_PARSE, self._refusals.too_long, provoke_parse(REFUSED))
         if stop > len(data):
             return GATHER
         name_end = zero(data, position + HEADER_SIZE, stop)
@@ -197,10 +192,10 @@ class Requests:
         name = statement.name
         if plan.verdict == "deny":
             conversation.start(Execution(_PARSE, plan, statement.text, refused=plan.error))
-            return _provoke_parse(name)
+            return provoke_parse(name)
         prepared = Prepared(statement.text, statement.parameter_types, plan, ruling.text)
         conversation.queue.append(Change(_PARSE, conversation.statements, name, prepared))
-        return None if ruling.text is None else _parse_frame(name, ruling.text, statement.parameter_types)
+        return None if ruling.text is None else parse_frame(name, ruling.text, statement.parameter_types)
 
     def _answer_again(self, statement: Statement, ruling: Ruling) -> tuple[bytes | None, bool]:
         """Re-prepare a statement whose decision has changed, behind the client's back, before its Bind goes on."""
@@ -211,7 +206,7 @@ class Requests:
         if plan.verdict == "deny":
             conversation.start(Execution(_BIND, plan, statement.text, refused=plan.error))
             conversation.pipelined = True
-            return _PROVOKE_BIND, False
+            return PROVOKE_BIND, False
         old = statements[name]
         if old.plan is plan:  # ruled the same again: what is prepared stands
             self._ruled = old
@@ -223,14 +218,14 @@ class Requests:
             # The result may have another shape than the client was told; the server itself would refuse this, too.
             conversation.start(Execution(_BIND, plan, statement.text, refused=self._refusals.reshaped))
             conversation.pipelined = True
-            return _PROVOKE_BIND, False
+            return PROVOKE_BIND, False
         # If only the Close succeeds, the name must be prepared again before it can be bound.
         unprepared = old.under(replace(old.plan, epoch=NO_EPOCH))
         self._ruled = Prepared(statement.text, statement.parameter_types, plan, ruling.text)
         conversation.queue.append(Change(_CLOSE, statements, name, unprepared, Action.DROP))
         conversation.queue.append(Change(_PARSE, statements, name, self._ruled, Action.DROP))
         text = statement.text if ruling.text is None else ruling.text
-        return frame(frames.CLOSE, b"S" + name + b"\0") + _parse_frame(name, text, statement.parameter_types), True
+        return frame(frames.CLOSE, b"S" + name + b"\0") + parse_frame(name, text, statement.parameter_types), True
 
     def _answer_portal(self, statement: Statement, ruling: Ruling) -> tuple[bytes | None, bool]:
         """Go on with an Execute once the caller's decision is known again; refuse it when that cannot be known."""
@@ -238,7 +233,7 @@ class Requests:
             return None, True
         error = ruling.plan.error or self._refusals.changed
         self._conversation.start(Execution(_EXECUTE, ruling.plan, statement.text, refused=error))
-        return _PROVOKE_EXECUTE, False
+        return PROVOKE_EXECUTE, False
 
     # -- the rest of the extended query protocol -----------------------------------------------------------------
 
@@ -289,14 +284,28 @@ class Requests:
             doubt = self._doubt(prepared)
             if doubt is not None:
                 return doubt
+        error = conversation.overdrawn(plan)
+        if error:
+            return self._refuse(_EXECUTE, error, PROVOKE_EXECUTE, prepared)
         execution = Execution(_EXECUTE, plan, b"" if prepared is None else prepared.text)
         if portal:
             execution.portal = portal
         limit = data[stop - 4 : stop]
         if limit != _ALL_ROWS:
             execution.limit = limit
+        witness = plan.witness if prepared is not None else conversation.witness
+        if witness is not None and self._undescribed(prepared):
+            conversation.queue.append(Description(prepared, witness, _DROPPED))
+            self._described = prepared
+            self.preceding = frame(frames.DESCRIBE, b"P" + portal + b"\0")
+            conversation.start(execution)
+            return PRECEDE
         conversation.start(execution)
         return FORWARD
+
+    def _undescribed(self, prepared: Prepared | None) -> bool:
+        """Whether nobody has asked where the columns of an answer come from; of a FETCH or EXECUTE, that can change."""
+        return prepared is None or prepared.plan.uses_made or not (prepared.described or prepared is self._described)
 
     def _doubt(self, prepared: Prepared | None) -> Step | None:
         """Refuse an Execute of what was opened under another decision; let it wait when the decision is not known."""
@@ -306,16 +315,27 @@ class Requests:
             self.waiting = Statement(b"" if prepared is None else prepared.text, "portal")
             return WAIT
         if (prepared is not None and prepared.plan.decision is not conversation.decision) or conversation.outdated():
-            return self._refuse(_EXECUTE, self._refusals.changed, _PROVOKE_EXECUTE, prepared)
+            return self._refuse(_EXECUTE, self._refusals.changed, PROVOKE_EXECUTE, prepared)
         return None
 
     def _describe(self, data: bytes, position: int, stop: int) -> Step:
         if stop > len(data):
             return self._gather_small(position, stop, "Describe")
-        if self._conversation.skipping:
+        conversation = self._conversation
+        if conversation.skipping:
             return DROP
-        self._conversation.queue.append(DESCRIBE_REPLY)
-        self._conversation.pipelined = True
+        if stop < position + HEADER_SIZE + 2:
+            raise ProtocolViolation("a Describe message must hold a kind and a name")
+        conversation.pipelined = True
+        name = data[position + HEADER_SIZE + 1 : stop - 1]
+        table = conversation.statements if data[position + HEADER_SIZE] == _STATEMENT else conversation.portals
+        prepared = table.get(name)
+        witness = conversation.witness if prepared is None else prepared.plan.witness
+        if witness is None:
+            conversation.queue.append(DESCRIBE_REPLY)
+        else:
+            conversation.queue.append(Description(prepared, witness))
+            self._described = prepared
         return FORWARD
 
     def _close(self, data: bytes, position: int, stop: int) -> Step:
@@ -336,6 +356,7 @@ class Requests:
     def _sync(self) -> Step:
         conversation = self._conversation
         conversation.pipelined = False
+        self._described = None
         if conversation.copying_in:  # a COPY FROM STDIN in progress ignores it
             conversation.swallowed += 1
         else:
@@ -358,7 +379,7 @@ class Requests:
     def _function_call(self) -> Step:
         if self._conversation.skipping:
             return DROP
-        return self._refuse(_QUERY, self._refusals.no_functions, _PROVOKE_QUERY)
+        return self._refuse(_QUERY, self._refusals.no_functions, PROVOKE_QUERY)
 
     def _refuse(self, reply: Reply, error: bytes, provocation: bytes, prepared: Prepared | None = None) -> Step:
         """Let the server fail `provocation` in place of the message, and give the client `error` for it."""
@@ -379,11 +400,3 @@ def _check_no_copy(conversation: Conversation) -> None:
     """Raise ProtocolViolation for a statement in the midst of a COPY FROM STDIN, to which no answer could come."""
     if conversation.copying_in:
         raise ProtocolViolation("a statement was sent before the end of COPY FROM STDIN")
-
-
-def _parse_frame(name: bytes, text: bytes, parameter_types: bytes) -> bytes:
-    return frame(frames.PARSE, name + b"\0" + text + b"\0" + parameter_types)
-
-
-def _provoke_parse(name: bytes) -> bytes:
-    return _parse_frame(name, REFUSED, b"\0\0")

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from proxy.plans import Plan, Ruling
-    from proxy.postgres.requests import Refusals
+    from proxy.postgres.provocations import Refusals
     from proxy.postgres.statements import Statement
 
 QUESTION = b"louver.question"

@@ -17,8 +17,11 @@ NO_EPOCH: Final = -1
 class Prepared:
     """A prepared statement: the client's text, the parameter types as it sent them, and the plan it was ruled by.
 
-    `sent` is the text that the server got in place of the client's; None when it got that.
+    `sent` is the text that the server got in place of the client's; None when it got that. `described`: the server has
+    said where the columns of its answer come from, and none is hidden.
     """
+
+    described: bool = False
 
     def __init__(self, text: bytes, parameter_types: bytes, plan: Plan, sent: bytes | None = None) -> None:
         self.text = text

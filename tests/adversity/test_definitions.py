@@ -38,9 +38,10 @@ def test_columns_that_swap_their_names_elsewhere(louver_factory: Callable[..., A
         with psycopg.connect(direct, autocommit=True) as owner:
             owner.execute(SWAP)
         end = time.monotonic() + NOTICED
-        while client.execute("SELECT town FROM people").fetchone() == ("13800000001",):
+        shown = "13800000001"
+        while shown == "13800000001":  # an expression has no origin that the server could tell
             assert time.monotonic() < end, "the hidden value is still shown under its new name"
             time.sleep(0.1)
-        shown = client.execute("SELECT town FROM people").fetchone()
-    assert shown is not None
-    assert "138000" not in shown[0]
+            (shown,) = client.execute("SELECT town || '' FROM people").fetchone() or ("",)
+    assert shown
+    assert "138000" not in shown

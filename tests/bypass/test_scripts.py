@@ -94,13 +94,14 @@ def test_a_known_trick_of_several_steps_tells_nothing(twins: Twins, case: dict[s
         assert (straight[0] != straight[1]) == case.get("real", True), straight
     stale = [list(answers[-1].rows[0]) if _waits(case) else None for answers in straight]
     told = [play(twins, case, world, "clerk", way, rows) for world, rows in zip(("a", "b"), stale, strict=True)]
+    cut_off = _waits(case) and any(answers[-1].ended for answers in told)  # by the server's word, before it is noticed
     if _waits(case) or "makes" in case:  # what was made anew has numbers of its own
         said = [[(answer.rows, answer.errors) for answer in answers] for answers in told]
-        assert said[0] == said[1]
+        assert cut_off or said[0] == said[1]
     else:
         assert told[0] == told[1], told
     if isinstance(told[0], str):
         return
     written = repr(case).encode()
-    assert not [form for answer in told[0] for form in shown(twins, answer) if form not in written]
-    assert not told[0][-1].ended, told[0]
+    assert not [form for answer in (*told[0], *told[1]) for form in shown(twins, answer) if form not in written]
+    assert cut_off or not told[0][-1].ended, told[0]

@@ -142,6 +142,18 @@ async def test_notifications_and_notices(connection: asyncpg.Connection, shop: A
     await connection.remove_listener(channel, listener)
 
 
+async def test_who_compares_masked_values_is_told_once(connection: asyncpg.Connection, person: Any) -> None:
+    """The log listener hears of the masked column once, and the rows are right."""
+    heard: list[str] = []
+    connection.add_log_listener(lambda _, message: heard.append(message.message))
+    for number in (7, 8):
+        rows = await connection.fetch("SELECT id FROM people WHERE phone = $1", person.phone(number))
+        assert [row["id"] for row in rows] == [number]
+    await asyncio.sleep(0)
+    assert len(heard) == (0 if person.clear else 1)
+    assert all("public.people.phone" in message for message in heard)
+
+
 async def test_a_timeout_cancels(connection: asyncpg.Connection) -> None:
     """A timeout of the client's cancels the statement on the server; the session works on."""
     with pytest.raises(TimeoutError):

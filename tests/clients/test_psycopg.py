@@ -335,6 +335,18 @@ def test_notices(connection: psycopg.Connection) -> None:
     assert heard == ['table "nowhere" does not exist, skipping']
 
 
+def test_who_compares_masked_values_is_told_once(connection: psycopg.Connection, person: Any) -> None:
+    """The notice handler hears of the masked column once, whatever way the statements come, and the rows are right."""
+    heard: list[tuple[str | None, str | None]] = []
+    connection.add_notice_handler(lambda notice: heard.append((notice.sqlstate, notice.message_primary)))
+    assert connection.execute("SELECT id FROM people WHERE phone = %s", [person.phone(7)]).fetchall() == [(7,)]
+    with connection.pipeline():
+        connection.execute("SELECT id FROM people ORDER BY phone LIMIT 1")
+    connection.execute("SELECT id FROM people WHERE phone = %s", [person.phone(8)], prepare=True)
+    assert [sqlstate for sqlstate, _ in heard] == ([] if person.clear else ["01000"])
+    assert all("public.people.phone" in str(message) for _, message in heard)
+
+
 def test_notifications(shop: Any, person: Any, connection: psycopg.Connection) -> None:
     """A notification of another session arrives while the client waits for nothing else."""
     connection.execute(f"LISTEN for_{person.name}")

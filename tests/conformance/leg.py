@@ -126,6 +126,7 @@ upstream:
 login: relay
 policies: policies.yaml
 secret_file: secret
+notices: false
 limits: {{connections_per_user: 190}}
 """,
             encoding="utf-8",

@@ -28,6 +28,7 @@ def test_a_statement_says_who_what_and_how(caller, judgement):
         "mask": "partial",
         "rule": "tellers",
         "rows": None,
+        "search": None,
     }
     assert (fields["ruling"], fields["policy"], fields["catalog"]) == ("rewrite", "p1", 7)
 

@@ -94,12 +94,16 @@ HEAD = "version: 1\ndictionary: [{column: a.b.c.d, category: phone, level: 3}]\n
          ["p.yaml:4:47: `treatment` must be `clear`, `deny` or {mask: NAME}, not a list"]),
         (HEAD + "rules:\n  - {name: a, columns: {level: 3}, treatment: deny, rows: a = 1}\n",
          ["p.yaml:4:59: `rows` cannot go with `deny`; a statement is refused before rows are read"]),
-        (HEAD + "rules:\n  - {name: a, columns: {level: 3}, treatment: clear, search: exact, join: exact}\n",
-         ["p.yaml:4:54: `search` is not available in this version", "p.yaml:4:69: `join` is not available in this version"]),
         (HEAD + "rules:\n  - {name: a, columns: {level: 3}, treatment: deny, on_write: keep}\n",
          ["p.yaml:4:63: `on_write` must be one of `preserve`, `deny`, `allow`, not `keep`"]),
         (HEAD + "rules:\n  - {name: a, columns: {level: 3}, treatment: clear, on_write: deny}\n",
          ["p.yaml:4:64: `on_write` cannot go with `clear`; it is about columns that are hidden"]),
+        (HEAD + "rules:\n  - {name: a, columns: {level: 3}, treatment: clear, join: exact}\n",
+         ["p.yaml:4:54: `join` is not available in this version"]),
+        (HEAD + "rules:\n  - {name: a, columns: {level: 3}, treatment: clear, search: exact}\n",
+         ["p.yaml:4:62: `search` goes with a mask on all rows; leave it out, or write a rule of its own"]),
+        (HEAD + "rules:\n  - {name: a, columns: {level: 3}, treatment: {mask: full}, search: like}\n",
+         ["p.yaml:4:69: `search` must be `exact` or {exact: {per_hour: NUMBER}}"]),
         (HEAD + "rules:\n  - {name: a, columns: {level: 3}, treatment: clear}\n  - {name: a, columns: {level: 3}, treatment: deny}\n",
          ["p.yaml:5:5: rule `a` stands twice; the first is in line 4; the audit tells rules apart by name"]),
         (HEAD + "rules:\n  - name: a\n    columns: {level: 3}\n    when: session.hours > 3\n    treatment: clear\n",
@@ -174,3 +178,10 @@ def test_no_shape_of_file_does_worse_than_problems(tree):
         parse_policies(json.dumps({"version": 1, "rules": tree, "dictionary": tree}))
     except PolicyError:
         return
+
+
+@pytest.mark.parametrize(("written", "per_hour"), [("exact", 100), ("{exact: {per_hour: 7}}", 7)])
+def test_search_is_a_number_of_values_an_hour(written, per_hour):
+    """The default and a number of one's own."""
+    rule = "  - {name: a, columns: {level: 3}, treatment: {mask: full}, search: %s}\n" % written  # noqa: UP031  braces
+    assert parse_policies(HEAD + "rules:\n" + rule).rules[0].search == per_hour

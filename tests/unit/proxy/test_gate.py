@@ -357,3 +357,45 @@ def test_shapes_do_share_a_ruling() -> None:
     assert found.plan is ruling.plan
     assert found.text is not None
     assert found.text.endswith(b"where id = 22")
+
+
+# -- what callers are told ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("SELECT ssn FROM users", False),
+        ("SELECT ssn FROM users WHERE id = 1", False),
+        ("SELECT upper(ssn) AS ssn FROM users ORDER BY id", False),
+        ("SELECT id FROM users WHERE ssn = 'x'", True),
+        ("SELECT id FROM users u WHERE u.ssn LIKE '1%'", True),
+        ("SELECT id FROM users ORDER BY ssn", True),
+        ("SELECT count(*) FROM users GROUP BY ssn", True),
+        ("SELECT count(*) FROM users GROUP BY id HAVING count(ssn) > 1", True),
+        ("SELECT count(*) FILTER (WHERE ssn > '5') FROM users", True),
+        ("SELECT count(*) OVER (PARTITION BY ssn) FROM users", True),
+        ("SELECT DISTINCT ON (ssn) id FROM users", True),
+        ("SELECT 1 FROM users a JOIN users b ON a.ssn = b.ssn", True),
+        ("SELECT 1 FROM users a JOIN users b USING (ssn)", True),
+        ("SELECT 1 FROM users a NATURAL JOIN users b", True),
+        ("SELECT 1 WHERE EXISTS (SELECT FROM users WHERE ssn = 'x')", True),
+        ("SELECT id FROM users u WHERE u IS NOT NULL", True),
+    ],
+)
+def test_who_compares_what_is_masked_is_told(text: str, told: bool) -> None:
+    """Conditions, orders and groups over a masked column have a notice that names column and rule; nothing else has."""
+    gate, world = made()
+    notices = gate.rule(world, text.encode()).plan.notices
+    assert [column for column, _ in notices] == ["public.users.ssn"] * told
+    for _, notice in notices:
+        report = parse_report(notice[5:])
+        assert (report["S"], report["C"]) == ("NOTICE", "01000")
+        assert "public.users.ssn" in report["M"]
+        assert '"rule one"' in report["M"]
+
+
+def test_nobody_is_told_when_the_operator_says_so() -> None:
+    """The setting `notices` takes them away."""
+    gate, world = made(notices=False)
+    assert gate.rule(world, b"SELECT id FROM users WHERE ssn = 'x'").plan.notices == ()

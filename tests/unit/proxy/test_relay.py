@@ -19,7 +19,7 @@ from proxy.catalogs import Catalogs
 from proxy.gate import Gate
 from proxy.outbox import Outbox
 from proxy.plans import Plan
-from proxy.postgres.requests import Refusals
+from proxy.postgres.provocations import Refusals
 from proxy.postgres.session import PostgresSession
 from proxy.recording import Recorder
 from proxy.relay import Relay, Side

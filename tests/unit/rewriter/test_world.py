@@ -9,7 +9,7 @@ import pytest
 from policies.model import ColumnName, Decision, Label, Mask, RowCondition, Treatment
 from rewriter.kept import Kept
 from rewriter.model import Catalog, Column, Relation
-from rewriter.world import strictest, world_of
+from rewriter.world import hidden_columns, strictest, world_of
 
 CLEAR = Treatment("clear", "r")
 FULL = Treatment("mask", "r", mask=Mask("full"))
@@ -127,3 +127,24 @@ def test_kept_forgets_the_least_recently_used():
     assert kept(one) is first
     kept(two)
     assert made == [one, two, three, two]
+
+
+def test_hidden_columns_are_named_by_their_places():
+    """A masked, denied or row-conditioned column may be no result's origin, in no member of its family; a clear one may."""
+    catalog = _catalog(_table(1, "top"), _table(2, "leaf", 1, columns="ssn id"), _table(3, "clear"), _table(4, "rows"))
+    decision = _decision(top=FULL, clear=CLEAR, rows=OSLO)
+    assert hidden_columns(catalog, decision) == {
+        (1, 2): "public.top.ssn",
+        (2, 1): "public.leaf.ssn",
+        (4, 2): "public.rows.ssn",
+    }
+
+
+def test_a_family_is_searched_as_the_least_of_it_allows():
+    """Who hides a column must allow the search; a member that shows it does not matter; the lowest number counts."""
+    many, few = replace(FULL, search=50), replace(FULL, search=5)
+    assert strictest(many, [few]).search == 5
+    assert strictest(many, [CLEAR]).search == 50
+    assert strictest(many, [FULL]).search is None
+    assert strictest(many, [OSLO]).search is None
+    assert strictest(FULL, [many]).search is None

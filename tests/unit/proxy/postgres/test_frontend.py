@@ -11,7 +11,7 @@ from policies.model import Decision
 from proxy.plans import Plan, Ruling
 from proxy.postgres.conversation import Conversation, ProtocolViolation
 from proxy.postgres.frontend import Frontend
-from proxy.postgres.requests import REFUSED, Refusals
+from proxy.postgres.provocations import REFUSED, Refusals
 
 if TYPE_CHECKING:
     from collections.abc import Callable

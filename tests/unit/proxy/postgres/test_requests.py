@@ -10,8 +10,9 @@ from audit.record import Judgement
 from policies.model import Decision
 from proxy.plans import Plan, Ruling
 from proxy.postgres.conversation import Conversation, ProtocolViolation
+from proxy.postgres.provocations import REFUSED, Refusals
 from proxy.postgres.replies import COPY_END_REPLY, SYNC_REPLY, Action, Change, Execution, Reply
-from proxy.postgres.requests import REFUSED, Refusals, Requests, Step
+from proxy.postgres.requests import Requests, Step
 from proxy.postgres.statements import Prepared
 
 if TYPE_CHECKING:

@@ -1,0 +1,42 @@
+"""Budgets: how many values may be compared with real ones within an hour."""
+
+from __future__ import annotations
+
+import pytest
+
+from policies.model import ColumnName
+from proxy.budgets import HOUR, Budgets
+from rewriter.model import Probe
+
+PHONE, CARD = ColumnName("public", "people", "phone"), ColumnName("public", "people", "card")
+
+
+def test_a_budget_is_each_principals_and_columns_own() -> None:
+    """One caller's searches take nothing from another's, nor those of one column from another's."""
+    budgets = Budgets()
+    assert budgets.charge("ann", [Probe(PHONE, 2, 2)], 0.0) is None
+    assert budgets.charge("ann", [Probe(PHONE, 2, 1)], 1.0) is not None
+    assert budgets.charge("bob", [Probe(PHONE, 2, 1)], 1.0) is None
+    assert budgets.charge("ann", [Probe(CARD, 2, 1)], 1.0) is None
+
+
+@pytest.mark.parametrize(("now", "minutes"), [(10.0, 60), (600.0, 50), (3590.0, 1)])
+def test_a_refusal_says_when_there_is_room(now: float, minutes: int) -> None:
+    """It names the column and the limit; what is refused is not counted; an hour later there is room."""
+    budgets = Budgets()
+    assert budgets.charge("ann", [Probe(PHONE, 1, 1)], 0.0) is None
+    refusal = budgets.charge("ann", [Probe(PHONE, 1, 1)], now)
+    assert refusal is not None
+    assert (refusal.sqlstate, refusal.hint) == ("53400", f"There will be room for this one in {minutes} min.")
+    assert "public.people.phone" in refusal.message
+    assert budgets.charge("ann", [Probe(PHONE, 1, 1)], HOUR) is None
+
+
+def test_what_is_more_than_all_is_refused_for_good() -> None:
+    """A list longer than the limit never has room; parts of a statement are added up, and refused as a whole."""
+    budgets = Budgets()
+    refusal = budgets.charge("ann", [Probe(PHONE, 3, 2), Probe(PHONE, 3, 2)], 0.0)
+    assert refusal is not None
+    assert "4 values at once" in refusal.message
+    assert budgets.charge("ann", [Probe(PHONE, 3, 3), Probe(CARD, 1, 2)], 0.0) is not None
+    assert budgets.charge("ann", [Probe(PHONE, 3, 3)], 0.0) is None
