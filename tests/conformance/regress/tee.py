@@ -16,6 +16,7 @@ import psycopg
 
 from conformance.regress.answers import Answer, judge
 from conformance.regress.frames import Frame, Peer, startup_parameters
+from conformance.regress.oids import Oids
 
 if TYPE_CHECKING:
     from conformance.regress.backdoor import Backdoor, Session
@@ -123,6 +124,7 @@ class Leg(Peer):
             options=" ".join(options),
             sslmode="disable",
         )
+        self.oids = Oids()
         super().__init__(socket.socket(fileno=os.dup(self._connection.pgconn.socket)))
 
     def greeting(self) -> list[Frame]:
@@ -167,7 +169,7 @@ class _Conversation:
         if self._back is not None:
             self._back.refused = False
         for leg in self._legs:
-            leg.send(*frames)
+            leg.send(*(leg.oids.outgoing(frame) for frame in frames))
         answers = [_until(leg, b"Z", b"G") for leg in self._legs]
         data: list[Frame] = []
         shown = 0  # frames of the first answer that the client has
@@ -180,7 +182,11 @@ class _Conversation:
                 if answer[-1].kind == b"G":
                     leg.send(*more)
                     answer.extend(_until(leg, b"Z", b"G"))
-        direct, again, louver = (Answer.of(answer) for answer in answers)
+        for leg, answer in zip(self._legs[1:], answers[1:], strict=True):
+            leg.oids.learn(answers[0], answer)
+        direct, again, louver = (
+            Answer.of(leg.oids.incoming(answer)) for leg, answer in zip(self._legs, answers, strict=True)
+        )
         refused = self._back is not None and self._back.refused
         outcome, kind = judge(direct, again, louver, refused=refused)
         self._sink(Found(_text(frames), outcome, kind, direct, louver))
@@ -194,7 +200,7 @@ class _Conversation:
         """Run what Louver has refused, whether or not it fails: that uses up OIDs, too. Fail what has failed direct only."""
         back.idle.wait(timeout=10)
         if back.refused and states[1] != b"E":
-            back.run(*frames, data=data)
+            back.run(*(self._legs[2].oids.outgoing(frame) for frame in frames), data=data)
             if states[0] != b"E" and not _text(frames).lstrip().lower().startswith(_KNOWN_AFTERWARDS):
                 self._legs[2].send(_NUDGE)
                 _until(self._legs[2], b"Z")

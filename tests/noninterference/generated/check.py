@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 REFUSALS = frozenset({"42501", "0A000", "42712", "42803", "54000", "54001", "XX000"})
 """SQLSTATEs by which Louver refuses."""
 
+_UNKNOWN = "was created a moment ago"  # of a function that the catalog does not know
 _RECORD, _FIRST_USER_OID = 2249, 16384
 _SLOW = "57014"  # query_canceled: the statement timeout
 
@@ -120,7 +121,7 @@ def _against_world(statement: Statement, mine: Answer, world: Answer) -> Verdict
     if mine.sqlstates == world.sqlstates:
         if mine.sqlstates or statement.compared == "twins" or _same_rows(mine, world):
             return Verdict("same")
-    elif mine.sqlstates and mine.sqlstates[0] in REFUSALS:
+    elif mine.sqlstates and (mine.sqlstates[0] in REFUSALS or _UNKNOWN in mine.errors[0]["M"]):
         return Verdict("refused", f"{mine.sqlstates[0]} {mine.errors[0]['M']}")
     elif statement.risky and all(state[:2] in {"21", "22"} for state in (*mine.sqlstates[:1], *world.sqlstates[:1])):
         return Verdict("failed")
