@@ -204,7 +204,13 @@ def reads_nothing(statement: dict[str, Any], *, guarded: bool) -> bool:
         likes = any("TableLikeClause" in element for element in fields.get("tableElts", []))
         # what defaults and constraints call is looked at when the table is written to
         return not likes and not (guarded and fields.keys() & {"inhRelations", "partbound"})
-    if name in {"TransactionStmt", "CommentStmt"}:
+    if (
+        name == "TransactionStmt"
+    ):  # what is out of date is looked up before a transaction begins, not as its first query
+        return fields.get("kind") not in {"TRANS_STMT_BEGIN", "TRANS_STMT_START"}
+    if name == "VariableSetStmt":  # SET TRANSACTION has to come before any query
+        return bool(fields.get("kind") == "VAR_SET_MULTI")
+    if name == "CommentStmt":
         return True
     known = KINDS.get(name)
     return not guarded and known is not None and known.way == "definition" and name != "CreateSchemaStmt"

@@ -135,6 +135,16 @@ def test_pg_dump_of_definitions_and_open_tables(worlds: BankWorlds, options: tup
     assert len(mine) > 500
 
 
+@pytest.mark.parametrize("before", ["SET search_path = public", "CREATE TABLE made_before (id int)", "SELECT 1"])
+@pytest.mark.parametrize("begin", ["BEGIN", "START TRANSACTION READ ONLY"])
+def test_set_transaction_comes_before_any_query(worlds: BankWorlds, before: str, begin: str) -> None:
+    """Louver's own look-ups are no query of the client's transaction: its isolation can still be set."""
+    wire = worlds.wire("a", "analyst")
+    after = ["ROLLBACK", "DROP TABLE IF EXISTS made_before"]
+    answers = [wire.query(text) for text in (before, begin, "SET TRANSACTION ISOLATION LEVEL SERIALIZABLE", *after)]
+    assert [state for answer in answers for state in answer.sqlstates] == []
+
+
 def test_there_are_enough_of_them() -> None:
     """At least three hundred statements are tried."""
     assert sum(len(_cases(against)) for against in ("masked", "catalog", "psql")) >= 300

@@ -9,6 +9,7 @@ import struct
 import pytest
 from conformance.regress.answers import Answer, generic, judge
 from conformance.regress.frames import SSL, Frame, Peer, startup_parameters
+from conformance.regress.oids import Oids
 from conformance.regress.report import read
 
 ROW, OTHER = (Frame(b"D", b"\0\1\0\0\0\1" + value) for value in (b"1", b"2"))
@@ -62,6 +63,22 @@ def test_a_class_has_no_names_in_it() -> None:
     """Messages that differ in names and numbers only are of one class."""
     assert generic('type "x" is 5') == generic('type "y" is 77')
     assert generic("DROP on a is not available") == generic("DROP on b.c is not available")
+
+
+def test_oids_are_translated_between_servers() -> None:
+    """What one server calls 17001 the other may call 17005: psql's next question is asked by the other's number."""
+
+    def named(oid: bytes) -> list[Frame]:
+        row = b"\0\2" + b"".join(struct.pack("!i", len(v)) + v for v in (oid, b"customers"))
+        described = struct.pack("!h", 1) + b"oid\0" + struct.pack("!ihihih", 0, 0, 26, 4, -1, 0)
+        return [Frame(b"T", described), Frame(b"D", row)]
+
+    oids = Oids()
+    oids.learn(named(b"17001"), named(b"17005"))
+    asked = Frame(b"Q", b"SELECT 1 FROM pg_catalog.pg_class WHERE oid = '17001'\0")
+    assert oids.outgoing(asked).body == b"SELECT 1 FROM pg_catalog.pg_class WHERE oid = '17005'\0"
+    assert oids.incoming(named(b"17005")) == named(b"17001")
+    assert oids.outgoing(Frame(b"Q", b"SELECT '17001'\0")).body == b"SELECT '17001'\0"
 
 
 def test_the_report_counts_what_succeeds_direct() -> None:
