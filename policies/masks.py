@@ -241,6 +241,9 @@ def mask_words(mask: Mask) -> str:
 DEFAULT_MASK: Final = make_mask("full")
 """The mask of a category that neither the policy nor `CATEGORY_DEFAULTS` names."""
 
+DERIVED: Final = "derived"
+"""The category of columns that a statement has computed from labelled ones: nothing of them shows by default."""
+
 CATEGORY_DEFAULTS: Final[Mapping[str, Mask]] = MappingProxyType(
     {
         "phone": make_mask("partial", keep_first=3, keep_last=4),
@@ -254,6 +257,7 @@ CATEGORY_DEFAULTS: Final[Mapping[str, Mask]] = MappingProxyType(
         "address": DEFAULT_MASK,
         "salary": DEFAULT_MASK,
         "amount": DEFAULT_MASK,
+        DERIVED: DEFAULT_MASK,
         "balance": DEFAULT_MASK,
         "ip_address": DEFAULT_MASK,
         "secret": make_mask("null"),

@@ -79,6 +79,17 @@ class Caller:
         """True when the world rests on what the open transaction has defined."""
         return bool(self._own) or self._own_stale
 
+    def makes(self, text: bytes) -> None:
+        """A statement goes off that may make tables: they inherit the labels of what this caller sees clear."""
+        if self._known.held:
+            clear = {
+                column: label
+                for column, label in self.world.decision.labels.items()
+                if self.world.decision.treatments[column].kind == "clear"
+            }
+            for inheritance in self._gate.inheritances(self.world, text, clear):
+                self._catalogs.makes(self._known, inheritance)
+
     def find_early(self, text: bytes) -> Ruling | None:
         """The ruling of a statement for which what was defined lately makes no difference; None for all others."""
         if self._generation != self._known.generation or not self._gate.needs_nothing(self.world, text):

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from policies.decide import PolicySet
     from policies.model import Label
+    from rewriter.lineage import Inheritance
 
 log = logging.getLogger(__name__)
 
@@ -39,12 +40,22 @@ class CatalogUnavailable(Exception):  # noqa: N818  a state of the database, not
 
 
 @dataclass(slots=True, eq=False)
+class Awaited:
+    """What a table inherits that a statement makes. `before`: the OIDs of those of its name; `met`: it has been seen."""
+
+    inheritance: Inheritance
+    before: frozenset[int]
+    met: bool = False
+
+
+@dataclass(slots=True, eq=False)
 class Known:
     """What is known of one database. `generation` grows whenever a caller's world may have changed.
 
     `stale`: DDL has run since `catalog` was read. `bindings` hold every label ever seen, by table OID and column
     number: a column keeps its label under a new name. `inherited` are those that a relation has had as a partition or
-    child of a labelled one, by OID and column number: it keeps them when it is detached. `readings` counts those begun, the last of them at `begun` on
+    child of a labelled one, by OID and column number: it keeps them when it is detached. `awaited`: by name, what tables that
+    were not there yet inherit from the query that makes them. `readings` counts those begun, the last of them at `begun` on
     the clock of its Catalogs; `catalog` is as found by reading number `held`. `fingerprint` is that of the
     definitions when they were last looked at.
     """
@@ -56,6 +67,7 @@ class Known:
     stale: bool = True
     bindings: dict[tuple[int, int], Label] = field(default_factory=dict)
     inherited: dict[tuple[int, int], Label] = field(default_factory=dict)
+    awaited: dict[str, list[Awaited]] = field(default_factory=dict)
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     readings: int = 0
     begun: float = -math.inf
@@ -111,6 +123,15 @@ class Catalogs:
         """Let every caller's decision be made again at its next statement: conditions may name the time."""
         for known in self._known.values():
             known.generation += 1
+
+    def makes(self, known: Known, inheritance: Inheritance) -> None:
+        """A statement goes off that makes a table: what is new under its name inherits this, and nothing that is settled."""
+        there = frozenset(r.oid for r in known.catalog.relations.values() if r.name == inheritance.name)
+        earlier = [each for each in known.awaited.pop(inheritance.name, ()) if not each.met]
+        if (inheritance.columns or inheritance.rest) and all(each.inheritance != inheritance for each in earlier):
+            earlier.append(Awaited(inheritance, there))
+        if earlier:
+            known.awaited[inheritance.name] = earlier
 
     def changed(self, database: str) -> None:
         """DDL has run in `database`: the snapshot is read again before the next ruling that needs it."""
@@ -176,6 +197,7 @@ class Catalogs:
         for column in relation.columns:
             label = self._policies.label(known.database, relation.schema, relation.name, column.name)
             label = label or known.bindings.get((relation.oid, column.number))
+            label = label or _awaited(known, relation, column.name)
             if label is not None:
                 known.bindings[relation.oid, column.number] = label
                 labels[ColumnName(relation.schema, relation.name, column.name)] = label
@@ -186,6 +208,16 @@ class Catalogs:
         for relation in known.catalog.relations.values():
             labels |= self.labels_of(known, relation)
         known.labels = labels | _inherited(known, labels)
+
+
+def _awaited(known: Known, relation: Relation, column: str) -> Label | None:
+    """The label that a column inherits from the statement that has made its table."""
+    for each in known.awaited.get(relation.name, ()):
+        label = each.inheritance.columns.get(column, each.inheritance.rest)
+        if relation.oid not in each.before and label is not None:
+            each.met = each.met or relation.oid in known.catalog.relations
+            return label
+    return None
 
 
 def _inherited(known: Known, labels: Mapping[ColumnName, Label]) -> dict[ColumnName, Label]:

@@ -22,6 +22,7 @@ from proxy.positions import moves_of
 from proxy.postgres.messages import notice_response, report_fields
 from proxy.witness import Witness
 from rewriter.kinds import reads_nothing
+from rewriter.lineage import Inheritance, inheritances
 from rewriter.masks.keys import KeyMaterial  # noqa: TC001  the same
 from rewriter.model import Catalog, Names, Refusal, Rewritten, UnknownNames, Use
 from rewriter.reading import MAX_BYTES, describe, encode, parse
@@ -146,6 +147,15 @@ class Gate:
         except (Refusal, UnicodeDecodeError):
             return False
         return all(reads_nothing(statement["stmt"], guarded=world.guarded) for statement in statements)
+
+    @staticmethod
+    def inheritances(world: World, text: bytes, labels: Mapping[ColumnName, Label]) -> list[Inheritance]:
+        """What the tables inherit that a text makes; a text that does not parse makes none, for the server reads it alike."""
+        try:
+            statements = parse(encode(text.decode()))
+        except (Refusal, UnicodeDecodeError):
+            return []
+        return [each for statement in statements for each in inheritances(statement["stmt"], world.catalog, labels)]
 
     def rule(self, world: World, text: bytes) -> Ruling:
         """Rule a statement in full and remember it. Raises UnknownNames when the catalog does not know a name."""

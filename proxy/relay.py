@@ -182,7 +182,7 @@ class Relay:
             if self._conversation.decision is None:
                 self._enter()
             session.answer(ruling)
-            self._answered(ruling)
+            self._answered(ruling, statement.text)
             statement = session.next_statement()
         self._send()
 
@@ -239,7 +239,7 @@ class Relay:
         ruling = await self._rule(statement.text)
         self._enter()
         self._session.answer(ruling)
-        self._answered(ruling)
+        self._answered(ruling, statement.text)
 
     def _considered(self, task: asyncio.Task[None]) -> None:
         self._task = None
@@ -260,12 +260,13 @@ class Relay:
             log.error("session ended by a fault while a statement was ruled", exc_info=error)
             self.end("XX000", "louver: a fault ended this session; it is reported in Louver's log")
 
-    def _answered(self, ruling: Ruling) -> None:
+    def _answered(self, ruling: Ruling, text: bytes) -> None:
         """A statement that defines something leaves: what follows it is ruled by what it has defined."""
         plan = ruling.plan
         if plan.verdict != "deny" and (
             plan.changes_catalog or (self._caller.has_own and "TransactionStmt" in plan.judgement.kinds)
         ):
+            self._caller.makes(text)
             self._caller.defines()
 
     async def _rule(self, text: bytes) -> Ruling:
@@ -327,7 +328,8 @@ class Relay:
             plan = execution.plan
             if plan is not None and plan.changes_catalog:
                 self._catalog_touched = True
-                self._caller.defines()  # a prepared statement leaves without being ruled again
+                self._caller.makes(execution.text)  # a prepared statement leaves without being ruled again
+                self._caller.defines()
         if self._catalog_touched and self._conversation.status == IDLE:
             self._catalog_touched = False
             self._catalog_changed()

@@ -12,7 +12,7 @@ dictionary:
   - {column: "*.*.later.code", category: code, level: 3}
 categories: {phone: full, code: full}
 rules:
-  - {name: bosses see phones, columns: {category: phone}, when: principal.role == "boss", treatment: clear}
+  - {name: bosses see phones, columns: {category: [phone, derived]}, when: principal.role == "boss", treatment: clear}
 """
 SCHEMA = """
 CREATE TABLE people (id int PRIMARY KEY, name text, phone text);
@@ -141,4 +141,63 @@ def test_a_partition_or_child_made_in_an_open_transaction(clerk, boss):
     assert one(clerk, "SELECT phone FROM more_people") == "****"
     clerk.commit()
     boss.execute("DROP TABLE more_people")
+    boss.commit()
+
+
+COPIES = {
+    "CREATE TABLE copied AS SELECT id, phone AS line, name FROM people": ("1", "****", "Ann"),
+    "CREATE TABLE copied AS SELECT id, left(phone, 20) AS line, name FROM people": ("1", "****", "Ann"),
+    "SELECT id, p.phone AS line, name INTO copied FROM people p": ("1", "****", "Ann"),
+    "CREATE TABLE copied AS SELECT id, id AS line, name FROM people WHERE phone LIKE '1%'": ("0", "0", "****"),
+    "CREATE TABLE copied AS SELECT id, id + 1 AS line, name FROM people": ("1", "2", "Ann"),
+    "CREATE TABLE copied (id, line, name) AS SELECT id, phone, name FROM people": ("0", "****", "****"),
+    "CREATE TABLE copied AS SELECT id, line, name FROM (SELECT id, phone AS line, name FROM people) x": (
+        "0",
+        "****",
+        "****",
+    ),
+    "CREATE TABLE copied AS SELECT id, line, 'x' AS name FROM hotlines": ("0", "****", "x"),
+}
+
+
+@pytest.mark.parametrize("sql", COPIES)
+def test_a_table_made_from_labelled_columns_inherits_them(boss, clerk, sql):
+    """Made by a caller who sees them clear, it is masked for others from its commit on, and before that in what is derived."""
+    boss.execute("CREATE VIEW hotlines AS SELECT id, phone AS line FROM people")
+    boss.commit()
+    try:
+        boss.execute(sql)
+        boss.commit()
+        found = clerk.execute("SELECT id::text, line::text, name FROM copied ORDER BY id").fetchall()
+        assert found[0] == COPIES[sql]
+        clerk.commit()
+    finally:
+        clerk.rollback()
+        boss.rollback()
+        boss.execute("DROP TABLE IF EXISTS copied")
+        boss.execute("DROP VIEW hotlines")
+        boss.commit()
+
+
+def test_a_copy_is_hidden_from_others_the_moment_it_is_committed(boss, clerk):
+    """No statement of another session reads it clear, not even one that waits for the commit on its own connection."""
+    for _ in range(5):
+        boss.execute("CREATE TABLE mine AS SELECT phone AS line, upper(phone) AS more FROM people WHERE id = 1")
+        assert boss.execute("SELECT line, more FROM mine").fetchone() == ("13800000001", "13800000001")
+        boss.commit()
+        assert clerk.execute("SELECT line, more FROM mine").fetchone() == ("****", "****")
+        clerk.commit()
+        boss.execute("DROP TABLE mine")
+        boss.commit()
+
+
+def test_a_table_like_a_labelled_one_inherits_its_labels(house, boss, clerk):
+    """LIKE copies the columns' labels, whatever fills the table later, and a rename keeps them."""
+    boss.execute("CREATE TABLE alike (LIKE people)")
+    boss.execute("INSERT INTO alike SELECT * FROM people WHERE id = 1")
+    boss.execute("ALTER TABLE alike RENAME COLUMN phone TO line")
+    boss.commit()
+    assert one(clerk, "SELECT line FROM alike") == "****"
+    clerk.commit()
+    boss.execute("DROP TABLE alike")
     boss.commit()

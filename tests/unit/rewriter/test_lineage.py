@@ -1,0 +1,66 @@
+"""Lineage: what the columns of a new table inherit, by the statement that makes it."""
+
+from __future__ import annotations
+
+import pytest
+
+from policies.masks import DERIVED
+from policies.model import ColumnName, Label
+from rewriter.lineage import inheritances
+from rewriter.reading import encode, parse
+
+SSN, PAY = Label("ssn", 4), Label("salary", 3)
+LABELS = {ColumnName("public", "users", "ssn"): SSN, ColumnName("public", "users", "salary"): PAY}
+D4, D3 = Label(DERIVED, 4), Label(DERIVED, 3)
+
+CASES = [
+    ("CREATE TABLE t AS SELECT id, ssn FROM users", {"ssn": SSN}, None),
+    ("CREATE TABLE t AS SELECT ssn AS a, u.salary FROM public.users u", {"a": SSN, "salary": PAY}, None),
+    ("CREATE TABLE t AS SELECT * FROM users", {"ssn": SSN, "salary": PAY}, None),
+    ("CREATE TABLE t AS SELECT upper(ssn) AS a, salary * 2 AS b, id FROM users", {"a": D4, "b": D4}, None),
+    ("CREATE TABLE t AS SELECT upper(ssn) FROM users", {}, D4),
+    ("CREATE TABLE t AS SELECT u AS a, id FROM users u", {"a": D4}, None),
+    ("CREATE TABLE t AS SELECT id FROM users WHERE salary > 3", {}, D3),
+    ("CREATE TABLE t AS SELECT id FROM users ORDER BY ssn LIMIT 1", {}, D4),
+    ("CREATE TABLE t AS SELECT city, max(salary) AS m FROM users GROUP BY city", {"m": D3}, None),
+    ("CREATE TABLE t AS SELECT ssn, count(*) AS n FROM users GROUP BY ssn", {}, D4),
+    ("CREATE TABLE t AS SELECT id, (SELECT max(ssn) FROM users) AS m FROM orders", {}, D4),
+    ("CREATE TABLE t AS SELECT ssn FROM users UNION SELECT memo FROM orders", {}, D4),
+    ("CREATE TABLE t AS WITH x AS (SELECT ssn AS a FROM users) SELECT a FROM x", {}, D4),
+    ("CREATE TABLE t (a) AS SELECT ssn FROM users", {}, D4),
+    ("CREATE TABLE t AS SELECT x.b FROM users x (a, b, c)", {}, D4),
+    ("CREATE TABLE t AS SELECT code FROM user_list", {"code": D4}, None),
+    ("CREATE MATERIALIZED VIEW t AS SELECT ssn FROM users", {"ssn": SSN}, None),
+    ("CREATE TABLE t AS EXECUTE q", {}, D4),
+    ("EXPLAIN ANALYZE CREATE TABLE t AS SELECT ssn FROM users", {"ssn": SSN}, None),
+    ("SELECT ssn INTO t FROM users", {"ssn": SSN}, None),
+    ("SELECT memo INTO t FROM orders UNION SELECT ssn FROM users", {}, D4),
+    ("CREATE TABLE t (LIKE users INCLUDING ALL, more int)", {"ssn": SSN, "salary": PAY}, None),
+]
+
+
+@pytest.mark.parametrize(("sql", "columns", "rest"), CASES)
+def test_inheritance(rewriter_world, sql, columns, rest):
+    """A plain copy has its column's label, what is computed is derived, and what cannot be told is derived as a whole."""
+    (statement,) = parse(encode(sql))
+    (found,) = inheritances(statement["stmt"], rewriter_world.catalog, LABELS)
+    assert (found.name, dict(found.columns), found.rest) == ("t", columns, rest)
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "CREATE TABLE t AS SELECT id, name FROM users",
+        "CREATE TABLE t AS SELECT count(*) AS n FROM users",
+        "CREATE TABLE t AS SELECT ssn FROM archive.users",
+        "CREATE TABLE t (a int)",
+        "CREATE TABLE t (LIKE orders)",
+        "SELECT ssn FROM users",
+        "DROP TABLE users",
+    ],
+)
+def test_nothing_is_inherited_from_what_is_not_labelled(rewriter_world, sql):
+    """Columns without labels, and statements that make no table, leave nothing behind."""
+    (statement,) = parse(encode(sql))
+    found = inheritances(statement["stmt"], rewriter_world.catalog, LABELS)
+    assert not any(each.columns or each.rest for each in found)
