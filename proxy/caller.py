@@ -80,14 +80,9 @@ class Caller:
         return bool(self._own) or self._own_stale
 
     def makes(self, text: bytes) -> None:
-        """A statement goes off that may make tables: they inherit the labels of what this caller sees clear."""
-        if self._known.held:
-            clear = {
-                column: label
-                for column, label in self.world.decision.labels.items()
-                if self.world.decision.treatments[column].kind == "clear"
-            }
-            for inheritance in self._gate.inheritances(self.world, text, clear):
+        """A statement goes off that may make tables: by a caller from whom nothing is hidden, they inherit labels."""
+        if self._known.held and not self.guarded:
+            for inheritance in self._gate.inheritances(self.world, text):
                 self._catalogs.makes(self._known, inheritance)
 
     def find_early(self, text: bytes) -> Ruling | None:

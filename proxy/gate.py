@@ -149,12 +149,13 @@ class Gate:
         return all(reads_nothing(statement["stmt"], guarded=world.guarded) for statement in statements)
 
     @staticmethod
-    def inheritances(world: World, text: bytes, labels: Mapping[ColumnName, Label]) -> list[Inheritance]:
+    def inheritances(world: World, text: bytes) -> list[Inheritance]:
         """What the tables inherit that a text makes; a text that does not parse makes none, for the server reads it alike."""
         try:
             statements = parse(encode(text.decode()))
         except (Refusal, UnicodeDecodeError):
             return []
+        labels = world.decision.labels
         return [each for statement in statements for each in inheritances(statement["stmt"], world.catalog, labels)]
 
     def rule(self, world: World, text: bytes) -> Ruling:
