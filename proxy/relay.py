@@ -236,7 +236,7 @@ class Relay:
     # -- statements whose ruling takes a look-up -----------------------------------------------------------------
 
     async def _consider(self, statement: Statement) -> None:
-        ruling = await self._rule(statement.text)
+        ruling = await self._rule(statement.text, portal=statement.source == "portal")
         self._enter()
         self._session.answer(ruling)
         self._answered(ruling, statement.text)
@@ -269,10 +269,10 @@ class Relay:
             self._caller.makes(text)
             self._caller.defines()
 
-    async def _rule(self, text: bytes) -> Ruling:
+    async def _rule(self, text: bytes, *, portal: bool) -> Ruling:
         conversation = self._conversation
         caller = self._caller
-        if not conversation.skipping and (conversation.readable or not caller.guarded):
+        if not portal and not conversation.skipping and (conversation.readable or not caller.guarded):
             early = caller.find_early(text)
             if early is not None:
                 return early

@@ -201,3 +201,15 @@ def test_a_table_like_a_labelled_one_inherits_its_labels(house, boss, clerk):
     clerk.commit()
     boss.execute("DROP TABLE alike")
     boss.commit()
+
+
+def test_definitions_in_a_row_by_the_extended_protocol(house):
+    """Statements with parameters go by Parse, Bind and Execute: those between definitions are not taken for outdated."""
+    with psycopg.connect(house.dsn("clerk", database="migrations"), autocommit=True) as connection:
+        for number in range(5):
+            connection.execute(f"CREATE TABLE row_{number} (id int)", binary=True)
+            connection.execute("BEGIN", binary=True)
+            connection.execute("COMMIT", binary=True)
+        for number in range(5):
+            connection.execute(f"DROP TABLE row_{number}", binary=True)
+        assert one(connection, "SELECT count(*) FROM people") == 2
