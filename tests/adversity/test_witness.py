@@ -7,6 +7,7 @@ and is read there under the new names: then a hidden column has the name of one 
 from __future__ import annotations
 
 import asyncio
+import select
 import socket
 import threading
 from typing import TYPE_CHECKING, Any
@@ -39,8 +40,13 @@ def simple(client: psycopg.Connection[Any], locked: Callable[[], None]) -> Any:
     """One simple query."""
     locked()
     client.pgconn.send_query(QUERY.encode())
+    while client.pgconn.is_busy():  # waiting in get_result would keep the other thread from running
+        select.select([client.pgconn.socket], [], [], 10)
+        client.pgconn.consume_input()
     result = client.pgconn.get_result()  # the last one would be of the closed connection
     assert result is not None
+    while client.pgconn.get_result() is not None:
+        pass
     if result.status == psycopg.pq.ExecStatus.FATAL_ERROR:
         raise psycopg.OperationalError(result.error_message.decode())
     return result.get_value(0, 0)
