@@ -13,10 +13,10 @@ from policies.model import Decision, Principal, Session
 from proxy.gate import World
 from proxy.introspection import look_up_sql, read_look_up
 from proxy.own import laid_over, read_own
-from rewriter.model import Catalog, Names, Relation, UnknownNames
+from rewriter.model import Catalog, Names, Refusal, Relation, UnknownNames
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     from proxy.catalogs import Catalogs
     from proxy.gate import Gate
@@ -28,6 +28,13 @@ if TYPE_CHECKING:
 class Outgrown(Exception):  # noqa: N818  an end, not a fault
     """Nothing is hidden from the caller any more, but the session may hold the key of keyed masks: it must end."""
 
+
+_LOOK_UPS = 16
+"""Look-ups for one statement: what is found can name more, as functions do in their bodies."""
+
+_ENDLESS = Refusal(
+    "54001", "the names in this statement lead to too many others", hint="Use functions that call fewer others."
+)
 
 _SET_KEY = "SELECT pg_catalog.set_config($1, $2, false)"
 
@@ -155,32 +162,28 @@ class Caller:
         too: it was made in the open transaction. All others are ruled by the catalog, which knows more of them.
         """
         own: set[int] = set()
-        while True:
-            found = await self._found(ask, text)
-            new = {r.oid for r in found.values() if r is not None and self._known.lacks(r)} - own
-            if not new:
-                break
-            await self._catalogs.catch_up(self._known)
-            await self.settle(ask, names_stale=False, status=b"T" if self._own else b"I")
-            own |= new
-        names = self._names
-        if names is None or not found:  # what was settled meanwhile has answered it
-            return self._gate.rule(self.world, text)
-        self._names = dataclasses.replace(names, looked_up={**names.looked_up, **_existing(found)})
-        self._enter(self._decide())
-        if all(relation is not None for relation in found.values()):
-            return self._gate.rule(self.world, text)
         # Somebody may create what is missing at any moment: that it is missing holds for this statement only.
-        missing = dataclasses.replace(self._names, looked_up={**self._names.looked_up, **found})
-        return self._gate.rule(World(self.world.decision, self.world.catalog, missing, self._held), text)
-
-    async def _found(self, ask: Ask, text: bytes) -> Mapping[tuple[str | None, str], Relation | None]:
-        """What the names of a statement that the world does not know mean on the session's server."""
-        try:
-            self._gate.rule(self.world, text)
-        except UnknownNames as unknown:
-            return read_look_up(await ask(look_up_sql(unknown.names))).looked_up
-        return {}
+        missing = Names(())
+        for _ in range(_LOOK_UPS):
+            world, names = self.world, self.world.names
+            if names is not None and (missing.looked_up or missing.functions):
+                world = World(world.decision, world.catalog, _joined(names, missing), self._held)
+            try:
+                return self._gate.rule(world, text)
+            except UnknownNames as unknown:
+                rows = await ask(look_up_sql(unknown.names, unknown.functions))
+                found = read_look_up(rows, unknown.functions)
+            new = {r.oid for r in found.looked_up.values() if r is not None and self._known.lacks(r)} - own
+            if new:
+                await self._catalogs.catch_up(self._known)
+                await self.settle(ask, names_stale=False, status=b"T" if self._own else b"I")
+                own |= new
+                missing = Names(())
+            elif self._names is not None:
+                self._names = _joined(self._names, _present(found))
+                missing = _joined(missing, found)
+                self._enter(self._decide())
+        return self._gate.deny(self.world, text, _ENDLESS)
 
     def nameless_world(self) -> World:
         """A world in which no name is known, for a transaction that has failed and can look nothing up."""
@@ -206,7 +209,14 @@ class Caller:
         self.world = self._gate.world(decision, self._catalog or self._known.catalog, self._names, self._held)
 
 
-def _existing(
-    found: Mapping[tuple[str | None, str], Relation | None],
-) -> dict[tuple[str | None, str], Relation | None]:
-    return {name: relation for name, relation in found.items() if relation is not None}
+def _present(found: Names) -> Names:
+    """What a look-up has found, without what is missing."""
+    relations = {name: relation for name, relation in found.looked_up.items() if relation is not None}
+    return Names((), looked_up=relations, functions={name: code for name, code in found.functions.items() if code})
+
+
+def _joined(names: Names, found: Names) -> Names:
+    """Names with what a look-up has found in addition."""
+    return dataclasses.replace(
+        names, looked_up={**names.looked_up, **found.looked_up}, functions={**names.functions, **found.functions}
+    )

@@ -139,27 +139,95 @@ OPERATORS: Final = """
 SELECT o.oprname::text AS name, o.oprcode::oid::int8 AS function FROM pg_operator o
 WHERE o.oid >= 16384 OR o.oprnamespace <> 'pg_catalog'::regnamespace"""
 
-CASTS: Final = """
-SELECT s.typname::text AS source, t.typname::text AS target, c.castfunc::int8 AS function
-FROM pg_cast c JOIN pg_type s ON s.oid = c.castsource JOIN pg_type t ON t.oid = c.casttarget
-WHERE c.oid >= 16384 AND c.castfunc <> 0"""
+# What is known of a function, as one JSON object; the places to fill in are of pg_proc p and pg_namespace n.
+_FUNCTION: Final = """
+pg_catalog.json_build_object('schema', n.nspname, 'name', p.proname, 'kind', p.prokind, 'language', l.lanname,
+ 'body', CASE WHEN l.lanname OPERATOR(pg_catalog.=) ANY ('{sql,plpgsql}') THEN COALESCE(b.body, p.prosrc) END,
+ 'parsed', b.body IS NOT NULL, 'defaults', pg_catalog.pg_get_expr(p.proargdefaults, 0),
+ 'least', p.pronargs OPERATOR(pg_catalog.-) p.pronargdefaults,
+ 'most', CASE WHEN p.provariadic OPERATOR(pg_catalog.<>) 0 THEN 1000
+              ELSE COALESCE(pg_catalog.cardinality(p.proallargtypes), p.pronargs) END,
+ 'settings', COALESCE(p.proconfig, '{}'),
+ 'support', ARRAY(
+   SELECT pg_catalog.json_build_array(fn.nspname, f.proname) FROM pg_catalog.pg_aggregate a
+   JOIN pg_catalog.pg_proc f ON f.oid OPERATOR(pg_catalog.=) ANY (ARRAY[a.aggtransfn, a.aggfinalfn, a.aggcombinefn,
+     a.aggserialfn, a.aggdeserialfn, a.aggmtransfn, a.aggminvtransfn, a.aggmfinalfn]::pg_catalog.oid[])
+   JOIN pg_catalog.pg_namespace fn ON fn.oid OPERATOR(pg_catalog.=) f.pronamespace
+   WHERE a.aggfnoid::pg_catalog.oid OPERATOR(pg_catalog.=) p.oid),
+ 'types', ARRAY(
+   SELECT t.typname FROM pg_catalog.pg_type t WHERE t.oid OPERATOR(pg_catalog.=) p.prorettype
+   OR t.oid OPERATOR(pg_catalog.=) ANY (COALESCE(p.proallargtypes, p.proargtypes::pg_catalog.oid[]))),
+ 'extension', e.extname)::pg_catalog.text"""
 
+_FUNCTION_PARTS: Final = """
+JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) p.pronamespace
+JOIN pg_catalog.pg_language l ON l.oid OPERATOR(pg_catalog.=) p.prolang
+CROSS JOIN LATERAL (SELECT pg_catalog.pg_get_function_sqlbody(p.oid) AS body) b
+LEFT JOIN pg_catalog.pg_depend d ON d.classid OPERATOR(pg_catalog.=) 'pg_catalog.pg_proc'::pg_catalog.regclass
+ AND d.objid OPERATOR(pg_catalog.=) p.oid AND d.deptype OPERATOR(pg_catalog.=) 'e'
+LEFT JOIN pg_catalog.pg_extension e ON e.oid OPERATOR(pg_catalog.=) d.refobjid"""
 
-# Functions that making a value of a type runs (CHECK and DEFAULT of domains, input of types), and the types made of such.
-TYPE_FUNCTIONS: Final = """
+CODE: Final = f"""
+SELECT {_FUNCTION} AS function FROM pg_catalog.pg_proc p {_FUNCTION_PARTS}
+WHERE (p.oid >= 16384 OR n.nspname NOT IN ('pg_catalog', 'information_schema')) AND NOT (COALESCE(e.extname, '')::text = ANY ($1::text[]))
+AND n.nspname !~ '^pg_(toast|temp)' ORDER BY p.oid"""  # noqa: S608  constants of this file
+
+# Functions that the wanted names mean; an unqualified one means those of all schemas.
+FOUND_FUNCTIONS: Final = f"""SELECT 'function', w.s, w.n, {_FUNCTION}, NULL, NULL, NULL, NULL, NULL
+FROM (VALUES {{wanted}}) w (s, n) JOIN pg_catalog.pg_proc p ON p.proname OPERATOR(pg_catalog.=) w.n::pg_catalog.name
+{_FUNCTION_PARTS}
+WHERE w.s IS NULL OR n.nspname OPERATOR(pg_catalog.=) w.s::pg_catalog.name""".replace("'{", "'{{").replace("}'", "}}'")  # noqa: S608  constants of this file
+
+# Expressions of relations that run functions. A default of nextval() alone is left out: nearly every table has one.
+ATTACHED: Final = """
+WITH expression(relation, what, text, reads, writes) AS (
+  SELECT adrelid, 'default', pg_get_expr(adbin, adrelid), false, true FROM pg_attrdef
+  UNION ALL SELECT conrelid, 'check', pg_get_expr(conbin, conrelid), false, true FROM pg_constraint
+    WHERE conrelid <> 0 AND conbin IS NOT NULL
+  UNION ALL SELECT polrelid, 'policy', pg_get_expr(polqual, polrelid), true, true FROM pg_policy
+  UNION ALL SELECT polrelid, 'policy', pg_get_expr(polwithcheck, polrelid), false, true FROM pg_policy
+  UNION ALL SELECT indrelid, 'index', pg_get_expr(indexprs, indrelid), false, true FROM pg_index
+  UNION ALL SELECT indrelid, 'index', pg_get_expr(indpred, indrelid), false, true FROM pg_index
+  UNION ALL SELECT partrelid, 'partition key', pg_get_expr(partexprs, partrelid), false, true FROM pg_partitioned_table
+  UNION ALL SELECT stxrelid, 'statistics', pg_get_expr(stxexprs, stxrelid), false, true FROM pg_statistic_ext
+  UNION ALL SELECT tgrelid, 'trigger', pg_get_triggerdef(oid), false, true FROM pg_trigger WHERE NOT tgisinternal)
+SELECT relation::int8 AS relation, what, text, reads, writes FROM expression
+WHERE relation >= 16384 AND text LIKE '%(%' AND text !~ '^nextval[(][^()]*[)]$' ORDER BY 1, 2, 3"""
+
+# Relations that a change of another one changes, by ON DELETE and ON UPDATE of foreign keys.
+CASCADES: Final = """
+SELECT DISTINCT confrelid::int8 AS relation, conrelid::int8 AS changed FROM pg_constraint
+WHERE contype = 'f' AND (confdeltype IN ('c', 'n', 'd') OR confupdtype IN ('c', 'n', 'd')) ORDER BY 1, 2"""
+
+# Functions that making or converting a value of a type runs, with all types made of it and the relations that hold them.
+# A cast counts for its user-made ends; one between two types of the server for both.
+CONVERSIONS: Final = """
 WITH RECURSIVE part(whole, part) AS (
   SELECT oid, typbasetype FROM pg_type WHERE typbasetype <> 0
   UNION ALL SELECT oid, typelem FROM pg_type WHERE typelem <> 0
   UNION ALL SELECT rngtypid, rngsubtype FROM pg_range
   UNION ALL SELECT t.oid, a.atttypid FROM pg_type t JOIN pg_attribute a ON a.attrelid = t.typrelid WHERE t.typrelid <> 0),
-runs(type, function) AS (
-  SELECT c.contypid, d.refobjid FROM pg_constraint c JOIN pg_depend d ON d.classid = 'pg_constraint'::regclass
-  AND d.objid = c.oid AND d.refclassid = 'pg_proc'::regclass WHERE c.contypid <> 0
-  UNION SELECT objid, refobjid FROM pg_depend WHERE classid = 'pg_type'::regclass AND refclassid = 'pg_proc'::regclass
-  UNION SELECT part.whole, runs.function FROM runs JOIN part ON part.part = runs.type)
-SELECT t.typname::text AS name, runs.function::int8 AS function,
-       ARRAY(SELECT a.attrelid::int8 FROM pg_attribute a WHERE a.atttypid = t.oid AND a.attnum > 0) AS relations
-FROM runs JOIN pg_type t ON t.oid = runs.type WHERE runs.function >= 16384"""
+start(type, function, target, context) AS (
+  SELECT c.contypid, d.refobjid, NULL::text, 'e' FROM pg_constraint c JOIN pg_depend d ON d.objid = c.oid
+    AND d.classid = 'pg_constraint'::regclass AND d.refclassid = 'pg_proc'::regclass WHERE c.contypid <> 0
+  UNION SELECT objid, refobjid, NULL, 'e' FROM pg_depend
+    WHERE classid = 'pg_type'::regclass AND refclassid = 'pg_proc'::regclass
+  UNION SELECT o.opcintype, p.amproc::oid, NULL, 'e' FROM pg_opclass o JOIN pg_amproc p ON p.amprocfamily = o.opcfamily
+    WHERE o.opcintype >= 16384
+  UNION SELECT x.type, c.castfunc, t.typname::text, c.castcontext::text FROM pg_cast c JOIN pg_type t ON t.oid = c.casttarget
+    CROSS JOIN LATERAL (VALUES (c.castsource), (c.casttarget)) x(type)
+    WHERE c.oid >= 16384 AND c.castfunc <> 0
+    AND (x.type >= 16384 OR (c.castsource < 16384 AND c.casttarget < 16384))),
+used AS (SELECT * FROM start WHERE function >= 16384),
+whole(start, type) AS (
+  SELECT DISTINCT type, type FROM used UNION SELECT w.start, p.whole FROM whole w JOIN part p ON p.part = w.type)
+SELECT u.function::int8 AS function, u.target, u.context,
+       ARRAY(SELECT t.typname::text FROM whole w JOIN pg_type t ON t.oid = w.type WHERE w.start = u.type ORDER BY 1) AS types,
+       ARRAY(SELECT a.attrelid::int8 FROM whole w JOIN pg_attribute a ON a.atttypid = w.type AND a.attnum > 0
+             WHERE w.start = u.type
+             UNION SELECT t.typrelid::int8 FROM whole w JOIN pg_type t ON t.oid = w.type
+             WHERE w.start = u.type AND t.typrelid <> 0 ORDER BY 1) AS relations
+FROM used u ORDER BY 1, 2, 3"""
 
 
 def _summary(table: str, row: str, condition: str) -> str:
@@ -197,6 +265,10 @@ FINGERPRINT: Final = "SELECT pg_catalog.md5(pg_catalog.concat_ws(',', {}))".form
                     "pg_type",
                     "pg_extension",
                     "pg_policy",
+                    "pg_attrdef",
+                    "pg_opclass",
+                    "pg_amproc",
+                    "pg_statistic_ext",
                 )
             ),
         )

@@ -99,6 +99,7 @@ class Gate:
         self._budgets = Budgets()
         self._worlds: dict[tuple[object, ...], World] = {}
         self._revisions: dict[str, int] = {}
+        self._listed: frozenset[str] = frozenset()
 
     def decide(self, principal: Principal, session: Session, labels: Mapping[ColumnName, Label]) -> Decision:
         """The caller's decision at this moment."""
@@ -111,8 +112,7 @@ class Gate:
             decision.policy,
             held,
             frozenset(decision.treatments.items()),
-            names
-            and (names.path, names.temporary, tuple(names.looked_up.items()), tuple(names.temporary_views.items())),
+            names and _key_of(names),
         )
         world = self._worlds.get(key)
         if world is None:
@@ -169,7 +169,7 @@ class Gate:
                 names=world.names,
                 decision=world.decision,
                 key=world.key,
-                listed_functions=frozenset(f"{schema}.{name}" for schema, name in self.policies.functions),
+                listed_functions=self._listed_functions(),
                 limit=self._analysed_bytes,
             )
         except Refusal as refusal:
@@ -192,6 +192,13 @@ class Gate:
         """Count an execution that compares real values; the payload of the error when the budget is used up, else b""."""
         refusal = self._budgets.charge(principal, plan.probes, now)
         return b"" if refusal is None else error_payload(refusal)
+
+    def _listed_functions(self) -> frozenset[str]:
+        """The functions that the policies allow; the same object as long as it is the same list."""
+        listed = frozenset(f"{schema}.{name}" for schema, name in self.policies.functions)
+        if listed != self._listed:
+            self._listed = listed
+        return self._listed
 
     def deny(self, world: World, text: bytes, refusal: Refusal) -> Ruling:
         """The ruling that refuses `text`."""
@@ -311,6 +318,12 @@ def _column_use(use: Use, decision: Decision) -> ColumnUse:
         rows=treatment.rows.text if treatment.rows else None,
         search=use.search,
     )
+
+
+def _key_of(names: Names) -> tuple[object, ...]:
+    """What tells two meanings of names apart."""
+    mappings = (names.looked_up, names.temporary_views, names.functions)
+    return (names.path, names.temporary, *(tuple(mapping.items()) for mapping in mappings))
 
 
 _WORLDS = 1024

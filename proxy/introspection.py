@@ -6,6 +6,7 @@ judge what is protected. Everything is named in full, for look-ups run under the
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
@@ -15,7 +16,7 @@ from proxy import catalog_sql as sql
 from proxy.catalog_sql import FINGERPRINT as FINGERPRINT  # noqa: PLC0414
 from proxy.constraint_sql import CONSTRAINTS, FILLED
 from rewriter.functions import HARMLESS_EXTENSIONS
-from rewriter.model import Catalog, Column, Constraint, Link, Names, Relation
+from rewriter.model import Attached, Catalog, Column, Constraint, Conversion, Function, Link, Names, Relation
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -80,11 +81,12 @@ async def read_catalog_on(connection: asyncpg.Connection, revision: int) -> Cata
             relations[row["oid"]] = Relation(row["oid"], row["schema"], row["name"], row["kind"], ())
         made_operators = await fetch(sql.OPERATORS)
         operators = _by_name(((row["name"], row["function"]) for row in made_operators), functions.user_by_oid)
-        casts = await fetch(sql.CASTS)
-        ends = [(row[end], row["function"]) for row in casts for end in ("source", "target")]
-        made = await fetch(sql.TYPE_FUNCTIONS)
-        ends += [(row["name"], row["function"]) for row in made]
-        relations = _with_type_functions(relations, made, functions.user_by_oid)
+        conversions = _conversions(await fetch(sql.CONVERSIONS), functions.user_by_oid)
+        code = _code(await connection.fetch(sql.CODE, sorted(HARMLESS_EXTENSIONS), timeout=_TIMEOUT))
+        attached = _attached(await fetch(sql.ATTACHED))
+        cascades: dict[int, list[int]] = {}
+        for row in await fetch(sql.CASCADES):
+            cascades.setdefault(row["relation"], []).append(row["changed"])
     return Catalog(
         database=database,
         revision=revision,
@@ -94,10 +96,13 @@ async def read_catalog_on(connection: asyncpg.Connection, revision: int) -> Cata
         harmless=functions.harmless,
         builtins=functions.builtins,
         operators=operators,
-        casts=_by_name(ends, functions.user_by_oid),
         row_functions=functions.row_functions,
         operator_names=frozenset(row["name"] for row in made_operators),
         volatile=functions.volatile,
+        code=code,
+        attached=attached,
+        conversions=conversions,
+        cascades={oid: tuple(changed) for oid, changed in cascades.items()},
     )
 
 
@@ -117,18 +122,26 @@ def relations_from(  # noqa: PLR0913, PLR0917  the rows of eight queries
     return _with_constraints(found, constraints, filled)
 
 
-def look_up_sql(names: Iterable[WrittenName] = ()) -> str:
+def look_up_sql(names: Iterable[WrittenName] = (), functions: Iterable[WrittenName] = ()) -> str:
     """One SELECT of nine text columns for the session's own connection, to be read by `read_look_up`.
 
     It tells the schemas of the search path, the session's temporary relations, and for each written name (schema or
-    None, name) the relation it means now with its columns. It needs no parameters and changes nothing.
+    None, name) the relation it means now with its columns, or the functions of that name. It needs no parameters and
+    changes nothing.
     """
-    wanted = ", ".join(f"({_literal(schema)}, {_literal(name)})" for schema, name in sorted(names, key=str))
+    wanted = _values(names)
     parts = [_PATH, _TEMPORARY]
     if wanted:
         found = sql.FOUND.format(wanted=wanted)
         parts += [f"{_RELATION} {found}", f"{_COLUMN} (SELECT f.oid::pg_catalog.int8 {found})"]
+    called = _values(functions)
+    if called:
+        parts.append(sql.FOUND_FUNCTIONS.format(wanted=called))
     return " UNION ALL ".join(f"({part})" for part in parts)
+
+
+def _values(names: Iterable[WrittenName]) -> str:
+    return ", ".join(f"({_literal(schema)}, {_literal(name)})" for schema, name in sorted(names, key=str))
 
 
 _PATH: Final = """SELECT 'path', n.s::pg_catalog.text, n.i::pg_catalog.text, NULL, NULL, NULL, NULL, NULL, NULL
@@ -146,13 +159,17 @@ k.base_type, k.not_null::pg_catalog.text, k.collation, k.generated::pg_catalog.t
 FROM ({sql.COLUMNS}) k WHERE k.relation OPERATOR(pg_catalog.=) ANY"""  # noqa: S608  constants of the proxy
 
 
-def read_look_up(rows: Iterable[Sequence[str | None]]) -> Names:
-    """Names from the rows of `look_up_sql`. A wanted name that the server does not know is None in `looked_up`."""
+def read_look_up(rows: Iterable[Sequence[str | None]], functions: Iterable[WrittenName] = ()) -> Names:
+    """Names from the rows of `look_up_sql`, which asked for `functions`.
+
+    A wanted relation that the server does not know is None in `looked_up`, a wanted function () in `functions`.
+    """
     path: dict[int, str] = {}
     temporary: set[str] = set()
     views: dict[str, frozenset[int]] = {}
     columns: dict[int, list[Column]] = {}
     found: dict[WrittenName, Relation | None] = {}
+    code: dict[WrittenName, tuple[Function, ...]] = dict.fromkeys(functions, ())
     for tag, *values in rows:
         if tag == "path":
             path[int(values[1] or 0)] = values[0] or ""
@@ -162,6 +179,9 @@ def read_look_up(rows: Iterable[Sequence[str | None]]) -> Names:
                 views[values[0] or ""] = frozenset(int(oid) for oid in values[1].split(",") if oid)
         elif tag == "column":
             columns.setdefault(int(values[0] or 0), []).append(_looked_up_column(values))
+        elif tag == "function":
+            written = (values[0], values[1] or "")
+            code[written] = (*code[written], _function(values[2] or ""))
         elif values[2] is None:
             found[values[0], values[1] or ""] = None
         elif not (values[3] or "").startswith("pg_temp"):
@@ -172,7 +192,7 @@ def read_look_up(rows: Iterable[Sequence[str | None]]) -> Names:
         written: relation and replace(relation, columns=tuple(sorted(columns.get(relation.oid, ()), key=_number)))
         for written, relation in found.items()
     }
-    return Names(tuple(path[place] for place in sorted(path)), frozenset(temporary), looked_up, views)
+    return Names(tuple(path[place] for place in sorted(path)), frozenset(temporary), looked_up, views, code)
 
 
 def _number(column: Column) -> int:
@@ -273,18 +293,56 @@ def _relations(rows: Sequence[Row], columns: Sequence[Row], sources: Sequence[Ro
     }
 
 
-def _with_type_functions(
-    relations: dict[int, Relation], made: Sequence[Row], user: Mapping[int, tuple[str, str]]
-) -> dict[int, Relation]:
-    """Add what a write runs for the types of a relation's columns."""
-    runs: dict[int, list[tuple[str, str]]] = {}
-    for row in made:
-        for oid in row["relations"] if row["function"] in user else ():
-            runs.setdefault(oid, []).append(user[row["function"]])
-    for oid in runs.keys() & relations.keys():
-        relation = relations[oid]
-        relations[oid] = replace(relation, write_functions=(*relation.write_functions, *runs[oid]))
-    return relations
+def _code(rows: list[asyncpg.Record]) -> dict[tuple[str, str], tuple[Function, ...]]:
+    """What is known of user functions, the overloads of a name together."""
+    found: dict[tuple[str, str], tuple[Function, ...]] = {}
+    for row in rows:
+        function = _function(row["function"])
+        name = (function.schema, function.name)
+        found[name] = (*found.get(name, ()), function)
+    return found
+
+
+def _function(text: str) -> Function:
+    """A function from what the server says of it as JSON."""
+    told = json.loads(text)
+    return Function(
+        schema=told["schema"],
+        name=told["name"],
+        kind=told["kind"],
+        language=told["language"],
+        body=told["body"],
+        parsed=told["parsed"],
+        defaults=told["defaults"],
+        least=told["least"],
+        most=told["most"],
+        settings=tuple(tuple(setting.split("=", 1)) for setting in told["settings"]),
+        support=tuple((schema, name) for schema, name in told["support"]),
+        types=tuple(told["types"]),
+        harmless=told["extension"] in HARMLESS_EXTENSIONS,
+    )
+
+
+def _attached(rows: list[asyncpg.Record]) -> dict[int, tuple[Attached, ...]]:
+    found: dict[int, list[Attached]] = {}
+    for row in rows:
+        attached = Attached(row["what"], row["text"], row["reads"], row["writes"])
+        found.setdefault(row["relation"], []).append(attached)
+    return {oid: tuple(attached) for oid, attached in found.items()}
+
+
+def _conversions(rows: list[asyncpg.Record], user: Mapping[int, tuple[str, str]]) -> tuple[Conversion, ...]:
+    return tuple(
+        Conversion(
+            functions=(user[row["function"]],),
+            types=frozenset(row["types"]),
+            relations=frozenset(row["relations"]),
+            target=row["target"],
+            context=row["context"],
+        )
+        for row in rows
+        if row["function"] in user
+    )
 
 
 def _with_functions(

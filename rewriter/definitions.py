@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from rewriter.functions import refused_builtin
+from rewriter.functions import index_of, refused_builtin
 from rewriter.kept import Kept
 from rewriter.model import Catalog, Refusal
 from rewriter.reading import encode, parse
@@ -18,8 +18,7 @@ from rewriter.scopes import walk
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from rewriter.functions import Name
-    from rewriter.model import Relation
+    from rewriter.model import Name, Relation
     from rewriter.scopes import Findings
 
 DEFINED = frozenset({"v", "m"})
@@ -80,22 +79,24 @@ def _findings(definition: str) -> Findings | None:
     return walk(statements[0]["stmt"]) if len(statements) == 1 else None
 
 
-def runs_of(relation: Relation, catalog: Catalog) -> tuple[Name, ...]:
-    """The user functions that reading a relation runs: its own, and those of all that it reads, to any depth."""
-    if relation.kind not in DEFINED:
-        return relation.functions
-    definitions = definitions_of(catalog)
-    runs: set[Name] = set()
-    seen: set[int] = set()
-    left = [relation]
-    while left:
-        each = left.pop()
-        definition = definitions.get(each.oid) or definition_of(each, catalog)
-        runs.update(each.functions, definition.runs)
+def behind(relation: Relation, catalog: Catalog) -> list[Relation]:
+    """A relation and all that reading it reads, to any depth."""
+    found, seen = [relation], {relation.oid}
+    for each in found:
+        if each.kind not in DEFINED:
+            continue
+        definition = definitions_of(catalog).get(each.oid) or definition_of(each, catalog)
         new = definition.sources - seen
         seen |= new
-        left.extend(catalog.relations[oid] for oid in new if oid in catalog.relations)
-    return tuple(sorted(runs))
+        found.extend(catalog.relations[oid] for oid in sorted(new) if oid in catalog.relations)
+    return found
+
+
+def run_by(relation: Relation, catalog: Catalog) -> frozenset[Name]:
+    """The user functions that reading a relation runs itself, without those of what it reads."""
+    if relation.kind not in DEFINED:
+        return frozenset(relation.functions)
+    return (definitions_of(catalog).get(relation.oid) or definition_of(relation, catalog)).runs | {*relation.functions}
 
 
 def is_written(holder: dict[str, Any]) -> bool:
@@ -116,7 +117,7 @@ def _conversions(found: Findings, catalog: Catalog) -> frozenset[Name]:
     for type_name in found.types:
         names: list[dict[str, Any]] = type_name.get("names", [])
         if len(names) > 1 and names[0]["String"]["sval"] != "pg_catalog":
-            runs |= catalog.casts.get(names[-1]["String"]["sval"], frozenset())
+            runs.update(index_of(catalog).types.get(names[-1]["String"]["sval"], ()))
     return frozenset(runs)
 
 

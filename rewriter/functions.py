@@ -1,14 +1,14 @@
 """Functions, operators and casts that a caller with masked columns may not use.
 
 Owns the manifest of built-in functions that read relations, files or other sessions by name, or run SQL text, and the
-list of extensions whose functions only compute. User functions are refused unless the policies list them, for their
-bodies run out of sight. The manifest was made by reading the whole of pg_proc of PostgreSQL 17.
-May not do: look into relations.
+list of extensions whose functions only compute, and finds the user functions of a statement; `rewriter.code` judges
+those by their bodies. The manifest was made by reading the whole of pg_proc of PostgreSQL 17.
+May not do: look into relations or bodies.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from rewriter.kept import Kept
@@ -17,7 +17,7 @@ from rewriter.reading import position
 from rewriter.system import SYSTEM_SCHEMAS
 
 if TYPE_CHECKING:
-    from rewriter.model import Catalog
+    from rewriter.model import Catalog, Name, Names, Relation, WrittenName
     from rewriter.scopes import Findings
 
 HARMLESS_EXTENSIONS = frozenset(
@@ -125,10 +125,14 @@ REFUSED_PREFIXES: dict[str, str] = {
 }
 """Beginning of a function's name, and why every such function is refused."""
 
+_COUNTED = 8
+"""Calls with as many arguments may be any overload's: `rewriter.abridging` leaves constants out of longer lists."""
+
+ANY_TYPES = 0
+"""In place of a relation's OID: its columns may have any types."""
+
 SETTING_FUNCTIONS = frozenset({"current_setting", "set_config"})
 """Looked into by `rewriter.settings`."""
-
-Name = tuple[str, str]
 
 
 def refused_builtin(name: str) -> str | None:
@@ -139,20 +143,52 @@ def refused_builtin(name: str) -> str | None:
     return reason
 
 
-def check_functions(
-    data: bytes, found: Findings, catalog: Catalog, listed: frozenset[str], columns: frozenset[str] | set[str]
-) -> None:
-    """Refuse calls of functions, operators and casts that are not known to be harmless; raises Refusal 42501.
+@dataclass(frozen=True, slots=True)
+class Use:
+    """User functions of one name that a statement may run: with how many arguments, when that is known, and as part of what.
 
-    `listed` are functions the policies allow, as "schema.name". `columns` are column names of the relations in the
-    statement: name(row) may be a column, written as a function.
+    `where` is the 1-based character of the call in its text.
     """
+
+    function: Name
+    arguments: int | None = None
+    where: int | None = None
+    subject: str = ""
+
+
+@dataclass(slots=True)
+class Uses:
+    """All user functions of a statement, and the names of functions that nobody knows yet."""
+
+    found: list[Use] = field(default_factory=list)
+    unknown: set[WrittenName] = field(default_factory=set)
+
+
+def uses_of(  # noqa: PLR0913, PLR0917  a statement and what its names mean
+    data: bytes,
+    found: Findings,
+    catalog: Catalog,
+    names: Names,
+    columns: frozenset[str] | set[str],
+    relations: set[int],
+) -> Uses:
+    """The user functions that calls, operators, types and attributes of a statement may run.
+
+    Raises Refusal 42501 for built-in functions of the manifest, 42883 for functions that the server does not know.
+    `relations` are those of the statement, by OID, `columns` the names of their columns: name(row) may be a column, written
+    as a function.
+    """
+    uses = Uses()
+    index = index_of(catalog)
     for call in found.functions:
         name = [part["String"]["sval"] for part in call["funcname"]]
-        _check_function(name, catalog, listed, columns, position(data, call))
-        _check_conversion(name[-1], catalog, listed, position(data, call))
+        where = position(data, call)
+        count = len(call.get("args", ()))
+        plain = not (call.get("func_variadic") or call.get("agg_within_group")) and count < _COUNTED
+        _add_call(uses, name, catalog, names, columns, where, count if plain else None)
+        _add_types(uses, index, name[-1], where)
     for attribute in _attributes(found, columns):
-        _check_conversion(attribute, catalog, listed, None)
+        _add_types(uses, index, attribute, None)
         if attribute in SETTING_FUNCTIONS:
             _refuse(
                 f"function {attribute}() is not allowed here", "settings are read by a call with a plain name", None
@@ -161,72 +197,110 @@ def check_functions(
         if reason is not None:
             _refuse(f"function {attribute}() is not allowed", reason, None)
         if attribute in catalog.row_functions:
-            _check_function([attribute], catalog, listed, columns, None)
+            _add_call(uses, [attribute], catalog, names, columns, None, 1)
+    _add_casts(uses, found, catalog, relations)
     for holder, parts in found.operators:
-        for function in sorted(catalog.operators.get(parts[-1]["String"]["sval"], ())):
-            _check_user_function(
-                function, listed, position(data, holder), f"operator {parts[-1]['String']['sval']} uses "
-            )
-    if catalog.casts:
+        operator = parts[-1]["String"]["sval"]
+        uses.found += [
+            Use(function, None, position(data, holder), f"operator {operator} uses ")
+            for function in sorted(catalog.operators.get(operator, ()))
+        ]
+    if index.types:
         for type_name in found.types:
-            _check_conversion(_last(type_name), catalog, listed, position(data, type_name))
+            _add_types(uses, index, last_name(type_name), position(data, type_name))
+    return uses
 
 
-def check_user_functions(functions: tuple[Name, ...], listed: frozenset[str], subject: str) -> None:
-    """Refuse user functions that a relation runs when it is read or written; `subject` says of what they are part."""
-    for function in functions:
-        _check_user_function(function, listed, None, subject)
-
-
-def _check_function(
-    name: list[str], catalog: Catalog, listed: frozenset[str], columns: frozenset[str] | set[str], where: int | None
+def _add_call(  # noqa: PLR0913, PLR0917  one call in all its circumstances
+    uses: Uses,
+    name: list[str],
+    catalog: Catalog,
+    names: Names,
+    columns: frozenset[str] | set[str],
+    where: int | None,
+    arguments: int | None,
 ) -> None:
     last = name[-1]
     reason = refused_builtin(last)
     if reason is not None:
         _refuse(f"function {last}() is not allowed", reason, where)
-    if len(name) > 1:
-        candidates = {(name[-2], last)} & catalog.functions
-        known = (name[-2], last) in catalog.harmless or name[-2] in SYSTEM_SCHEMAS
+    index = index_of(catalog)
+    written = (name[-2] if len(name) > 1 else None, last)
+    if written[0] is not None:
+        candidates = {(written[0], last)} & catalog.functions
+        known = (written[0], last) in catalog.harmless or written[0] in SYSTEM_SCHEMAS
     else:
-        index = _index(catalog)
         candidates = set(index.functions.get(last, ()))
         known = last in catalog.builtins or last in columns or last in index.harmless
-    for function in sorted(candidates):
-        _check_user_function(function, listed, where, "")
-    if not candidates and not known:
-        message = f"function {'.'.join(name)} does not exist, or was created a moment ago"
-        raise Refusal("42883", message, hint="If it was just created, try again.", position=where)
+    looked_up = names.functions.get(written)
+    if looked_up is not None:
+        candidates |= {(found.schema, found.name) for found in looked_up if not found.harmless}
+        known = known or bool(looked_up)
+    uses.found += [Use(function, arguments, where) for function in sorted(candidates)]
+    if candidates or known:
+        return
+    if looked_up is None:
+        uses.unknown.add(written)
+    else:
+        message = f"function {'.'.join(name)} does not exist"
+        raise Refusal("42883", message, hint="Look at its name and schema.", position=where)
 
 
-def _check_user_function(function: Name, listed: frozenset[str], where: int | None, subject: str) -> None:
-    written = ".".join(function)
-    if written not in listed:
-        message = f"{subject}function {written}(), which may read what is masked for you"
-        hint = f"An administrator can list {written} in the policies when its body is known to be harmless."
-        raise Refusal("42501", message if subject else f"calling {message} is not allowed", hint=hint, position=where)
+def _add_types(uses: Uses, index: _Index, type_name: str, where: int | None) -> None:
+    """Functions that run when values of a type are made or converted."""
+    uses.found += [
+        Use(function, None, where, f"the type {type_name} uses ") for function in index.types.get(type_name, ())
+    ]
 
 
-def _check_conversion(type_name: str, catalog: Catalog, listed: frozenset[str], where: int | None) -> None:
-    """Refuse a type to or from which a conversion, or the making of whose values, runs user functions."""
-    for function in sorted(catalog.casts.get(type_name, ())):
-        _check_user_function(function, listed, where, f"the type {type_name} uses ")
+def types_in(relation: Relation, catalog: Catalog) -> set[int]:
+    """What `uses_of` has to be told of a relation, for the types of its columns."""
+    if not catalog.conversions:
+        return set()
+    known = any(relation.oid in conversion.relations for conversion in catalog.conversions)
+    # of what was made in the open transaction the conversions know nothing
+    own = any(not column.type_name.startswith("pg_catalog.") for column in relation.columns)
+    return {relation.oid} if known or not own else {ANY_TYPES}
+
+
+def _add_casts(uses: Uses, found: Findings, catalog: Catalog, relations: set[int]) -> None:
+    """Functions of casts from a user-made type that a column has, to a type that the statement names or may imply."""
+    anything = found.parameters or ANY_TYPES in relations
+    writes = any(reference.role == "target" for reference in found.references)
+    around = [c for c in catalog.conversions if anything or not relations.isdisjoint(c.relations)]
+    if not around:
+        return
+    named = {last_name(type_name) for type_name in found.types} | set(found.attributes) | found.names
+    named.update(call["funcname"][-1]["String"]["sval"] for call in found.functions)
+    for cast in around:
+        if cast.target in named or cast.context == "i" or (writes and (cast.context == "a" or cast.target is None)):
+            uses.found += [Use(function, None, None, "a column's type uses ") for function in cast.functions]
 
 
 @dataclass(frozen=True, slots=True)
 class _Index:
     functions: dict[str, list[Name]]
     harmless: frozenset[str]
+    types: dict[str, list[Name]]  # functions of conversions by the names of types
+    relations: dict[int, list[Name]]  # functions of conversions by relations that hold such types
 
 
 def _make_index(catalog: Catalog) -> _Index:
     functions: dict[str, list[Name]] = {}
     for function in catalog.functions:
         functions.setdefault(function[1], []).append(function)
-    return _Index(functions, frozenset(name for _, name in catalog.harmless))
+    types: dict[str, list[Name]] = {}
+    relations: dict[int, list[Name]] = {}
+    for conversion in catalog.conversions:
+        for name in conversion.types:
+            types.setdefault(name, []).extend(conversion.functions)
+        for oid in conversion.relations:
+            relations.setdefault(oid, []).extend(conversion.functions)
+    return _Index(functions, frozenset(name for _, name in catalog.harmless), types, relations)
 
 
-_index: Kept[_Index] = Kept(_make_index, 16)
+index_of: Kept[_Index] = Kept(_make_index, 16)
+"""User functions by name, types and relations; kept by identity of the catalog."""
 
 
 def _attributes(found: Findings, columns: frozenset[str] | set[str]) -> list[str]:
@@ -239,7 +313,8 @@ def _attributes(found: Findings, columns: frozenset[str] | set[str]) -> list[str
     return [name for name in dict.fromkeys(last + found.attributes) if name not in columns]
 
 
-def _last(type_name: dict[str, Any]) -> str:
+def last_name(type_name: dict[str, Any]) -> str:
+    """The name of a TypeName without its schema; empty when it has none."""
     names = type_name.get("names", [])
     return str(names[-1]["String"]["sval"]) if names else ""
 

@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 Way = Literal[
     "query",
+    "block",
     "explain",
     "declare",
     "prepare",
@@ -21,15 +22,17 @@ Way = Literal[
     "setting",
     "show",
     "definition",
+    "code",
     "pass",
     "refuse",
 ]
 """How a kind is treated.
 
-query: relations are substituted. explain, declare, prepare, copy: the query inside is. execute: runs what was prepared
-and rewritten before. store: the query inside is substituted, so that it stores what the caller sees. view: passes as it
-is, for its readers' own worlds apply when it is read. setting, show: checked by name. definition: passes
-when no name of a protected relation occurs. pass: always. refuse: never, for callers with masked columns.
+query: relations are substituted. block: passes when its body is harmless. explain, declare, prepare, copy: the query inside
+is. execute: runs what was prepared and rewritten before. store: the query inside is substituted, so that it stores what the
+caller sees. view: passes as it is, for its readers' own worlds apply when it is read. setting, show: checked by name.
+definition: passes when no name of a protected relation occurs and the functions it puts to use are harmless. code: passes
+when its body is harmless. pass: always. refuse: never, for callers with masked columns.
 """
 
 
@@ -115,7 +118,6 @@ KINDS: dict[str, Kind] = {
     "CompositeTypeStmt": _definition("CREATE TYPE"),
     "CreateEnumStmt": _definition("CREATE TYPE"),
     "AlterEnumStmt": _definition("ALTER TYPE"),
-    "AlterTypeStmt": _definition("ALTER TYPE"),
     "AlterCollationStmt": _definition("ALTER COLLATION"),
     "AlterTSDictionaryStmt": _definition("ALTER TEXT SEARCH DICTIONARY"),
     "AlterTSConfigurationStmt": _definition("ALTER TEXT SEARCH CONFIGURATION"),
@@ -124,19 +126,22 @@ KINDS: dict[str, Kind] = {
     "DropRoleStmt": _definition("DROP ROLE"),
     "DropOwnedStmt": _definition("DROP OWNED"),
     "ReassignOwnedStmt": _definition("REASSIGN OWNED"),
+    # code, which is examined when it is made and again whenever it is used
+    "DoStmt": Kind("block", "DO"),
+    "CallStmt": Kind("query", "CALL"),
+    "CreateFunctionStmt": Kind("code", "CREATE FUNCTION", changes_names=True, changes_catalog=True),
+    "AlterFunctionStmt": _definition("ALTER FUNCTION"),
+    "CreateTrigStmt": _definition("CREATE TRIGGER"),
+    "CreatePolicyStmt": _definition("CREATE POLICY"),
+    "AlterPolicyStmt": _definition("ALTER POLICY"),
+    "DefineStmt": _definition("CREATE AGGREGATE, OPERATOR or TYPE"),
+    "CreateRangeStmt": _definition("CREATE TYPE AS RANGE"),
+    "CreateExtensionStmt": _definition("CREATE EXTENSION"),
     # code that the server would run later, out of sight
-    "DoStmt": _refused("DO", "Send the statements of the block one by one."),
-    "CallStmt": _refused("CALL", _CODE),
-    "CreateFunctionStmt": _refused("CREATE FUNCTION", _CODE),
-    "AlterFunctionStmt": _refused("ALTER FUNCTION", _CODE),
-    "CreateTrigStmt": _refused("CREATE TRIGGER", _CODE),
     "CreateEventTrigStmt": _refused("CREATE EVENT TRIGGER", _CODE),
     "AlterEventTrigStmt": _refused("ALTER EVENT TRIGGER", _CODE),
     "RuleStmt": _refused("CREATE RULE", _CODE),
-    "CreatePolicyStmt": _refused("CREATE POLICY", _CODE),
-    "AlterPolicyStmt": _refused("ALTER POLICY", _CODE),
-    "DefineStmt": _refused("CREATE AGGREGATE, OPERATOR or TYPE", _CODE),
-    "CreateRangeStmt": _refused("CREATE TYPE AS RANGE", _CODE),
+    "AlterTypeStmt": _refused("ALTER TYPE ... SET", _CODE),
     "AlterOperatorStmt": _refused("ALTER OPERATOR", _CODE),
     "CreateOpClassStmt": _refused("CREATE OPERATOR CLASS", _CODE),
     "CreateOpFamilyStmt": _refused("CREATE OPERATOR FAMILY", _CODE),
@@ -145,7 +150,6 @@ KINDS: dict[str, Kind] = {
     "CreateTransformStmt": _refused("CREATE TRANSFORM", _CODE),
     "CreateConversionStmt": _refused("CREATE CONVERSION", _CODE),
     "CreatePLangStmt": _refused("CREATE LANGUAGE", _CODE),
-    "CreateExtensionStmt": _refused("CREATE EXTENSION", _CODE),
     "AlterExtensionStmt": _refused("ALTER EXTENSION", _CODE),
     "AlterExtensionContentsStmt": _refused("ALTER EXTENSION", _CODE),
     "CreateAmStmt": _refused("CREATE ACCESS METHOD", _CODE),
@@ -178,6 +182,14 @@ KINDS: dict[str, Kind] = {
     "AlterTableMoveAllStmt": _refused("ALTER TABLE ALL IN TABLESPACE"),
     "SecLabelStmt": _refused("SECURITY LABEL"),
 }
+
+IN_BODIES: dict[str, bool] = {
+    **dict.fromkeys(("SelectStmt", "InsertStmt", "UpdateStmt", "DeleteStmt", "MergeStmt"), False),
+    **dict.fromkeys(("CallStmt", "DoStmt", "LockStmt", "TruncateStmt", "NotifyStmt", "ConstraintsSetStmt"), False),
+    **dict.fromkeys(("VariableSetStmt", "RefreshMatViewStmt"), False),
+    **dict.fromkeys(("TransactionStmt", "CreateStmt", "CreateTableAsStmt", "DropStmt", "IndexStmt"), True),
+}
+"""Kinds that may stand in the body of a function, and whether running them there changes what names mean."""
 
 NAME_SETTINGS = frozenset({"search_path", "role", "session_authorization"})
 """Settings that change what names mean, or who the server thinks is asking."""

@@ -39,12 +39,20 @@ class Refusal(Exception):  # noqa: N818  a refusal is an answer, not a fault
         self.rule = rule
 
 
-class UnknownNames(Exception):  # noqa: N818  not a fault: the gate looks the names up and asks again
-    """Names the catalog snapshot does not know; each as written: (schema or None, name)."""
+WrittenName = tuple[str | None, str]
+"""A name as it is written: (schema or None, name)."""
 
-    def __init__(self, names: frozenset[tuple[str | None, str]]) -> None:
-        super().__init__(", ".join(sorted(n for _, n in names)))
+Name = tuple[str, str]
+"""(schema, name)."""
+
+
+class UnknownNames(Exception):  # noqa: N818  not a fault: the gate looks the names up and asks again
+    """Names of relations and functions that the catalog snapshot does not know."""
+
+    def __init__(self, names: frozenset[WrittenName], functions: frozenset[WrittenName] = frozenset()) -> None:
+        super().__init__(", ".join(sorted(n for _, n in names | functions)))
         self.names = names
+        self.functions = functions
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,14 +138,68 @@ class Relation:
 
 
 @dataclass(frozen=True, slots=True)
+class Function:
+    """One user function, procedure or aggregate: of an overloaded name there are several.
+
+    `body` is its text, or what the server prints of a body that it keeps parsed (`parsed`); None where it is not SQL or
+    PL/pgSQL. `defaults` are the expressions of its default arguments, separated by commas. It takes `least` to `most`
+    arguments. `settings` are those of its SET clauses, `support` the functions that an aggregate runs, `types` the names
+    of the types of its arguments and result. `harmless`: it belongs to an extension whose functions only compute.
+    """
+
+    schema: str
+    name: str
+    kind: str  # pg_proc.prokind: f p a w
+    language: str
+    body: str | None = None
+    parsed: bool = False
+    defaults: str | None = None
+    least: int = 0
+    most: int = 0
+    settings: tuple[tuple[str, str], ...] = ()
+    support: tuple[Name, ...] = ()
+    types: tuple[str, ...] = ()
+    harmless: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Attached:
+    """An expression that the server evaluates when a relation is read or written: default, check, policy, index, trigger.
+
+    `text` is as the server prints it: an expression, for `what` = trigger the whole CREATE TRIGGER.
+    """
+
+    what: str
+    text: str
+    reads: bool
+    writes: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Conversion:
+    """Functions that run when a value of some user-made type is made or converted: a cast, a domain's check, input.
+
+    `types` are the names of the type and of all types made of it, `relations` those with a column of such a type.
+    `target` is what a cast converts to, `context` when it does so unasked: i everywhere, a on assignment, e never.
+    """
+
+    functions: tuple[Name, ...]
+    types: frozenset[str]
+    relations: frozenset[int]
+    target: str | None = None
+    context: str = "e"
+
+
+@dataclass(frozen=True, slots=True)
 class Catalog:
     """An immutable snapshot of one database, as far as names and columns go.
 
     `functions` holds the names of user-defined functions (schema, name) and `harmless` those of well-known extensions
     (`rewriter.functions.HARMLESS_EXTENSIONS`) and of user-defined types; `builtins` are the names of functions and types
-    of pg_catalog and information_schema. `operators` and `casts` map the name of a user-defined operator, and the names of
-    the two types of a user-defined cast, to the functions behind them. `row_functions` are names of user functions that
-    take one composite argument, and so can be written as an attribute, x.f. `operator_names` are of all operators outside
+    of pg_catalog and information_schema. `operators` maps the name of a user-defined operator to the functions behind it.
+    `row_functions` are names of user functions that take one composite argument, and so can be written as an attribute,
+    x.f. `code` holds what is known of user functions, `attached` the expressions of relations by OID, `cascades` the
+    relations that foreign keys change when one is changed. `operator_names` are of all operators outside
     pg_catalog, `volatile` of the functions of pg_catalog that are volatile.
     """
 
@@ -149,10 +211,13 @@ class Catalog:
     harmless: frozenset[tuple[str, str]] = frozenset()
     builtins: frozenset[str] = frozenset()
     operators: Mapping[str, frozenset[tuple[str, str]]] = field(default_factory=dict)
-    casts: Mapping[str, frozenset[tuple[str, str]]] = field(default_factory=dict)
     row_functions: frozenset[str] = frozenset()
     operator_names: frozenset[str] = frozenset()
     volatile: frozenset[str] = frozenset()
+    code: Mapping[Name, tuple[Function, ...]] = field(default_factory=dict)
+    attached: Mapping[int, tuple[Attached, ...]] = field(default_factory=dict)
+    conversions: tuple[Conversion, ...] = ()
+    cascades: Mapping[int, tuple[int, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,13 +228,15 @@ class Names:
     temporary schema, which shadow all others; `temporary_views` are the views among them with the OIDs of what they read, to
     any depth, temporary relations left out. `looked_up` holds relations found on the session's own connection
     that the snapshot does not know (created in an open transaction, or just now): (schema or None, name) as
-    written -> the relation, or None when the server knows no such name.
+    written -> the relation, or None when the server knows no such name; `functions` the same for functions, all
+    overloads of a name together.
     """
 
     path: tuple[str, ...]
     temporary: frozenset[str] = frozenset()
-    looked_up: Mapping[tuple[str | None, str], Relation | None] = field(default_factory=dict)
+    looked_up: Mapping[WrittenName, Relation | None] = field(default_factory=dict)
     temporary_views: Mapping[str, frozenset[int]] = field(default_factory=dict)
+    functions: Mapping[WrittenName, tuple[Function, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from rewriter import proof
 from rewriter.abridging import Abridged, abridge
+from rewriter.code import judge_of
 from rewriter.conditions import quote_identifier
 from rewriter.kinds import changes
 from rewriter.model import Edit, Refusal, Relation, Rewritten, UnknownNames
@@ -43,12 +44,14 @@ def rewrite(  # noqa: PLR0913, PLR0917  the six things a ruling depends on, and 
     """Rewrite one text of a simple Query or a Parse message for a caller.
 
     `listed_functions` are user functions that the policies allow, as "schema.name". `limit` is the longest text in
-    bytes. Raises Refusal with what the caller is told, UnknownNames with every name that must be looked up on the
-    session's own connection first. Pass the same catalog and decision objects again while they are current.
+    bytes. Raises Refusal with what the caller is told, UnknownNames with the names that must be looked up on the session's
+    own connection first. Pass the same catalog, names, decision and list again while they are current.
     """
     try:
         data = encode(text, limit)
-        where = Circumstances(data, catalog, names, world_of(catalog, decision), key, listed_functions)
+        world = world_of(catalog, decision)
+        judge = judge_of(catalog, names, world, key, listed_functions)
+        where = Circumstances(data, catalog, names, world, key, judge)
         try:
             return _read(text, abridge(data) or Abridged(data), where, limit, unchanged=decision.all_clear)
         except _InFull:
@@ -87,8 +90,9 @@ def _rewrite(text: str, reading: Reading, short: Abridged, where: Circumstances,
     rulings = [rule(statement["stmt"], where) for statement in reading.statements]
     _check_order(rulings)
     unknown = frozenset[tuple[str | None, str]]().union(*(ruling.unknown for ruling in rulings))
-    if unknown:
-        raise UnknownNames(unknown)
+    functions = frozenset[tuple[str | None, str]]().union(*(ruling.unknown_functions for ruling in rulings))
+    if unknown or functions:
+        raise UnknownNames(unknown, functions)
     counted = sum(len(ruling.found.references) + ruling.found.item_references for ruling in rulings)
     if counted != reading.relations:
         raise proof.unproved()

@@ -10,23 +10,29 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from rewriter import settings, system
+from rewriter.attachments import check_read, check_write
+from rewriter.bodies import written_body
 from rewriter.copying import copied
-from rewriter.definitions import runs_of
+from rewriter.creations import created_function, used_by_definition
+from rewriter.examination import block_of
 from rewriter.expansion import caller_view, check_system_columns, substitute_for
-from rewriter.functions import check_functions, check_user_functions
+from rewriter.functions import ANY_TYPES, types_in, uses_of
 from rewriter.kinds import KINDS, changes
 from rewriter.model import Refusal, Relation
 from rewriter.names import Elsewhere, absent, meaning_of, written_name
+from rewriter.plpgsql_words import Unreadable
 from rewriter.reading import position
 from rewriter.scopes import walk
-from rewriter.storing import check_view, is_temporary
+from rewriter.storing import check_view, check_view_functions, is_temporary
 from rewriter.telling import family_of
 from rewriter.world import reason_against
 from rewriter.writes import Target
 
 if TYPE_CHECKING:
+    from rewriter.code import Judge
+    from rewriter.functions import Uses
     from rewriter.masks import KeyMaterial
-    from rewriter.model import Catalog, Names
+    from rewriter.model import Catalog, Names, WrittenName
     from rewriter.names import Meaning
     from rewriter.scopes import Findings, Reference
     from rewriter.substitution import Splice, Substitute
@@ -34,6 +40,15 @@ if TYPE_CHECKING:
     from rewriter.writes import Patch
 
 Node = dict[str, Any]
+
+_RUNNING = frozenset(
+    {"CreateStmt", "AlterTableStmt", "IndexStmt", "ReindexStmt", "ClusterStmt", "VacuumStmt", "TruncateStmt"}
+    | {"RefreshMatViewStmt", "CreateStatsStmt"}
+)
+"""Definitions that run the code of the relations they name, or copy it to others."""
+
+_KEPT = frozenset({"PrepareStmt", "DeclareCursorStmt"})
+"""Statements that keep another one, to run it later."""
 
 _TARGET_HINT = "Writing to it needs an account from which nothing is hidden."
 _STATISTICS = "Plans and their estimates are made from statistics of the hidden values."
@@ -48,7 +63,7 @@ class Circumstances:
     names: Names
     world: World
     key: KeyMaterial | None
-    listed: frozenset[str]
+    judge: Judge
 
 
 @dataclass(slots=True)
@@ -68,7 +83,9 @@ class Ruling:
     counts_values: bool = False  # it depends on how many values stand in a list, and which are NULL
     patches: list[Patch] = field(default_factory=list)
     written: list[Target] = field(default_factory=list)  # protected relations that it writes
-    unknown: set[tuple[str | None, str]] = field(default_factory=set)
+    oids: set[int] = field(default_factory=set)  # of the same, ANY_TYPES for a temporary one
+    unknown: set[WrittenName] = field(default_factory=set)
+    unknown_functions: set[WrittenName] = field(default_factory=set)
 
 
 def rule(statement: Node, where: Circumstances) -> Ruling:
@@ -86,7 +103,13 @@ def rule(statement: Node, where: Circumstances) -> Ruling:
     calls, renames = settings.check_calls(where.data, ruling.found, keyed=where.key is not None)
     ruling.changes_names |= renames
     ruling.literal_free = known.way in {"query", "declare", "explain", "execute", "pass"} and not calls
+    judged = where.judge.asked
     _WAYS[known.way](ruling, fields, where)
+    if name in _KEPT and where.judge.asked != judged:
+        # what the code's names mean may change before it runs
+        message = f"{known.label} of a statement that runs functions of users is not available to you"
+        hint = "Run the statement itself; drivers may prepare it by the protocol."
+        raise Refusal("0A000", message, hint=hint)
     return ruling
 
 
@@ -95,6 +118,24 @@ def _query(ruling: Ruling, _: Node, where: Circumstances) -> None:
     _references(ruling, where)
     if ruling.found.stores:
         _mentions(ruling, where)
+    elif ruling.kind == "DeclareCursorStmt" and ruling.changes_names:
+        raise Refusal("0A000", "DECLARE of a statement that changes what names mean is not available to you")
+
+
+def _block(ruling: Ruling, fields: Node, where: Circumstances) -> None:
+    """DO: everything in the block is examined, nothing is rewritten."""
+    try:
+        verdict = where.judge.verdict_on(where.judge.examiner.examine(written_body(*block_of(fields))))
+    except Unreadable as unreadable:
+        reason: str | None = str(unreadable)
+    else:
+        reason = verdict.reason
+        ruling.changes_names |= verdict.changes_names
+        ruling.unknown |= verdict.unknown
+        ruling.unknown_functions |= verdict.unknown_functions
+    if reason is not None:
+        hint = "Send the statements of the block one by one."
+        raise Refusal("42501", f"this block may not run: {reason}", hint=hint)
 
 
 def _explain(ruling: Ruling, fields: Node, where: Circumstances) -> None:
@@ -110,11 +151,11 @@ def _explain(ruling: Ruling, fields: Node, where: Circumstances) -> None:
 
 def _prepare(ruling: Ruling, fields: Node, where: Circumstances) -> None:
     """PREPARE: every name gets its schema, for the server reads them again when the search path has changed."""
-    if ruling.changes_names:
-        raise Refusal("0A000", "PREPARE of a statement that changes the search path is not available to you")
     if next(iter(fields["query"])) not in {"SelectStmt", "InsertStmt", "UpdateStmt", "DeleteStmt", "MergeStmt"}:
         raise Refusal("0A000", "only queries can be prepared")
     _query(ruling, fields, where)
+    if ruling.changes_names:
+        raise Refusal("0A000", "PREPARE of a statement that changes what names mean is not available to you")
     for reference in ruling.found.references:
         _qualify(ruling, reference, where)
 
@@ -167,12 +208,13 @@ def _view(ruling: Ruling, fields: Node, where: Circumstances) -> None:
     _mentions(ruling, where)
     if ruling.unknown:
         return
-    check_functions(where.data, ruling.found, where.catalog, where.listed, columns)
+    uses = _functions(ruling, columns, where)
     if protected is not None:
         if temporary is not None or is_temporary(fields["view"]):
             message = f"a temporary view over protected {protected} is not available to you"
             raise Refusal("0A000", message, hint="Create it as a lasting view, or use WITH in the query.")
         check_view(fields, ruling.found, protected, where.catalog, where.data)
+        check_view_functions(uses, protected, where.judge.listed)
 
 
 def _definition(ruling: Ruling, fields: Node, where: Circumstances) -> None:
@@ -189,6 +231,7 @@ def _definition(ruling: Ruling, fields: Node, where: Circumstances) -> None:
         raise Refusal(
             "42501", "VERBOSE is not available to you", detail="It shows sizes of hidden values.", hint="Leave it out."
         )
+    used_by_definition(ruling.kind, fields, ruling.found, where.judge)
     _references(ruling, where, mentions=False)
     _mentions(ruling, where)
     strings = ruling.found.strings & where.world.guarded
@@ -196,6 +239,16 @@ def _definition(ruling: Ruling, fields: Node, where: Circumstances) -> None:
         strings |= (ruling.found.strings | {fields.get("subname", "")}) & where.world.schemas
     if ruling.substitutes or strings:
         _refuse_definition(ruling, min(strings) if strings else _first(ruling))
+
+
+def _code(ruling: Ruling, fields: Node, where: Circumstances) -> None:
+    """CREATE FUNCTION: its body has to be harmless for the one who creates it."""
+    verdict = created_function(fields, where.data, where.judge)
+    if verdict.reason is not None:
+        message = f"creating {fields['funcname'][-1]['String']['sval']} is not available to you: {verdict.reason}"
+        raise Refusal("42501", message, hint="Ask an administrator to create it.")
+    ruling.unknown |= verdict.unknown
+    ruling.unknown_functions |= verdict.unknown_functions
 
 
 def _setting(_: Ruling, fields: Node, __: Circumstances) -> None:
@@ -212,6 +265,7 @@ def _pass(_: Ruling, __: Node, ___: Circumstances) -> None:
 
 _WAYS = {
     "query": _query,
+    "block": _block,
     "declare": _query,
     "explain": _explain,
     "prepare": _prepare,
@@ -220,6 +274,7 @@ _WAYS = {
     "store": _store,
     "view": _view,
     "definition": _definition,
+    "code": _code,
     "setting": _setting,
     "show": _show,
     "pass": _pass,
@@ -245,7 +300,7 @@ def _references(ruling: Ruling, where: Circumstances, *, mentions: bool = True) 
         if reference.role != "mention" and reference.node["relname"] in where.world.names:
             _qualify(ruling, reference, where)
     if not ruling.unknown:
-        check_functions(where.data, found, where.catalog, where.listed, columns)
+        _functions(ruling, columns, where)
         check_system_columns(found, ruling.substitutes, where.data)
         _check_same_names(ruling, where)
         _check_renamed_rows(ruling, where)
@@ -260,6 +315,14 @@ def _write(ruling: Ruling, targets: list[Target]) -> None:
         ruling.counts_values |= target.counts_values
         if target.hidden:
             ruling.written.append(target)
+
+
+def _functions(ruling: Ruling, columns: set[str], where: Circumstances) -> Uses:
+    """Refuse functions that may not run; returns the user functions that the statement uses."""
+    uses = uses_of(where.data, ruling.found, where.catalog, where.names, columns, ruling.oids)
+    ruling.changes_names |= where.judge.check(uses, ruling.unknown)
+    ruling.unknown_functions |= uses.unknown
+    return uses
 
 
 def _read(ruling: Ruling, reference: Reference, where: Circumstances) -> set[str]:
@@ -294,7 +357,7 @@ def _target(  # noqa: PLR0913, PLR0917  a statement is named by its kind and its
         if any(where.world.protects(oid) or oid in where.world.barred for oid in member.write_sources):
             message = f"writing to {full} is not allowed: a rule of it reads or writes a protected relation"
             raise Refusal("42501", message, hint=_TARGET_HINT, position=at)
-        check_user_functions(member.write_functions, where.listed, f"writing to {full} runs ")
+    ruling.changes_names |= check_write(where.judge, meaning, ruling.unknown, ruling.unknown_functions)
 
     def columns_of(node: Node) -> tuple[tuple[str, ...] | None, tuple[str, str] | None]:
         relation = meaning_of(node, where.names, where.catalog)
@@ -318,17 +381,18 @@ def _meaning(ruling: Ruling, reference: Reference, where: Circumstances) -> Mean
         raise absent(where.data, reference.node)
     elif isinstance(meaning, Relation):
         ruling.relations.append((meaning.schema, meaning.name))
+        ruling.oids |= types_in(meaning, where.catalog)
         reason = reason_against(meaning, where.world, where.catalog)
         if reason is not None:
             message = f"reading {meaning.schema}.{meaning.name} is not allowed: {reason}"
             raise Refusal(
                 "42501", message, hint="Query the tables themselves.", position=position(where.data, reference.node)
             )
-        runs = runs_of(meaning, where.catalog)
-        check_user_functions(runs, where.listed, f"reading {meaning.schema}.{meaning.name} runs ")
+        ruling.changes_names |= check_read(where.judge, meaning, ruling.unknown, ruling.unknown_functions)
     else:
         _check_temporary(reference, where)
         ruling.relations.append(("pg_temp", reference.node["relname"]))
+        ruling.oids.add(ANY_TYPES)
     return meaning
 
 
@@ -368,6 +432,11 @@ def _mentions(ruling: Ruling, where: Circumstances) -> None:
         if protected or (schema is None and name in where.world.guarded):
             _refuse_definition(ruling, written_name(reference), position(where.data, reference.node))
         ruling.relations.append((schema or "", name))
+        if ruling.kind in _RUNNING:
+            meaning = meaning_of(reference.node, where.names, where.catalog)
+            if isinstance(meaning, Relation):
+                check_write(where.judge, meaning, ruling.unknown, ruling.unknown_functions)
+                check_read(where.judge, meaning, ruling.unknown, ruling.unknown_functions)
 
 
 def _refuse_definition(ruling: Ruling, name: str, where: int | None = None) -> None:

@@ -69,6 +69,7 @@ class Findings:
     strings: set[str] = field(default_factory=set)  # every bare name list entry, for definitions
     stores: bool = False  # SELECT ... INTO
     constants: list[int] = field(default_factory=list)  # where each begins, in bytes
+    parameters: bool = False  # $1 stands in it
 
 
 def walk(root: Node) -> Findings:
@@ -201,6 +202,14 @@ class _Walker:
         self.found.alone.update(_whole_rows(node["FuncCall"].get("args", ())))
         self.stack.append((node["FuncCall"], scope, level))
 
+    def called(self, node: Node, scope: _Scope, level: Level | None) -> None:
+        """The function call of a CALL is a bare one."""
+        self.found.functions.append(node["funccall"])
+        self.stack.append((node["funccall"], scope, level))
+
+    def parameter(self, *_: object) -> None:
+        self.found.parameters = True
+
     def operator(self, key: str, part: str, node: Node, scope: _Scope, level: Level | None) -> None:
         """A node that may name an operator in its field `part`."""
         holder = node[key]
@@ -254,6 +263,7 @@ _HANDLERS: dict[str, Callable[[_Walker, Node, _Scope, Level | None], None]] = {
     "JoinExpr": _Walker.join,
     "FuncCall": _Walker.call,
     "CaseExpr": _Walker.case,
+    "funccall": _Walker.called,
     "A_Expr": lambda w, n, s, x: w.operator("A_Expr", "name", n, s, x),
     "SubLink": lambda w, n, s, x: w.operator("SubLink", "operName", n, s, x),
     "SortBy": lambda w, n, s, x: w.operator("SortBy", "useOp", n, s, x),
@@ -263,5 +273,5 @@ _HANDLERS: dict[str, Callable[[_Walker, Node, _Scope, Level | None], None]] = {
     "alias": _Walker.alias,
     "String": _Walker.string,
     "A_Const": _Walker.constant,
-    "ParamRef": lambda *_: None,
+    "ParamRef": _Walker.parameter,
 }

@@ -43,6 +43,12 @@ def check_set(statement: Node) -> None:
         _check_value(name, _literal(statement.get("args", [])[:1]))
 
 
+def check_option(name: str, value: str) -> None:
+    """Check a SET clause of a function; raises Refusal 42501. The search path is not looked at here."""
+    _refuse_own(name.lower(), "SET")
+    _check_value(name.lower(), value)
+
+
 def check_show(statement: Node) -> None:
     """Check a VariableShowStmt; raises Refusal 42501."""
     _refuse_own(str(statement.get("name", "")).lower(), "SHOW")

@@ -12,6 +12,7 @@ from rewriter.model import Refusal
 from rewriter.reading import position
 
 if TYPE_CHECKING:
+    from rewriter.functions import Uses
     from rewriter.model import Catalog
     from rewriter.scopes import Findings
 
@@ -37,6 +38,21 @@ def check_view(statement: Node, found: Findings, source: str, catalog: Catalog, 
     if _holds(statement, "lockingClause"):
         message = f"a view over protected {source} may not lock rows, for it would lock them by what its readers see"
         raise Refusal("42501", message, hint="Write FOR UPDATE in the query instead.")
+
+
+def check_view_functions(uses: Uses, source: str, listed: frozenset[str]) -> None:
+    """Refuse user functions in a view over protected `source`: they would be handed what its readers see.
+
+    What is harmless for its maker could keep or tell those values. Raises Refusal 42501.
+    """
+    for use in uses.found:
+        name = ".".join(use.function)
+        if name not in listed:
+            message = (
+                f"a view over protected {source} may not call {name}(), which would be handed what its readers see"
+            )
+            hint = f"Call it in the query instead, or ask an administrator to list {name} in the policies."
+            raise Refusal("42501", message, hint=hint, position=use.where)
 
 
 def is_temporary(relation: Node) -> bool:

@@ -75,3 +75,43 @@ CREATE VIEW secret_labels AS SELECT id, label FROM secrets;
 CREATE VIEW secret_codes AS SELECT id, code FROM secrets;
 CREATE SERVER here FOREIGN DATA WRAPPER file_fdw;
 CREATE SCHEMA "Mixed Case";
+-- Functions in all dress, and harmless ones beside them.
+CREATE FUNCTION leak_default(a text DEFAULT leak_sql(1)) RETURNS text LANGUAGE sql AS 'SELECT a';
+CREATE FUNCTION leak_variadic(VARIADIC int[]) RETURNS text LANGUAGE sql AS 'SELECT name FROM public.people WHERE id = $1[1]';
+CREATE FUNCTION leak_any(anyelement) RETURNS anyelement LANGUAGE sql AS
+  'SELECT $1 WHERE EXISTS (SELECT FROM public.people WHERE name LIKE ''SENTINEL%'')';
+CREATE FUNCTION leak_atomic() RETURNS text LANGUAGE sql BEGIN ATOMIC SELECT 1; SELECT name FROM people WHERE id = 1; END;
+CREATE FUNCTION leak_return() RETURNS text LANGUAGE sql RETURN (SELECT name FROM people WHERE id = 1);
+CREATE FUNCTION leak_path() RETURNS text LANGUAGE sql SET search_path = public AS 'SELECT name FROM people WHERE id = 1';
+CREATE FUNCTION leak_definer() RETURNS text LANGUAGE sql SECURITY DEFINER AS 'SELECT name FROM people WHERE id = 1';
+CREATE FUNCTION leak_nested() RETURNS text LANGUAGE plpgsql AS $$ BEGIN RETURN leak_path(); END $$;
+CREATE FUNCTION leak_view() RETURNS text LANGUAGE sql AS 'SELECT code FROM people_view WHERE id = 1';
+CREATE FUNCTION leak_cast() RETURNS text LANGUAGE plpgsql AS $$ BEGIN RETURN ROW(1)::box_of_id::name; END $$;
+CREATE FUNCTION leak_operator() RETURNS boolean LANGUAGE sql AS 'SELECT 1 === 1';
+CREATE FUNCTION leak_declare() RETURNS text LANGUAGE plpgsql AS
+  $$ DECLARE x text := (SELECT name FROM people WHERE id = 1); BEGIN RETURN x; END $$;
+CREATE FUNCTION leak_into() RETURNS text LANGUAGE plpgsql AS
+  $$ DECLARE x text; BEGIN SELECT name INTO STRICT x FROM people WHERE id = 1; RETURN x; END $$;
+CREATE FUNCTION leak_constant() RETURNS text LANGUAGE plpgsql AS
+  $$ DECLARE x text; BEGIN EXECUTE 'SELECT name FROM people WHERE id = 1' INTO x; RETURN x; END $$;
+CREATE FUNCTION leak_handler() RETURNS text LANGUAGE plpgsql AS
+  $$ BEGIN RETURN 1 / 0; EXCEPTION WHEN division_by_zero THEN RETURN (SELECT name FROM people WHERE id = 1); END $$;
+CREATE FUNCTION leak_loop() RETURNS SETOF text LANGUAGE plpgsql AS
+  $$ DECLARE r record; BEGIN FOR r IN SELECT * FROM people LOOP RETURN NEXT r.name; END LOOP; END $$;
+CREATE FUNCTION leak_recursive(n int) RETURNS text LANGUAGE plpgsql AS
+  $$ BEGIN IF n > 0 THEN RETURN leak_recursive(n - 1); END IF; RETURN (SELECT name FROM people WHERE id = 1); END $$;
+CREATE FUNCTION mixed(int) RETURNS text LANGUAGE sql AS 'SELECT ''seven''';
+CREATE FUNCTION mixed(text) RETURNS text LANGUAGE sql AS 'SELECT name FROM public.people WHERE id = 1';
+CREATE FUNCTION grasp(text) RETURNS text LANGUAGE sql AS 'SELECT $1';
+CREATE FUNCTION archive.grasp(text) RETURNS text LANGUAGE sql AS 'SELECT name FROM public.people WHERE id = 1';
+CREATE FUNCTION greet(text) RETURNS text LANGUAGE sql AS 'SELECT ''hello '' || $1';
+CREATE FUNCTION shout(t text) RETURNS text LANGUAGE plpgsql AS $$ BEGIN RAISE NOTICE 'it is %', t; RETURN upper(t); END $$;
+CREATE FUNCTION first_memo() RETURNS text LANGUAGE sql AS 'SELECT memo FROM orders ORDER BY 1 LIMIT 1';
+CREATE FUNCTION longer(text, text) RETURNS text LANGUAGE sql IMMUTABLE AS
+  'SELECT CASE WHEN length($1) >= length($2) THEN $1 ELSE $2 END';
+CREATE AGGREGATE longest(text) (SFUNC = longer, STYPE = text);
+CREATE PROCEDURE note_down(t text) LANGUAGE plpgsql AS $$ BEGIN RAISE NOTICE 'noted %', t; END $$;
+CREATE TABLE stamped (id int, memo text, stamp text);
+CREATE FUNCTION stamp() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN NEW.stamp := 'by ' || NEW.memo; RETURN NEW; END $$;
+CREATE TRIGGER stamp BEFORE INSERT ON stamped FOR EACH ROW EXECUTE FUNCTION stamp();
+CREATE TABLE counted (id int, memo text DEFAULT first_memo());

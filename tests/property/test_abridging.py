@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from rewriter import abridging
 from rewriter.abridging import Abridged, abridge
-from rewriter.model import Refusal
+from rewriter.model import Refusal, UnknownNames
 from rewriter.reading import tokens
 from rewriter.rewrite import rewrite
 
@@ -171,6 +171,8 @@ def ruled(world: Any, text: str) -> Rewritten | str:
     """A text rewritten, or the SQLSTATE of its refusal."""
     try:
         return rewrite(text, world.catalog, world.names, world.decision)
+    except UnknownNames:
+        return "unknown"
     except Refusal as refusal:
         return refusal.sqlstate
 

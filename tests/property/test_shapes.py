@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from audit.record import Judgement
 from policies.model import Decision
 from proxy.plans import Plan, PlanCache, Ruling
-from rewriter.model import Refusal
+from rewriter.model import Refusal, UnknownNames
 from rewriter.proof import same
 from rewriter.reading import encode, parse
 from rewriter.rewrite import rewrite
@@ -149,6 +149,8 @@ def rule(world: Any, catalog: Catalog, text: str) -> Rewritten | Refusal:
         return rewrite(text, catalog, world.names, world.decision)
     except Refusal as refusal:
         return refusal
+    except UnknownNames as unknown:  # a look-up comes first, which finds nothing
+        return Refusal("42883", str(unknown))
 
 
 @given(pairs())

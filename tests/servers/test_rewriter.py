@@ -5,14 +5,16 @@ from __future__ import annotations
 import asyncio
 import re
 from collections import Counter
+from dataclasses import replace
 
 import asyncpg
 import psycopg
 import pytest
-from fixtures.rewriting import real_and_masked
+from fixtures.rewriting import real_and_masked, rewriter_cases
 
 from policies.model import ColumnName, Mask
 from proxy.introspection import FINGERPRINT, look_up_sql, read_catalog, read_look_up
+from rewriter.code import judge_of
 from rewriter.functions import REFUSED_FUNCTIONS, refused_builtin
 from rewriter.masks import render
 from rewriter.model import Names, Relation
@@ -113,7 +115,33 @@ def test_snapshot_reads_as_written_out_by_hand(snapshot, rewriter_world):
         ]
     assert snapshot.functions == rewriter_world.catalog.functions
     assert snapshot.operators == rewriter_world.catalog.operators
+    assert snapshot.code == rewriter_world.catalog.code
     assert snapshot.row_functions == rewriter_world.catalog.row_functions
+
+
+async def test_code_is_judged_alike_when_it_is_made_and_when_it_is_used(postgres, databases, snapshot, rewriter_world):
+    """What the server says of each function of the cases leads to the verdict that its CREATE had."""
+    del databases
+    connection = await asyncpg.connect(**settings(postgres, _DATABASES[0]))
+    absent = {(schema, "made_up_table"): None for schema in (None, "public")}
+    try:
+        for case in rewriter_cases("code"):
+            transaction = connection.transaction()
+            await transaction.start()
+            await connection.execute(case.sql)
+            rows = await connection.fetch(look_up_sql((), [(None, "f")]))
+            names = read_look_up([tuple(row) for row in rows], [(None, "f")])
+            names = replace(names, looked_up=absent)
+            world = world_of(snapshot, rewriter_world.decision)
+            verdict = judge_of(snapshot, names, world, None, frozenset()).verdict(("public", "f"))
+            if case.get("out"):
+                assert verdict.reason is None, case
+            else:
+                assert case.get("says") in (verdict.reason or ""), case
+            assert not verdict.unknown | verdict.unknown_functions, case
+            await transaction.rollback()
+    finally:
+        await connection.close()
 
 
 TYPES = (

@@ -1,0 +1,163 @@
+"""User code: whether a function may run for a caller, judged by what its body and all that it calls touch.
+
+Owns the verdicts. A function is harmless when nothing in it reads or writes a relation that is protected for the caller,
+runs SQL text that only it knows, changes what names mean or uses a built-in function of the manifest, and the same holds for
+all functions that it may call; what it is handed are masked values already. Names without a schema are taken to mean every
+relation and function of that name, for a body runs under whatever search path is set when it runs, unless it sets its own.
+May not do: read bodies (`rewriter.bodies`) or decide what is protected (`rewriter.world`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from rewriter.bodies import parts_of
+from rewriter.examination import Examined, Examiner
+from rewriter.kept import Kept
+from rewriter.model import Refusal
+from rewriter.plpgsql_words import Unreadable
+
+if TYPE_CHECKING:
+    from rewriter.functions import Use, Uses
+    from rewriter.masks import KeyMaterial
+    from rewriter.model import Catalog, Function, Name, Names, WrittenName
+    from rewriter.world import World
+
+_UNKNOWN = "its body is not known"
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What is known of user code. `reason` says why it may not run, None when it may.
+
+    `changes_names`: running it changes what names mean (temporary tables, the end of a transaction). When anything is left
+    in `unknown` (relations) or `unknown_functions` it has to be looked up first, and the verdict does not count.
+    """
+
+    reason: str | None = None
+    changes_names: bool = False
+    unknown: frozenset[WrittenName] = frozenset()
+    unknown_functions: frozenset[WrittenName] = frozenset()
+
+
+@dataclass(slots=True)
+class Judge:
+    """Judges functions for one world and one meaning of names; verdicts are kept. `listed` need no judging."""
+
+    catalog: Catalog
+    names: Names
+    world: World
+    key: KeyMaterial | None
+    listed: frozenset[str]
+    examiner: Examiner = field(init=False)
+    asked: int = 0  # verdicts so far
+    _verdicts: dict[tuple[Name, int | None], Verdict] = field(default_factory=dict)
+    _examined: dict[int, Examined] = field(default_factory=dict)  # by identity of a Function of the catalog or names
+
+    def __post_init__(self) -> None:
+        self.examiner = Examiner(self.catalog, self.names, self.world, keyed=self.key is not None)
+
+    def verdict(self, function: Name, arguments: int | None = None) -> Verdict:
+        """The verdict on all functions of a name that take so many arguments (None: any)."""
+        self.asked += 1
+        key = (function, arguments)
+        known = self._verdicts.get(key)
+        if known is None:
+            known = self._verdicts[key] = self._follow([(function, arguments, "")])
+        return known
+
+    def verdict_on(self, examined: Examined) -> Verdict:
+        """The verdict on code that was examined already, with all that it calls."""
+        if examined.reason is not None:
+            return Verdict(examined.reason)
+        followed = self._follow([(name, count, f"it calls {'.'.join(name)}(), and ") for name, count in examined.calls])
+        return Verdict(
+            followed.reason,
+            followed.changes_names or examined.changes_names,
+            followed.unknown | examined.unknown,
+            followed.unknown_functions | examined.unknown_functions,
+        )
+
+    def _follow(self, start: list[tuple[Name, int | None, str]]) -> Verdict:
+        """Everything that may be called from `start`, each function once."""
+        waiting, seen = list(start), {(name, count) for name, count, _ in start}
+        changes = False
+        unknown: set[WrittenName] = set()
+        unknown_functions: set[WrittenName] = set()
+        while waiting:
+            name, count, way = waiting.pop()
+            if ".".join(name) in self.listed:
+                continue
+            overloads = self._code(name)
+            if not overloads:
+                if name in self.catalog.functions or name in self.names.functions:
+                    return Verdict(way + _UNKNOWN)
+                unknown_functions.add(name)  # made in the open transaction
+            for overload in overloads:
+                if overload.harmless or (count is not None and not overload.least <= count <= overload.most):
+                    continue
+                examined = self._examine(overload)
+                if examined.reason is not None:
+                    return Verdict(way + examined.reason)
+                changes |= examined.changes_names
+                unknown |= examined.unknown
+                unknown_functions |= examined.unknown_functions
+                for callee in sorted(examined.calls - seen, key=str):
+                    seen.add(callee)
+                    waiting.append((*callee, way or f"it calls {'.'.join(callee[0])}(), and "))
+        return Verdict(None, changes, frozenset(unknown), frozenset(unknown_functions))
+
+    def _code(self, name: Name) -> tuple[Function, ...]:
+        known = self.catalog.code.get(name, ())
+        if known or name in self.catalog.functions:
+            return known
+        return self.names.functions.get(name) or tuple(
+            found
+            for overloads in self.names.functions.values()
+            for found in overloads
+            if (found.schema, found.name) == name
+        )
+
+    def _examine(self, function: Function) -> Examined:
+        known = self._examined.get(id(function))
+        if known is None:
+            known = self._examined[id(function)] = self.examine(function)
+        return known
+
+    def examine(self, function: Function) -> Examined:
+        """What the function itself does, without the functions that it calls."""
+        try:
+            return self.examiner.examine(parts_of(function), function.settings, function.support, function.types)
+        except Unreadable as unreadable:
+            return Examined(str(unreadable))
+
+    def check(self, uses: Uses, unknown: set[WrittenName]) -> bool:
+        """Refuse user functions that may not run; True when one that may changes what names mean. Raises Refusal 42501.
+
+        Relations that have to be looked up first are added to `unknown`, functions to `uses.unknown`.
+        """
+        changes = False
+        for use in uses.found:
+            verdict = self.verdict(use.function, use.arguments)
+            if verdict.reason is not None:
+                raise _refusal(use, verdict.reason)
+            changes |= verdict.changes_names
+            unknown |= verdict.unknown
+            uses.unknown |= verdict.unknown_functions
+        return changes
+
+
+def _refusal(use: Use, reason: str) -> Refusal:
+    written = ".".join(use.function)
+    what = f"{use.subject}function {written}(), which is" if use.subject else f"calling {written} is"
+    hint = f"An administrator can list {written} in the policies when it is known to be harmless."
+    return Refusal("42501", f"{what} not allowed: {reason}", hint=hint, position=use.where)
+
+
+def _make(catalog: Catalog, names: Names, world: World, key: KeyMaterial | None, listed: frozenset[str]) -> Judge:
+    return Judge(catalog, names, world, key, listed)
+
+
+judge_of: Kept[Judge] = Kept(_make, 256)
+"""The judge of a catalog, a meaning of names, a world, a key and the listed functions; kept by identity."""
