@@ -35,15 +35,18 @@ def test_the_demo_stays_until_it_is_told_to_end(number: signal.Signals) -> None:
     """After the tour it prints working connection lines; Ctrl-C or SIGTERM ends everything it started."""
     with subprocess.Popen([sys.executable, "-m", "louver", "demo"], stdout=subprocess.PIPE, text=True) as demo:
         assert demo.stdout is not None
-        lines = iter(demo.stdout.readline, "")
-        line = next(line.strip() for line in lines if "psql" in line and "postgresql://auditor:" in line)
-        psql, url = line.replace("'", "").split()
-        asked = [psql, "-X", "-A", "-t", "-d", url, "-c", "SELECT count(*) FROM customers"]
-        assert subprocess.run(asked, capture_output=True, text=True, check=True).stdout.strip() == "200"
-        config = next(line for line in lines if "audit tail" in line).split()[-1]
-        assert Path(config).exists()
-        demo.send_signal(number)
-        rest = demo.stdout.read()
+        try:
+            lines = iter(demo.stdout.readline, "")
+            line = next(line.strip() for line in lines if "psql" in line and "postgresql://auditor:" in line)
+            psql, url = line.replace("'", "").split()
+            asked = [psql, "-X", "-A", "-t", "-d", url, "-c", "SELECT count(*) FROM customers"]
+            assert subprocess.run(asked, capture_output=True, text=True, check=True).stdout.strip() == "200"
+            config = next(line for line in lines if "audit tail" in line).split()[-1]
+            assert Path(config).exists()
+            demo.send_signal(number)
+            rest = demo.stdout.read()
+        finally:
+            demo.terminate()  # a failure would leave it, and wait for it
     assert "Gone" in rest
     assert demo.returncode == 0
     assert not Path(config).parent.exists()
