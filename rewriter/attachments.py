@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from rewriter.model import Attached, Function, Name, Relation, WrittenName
 
 _ROWS = frozenset({"new", "old"})
+_SUPPRESSING = ("pg_catalog", "suppress_redundant_updates_trigger")  # what it tells is weighed by rewriter.telling
 
 
 def check_read(judge: Judge, relation: Relation, unknown: set[WrittenName], functions: set[WrittenName]) -> bool:
@@ -120,7 +121,7 @@ def _trigger(judge: Judge, relation: Relation, attached: Attached, subject: str,
     if node["CreateTrigStmt"].get("deferrable"):
         # it runs when the transaction ends, and by then names may mean something else
         raise _refused(f"{subject}trigger function {written}() when the transaction ends", _hint(written))
-    if not hidden:
+    if not hidden or function == _SUPPRESSING:
         return function
     message = f"{subject}trigger function {written}(), which looks at values that are masked for you"
     if (

@@ -70,6 +70,8 @@ _CLOSE: Final = Reply.CLOSE
 _QUERY: Final = Reply.QUERY
 _STATEMENT: Final = 0x53  # S, in Close and Describe
 _ALL_ROWS: Final = bytes(4)
+_TRANSACTION: Final = ("TransactionStmt",)
+"""Kinds of a statement that shows nothing under any decision, and must go through to end what has failed."""
 
 
 class Requests:
@@ -314,7 +316,9 @@ class Requests:
             _check_no_copy(conversation)
             self.waiting = Statement(b"" if prepared is None else prepared.text, "portal")
             return WAIT
-        if (prepared is not None and prepared.plan.decision is not conversation.decision) or conversation.outdated():
+        plan = None if prepared is None else prepared.plan
+        changed = plan is not None and plan.decision is not conversation.decision
+        if (changed and plan is not None and plan.judgement.kinds != _TRANSACTION) or conversation.outdated():
             return self._refuse(_EXECUTE, self._refusals.changed, PROVOKE_EXECUTE, prepared)
         return None
 
