@@ -204,6 +204,17 @@ def test_what_was_bound_under_another_decision_gives_no_rows(desk: Desk) -> None
     assert REFUSED in desk.requests.provocation
 
 
+def test_transaction_control_goes_through_under_any_decision(desk: Desk) -> None:
+    """It shows nothing, and a ROLLBACK that is refused would leave its client in a failed transaction."""
+    control = Judgement(("TransactionStmt",), "rollback", None, (), (), "pass", "", 0)
+    desk.state.portals[b""] = Prepared(b"rollback", b"\0\0", Plan("pass", 3, Decision("then", {}, {}), control))
+    assert desk.take("E()") == Step.FORWARD
+    assert desk.owed() == [(Reply.EXECUTE, Action.FORWARD)]
+    several = Judgement(("TransactionStmt", "SelectStmt"), "", None, (), (), "pass", "", 0)
+    desk.state.portals[b""] = Prepared(b"", b"\0\0", Plan("pass", 3, Decision("then", {}, {}), several))
+    assert desk.take("E()") == Step.DROP
+
+
 def test_an_execute_waits_while_the_decision_is_unknown(desk: Desk) -> None:
     """It goes on once there is a decision, and is refused when there can be none."""
     desk.state.portals[b"p"] = Prepared(b"select 1", b"", PASS)
