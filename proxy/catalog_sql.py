@@ -53,11 +53,23 @@ WHERE c.relname OPERATOR(pg_catalog.=) w.n::pg_catalog.name
 AND CASE WHEN w.s IS NULL THEN pg_catalog.pg_table_is_visible(c.oid)
 ELSE x.nspname OPERATOR(pg_catalog.=) w.s::pg_catalog.name END) f ON true"""
 
+# Relations that another session has locked, or is about to, against being looked at. Whatever writes out a definition waits
+# for them: for ever, when that session waits for us. What they stand in is read without its definition.
+LOCKED: Final = """(SELECT l.relation FROM pg_catalog.pg_locks l WHERE l.relation OPERATOR(pg_catalog.>=) 16384
+AND l.database OPERATOR(pg_catalog.=) (SELECT b.oid FROM pg_catalog.pg_database b WHERE b.datname OPERATOR(pg_catalog.=) pg_catalog.current_database())
+AND l.mode OPERATOR(pg_catalog.=) 'AccessExclusiveLock' AND l.pid IS DISTINCT FROM pg_catalog.pg_backend_pid())"""
+
+UNREADABLE: Final = "("
+"""What stands for an expression whose relation is locked: it cannot be read as one."""
+
 USER_SCHEMAS: Final = "n.nspname NOT IN ('pg_catalog', 'information_schema') AND n.nspname !~ '^pg_(toast|temp)'"
 
 RELATIONS: Final = f"""
 SELECT c.oid::int8 AS oid, n.nspname::text AS schema, c.relname::text AS name, c.relkind::text AS kind,
-       CASE WHEN c.relkind IN ('v', 'm') THEN pg_get_viewdef(c.oid) END AS definition,
+       CASE WHEN c.relkind IN ('v', 'm') AND c.oid NOT IN {LOCKED} AND NOT EXISTS (
+         SELECT FROM pg_rewrite r JOIN pg_depend d ON d.classid = 'pg_rewrite'::regclass AND d.objid = r.oid
+         WHERE r.ev_class = c.oid AND d.refclassid = 'pg_class'::regclass AND d.refobjid IN {LOCKED})
+       THEN pg_get_viewdef(c.oid) END AS definition,
        ARRAY(SELECT i.inhparent::int8 FROM pg_inherits i WHERE i.inhrelid = c.oid ORDER BY i.inhseqno) AS parents,
        ARRAY(SELECT a.attname::text FROM pg_index x JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = ANY (x.indkey)
              WHERE x.indrelid = c.oid AND x.indisprimary ORDER BY array_position(x.indkey::int2[], a.attnum)) AS primary_key,
@@ -139,10 +151,12 @@ OPERATORS: Final = """
 SELECT o.oprname::text AS name, o.oprcode::oid::int8 AS function FROM pg_operator o
 WHERE o.oid >= 16384 OR o.oprnamespace <> 'pg_catalog'::regnamespace"""
 
-# What is known of a function, as one JSON object; the places to fill in are of pg_proc p and pg_namespace n.
+# What is known of a function, as one JSON object; the places to fill in are of pg_proc p and pg_namespace n. A body that is
+# written out waits for the relations it names.
 _FUNCTION: Final = """
 pg_catalog.json_build_object('schema', n.nspname, 'name', p.proname, 'kind', p.prokind, 'language', l.lanname,
- 'body', CASE WHEN l.lanname OPERATOR(pg_catalog.=) ANY ('{sql,plpgsql}') THEN COALESCE(b.body, p.prosrc) END,
+ 'body', CASE WHEN l.lanname OPERATOR(pg_catalog.=) ANY ('{sql,plpgsql}')
+         AND NOT (b.locked AND p.prosrc OPERATOR(pg_catalog.=) '') THEN COALESCE(b.body, p.prosrc) END,
  'parsed', b.body IS NOT NULL, 'defaults', pg_catalog.pg_get_expr(p.proargdefaults, 0),
  'least', p.pronargs OPERATOR(pg_catalog.-) p.pronargdefaults,
  'most', CASE WHEN p.provariadic OPERATOR(pg_catalog.<>) 0 THEN 1000
@@ -159,13 +173,17 @@ pg_catalog.json_build_object('schema', n.nspname, 'name', p.proname, 'kind', p.p
    OR t.oid OPERATOR(pg_catalog.=) ANY (COALESCE(p.proallargtypes, p.proargtypes::pg_catalog.oid[]))),
  'extension', e.extname)::pg_catalog.text"""
 
-_FUNCTION_PARTS: Final = """
+_FUNCTION_PARTS: Final = f"""
 JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) p.pronamespace
 JOIN pg_catalog.pg_language l ON l.oid OPERATOR(pg_catalog.=) p.prolang
-CROSS JOIN LATERAL (SELECT pg_catalog.pg_get_function_sqlbody(p.oid) AS body) b
+CROSS JOIN LATERAL (SELECT EXISTS (SELECT FROM pg_catalog.pg_depend u
+  WHERE u.classid OPERATOR(pg_catalog.=) 'pg_catalog.pg_proc'::pg_catalog.regclass AND u.objid OPERATOR(pg_catalog.=) p.oid
+  AND u.refclassid OPERATOR(pg_catalog.=) 'pg_catalog.pg_class'::pg_catalog.regclass
+  AND u.refobjid OPERATOR(pg_catalog.=) ANY {LOCKED}) AS locked) k
+CROSS JOIN LATERAL (SELECT k.locked, CASE WHEN NOT k.locked THEN pg_catalog.pg_get_function_sqlbody(p.oid) END AS body) b
 LEFT JOIN pg_catalog.pg_depend d ON d.classid OPERATOR(pg_catalog.=) 'pg_catalog.pg_proc'::pg_catalog.regclass
  AND d.objid OPERATOR(pg_catalog.=) p.oid AND d.deptype OPERATOR(pg_catalog.=) 'e'
-LEFT JOIN pg_catalog.pg_extension e ON e.oid OPERATOR(pg_catalog.=) d.refobjid"""
+LEFT JOIN pg_catalog.pg_extension e ON e.oid OPERATOR(pg_catalog.=) d.refobjid"""  # noqa: S608  constants of this file
 
 CODE: Final = f"""
 SELECT {_FUNCTION} AS function FROM pg_catalog.pg_proc p {_FUNCTION_PARTS}
@@ -179,20 +197,24 @@ FROM (VALUES {{wanted}}) w (s, n) JOIN pg_catalog.pg_proc p ON p.proname OPERATO
 WHERE w.s IS NULL OR n.nspname OPERATOR(pg_catalog.=) w.s::pg_catalog.name""".replace("'{", "'{{").replace("}'", "}}'")  # noqa: S608  constants of this file
 
 # Expressions of relations that run functions. A default of nextval() alone is left out: nearly every table has one.
-ATTACHED: Final = """
-WITH expression(relation, what, text, reads, writes) AS (
-  SELECT adrelid, 'default', pg_get_expr(adbin, adrelid), false, true FROM pg_attrdef
-  UNION ALL SELECT conrelid, 'check', pg_get_expr(conbin, conrelid), false, true FROM pg_constraint
-    WHERE conrelid <> 0 AND conbin IS NOT NULL
-  UNION ALL SELECT polrelid, 'policy', pg_get_expr(polqual, polrelid), true, true FROM pg_policy
-  UNION ALL SELECT polrelid, 'policy', pg_get_expr(polwithcheck, polrelid), false, true FROM pg_policy
-  UNION ALL SELECT indrelid, 'index', pg_get_expr(indexprs, indrelid), false, true FROM pg_index
-  UNION ALL SELECT indrelid, 'index', pg_get_expr(indpred, indrelid), false, true FROM pg_index
-  UNION ALL SELECT partrelid, 'partition key', pg_get_expr(partexprs, partrelid), false, true FROM pg_partitioned_table
-  UNION ALL SELECT stxrelid, 'statistics', pg_get_expr(stxexprs, stxrelid), false, true FROM pg_statistic_ext
-  UNION ALL SELECT tgrelid, 'trigger', pg_get_triggerdef(oid), false, true FROM pg_trigger WHERE NOT tgisinternal)
-SELECT relation::int8 AS relation, what, text, reads, writes FROM expression
-WHERE relation >= 16384 AND text LIKE '%(%' AND text !~ '^nextval[(][^()]*[)]$' ORDER BY 1, 2, 3"""
+ATTACHED: Final = f"""
+WITH locked AS MATERIALIZED {LOCKED},
+expression(relation, what, tree, reads, writes) AS (
+  SELECT adrelid, 'default', adbin, false, true FROM pg_attrdef
+  UNION ALL SELECT conrelid, 'check', conbin, false, true FROM pg_constraint WHERE conrelid <> 0
+  UNION ALL SELECT polrelid, 'policy', polqual, true, true FROM pg_policy
+  UNION ALL SELECT polrelid, 'policy', polwithcheck, false, true FROM pg_policy
+  UNION ALL SELECT indrelid, 'index', indexprs, false, true FROM pg_index
+  UNION ALL SELECT indrelid, 'index', indpred, false, true FROM pg_index
+  UNION ALL SELECT partrelid, 'partition key', partexprs, false, true FROM pg_partitioned_table
+  UNION ALL SELECT stxrelid, 'statistics', stxexprs, false, true FROM pg_statistic_ext),
+written(relation, what, text, reads, writes) AS (
+  SELECT relation, what, CASE WHEN relation IN (TABLE locked) THEN '{UNREADABLE}' ELSE pg_get_expr(tree, relation) END, reads, writes
+  FROM expression WHERE tree IS NOT NULL
+  UNION ALL SELECT tgrelid, 'trigger', CASE WHEN tgrelid IN (TABLE locked) THEN '{UNREADABLE}' ELSE pg_get_triggerdef(oid) END, false, true
+  FROM pg_trigger WHERE NOT tgisinternal)
+SELECT relation::int8 AS relation, what, text, reads, writes FROM written
+WHERE relation >= 16384 AND text LIKE '%(%' AND text !~ '^nextval[(][^()]*[)]$' ORDER BY 1, 2, 3"""  # noqa: S608  constants of this file
 
 # Relations that a change of another one changes, by ON DELETE and ON UPDATE of foreign keys.
 CASCADES: Final = """

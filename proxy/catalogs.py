@@ -143,9 +143,9 @@ class Catalogs:
         return [known.database for known in self._known.values() if known.held] if self._policies.has_labels else []
 
     def seen(self, database: str, fingerprint: str) -> None:
-        """Definitions were looked at; when they are not those of last time, the snapshot is read again."""
+        """Definitions were looked at; unless they are those of last time, and all were read, the snapshot is read again."""
         known = self.known(database)
-        if known.fingerprint != fingerprint:
+        if known.fingerprint != fingerprint or not known.catalog.whole:
             known.fingerprint = fingerprint
             known.stale = True
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from proxy.catalog_sql import LOCKED
+
 CONSTRAINTS: Final = r"""
 WITH part AS (
   SELECT i.indrelid AS relation, c.relname AS name, CASE WHEN i.indisexclusion THEN 'exclusion' WHEN i.indisunique THEN 'unique'
@@ -52,10 +54,11 @@ FROM used u ORDER BY 1, 3, 2"""
 """Every unique index, exclusion and CHECK constraint, computed index, generated column, partition key, row policy, rule, and
 trigger that suppresses updates without a change."""
 
-FILLED: Final = r"""
+FILLED: Final = rf"""
 SELECT a.attrelid::int8 AS relation, array_agg(a.attname::text) AS columns
 FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
 WHERE a.attrelid >= 16384 AND a.attnum > 0 AND NOT a.attisdropped AND (a.attidentity <> '' OR t.typdefault IS NOT NULL
-      OR (d.oid IS NOT NULL AND pg_get_expr(d.adbin, d.adrelid) !~ '^(NULL::.*|(gen_random_uuid|uuidv4|uuidv7)\(\))$'))
-GROUP BY 1"""
+      OR (d.oid IS NOT NULL AND CASE WHEN d.adrelid IN {LOCKED} THEN true ELSE
+           pg_get_expr(d.adbin, d.adrelid) !~ '^(NULL::.*|(gen_random_uuid|uuidv4|uuidv7)\(\))$' END))
+GROUP BY 1"""  # noqa: S608  constants of the proxy
 """Columns that get something else than NULL or a random UUID when an INSERT leaves them out."""

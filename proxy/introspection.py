@@ -6,6 +6,7 @@ judge what is protected. Everything is named in full, for look-ups run under the
 
 from __future__ import annotations
 
+import contextlib
 import json
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, Protocol
@@ -15,11 +16,15 @@ import asyncpg
 from proxy import catalog_sql as sql
 from proxy.catalog_sql import FINGERPRINT as FINGERPRINT  # noqa: PLC0414
 from proxy.constraint_sql import CONSTRAINTS, FILLED
+from rewriter.bodies import READ
+from rewriter.definitions import DEFINED, FIRST_MADE
 from rewriter.functions import HARMLESS_EXTENSIONS
 from rewriter.model import Attached, Catalog, Column, Constraint, Conversion, Function, Link, Names, Relation
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
+
+    from rewriter.model import Name
 
 WrittenName = tuple[str | None, str]
 Row = Any
@@ -33,13 +38,16 @@ class Ask(Protocol):
         """Raises ProtocolViolation when the server cannot answer."""
 
 
+_LOCKED_MEANWHILE: Final = 4
+"""How often a reading is begun again because a relation was locked after it had looked what is locked."""
+
 _TIMEOUT: Final = 30.0
 """Seconds for each query; a catalog of 100,000 columns takes about one."""
 
 
 # With an empty path the server qualifies every name in a view's definition; its constants are to be written as no
-# setting of a session reads otherwise.
-_PLAIN_DEFINITIONS: Final = """SET LOCAL search_path = ''; SET LOCAL datestyle = ISO; SET LOCAL intervalstyle = postgres;
+# setting of a session reads otherwise. No lock is waited for: whoever holds it may wait for us.
+_SETTINGS: Final = """SET LOCAL lock_timeout = '200ms'; SET LOCAL search_path = ''; SET LOCAL datestyle = ISO; SET LOCAL intervalstyle = postgres;
 SET LOCAL bytea_output = hex; SET LOCAL extra_float_digits = 1; SET LOCAL quote_all_identifiers = off"""
 
 
@@ -57,9 +65,19 @@ async def read_catalog(settings: Mapping[str, Any], revision: int) -> Catalog:
 
 
 async def read_catalog_on(connection: asyncpg.Connection, revision: int) -> Catalog:
-    """Read the snapshot on an open connection, in one transaction, so that its parts agree."""
+    """Read the snapshot on an open connection, in one transaction, so that its parts agree.
+
+    Definitions in which a relation stands that somebody has locked are left out; the snapshot then is not `whole`.
+    """
+    for _ in range(_LOCKED_MEANWHILE):
+        with contextlib.suppress(asyncpg.LockNotAvailableError):
+            return await _read_catalog(connection, revision)
+    return await _read_catalog(connection, revision)
+
+
+async def _read_catalog(connection: asyncpg.Connection, revision: int) -> Catalog:
     async with connection.transaction(isolation="repeatable_read", readonly=True):
-        await connection.execute(_PLAIN_DEFINITIONS)
+        await connection.execute(_SETTINGS)
 
         async def fetch(query: str) -> list[asyncpg.Record]:
             return list(await connection.fetch(query, timeout=_TIMEOUT))
@@ -103,7 +121,19 @@ async def read_catalog_on(connection: asyncpg.Connection, revision: int) -> Cata
         attached=attached,
         conversions=conversions,
         cascades={oid: tuple(changed) for oid, changed in cascades.items()},
+        whole=_is_whole(relations, attached, code),
     )
+
+
+def _is_whole(
+    relations: Mapping[int, Relation],
+    attached: Mapping[int, tuple[Attached, ...]],
+    code: Mapping[Name, tuple[Function, ...]],
+) -> bool:
+    """Whether no definition was left out because of a lock."""
+    views = all(r.definition is not None for r in relations.values() if r.kind in DEFINED and r.oid >= FIRST_MADE)
+    bodies = all(f.body is not None for each in code.values() for f in each if f.language in READ)
+    return views and bodies and all(a.text != sql.UNREADABLE for each in attached.values() for a in each)
 
 
 def relations_from(  # noqa: PLR0913, PLR0917  the rows of eight queries
@@ -281,10 +311,10 @@ def _relations(rows: Sequence[Row], columns: Sequence[Row], sources: Sequence[Ro
             kind=row["kind"],
             columns=tuple(by_relation.get(row["oid"], ())),
             parents=tuple(row["parents"]),
-            sources=tuple(read.get(row["oid"], ())) if row["kind"] in {"v", "m"} else (),
+            sources=tuple(read.get(row["oid"], ())) if row["kind"] in DEFINED else (),
             primary_key=tuple(row["primary_key"]),
             definition=row["definition"],
-            write_sources=() if row["kind"] in {"v", "m"} else tuple(read.get(row["oid"], ())),
+            write_sources=() if row["kind"] in DEFINED else tuple(read.get(row["oid"], ())),
             row_security=row["row_security"],
             invoker=row["invoker"],
             barrier=row["barrier"],

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from rewriter.model import Refusal
+from rewriter.model import LOCKED, Refusal
 from rewriter.plpgsql import pieces
 from rewriter.plpgsql_words import Unreadable
 from rewriter.reading import encode, parse
@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from rewriter.plpgsql_words import Form, Piece
 
 Node = dict[str, Any]
+
+READ = frozenset({"sql", "plpgsql"})
+"""The languages whose bodies are read."""
 
 MAX_BODY_BYTES = 200_000
 """A longer body is not read: it holds up other sessions, and its function can be listed in the policies."""
@@ -38,6 +41,8 @@ def parts_of(function: Function) -> list[Part]:
     if function.kind in {"a", "w"}:
         return parts
     if function.body is None:
+        if function.language in READ:
+            raise Unreadable(f"its body cannot be read now: {LOCKED}")
         raise Unreadable(f"its body is in the language {function.language}")
     if function.parsed:
         text = f"CREATE FUNCTION f() RETURNS void LANGUAGE sql {function.body}"

@@ -10,7 +10,7 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING, Any
 
-from rewriter.bodies import body_of, selected, written_body
+from rewriter.bodies import READ, body_of, selected, written_body
 from rewriter.examination import Examined, quoted_path
 from rewriter.functions import HARMLESS_EXTENSIONS
 from rewriter.model import Function, Refusal
@@ -112,7 +112,7 @@ def _body(options: list[tuple[str, Node]]) -> tuple[str, str | None]:
         elif name == "as":
             items = value["List"]["items"]
             body = str(items[0]["String"].get("sval", "")) if len(items) == 1 else None
-    return language, body if language in {"sql", "plpgsql"} else None
+    return language, body if language in READ else None
 
 
 def _settings(options: list[tuple[str, Node]]) -> tuple[tuple[str, str], ...]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from rewriter.functions import index_of, refused_builtin
 from rewriter.kept import Kept
-from rewriter.model import Catalog, Refusal
+from rewriter.model import LOCKED, Catalog, Refusal
 from rewriter.reading import encode, parse
 from rewriter.scopes import walk
 
@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
 DEFINED = frozenset({"v", "m"})
 """The kinds of relations (pg_class.relkind) that have a definition."""
+
+FIRST_MADE = 16384
+"""The lowest OID of what is made after a cluster was set up; source: PostgreSQL, transam.h, FirstNormalObjectId."""
 
 _WRITTEN = frozenset({"AEXPR_OP", "AEXPR_OP_ANY", "AEXPR_OP_ALL"})
 _MAX_CATALOGS = 16  # one for each database and its predecessor
@@ -51,7 +54,8 @@ def definition_of(relation: Relation, catalog: Catalog) -> Definition:
     sources = set(relation.sources)
     own = frozenset(relation.functions)
     if relation.definition is None:
-        return Definition(frozenset(sources), own)
+        made = relation.kind in DEFINED and relation.oid >= FIRST_MADE  # the server's own are judged by name
+        return Definition(frozenset(sources), own, f"its definition cannot be read now: {LOCKED}" if made else None)
     found = _findings(relation.definition)
     if found is None:
         return Definition(frozenset(sources), own, "its definition cannot be analysed")

@@ -190,6 +190,10 @@ class Conversion:
     context: str = "e"
 
 
+LOCKED = "another session has locked a relation that stands in it; try again when it is done"
+"""Why a definition is not known that otherwise would be."""
+
+
 @dataclass(frozen=True, slots=True)
 class Catalog:
     """An immutable snapshot of one database, as far as names and columns go.
@@ -200,7 +204,8 @@ class Catalog:
     `row_functions` are names of user functions that take one composite argument, and so can be written as an attribute,
     x.f. `code` holds what is known of user functions, `attached` the expressions of relations by OID, `cascades` the
     relations that foreign keys change when one is changed. `operator_names` are of all operators outside
-    pg_catalog, `volatile` of the functions of pg_catalog that are volatile.
+    pg_catalog, `volatile` of the functions of pg_catalog that are volatile. It is not `whole` when definitions could not be
+    read because somebody had locked what stands in them: without its definition nothing can be used.
     """
 
     database: str
@@ -218,6 +223,7 @@ class Catalog:
     attached: Mapping[int, tuple[Attached, ...]] = field(default_factory=dict)
     conversions: tuple[Conversion, ...] = ()
     cascades: Mapping[int, tuple[int, ...]] = field(default_factory=dict)
+    whole: bool = True
 
 
 @dataclass(frozen=True, slots=True)

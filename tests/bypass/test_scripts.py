@@ -25,6 +25,14 @@ def _waits(case: dict[str, Any]) -> bool:
     return any("until" in step for step in case["steps"] if isinstance(step, dict))
 
 
+def _changed_elsewhere(case: dict[str, Any]) -> bool:
+    """Whether something is changed that Louver notices some time later, in each world at a moment of its own.
+
+    Then the worlds may answer differently for once; what differs each time is told.
+    """
+    return any("admin" in step for step in case["steps"] if isinstance(step, dict))
+
+
 WAYS = [(case, way) for case in CASES for way in ("simple", "extended") if way == "simple" or not _waits(case)]
 NOTICED = 15.0  # seconds; a change elsewhere is looked for every two, and this machine may be busy
 
@@ -93,15 +101,20 @@ def test_a_known_trick_of_several_steps_tells_nothing(twins: Twins, case: dict[s
     if case.get("real", True) is not None:
         assert (straight[0] != straight[1]) == case.get("real", True), straight
     stale = [list(answers[-1].rows[0]) if _waits(case) else None for answers in straight]
-    told = [play(twins, case, world, "clerk", way, rows) for world, rows in zip(("a", "b"), stale, strict=True)]
-    cut_off = _waits(case) and any(answers[-1].ended for answers in told)  # by the server's word, before it is noticed
-    if _waits(case) or "makes" in case:  # what was made anew has numbers of its own
-        said = [[(answer.rows, answer.errors) for answer in answers] for answers in told]
-        assert cut_off or said[0] == said[1]
-    else:
-        assert told[0] == told[1], told
-    if isinstance(told[0], str):
-        return
-    written = repr(case).encode()
-    assert not [form for answer in (*told[0], *told[1]) for form in shown(twins, answer) if form not in written]
-    assert cut_off or not told[0][-1].ended, told[0]
+    for attempts in reversed(range(4 if _changed_elsewhere(case) else 1)):
+        told = [play(twins, case, world, "clerk", way, rows) for world, rows in zip(("a", "b"), stale, strict=True)]
+        cut_off = _waits(case) and any(
+            answers[-1].ended for answers in told
+        )  # by the server's word, before it is noticed
+        if not isinstance(told[0], str):
+            written = repr(case).encode()
+            assert not [form for answer in (*told[0], *told[1]) for form in shown(twins, answer) if form not in written]
+            assert cut_off or not told[0][-1].ended, told[0]
+        if _waits(case) or "makes" in case:  # what was made anew has numbers of its own
+            said = [[(answer.rows, answer.errors) for answer in answers] for answers in told]
+            alike = cut_off or said[0] == said[1]
+        else:
+            alike = told[0] == told[1]
+        assert alike or attempts, told
+        if alike:
+            return
