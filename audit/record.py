@@ -28,7 +28,7 @@ leaves; one without an outcome was still running, or the proxy died: then it cou
 
 from __future__ import annotations
 
-from collections.abc import Mapping  # noqa: TC003  mypyc reads the annotations of dataclasses at run time
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 

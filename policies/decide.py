@@ -8,6 +8,7 @@ skipping it could let a later, weaker rule decide. May not do: I/O, clocks, SQL.
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, TypeAlias
 
@@ -17,8 +18,6 @@ from policies.model import ColumnName, Decision, Label, Mask, Principal, RowCond
 from policies.rows import BindingError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from policies.dictionary import Dictionary
     from policies.rules import Rule
 

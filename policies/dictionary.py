@@ -9,11 +9,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from policies.model import Label
+from policies.patterns import NamePattern
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
-
-    from policies.model import Label
-    from policies.patterns import NamePattern
 
 
 @dataclass(frozen=True, slots=True)

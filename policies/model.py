@@ -6,7 +6,7 @@ May not do: read files, know SQL or a protocol, look at a clock. Everything here
 
 from __future__ import annotations
 
-from collections.abc import Mapping  # noqa: TC003  other packages resolve these annotations at run time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 

@@ -9,13 +9,15 @@ import operator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal
 
+from policies.conditions import Condition
+from policies.model import Mask, OnWrite
+from policies.patterns import NamePattern
+from policies.rows import RowTemplate
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from policies.conditions import Condition
-    from policies.model import ColumnName, Label, Mask, OnWrite
-    from policies.patterns import NamePattern
-    from policies.rows import RowTemplate
+    from policies.model import ColumnName, Label
 
 COMPARISONS: Final[Mapping[str, Callable[[int, int], bool]]] = {
     ">=": operator.ge,

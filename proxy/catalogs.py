@@ -11,19 +11,19 @@ import dataclasses
 import logging
 import math
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from policies.model import ColumnName
+from policies.model import ColumnName, Label
+from rewriter.lineage import Inheritance
 from rewriter.model import Catalog, Relation
 from rewriter.world import families
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping
+    from collections.abc import Awaitable, Callable
 
     from policies.decide import PolicySet
-    from policies.model import Label
-    from rewriter.lineage import Inheritance
 
 log = logging.getLogger(__name__)
 

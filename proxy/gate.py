@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from audit.record import ColumnUse, Judgement
 from audit.scrub import scrub
 from policies.masks import SCHEMAS
-from policies.model import Decision  # noqa: TC001  mypyc reads the annotations of dataclasses at run time
+from policies.model import Decision
 from proxy.budgets import Budgets
 from proxy.plans import Makes, NamesEffect, Plan, PlanCache, Ruling, Tally
 from proxy.positions import moves_of
@@ -23,7 +23,7 @@ from proxy.postgres.messages import notice_response, report_fields
 from proxy.witness import Witness
 from rewriter.kinds import reads_nothing
 from rewriter.lineage import Inheritance, inheritances
-from rewriter.masks.keys import KeyMaterial  # noqa: TC001  the same
+from rewriter.masks.keys import KeyMaterial
 from rewriter.model import Catalog, Names, Refusal, Rewritten, UnknownNames, Use
 from rewriter.reading import MAX_BYTES, describe, encode, parse
 from rewriter.rewrite import rewrite

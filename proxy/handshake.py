@@ -10,12 +10,15 @@ import asyncio
 import logging
 import secrets
 import ssl
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
+from policies.model import AttributeValue
 from proxy import tls
 from proxy.peer import Peer, PeerClosed, UnencryptedBytes
 from proxy.postgres import authentication, messages
+from proxy.postgres.authentication import ServiceAccount
 from proxy.postgres.dialogue import (
     Dialogue,
     DialogueError,
@@ -32,12 +35,9 @@ from proxy.postgres.startup import Startup, greet
 from proxy.upstream import Upstream, connect
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from policies.model import AttributeValue
     from proxy.cancel import CancelRegistry
     from proxy.identity import User, Users
-    from proxy.postgres.authentication import Greeting, ServiceAccount
+    from proxy.postgres.authentication import Greeting
 
 log = logging.getLogger(__name__)
 

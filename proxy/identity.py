@@ -21,18 +21,15 @@ from dataclasses import dataclass, field
 from io import StringIO
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING
 
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap
 from ruamel.yaml.error import YAMLError
 
+from policies.model import AttributeValue
 from policies.positions import Checker, DocumentError, Node, Problem, compose
 from proxy.postgres.scram import DEFAULT_ITERATIONS, ScramError, Verifier, make_verifier, parse_verifier
 from proxy.postgres.startup import NAME_LIMIT
-
-if TYPE_CHECKING:
-    from policies.model import AttributeValue
 
 log = logging.getLogger(__name__)
 

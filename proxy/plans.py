@@ -9,12 +9,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
-from audit.record import Judgement  # noqa: TC001  mypyc reads the annotations of dataclasses at run time
-from policies.model import Decision  # noqa: TC001  the same
-from proxy.positions import Move  # noqa: TC001  the same
+from audit.record import Judgement
+from policies.model import Decision
+from proxy.positions import Move
 from proxy.shapes import LONGEST, edited_parts, fill, key_of, shape_of, split
-from proxy.witness import Witness  # noqa: TC001  the same
-from rewriter.model import Probe  # noqa: TC001  the same
+from proxy.witness import Witness
+from rewriter.model import Probe
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence

@@ -7,17 +7,15 @@ What could be the target's and cannot be known is refused, never guessed. May no
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from rewriter.from_items import Item, Scope, from_clause, of_alias
 from rewriter.labels import label_of, source_of
 from rewriter.model import Refusal
 from rewriter.reading import position
 from rewriter.system import SYSTEM_COLUMNS
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 Node = dict[str, Any]
 

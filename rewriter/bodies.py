@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 from rewriter.model import LOCKED, Refusal
 from rewriter.plpgsql import pieces
-from rewriter.plpgsql_words import Unreadable
+from rewriter.plpgsql_words import Form, Unreadable
 from rewriter.reading import encode, parse
 
 if TYPE_CHECKING:
     from rewriter.model import Attached, Function
-    from rewriter.plpgsql_words import Form, Piece
+    from rewriter.plpgsql_words import Piece
 
 Node = dict[str, Any]
 

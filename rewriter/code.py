@@ -15,14 +15,14 @@ from typing import TYPE_CHECKING
 from rewriter.bodies import parts_of
 from rewriter.examination import Examined, Examiner
 from rewriter.kept import Kept
-from rewriter.model import Refusal
+from rewriter.masks import KeyMaterial
+from rewriter.model import Catalog, Name, Names, Refusal, WrittenName
 from rewriter.plpgsql_words import Unreadable
+from rewriter.world import World
 
 if TYPE_CHECKING:
     from rewriter.functions import Use, Uses
-    from rewriter.masks import KeyMaterial
-    from rewriter.model import Catalog, Function, Name, Names, WrittenName
-    from rewriter.world import World
+    from rewriter.model import Function
 
 _UNKNOWN = "its body is not known"
 

@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 from rewriter.functions import index_of, refused_builtin
 from rewriter.kept import Kept
-from rewriter.model import LOCKED, Catalog, Refusal
+from rewriter.model import LOCKED, Catalog, Name, Refusal
 from rewriter.reading import encode, parse
 from rewriter.scopes import walk
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from rewriter.model import Name, Relation
+    from rewriter.model import Relation
     from rewriter.scopes import Findings
 
 DEFINED = frozenset({"v", "m"})

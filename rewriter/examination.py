@@ -14,19 +14,18 @@ from rewriter.definitions import behind, run_by
 from rewriter.functions import ANY_TYPES, index_of, refused_builtin, uses_of
 from rewriter.kept import Kept
 from rewriter.kinds import IN_BODIES, KINDS, NAME_SETTINGS
-from rewriter.model import Refusal, Relation
+from rewriter.model import Catalog, Names, Refusal, Relation, WrittenName
 from rewriter.plpgsql_words import Unreadable
 from rewriter.scopes import walk
 from rewriter.system import SYSTEM_SCHEMAS
-from rewriter.world import reason_against
+from rewriter.world import World, reason_against
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from rewriter.bodies import Node, Part
-    from rewriter.model import Catalog, Name, Names, WrittenName
+    from rewriter.model import Name
     from rewriter.scopes import Reference
-    from rewriter.world import World
 
 Call = tuple["Name", "int | None"]
 """User functions of one name, with so many arguments (None: any)."""

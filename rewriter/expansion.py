@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from rewriter import proof, system
 from rewriter.definitions import is_written
-from rewriter.model import Names, Refusal, Relation
+from rewriter.model import Names, Refusal, Relation, Use
 from rewriter.names import meaning_of
 from rewriter.reading import MAX_BYTES, encode, position, read, tokens
 from rewriter.scopes import walk
@@ -21,7 +21,7 @@ from rewriter.views import CallerView
 
 if TYPE_CHECKING:
     from rewriter.masks import KeyMaterial
-    from rewriter.model import Catalog, Use
+    from rewriter.model import Catalog
     from rewriter.reading import Tokens
     from rewriter.scopes import Findings, Reference
     from rewriter.world import World

@@ -12,12 +12,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from rewriter.kept import Kept
-from rewriter.model import Refusal
+from rewriter.model import Name, Refusal, WrittenName
 from rewriter.reading import position
 from rewriter.system import SYSTEM_SCHEMAS
 
 if TYPE_CHECKING:
-    from rewriter.model import Catalog, Name, Names, Relation, WrittenName
+    from rewriter.model import Catalog, Names, Relation
     from rewriter.scopes import Findings
 
 HARMLESS_EXTENSIONS = frozenset(

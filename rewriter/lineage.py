@@ -7,6 +7,7 @@ there are make every column so. May not do: know a caller; names are resolved to
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +18,7 @@ from rewriter.scopes import walk
 from rewriter.substitution import needed_columns
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
 
     from policies.model import ColumnName
     from rewriter.model import Catalog, Relation

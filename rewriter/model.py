@@ -5,13 +5,11 @@ Owns the values that go into and come out of `rewriter.rewrite`. Immutable, free
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from policies.model import ColumnName, Treatment
+from policies.model import ColumnName, Treatment
 
 
 class Refusal(Exception):  # noqa: N818  a refusal is an answer, not a fault
@@ -188,6 +186,11 @@ class Conversion:
     relations: frozenset[int]
     target: str | None = None
     context: str = "e"
+
+
+def column_name(relation: Relation, column: str) -> ColumnName:
+    """The policy's name of a relation's column."""
+    return ColumnName(relation.schema, relation.name, column)
 
 
 LOCKED = "another session has locked a relation that stands in it; try again when it is done"

@@ -12,32 +12,29 @@ from typing import TYPE_CHECKING, Any
 from rewriter import settings, system
 from rewriter.attachments import check_read, check_write
 from rewriter.bodies import written_body
+from rewriter.code import Judge
 from rewriter.copying import copied
 from rewriter.creations import created_function, used_by_definition
 from rewriter.examination import block_of
 from rewriter.expansion import caller_view, check_system_columns, substitute_for
 from rewriter.functions import ANY_TYPES, types_in, uses_of
 from rewriter.kinds import KINDS, changes
-from rewriter.model import Refusal, Relation
+from rewriter.masks import KeyMaterial
+from rewriter.model import Catalog, Names, Refusal, Relation, WrittenName
 from rewriter.names import Elsewhere, absent, meaning_of, written_name
 from rewriter.plpgsql_words import Unreadable
 from rewriter.reading import position
-from rewriter.scopes import walk
+from rewriter.scopes import Findings, walk
 from rewriter.storing import check_view, check_view_functions, is_temporary
+from rewriter.substitution import Splice, Substitute
 from rewriter.telling import family_of
-from rewriter.world import reason_against
-from rewriter.writes import Target
+from rewriter.world import World, reason_against
+from rewriter.writes import Patch, Target
 
 if TYPE_CHECKING:
-    from rewriter.code import Judge
     from rewriter.functions import Uses
-    from rewriter.masks import KeyMaterial
-    from rewriter.model import Catalog, Names, WrittenName
     from rewriter.names import Meaning
-    from rewriter.scopes import Findings, Reference
-    from rewriter.substitution import Splice, Substitute
-    from rewriter.world import World
-    from rewriter.writes import Patch
+    from rewriter.scopes import Reference
 
 Node = dict[str, Any]
 

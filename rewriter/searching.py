@@ -14,10 +14,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from rewriter import proof
 from rewriter.conditions import quote_identifier
-from rewriter.model import Probe
+from rewriter.model import Probe, column_name
 from rewriter.reading import encode, parse
 from rewriter.substitution import Splice
-from rewriter.world import column_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -10,13 +10,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from rewriter.conditions import quote_identifier
-from rewriter.model import Refusal
+from rewriter.model import Refusal, Relation, Use
 from rewriter.reading import position
+from rewriter.scopes import Reference
 
 if TYPE_CHECKING:
-    from rewriter.model import Column, Relation, Use
+    from rewriter.model import Column
     from rewriter.reading import Tokens
-    from rewriter.scopes import Findings, Reference
+    from rewriter.scopes import Findings
 
 Node = dict[str, Any]
 

@@ -10,13 +10,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from policies.model import RowCondition
 from rewriter.conditions import ConditionError, condition_columns
 from rewriter.kept import Kept
+from rewriter.model import Catalog
+from rewriter.world import World
 
 if TYPE_CHECKING:
-    from policies.model import RowCondition
-    from rewriter.model import Catalog, Constraint, Link, Relation
-    from rewriter.world import World
+    from rewriter.model import Constraint, Link, Relation
 
 _NONE: frozenset[str] = frozenset()
 _SAFE_FUNCTIONS = frozenset(

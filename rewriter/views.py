@@ -5,20 +5,20 @@ Owns what stands for a column: itself, a mask, or a choice between them by row. 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from policies.model import Treatment
 from rewriter.conditions import ConditionError, print_condition, quote_identifier
-from rewriter.masks import MissingKeyError, render
-from rewriter.model import Refusal, Use
-from rewriter.world import column_name
+from rewriter.masks import KeyMaterial, MissingKeyError, render
+from rewriter.model import Refusal, Relation, Use, column_name
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
 
-    from policies.model import Mask, Treatment
-    from rewriter.masks import KeyMaterial
-    from rewriter.model import Column, Relation
+    from policies.model import Mask
+    from rewriter.model import Column
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,19 +6,21 @@ May not do: look at a statement. Made once per catalog and decision and kept, fo
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from policies.model import ColumnName, Decision, Treatment
+from policies.model import Decision, Treatment
 from rewriter import system
 from rewriter.definitions import definition_of, definitions_of
+from rewriter.expansion import Expansion
 from rewriter.kept import Kept
+from rewriter.model import column_name
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
 
     from policies.model import OnWrite
-    from rewriter.expansion import Expansion
     from rewriter.model import Catalog, Relation
 
 
@@ -244,11 +246,6 @@ def hidden_columns(catalog: Catalog, decision: Decision) -> dict[tuple[int, int]
             if not shown or oid in world.views:
                 hidden[oid, column.number] = str(column_name(relation, column.name))
     return hidden
-
-
-def column_name(relation: Relation, column: str) -> ColumnName:
-    """The policy's name of a relation's column."""
-    return ColumnName(relation.schema, relation.name, column)
 
 
 def _of(catalog: Catalog) -> Kept[World]:

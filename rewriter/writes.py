@@ -7,31 +7,25 @@ Owns the edits of one target. May not do: read the text anew, or trust its own e
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from rewriter import proof
 from rewriter.assignments import Assigned, Assignment, assigned, span_of
 from rewriter.bindings import Binder, Bound
 from rewriter.conditions import print_condition, quote_identifier
 from rewriter.from_items import Item, Scope, from_clause
-from rewriter.model import Refusal, Relation
+from rewriter.masks import KeyMaterial
+from rewriter.model import Catalog, Refusal, Relation, Use, column_name
 from rewriter.preserving import Around, Guard, around
-from rewriter.reading import position, tokens
+from rewriter.reading import Tokens, position, tokens
+from rewriter.scopes import Findings, Reference
 from rewriter.substitution import Splice, end_of_name
 from rewriter.telling import faults, hidden_columns
 from rewriter.views import CallerView
-from rewriter.world import column_name
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from rewriter.masks import KeyMaterial
-    from rewriter.model import Catalog, Use
-    from rewriter.reading import Tokens
-    from rewriter.scopes import Findings, Reference
-    from rewriter.world import World
+from rewriter.world import World
 
 Node = dict[str, Any]
 

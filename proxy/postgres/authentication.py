@@ -7,6 +7,7 @@ Pure dialogues: nonces, channel bindings and verifiers are given. May not do: I/
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -14,8 +15,6 @@ from proxy.postgres import messages, scram
 from proxy.postgres.dialogue import Dialogue, DialogueError, ReadMessage, Send, Side
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from proxy.postgres.messages import Message
     from proxy.postgres.startup import Startup
 

@@ -5,15 +5,15 @@ Owns the state that the frontend and the backend reader share. May not do: read 
 
 from __future__ import annotations
 
-from collections.abc import Callable  # noqa: TC003  mypyc reads the annotations of dataclasses at run time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
-from policies.model import Decision  # noqa: TC001  mypyc reads the annotations of dataclasses at run time
-from proxy.plans import Makes, Plan  # noqa: TC001  the same
+from policies.model import Decision
+from proxy.plans import Makes, Plan
 from proxy.postgres.replies import BIND_REPLY, Execution, Owed, Pending
-from proxy.postgres.statements import Prepared  # noqa: TC001  the same
-from proxy.witness import Witness  # noqa: TC001  the same
+from proxy.postgres.statements import Prepared
+from proxy.witness import Witness
 
 IDLE: Final = b"I"
 IN_TRANSACTION: Final = b"T"

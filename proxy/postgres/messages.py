@@ -7,11 +7,8 @@ Owns their byte layouts (PostgreSQL manual, "Message Formats"). Pure functions; 
 from __future__ import annotations
 
 import struct
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 VERSION_3_0 = 0x00030000
 VERSION_3_2 = 0x00030002

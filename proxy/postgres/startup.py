@@ -7,8 +7,8 @@ and functions. May not do: authenticate, touch a socket.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from proxy.postgres import messages
 from proxy.postgres.dialogue import (
@@ -22,9 +22,6 @@ from proxy.postgres.dialogue import (
     StartTLS,
 )
 from proxy.postgres.options import parse_options
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 TLS_HANDSHAKE = 0x16  # the record type a TLS client begins with; no startup packet can begin with it (length <= 10,000)
 ALPN = "postgresql"

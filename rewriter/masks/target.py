@@ -6,15 +6,14 @@ Owns what the masks know of PostgreSQL's types. May not do: look anything up; al
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from rewriter.masks.keys import KeyMaterial
 from rewriter.masks.literals import literal, typed
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from rewriter.masks.keys import KeyMaterial
     from rewriter.model import Column
 
 TEXTS: Final = frozenset({"text", "varchar", "bpchar", "name"})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import datetime as dt  # noqa: TC003  SQLAlchemy resolves the annotations at run time
+import datetime as dt
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
