@@ -30,10 +30,11 @@ from rewriter.rewrite import rewrite
 from rewriter.world import hidden_columns
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from policies.decide import PolicySet
     from policies.model import ColumnName, Label, Principal, Session
+    from rewriter.model import Probe
 
 log = logging.getLogger(__name__)
 
@@ -188,9 +189,9 @@ class Gate:
         world.plans.keep(text, ruling, literal_free=False)
         return ruling
 
-    def charge(self, principal: str, plan: Plan, now: float) -> bytes:
-        """Count an execution that compares real values; the payload of the error when the budget is used up, else b""."""
-        refusal = self._budgets.charge(principal, plan.probes, now)
+    def charge(self, principal: str, probes: Sequence[Probe], now: float) -> bytes:
+        """Count what is compared with real values; the payload of the error when the budget is used up, else b""."""
+        refusal = self._budgets.charge(principal, probes, now)
         return b"" if refusal is None else error_payload(refusal)
 
     def _listed_functions(self) -> frozenset[str]:
@@ -270,7 +271,8 @@ class Gate:
             uses_made=_uses_made(rewritten.kinds, text),
             moves=moves_of(text, rewritten.edits) if changed else (),
             witness=world.witness,
-            probes=rewritten.probes,
+            probes=tuple(probe for probe in rewritten.probes if not probe.parameter),
+            array_probes=tuple(probe for probe in rewritten.probes if probe.parameter),
             notices=tuple(_notice(use) for use in rewritten.compared) if self._notices else (),
         )
         ruling = Ruling(plan, new_text if changed else None)

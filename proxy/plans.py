@@ -36,7 +36,8 @@ class Plan:
     session; `uses_made`: it runs such a one.
     `moves` are the edits, by which places in the text that left are found in the client's.
     `witness` is what its answer's columns are checked against; None when nothing is hidden from the caller.
-    `probes` are the real values that each execution asks for, counted against the caller's budget.
+    `probes` are the real values that each execution asks for, counted against the caller's budget; `array_probes` those that
+    each Bind does, by the arrays it brings.
     `notices` are what the caller is told once in a session: the column, and the NoticeResponse.
     `judgement` is what the audit says of it, the same for all its statements; `error` is the payload of the
     ErrorResponse of a denied one. Compared by identity: each plan is one decision.
@@ -55,6 +56,7 @@ class Plan:
     witness: Witness | None = None
     notices: tuple[tuple[str, bytes], ...] = ()
     probes: tuple[Probe, ...] = ()
+    array_probes: tuple[Probe, ...] = ()
 
 
 class Ruling(NamedTuple):

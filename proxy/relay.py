@@ -107,7 +107,7 @@ class Relay:
         self._draining = False
         self._reason = ""
         self._loop = asyncio.get_running_loop()
-        self._conversation.charge = lambda plan: gate.charge(caller.name, plan, self._loop.time())
+        self._conversation.charge = lambda probes: gate.charge(caller.name, probes, self._loop.time())
         self._stirred = False  # something was sent or answered since the idle time was last asked for
         self._idle = self._loop.time()
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from rewriter import proof
 from rewriter.model import Refusal
 from rewriter.reading import position
 from rewriter.substitution import end_of_name, unedited
@@ -15,6 +16,7 @@ from rewriter.telling import Effect
 
 if TYPE_CHECKING:
     from rewriter.model import Relation
+    from rewriter.preserving import Around
     from rewriter.reading import Tokens
 
 Node = dict[str, Any]
@@ -181,3 +183,23 @@ def _closing(first: int, tokens: Tokens) -> int:
         if depth == 0 and index > first:
             return index
     raise unedited()
+
+
+def expect_value(assignment: Assignment, same: list[Assignment], parts: Around) -> None:
+    """Put what surrounds an assigned value around it in the old tree; `same` are all that come from one row."""
+    if assignment.source is None:
+        assignment.target["val"] = proof.around(parts.whole, assignment.target["val"])
+        return
+    for copy in same:  # the parser gives each column of the list a copy of the whole
+        source = copy.source
+        assert source is not None
+        arguments = source["RowExpr"]["args"]
+        arguments[assignment.place] = proof.around(parts.whole, arguments[assignment.place])
+
+
+def expect_query(same: list[Assignment], parts: Around) -> None:
+    """Put what surrounds a query that is assigned to several columns around it in the old tree."""
+    for copy in same:
+        link = copy.target["val"]["MultiAssignRef"]["source"]["SubLink"]
+        made = proof.around_query(f"{parts.before}(SELECT $1){parts.after}", link["subselect"])
+        copy.target["val"]["MultiAssignRef"]["source"] = made

@@ -271,11 +271,15 @@ class Use:
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """A column whose real values a statement compares with `values` constants, of which `per_hour` are allowed."""
+    """A column whose real values a statement compares with `values` constants, of which `per_hour` are allowed.
+
+    `parameter`: with those of the array that this parameter is, which are counted when it is bound; 0 for none.
+    """
 
     column: ColumnName
     per_hour: int
     values: int
+    parameter: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,15 +10,19 @@ from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from collections.abc import Set as AbstractSet
 
     from rewriter.model import Use
     from rewriter.substitution import Substitute
+    from rewriter.writes import Target
 
 Node = dict[str, Any]
 
 _CLAUSES: Final = frozenset(
     [
         "whereClause",
+        "joinCondition",  # of MERGE
+        "condition",  # of its WHEN
         "quals",  # of JOIN ... ON
         "havingClause",
         "sortClause",
@@ -33,12 +37,15 @@ _CLAUSES: Final = frozenset(
 """The fields of a parse tree whose columns decide which rows come, in what order and how they are put together."""
 
 
-def compared(statement: Node, substitutes: Iterable[Substitute]) -> tuple[Use, ...]:
-    """The uses of columns not shown as they are that a clause of the statement names; to be asked before any edit."""
-    hidden = [(s.reference.alias, use) for s in substitutes for use in s.uses if _is_hidden(use)]
+def compared(statement: Node, seen: Iterable[Substitute | Target], exact: AbstractSet[int]) -> tuple[Use, ...]:
+    """The uses of columns not shown as they are that a clause of the statement names; to be asked before any edit.
+
+    `exact` are the ids of the ColumnRef fields that see real values.
+    """
+    hidden = [(each.reference.alias, use) for each in seen for use in each.uses if _is_hidden(use)]
     if not hidden:
         return ()
-    names = _named(statement)
+    names = _named(statement, exact)
     return tuple(
         dict.fromkeys(
             use
@@ -52,7 +59,7 @@ def _is_hidden(use: Use) -> bool:
     return use.treatment.kind != "clear" or use.treatment.rows is not None
 
 
-def _named(statement: Node) -> set[tuple[str | None, str | None]]:
+def _named(statement: Node, exact: AbstractSet[int]) -> set[tuple[str | None, str | None]]:
     """(qualifier, name) of each column in the clauses; (None, None) for NATURAL, which compares whatever is alike."""
     names: set[tuple[str | None, str | None]] = set()
     stack: list[tuple[Any, bool]] = [(statement, False)]
@@ -63,7 +70,7 @@ def _named(statement: Node) -> set[tuple[str | None, str | None]]:
             continue
         for key, value in node.items():
             if key == "ColumnRef":
-                if inside:
+                if inside and id(value) not in exact:
                     fields = [part["String"]["sval"] for part in value["fields"] if "String" in part]
                     if fields:
                         names.add((fields[-2] if len(fields) > 1 else None, fields[-1]))

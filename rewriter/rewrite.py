@@ -26,7 +26,7 @@ from rewriter.world import world_of
 if TYPE_CHECKING:
     from policies.model import Decision
     from rewriter.masks import KeyMaterial
-    from rewriter.model import Catalog, Names
+    from rewriter.model import Catalog, Names, Use
     from rewriter.substitution import Substitute
     from rewriter.writes import Target
 
@@ -97,7 +97,7 @@ def _rewrite(text: str, reading: Reading, short: Abridged, where: Circumstances,
     if counted != reading.relations:
         raise proof.unproved()
     searches = [found for ruling in rulings for found in _searched(ruling, where)]
-    touched = tuple(use for ruling in rulings for use in compared(ruling.node, ruling.substitutes))
+    touched = tuple(use for ruling in rulings for use in _compared(ruling))
     splices = sorted([*_splices(rulings, where), *(found.splice for found in searches)], key=lambda s: s.start)
     literal_free = all(ruling.literal_free for ruling in rulings) and _covers_no_literal(where.data, splices)
     literal_free = literal_free and not any(found.literal for found in searches)
@@ -121,7 +121,7 @@ def _rewrite(text: str, reading: Reading, short: Abridged, where: Circumstances,
         kinds=tuple(kind(statement) for statement in reading.statements),
         relations=tuple(dict.fromkeys(relation for ruling in rulings for relation in ruling.relations)),
         uses=tuple(dict.fromkeys(use for substitute in made for use in substitute.uses)),
-        probes=tuple(found.probe for found in searches),
+        probes=(*(found.probe for found in searches), *(probe for ruling in rulings for probe in ruling.probes)),
         compared=tuple(dict.fromkeys(touched)),
         changes_names=any(ruling.changes_names for ruling in rulings),
         changes_catalog=any(ruling.changes_catalog for ruling in rulings),
@@ -174,6 +174,11 @@ def _searched(ruling: Ruling, where: Circumstances) -> list[Search]:
     if ruling.kind not in STATEMENTS or not world.searchable:
         return []
     return search(ruling.node, ruling.substitutes, world.treatments, world.views, tokens(where.data))
+
+
+def _compared(ruling: Ruling) -> tuple[Use, ...]:
+    exact = frozenset[int]().union(*(target.exact for target in ruling.written))
+    return compared(ruling.node, [*ruling.substitutes, *ruling.written], exact)
 
 
 def _splices(rulings: list[Ruling], where: Circumstances) -> list[Splice]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from rewriter import settings, system
+from rewriter import searching, settings, system
 from rewriter.attachments import check_read, check_write
 from rewriter.bodies import written_body
 from rewriter.code import Judge
@@ -20,7 +20,7 @@ from rewriter.expansion import caller_view, check_system_columns, substitute_for
 from rewriter.functions import ANY_TYPES, types_in, uses_of
 from rewriter.kinds import KINDS, changes
 from rewriter.masks import KeyMaterial
-from rewriter.model import Catalog, Names, Refusal, Relation, WrittenName
+from rewriter.model import Catalog, Names, Probe, Refusal, Relation, WrittenName
 from rewriter.names import Elsewhere, absent, meaning_of, written_name
 from rewriter.plpgsql_words import Unreadable
 from rewriter.reading import position
@@ -79,6 +79,7 @@ class Ruling:
     relations: list[tuple[str, str]] = field(default_factory=list)
     counts_values: bool = False  # it depends on how many values stand in a list, and which are NULL
     patches: list[Patch] = field(default_factory=list)
+    probes: list[Probe] = field(default_factory=list)  # of the relations that it writes
     written: list[Target] = field(default_factory=list)  # protected relations that it writes
     oids: set[int] = field(default_factory=set)  # of the same, ANY_TYPES for a temporary one
     unknown: set[WrittenName] = field(default_factory=set)
@@ -310,6 +311,8 @@ def _write(ruling: Ruling, targets: list[Target]) -> None:
         target.rule()
         ruling.patches += target.patches
         ruling.counts_values |= target.counts_values
+        ruling.literal_free &= target.literal_free
+        ruling.probes += target.probes
         if target.hidden:
             ruling.written.append(target)
 
@@ -365,6 +368,7 @@ def _target(  # noqa: PLR0913, PLR0917  a statement is named by its kind and its
 
     world, key = where.world, where.key
     target = Target(where.data, where.catalog, world, key, ruling.found, kind, fields, reference, meaning, columns_of)
+    target.searches = world.searchable and ruling.kind in searching.STATEMENTS
     targets.append(target)
     return {column.name for column in meaning.columns}
 

@@ -10,22 +10,26 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rewriter import proof
-from rewriter.assignments import Assigned, Assignment, assigned, span_of
+from rewriter.assignments import Assigned, Assignment, assigned, expect_query, expect_value, span_of
 from rewriter.bindings import Binder, Bound
 from rewriter.conditions import print_condition, quote_identifier
 from rewriter.from_items import Item, Scope, from_clause
 from rewriter.masks import KeyMaterial
-from rewriter.model import Catalog, Refusal, Relation, Use, column_name
+from rewriter.model import Catalog, Probe, Refusal, Relation, Use, column_name
 from rewriter.preserving import Around, Guard, around
 from rewriter.reading import Tokens, position, tokens
 from rewriter.scopes import Findings, Reference
+from rewriter.searching import in_place, probe_of, searchable
 from rewriter.substitution import Splice, end_of_name
 from rewriter.telling import faults, hidden_columns
 from rewriter.views import CallerView
 from rewriter.world import World
+
+if TYPE_CHECKING:
+    from rewriter.constants import Equality
 
 Node = dict[str, Any]
 
@@ -57,6 +61,10 @@ class Target:
     reference: Reference
     relation: Relation
     columns_of: Callable[[Node], tuple[tuple[str, ...] | None, tuple[str, str] | None]]
+    searches: bool = False  # the statement runs when it is counted, so that its conditions may see real values
+    probes: list[Probe] = field(default_factory=list)
+    exact: set[int] = field(default_factory=set)  # ids of the ColumnRef fields that see real values
+    literal_free: bool = True  # no edit took a literal with it
     patches: list[Patch] = field(default_factory=list)
     uses: list[Use] = field(default_factory=list)
     replaced: set[int] = field(default_factory=set)  # ids of the ColumnRef fields that are edited
@@ -151,7 +159,7 @@ class Target:
             if parts is None or self._is_default(assignment, guards.get(assignment.column)):
                 continue
             start, end = span_of(assignment, self.data, self.tokens)
-            self._patch(start, end, parts, partial(_expect_value, assignment, same, parts))
+            self._patch(start, end, parts, partial(expect_value, assignment, same, parts))
 
     def _around(self, assignment: Assignment, guard: Guard | None) -> Around | None:
         """What an assigned expression is put into; None when it is stored as it is."""
@@ -190,12 +198,12 @@ class Target:
         own = "louver_row" if self.reference.alias != "louver_row" else "louver_list"
         names = [f"c{number}" for number in range(1, len(same) + 1)]
         items = []
-        for assignment, name in zip(sorted(same, key=_place), names, strict=True):
+        for assignment, name in zip(sorted(same, key=lambda each: each.place), names, strict=True):
             parts = kept[assignment.column]
             items.append(f"{parts.before}{own}.{name}{parts.after}" if parts else f"{own}.{name}")
         before = f"(SELECT {', '.join(items)} FROM "  # noqa: S608  our own text, and proved after the edit
         parts = Around(before, f" AS {own}({', '.join(names)}))")
-        self._patch(start, end, parts, partial(_expect_query, same, parts))
+        self._patch(start, end, parts, partial(expect_query, same, parts))
 
     def _patch(self, start: int, end: int, parts: Around, expect: Callable[[], None]) -> None:
         first, last = self.tokens.starts[start], self.tokens.ends[end]
@@ -225,8 +233,28 @@ class Target:
         for clause in fields.get("mergeWhenClauses", []):
             self._bind_action(clause["MergeWhenClause"], binder, scope, target, others)
         self._bind_returning(binder, scope, target, others)
+        equalities = in_place(self.fields, self.tokens) if self.searches else {}
         for bound in binder.found:
-            self._replace(bound)
+            held = equalities.get(id(bound.holder["ColumnRef"]))
+            if held is None or not self._search(bound, *held):
+                self._replace(bound)
+
+    def _search(self, bound: Bound, holder: Node, equal: Equality) -> bool:
+        """Let an equality with constants see the real value, where the rule allows it; False where it does not."""
+        treatments = self.world.treatments
+        name = bound.column or ""
+        if not bound.item.plain or searchable(self.relation, name, treatments) is None:
+            return False
+        treatment = treatments[self.relation.oid][name]
+        text = equal.on(f"{quote_identifier(bound.item.name or '')}.{quote_identifier(name)}")
+        self.probes.append(probe_of(self.relation, name, treatment, equal))
+        self.uses.append(Use(column_name(self.relation, name), treatment, search="exact"))
+        self.literal_free &= not equal.literal
+        self.replaced.add(id(equal.column))
+        self.exact.add(id(equal.column))
+        splice = Splice(self.tokens.starts[equal.first], self.tokens.ends[equal.last], text)
+        self.patches.append(Patch((splice,), partial(proof.expect_expression, holder, text)))
+        return True
 
     def _others(self, fields: Node, scope: Scope, binder: Binder) -> list[Item]:
         """The FROM items beside the target, which do not see it."""
@@ -349,24 +377,6 @@ class Target:
         return position(self.data, node)
 
 
-def _expect_value(assignment: Assignment, same: list[Assignment], parts: Around) -> None:
-    if assignment.source is None:
-        assignment.target["val"] = proof.around(parts.whole, assignment.target["val"])
-        return
-    for copy in same:  # the parser gives each column of the list a copy of the whole
-        source = copy.source
-        assert source is not None
-        arguments = source["RowExpr"]["args"]
-        arguments[assignment.place] = proof.around(parts.whole, arguments[assignment.place])
-
-
-def _expect_query(same: list[Assignment], parts: Around) -> None:
-    for copy in same:
-        link = copy.target["val"]["MultiAssignRef"]["source"]["SubLink"]
-        made = proof.around_query(f"{parts.before}(SELECT $1){parts.after}", link["subselect"])
-        copy.target["val"]["MultiAssignRef"]["source"] = made
-
-
 def _expect_labelled(holder: Node, target: Node, sql: str, name: str) -> None:
     proof.expect_expression(holder, sql)
     proof.expect_label(target, name)
@@ -379,7 +389,3 @@ def _is_bare_star(target: Node) -> bool:
 
 def _is_result(bound: Bound) -> bool:
     return bound.among is not None and any("ResTarget" in node for node in bound.among)
-
-
-def _place(assignment: Assignment) -> int:
-    return assignment.place

@@ -5,7 +5,7 @@ Owns the state that the frontend and the backend reader share. May not do: read 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -14,6 +14,7 @@ from proxy.plans import Makes, Plan
 from proxy.postgres.replies import BIND_REPLY, Execution, Owed, Pending
 from proxy.postgres.statements import Prepared
 from proxy.witness import Witness
+from rewriter.model import Probe
 
 IDLE: Final = b"I"
 IN_TRANSACTION: Final = b"T"
@@ -45,7 +46,7 @@ class Conversation:
     statement of the last Bind that was queued as BIND_REPLY.
     `witness` is the world's, for what is executed without a plan of its own. `exposed`: the hidden column that the server has
     named as the origin of a result; nothing of the server's passes any more. `told`: the columns of which the client has been
-    told that it compares masked values. `charge` counts an execution that searches, or gives the error for it.
+    told that it compares masked values. `charge` counts what is compared with real values, or gives the error for it.
     """
 
     unknown_plan: Plan  # for a portal or statement made by SQL (DECLARE, PREPARE), ruled when that SQL was
@@ -71,7 +72,7 @@ class Conversation:
     witness: Witness | None = None
     exposed: str = ""
     told: set[str] = field(default_factory=set)
-    charge: Callable[[Plan], bytes] | None = None
+    charge: Callable[[Sequence[Probe]], bytes] | None = None
     number: int = 0
     started: list[Execution] = field(default_factory=list)
     finished: list[Execution] = field(default_factory=list)
@@ -112,9 +113,9 @@ class Conversation:
         self.told.update(column for column, _ in plan.notices)
         return b"".join(untold)
 
-    def overdrawn(self, plan: Plan) -> bytes:
-        """The error for an execution that may search no more, b"" when it may; then it is counted."""
-        return self.charge(plan) if plan.probes and self.charge is not None else b""
+    def overdrawn(self, probes: Sequence[Probe]) -> bytes:
+        """The error for what may be asked of real values no more, b"" when it may; then it is counted."""
+        return self.charge(probes) if probes and self.charge is not None else b""
 
     def outdated(self) -> bool:
         """Whether a cursor or a statement made by SQL may be left from before the caller's decision changed."""

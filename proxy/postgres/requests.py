@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 from proxy.postgres import frames
 from proxy.postgres.conversation import Conversation, ProtocolViolation
 from proxy.postgres.frames import HEADER_SIZE, frame, zero
+from proxy.postgres.parameters import counted
 from proxy.postgres.provocations import (
     PROVOKE_BIND,
     PROVOKE_EXECUTE,
@@ -163,7 +164,7 @@ class Requests:
         if plan.uses_made and conversation.outdated():
             conversation.start(Execution(_QUERY, plan, statement.text, refused=self._refusals.changed))
             return PROVOKE_QUERY
-        error = plan.error or conversation.overdrawn(plan)
+        error = plan.error or conversation.overdrawn(plan.probes)
         conversation.start(Execution(_QUERY, plan, statement.text, refused=error))
         if error:
             return PROVOKE_QUERY
@@ -255,6 +256,15 @@ class Requests:
             _check_no_copy(conversation)
             self.waiting = Statement(prepared.text, "again", name, prepared.parameter_types)
             return WAIT
+        if prepared is not None and prepared.plan.array_probes:
+            whole = stop <= len(data)
+            if not whole and stop - position <= self._statement_limit:
+                return GATHER
+            probes = counted(prepared.plan.array_probes, data[name_end + 1 : stop]) if whole else ()
+            error = conversation.overdrawn(probes) if whole else self._refusals.too_long
+            if error:
+                self._ruled = None
+                return self._refuse(_BIND, error, PROVOKE_BIND, prepared)
         self._ruled = None
         portal = data[position + HEADER_SIZE : portal_end]
         portals = conversation.portals
@@ -286,7 +296,7 @@ class Requests:
             doubt = self._doubt(prepared)
             if doubt is not None:
                 return doubt
-        error = conversation.overdrawn(plan)
+        error = conversation.overdrawn(plan.probes)
         if error:
             return self._refuse(_EXECUTE, error, PROVOKE_EXECUTE, prepared)
         execution = Execution(_EXECUTE, plan, b"" if prepared is None else prepared.text)
