@@ -195,7 +195,7 @@ def test_the_budget_is_counted_by_execution_and_refilled(louver_factory: Callabl
     """Each execution counts, prepared or not, each value of a list; over the limit it is refused, and audited as exact."""
     assert direct
     policies = POLICIES.replace("LIMIT", "6")
-    text = "SELECT id FROM people WHERE phone = %s"
+    text = "SELECT id FROM people WHERE phone = %s ORDER BY id"
     with (
         louver_factory(users={"ann": {}, "bea": {}}, policies=policies) as louver,
         psycopg.connect(louver.dsn("ann", database="searching"), autocommit=True) as clerk,
