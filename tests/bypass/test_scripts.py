@@ -13,6 +13,8 @@ from bypass.test_statements import forms
 from noninterference.wire import SYNC, Answer, bind, describe, execute, message, parse, query
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from fixtures.twins import Twins
     from noninterference.wire import Wire
 
@@ -42,24 +44,26 @@ def extended(sql: str) -> list[bytes]:
     return [parse(sql), bind(), describe("P"), execute()]
 
 
+_STEPS: dict[str, Callable[[dict[str, Any]], list[bytes]]] = {
+    "until": lambda step: [query(step["until"])],
+    "parse": lambda step: [parse(step["parse"], step["name"]), describe("S", step["name"]), SYNC],
+    "run": lambda step: [
+        bind(step["run"], values=tuple(value.encode() for value in step.get("values", ()))),
+        execute(),
+        SYNC,
+    ],
+    "bind": lambda step: [bind(step["bind"], step["portal"]), SYNC],
+    "execute": lambda step: [execute(step["execute"]), SYNC],
+    "pipeline": lambda step: [part for sql in step["pipeline"] for part in extended(sql)] + [SYNC],
+    "function": lambda step: [message(b"F", step["function"].to_bytes(4, "big") + bytes(6))],
+}
+
+
 def messages(step: Step, way: str) -> list[bytes]:
     """What one step sends, up to what the server says ReadyForQuery to."""
     if isinstance(step, str):
         return [query(step)] if way == "simple" else [*extended(step), SYNC]
-    if "until" in step:
-        return [query(step["until"])]
-    if "parse" in step:
-        return [parse(step["parse"], step["name"]), describe("S", step["name"]), SYNC]
-    if "run" in step:
-        values = tuple(value.encode() for value in step.get("values", ()))
-        return [bind(step["run"], values=values), execute(), SYNC]
-    if "bind" in step:
-        return [bind(step["bind"], step["portal"]), SYNC]
-    if "execute" in step:
-        return [execute(step["execute"], step.get("limit", 0)), SYNC]
-    if "pipeline" in step:
-        return [part for sql in step["pipeline"] for part in extended(sql)] + [SYNC]
-    return [message(b"F", step["function"].to_bytes(4, "big") + bytes(6))]
+    return next(made(step) for name, made in _STEPS.items() if name in step)
 
 
 def play(  # noqa: PLR0917  who plays what, where and how
