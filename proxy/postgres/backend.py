@@ -382,8 +382,7 @@ class Backend:
         name, *values = data[position + HEADER_SIZE : stop].split(b"\0")
         if not values:
             raise ProtocolViolation("a ParameterStatus message must hold a name and a value")
-        self._conversation.report(name, values[0])
-        return True
+        return self._conversation.report(name, values[0])
 
     # -- COPY and rows of our own questions ----------------------------------------------------------------------
 

@@ -11,7 +11,7 @@ from typing import Final
 
 from policies.model import Decision
 from proxy.plans import Makes, Plan
-from proxy.postgres.replies import BIND_REPLY, Execution, Owed, Pending
+from proxy.postgres.replies import BIND_REPLY, Action, Execution, Owed, Pending
 from proxy.postgres.statements import Prepared
 from proxy.witness import Witness
 from rewriter.model import Probe
@@ -22,6 +22,12 @@ FAILED: Final = b"E"
 
 _READING = {b"standard_conforming_strings": b"on", b"client_encoding": b"UTF8"}
 """The settings that say how the server reads a text, with the values under which we read it the same way."""
+
+
+_LENT = frozenset((b"DateStyle", b"IntervalStyle"))
+"""Settings that questions of our own change for some moments."""
+
+_OURS = (Action.DROP, Action.CAPTURE)
 
 
 class ProtocolViolation(Exception):  # noqa: N818  the name says whose fault it is
@@ -100,12 +106,14 @@ class Conversation:
         prepared = self.bound if entry is BIND_REPLY else entry.prepared
         return (None, b"") if prepared is None else (prepared.plan, prepared.text)
 
-    def report(self, name: bytes, value: bytes) -> None:
-        """The server has reported a setting."""
+    def report(self, name: bytes, value: bytes) -> bool:
+        """The server has reported a setting; whether the client hears of it."""
         expected = _READING.get(name)
         if expected is not None:
             self.settings[name] = value == expected
             self.readable = all(self.settings.values())
+        # when a question is answered, all that the client's own statements have changed is reported already
+        return name not in _LENT or not self.queue or self.queue.head.action not in _OURS
 
     def news(self, plan: Plan) -> bytes:
         """The notices of a plan that the client has not got yet; with this it counts as told."""

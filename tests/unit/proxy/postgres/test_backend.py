@@ -235,6 +235,18 @@ def test_questions_of_our_own_are_not_seen(
     assert (question.done, question.error) == (True, "42501")
 
 
+@pytest.mark.parametrize(("owed", "heard"), [(DROPPED_SYNC, False), (SYNC_REPLY, True)])
+def test_settings_that_our_questions_change_are_not_reported(
+    backend: Backend, state: Conversation, owed: Pending, heard: bool
+) -> None:
+    """The client hears of DateStyle and IntervalStyle by its own statements alone, of all other settings always."""
+    state.queue.append(owed)
+    lent = frame(ord("S"), b"DateStyle\0ISO, MDY\0") + frame(ord("S"), b"IntervalStyle\0postgres\0")
+    other = frame(ord("S"), b"TimeZone\0UTC\0")
+    backend.receive(lent + other)
+    assert b"".join(backend.to_client) == (lent + other if heard else other)
+
+
 def test_the_end_of_a_transaction_forgets_its_portals(
     backend: Backend, state: Conversation, server: Callable[[str], bytes]
 ) -> None:
