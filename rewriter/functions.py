@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from rewriter.kept import Kept
 from rewriter.model import Name, Refusal, WrittenName
-from rewriter.reading import position
+from rewriter.reading import encode, parse, position
 from rewriter.system import SYSTEM_SCHEMAS
 
 if TYPE_CHECKING:
@@ -131,6 +131,9 @@ _COUNTED = 8
 ANY_TYPES = 0
 """In place of a relation's OID: its columns may have any types."""
 
+TYPE_FUNCTIONS = frozenset({"pg_input_is_valid", "pg_input_error_info"})
+"""Functions of the manifest that convert to a type named by text: allowed when that text is a constant."""
+
 SETTING_FUNCTIONS = frozenset({"current_setting", "set_config"})
 """Looked into by `rewriter.settings`."""
 
@@ -185,8 +188,13 @@ def uses_of(  # noqa: PLR0913, PLR0917  a statement and what its names mean
         where = position(data, call)
         count = len(call.get("args", ()))
         plain = not (call.get("func_variadic") or call.get("agg_within_group")) and count < _COUNTED
-        _add_call(uses, name, catalog, names, columns, where, count if plain else None)
-        _add_types(uses, index, name[-1], where)
+        converted = converted_to(call)
+        if converted is None:
+            _add_call(uses, name, catalog, names, columns, where, count if plain else None)
+            _add_types(uses, index, name[-1], where)
+        else:
+            uses.found += [Use(function, 2, where) for function in index.functions.get(name[-1], ())]
+            _add_types(uses, index, last_name(converted), where)
     for attribute in _attributes(found, columns):
         _add_types(uses, index, attribute, None)
         if attribute in SETTING_FUNCTIONS:
@@ -275,6 +283,36 @@ def _add_casts(uses: Uses, found: Findings, catalog: Catalog, relations: set[int
     for cast in around:
         if cast.target in named or cast.context == "i" or (writes and (cast.context == "a" or cast.target is None)):
             uses.found += [Use(function, None, None, "a column's type uses ") for function in cast.functions]
+
+
+def names_types(found: Findings) -> bool:
+    """Whether a statement may name a type by a text in it, so that its ruling rests on that text."""
+    return any(call["funcname"][-1]["String"]["sval"] in TYPE_FUNCTIONS for call in found.functions)
+
+
+def converted_to(call: dict[str, Any]) -> dict[str, Any] | None:
+    """The TypeName that a call of TYPE_FUNCTIONS names by a constant text; None for every other call.
+
+    Source of how the server reads the text: PostgreSQL, parse_type.c, typeStringToTypeName.
+    """
+    name = [part["String"]["sval"] for part in call["funcname"]]
+    if name[-1] not in TYPE_FUNCTIONS or name[:-1] not in ([], ["pg_catalog"]) or len(call.get("args", ())) != 2:
+        return None
+    text = call["args"][1].get("A_Const", {}).get("sval", {}).get("sval")
+    if text is None:
+        return None
+    try:
+        statements = parse(encode(f"SELECT NULL::{text}"))
+    except Refusal:
+        return None
+    query = statements[0]["stmt"].get("SelectStmt", {}) if len(statements) == 1 else {}
+    targets = query.get("targetList", ())
+    if len(targets) != 1 or query.keys() != {"targetList", "limitOption", "op"} or "name" in targets[0]["ResTarget"]:
+        return None
+    cast = targets[0]["ResTarget"]["val"].get("TypeCast", {})
+    plain = cast.get("arg", {}).get("A_Const", {}).get("isnull") and "--" not in text and "/*" not in text
+    found: dict[str, Any] | None = cast.get("typeName") if plain else None
+    return found
 
 
 @dataclass(frozen=True, slots=True)

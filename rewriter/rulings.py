@@ -17,7 +17,7 @@ from rewriter.copying import copied
 from rewriter.creations import created_function, used_by_definition
 from rewriter.examination import block_of
 from rewriter.expansion import caller_view, check_system_columns, substitute_for
-from rewriter.functions import ANY_TYPES, types_in, uses_of
+from rewriter.functions import ANY_TYPES, names_types, types_in, uses_of
 from rewriter.kinds import KINDS, changes
 from rewriter.masks import KeyMaterial
 from rewriter.model import Catalog, Names, Probe, Refusal, Relation, WrittenName
@@ -100,10 +100,11 @@ def rule(statement: Node, where: Circumstances) -> Ruling:
     ruling = Ruling(statement, name, walk(statement), *changes(statement))
     calls, renames = settings.check_calls(where.data, ruling.found, keyed=where.key is not None)
     ruling.changes_names |= renames
-    ruling.literal_free = known.way in {"query", "declare", "explain", "execute", "pass"} and not calls
+    by_text = names_types(ruling.found)
+    ruling.literal_free = known.way in {"query", "declare", "explain", "execute", "pass"} and not (calls or by_text)
     judged = where.judge.asked
     _WAYS[known.way](ruling, fields, where)
-    if name in _KEPT and where.judge.asked != judged:
+    if name in _KEPT and (by_text or where.judge.asked != judged):
         # what the code's names mean may change before it runs
         message = f"{known.label} of a statement that runs functions of users is not available to you"
         hint = "Run the statement itself; drivers may prepare it by the protocol."
