@@ -171,7 +171,11 @@ pg_catalog.json_build_object('schema', n.nspname, 'name', p.proname, 'kind', p.p
  'types', ARRAY(
    SELECT t.typname FROM pg_catalog.pg_type t WHERE t.oid OPERATOR(pg_catalog.=) p.prorettype
    OR t.oid OPERATOR(pg_catalog.=) ANY (COALESCE(p.proallargtypes, p.proargtypes::pg_catalog.oid[]))),
- 'extension', e.extname)::pg_catalog.text"""
+ 'extension', e.extname,
+ 'constructs', EXISTS (
+   SELECT FROM pg_catalog.pg_depend i WHERE i.classid OPERATOR(pg_catalog.=) 'pg_catalog.pg_proc'::pg_catalog.regclass
+   AND i.objid OPERATOR(pg_catalog.=) p.oid AND i.refclassid OPERATOR(pg_catalog.=) 'pg_catalog.pg_type'::pg_catalog.regclass
+   AND i.deptype OPERATOR(pg_catalog.=) 'i' AND l.lanname OPERATOR(pg_catalog.=) 'internal'))::pg_catalog.text"""
 
 _FUNCTION_PARTS: Final = f"""
 JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) p.pronamespace
@@ -228,6 +232,7 @@ WITH RECURSIVE part(whole, part) AS (
   SELECT oid, typbasetype FROM pg_type WHERE typbasetype <> 0
   UNION ALL SELECT oid, typelem FROM pg_type WHERE typelem <> 0
   UNION ALL SELECT rngtypid, rngsubtype FROM pg_range
+  UNION ALL SELECT rngmultitypid, rngtypid FROM pg_range
   UNION ALL SELECT t.oid, a.atttypid FROM pg_type t JOIN pg_attribute a ON a.attrelid = t.typrelid WHERE t.typrelid <> 0),
 start(type, function, target, context) AS (
   SELECT c.contypid, d.refobjid, NULL::text, 'e' FROM pg_constraint c JOIN pg_depend d ON d.objid = c.oid
@@ -236,6 +241,8 @@ start(type, function, target, context) AS (
     WHERE classid = 'pg_type'::regclass AND refclassid = 'pg_proc'::regclass
   UNION SELECT o.opcintype, p.amproc::oid, NULL, 'e' FROM pg_opclass o JOIN pg_amproc p ON p.amprocfamily = o.opcfamily
     WHERE o.opcintype >= 16384
+  UNION SELECT r.rngtypid, p.amproc::oid, NULL, 'e' FROM pg_range r JOIN pg_opclass o ON o.oid = r.rngsubopc
+    JOIN pg_amproc p ON p.amprocfamily = o.opcfamily
   UNION SELECT x.type, c.castfunc, t.typname::text, c.castcontext::text FROM pg_cast c JOIN pg_type t ON t.oid = c.casttarget
     CROSS JOIN LATERAL (VALUES (c.castsource), (c.casttarget)) x(type)
     WHERE c.oid >= 16384 AND c.castfunc <> 0

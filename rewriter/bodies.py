@@ -38,7 +38,7 @@ class Part:
 def parts_of(function: Function) -> list[Part]:
     """The statements that calling a function runs; raises Unreadable with the reason as its text."""
     parts = [_expression(function.defaults)] if function.defaults else []
-    if function.kind in {"a", "w"}:
+    if function.kind in {"a", "w"} or function.constructs:
         return parts
     if function.body is None:
         if function.language in READ:

@@ -46,6 +46,7 @@ def used_by_definition(kind: str, fields: Node, found: Findings, judge: Judge) -
         _defined(fields, found, judge)
     elif kind == "CreateRangeStmt":
         _run_by(fields.get("params", []), _RUN_BY_RANGES, found)
+        _check_order(fields.get("params", []))
     elif kind in {"RenameStmt", "AlterObjectSchemaStmt"}:
         _moved(kind, fields, found, judge)
     elif kind == "AlterFunctionStmt" and any(item["DefElem"]["defname"] == "set" for item in fields["actions"]):
@@ -150,6 +151,16 @@ def _run_by(definition: list[Node], names: frozenset[str], found: Findings) -> N
         element = item["DefElem"]
         if element["defname"] in names and "TypeName" in element.get("arg", {}):
             found.functions.append({"funcname": element["arg"]["TypeName"]["names"], "func_variadic": True})
+
+
+def _check_order(params: list[Node]) -> None:
+    """Refuse an order of users for a range: its functions run whenever a value of the range is made."""
+    for item in params:
+        element = item["DefElem"]
+        names = element.get("arg", {}).get("TypeName", {}).get("names", [])
+        if element["defname"] == "subtype_opclass" and (len(names) < 2 or names[-2]["String"]["sval"] != "pg_catalog"):
+            message = "subtype_opclass outside pg_catalog is not available to you, because columns are masked for you"
+            raise Refusal("0A000", message, hint="Leave it out, or name an operator class as pg_catalog.name.")
 
 
 def _moved(kind: str, fields: Node, found: Findings, judge: Judge) -> None:

@@ -36,6 +36,11 @@ CREATE FUNCTION leak_state(text, int) RETURNS text LANGUAGE sql AS
 CREATE AGGREGATE leak_all(int) (SFUNC = leak_state, STYPE = text);
 CREATE FUNCTION knows_name(text) RETURNS boolean LANGUAGE sql AS 'SELECT EXISTS (SELECT FROM public.people WHERE name = $1)';
 CREATE DOMAIN known_name AS text CHECK (knows_name(VALUE));
+CREATE FUNCTION nosy_order(int, int) RETURNS int LANGUAGE plpgsql AS $$ BEGIN
+  RAISE NOTICE '%', (SELECT name FROM public.people WHERE id = $1); RETURN $1 - $2; END $$;
+CREATE OPERATOR CLASS nosy_ops FOR TYPE int USING btree AS OPERATOR 1 <, OPERATOR 2 <=, OPERATOR 3 =, OPERATOR 4 >=,
+  OPERATOR 5 >, FUNCTION 1 nosy_order(int, int);
+CREATE TYPE nosy_range AS RANGE (subtype = int, subtype_opclass = nosy_ops, multirange_type_name = nosy_ranges);
 CREATE PROCEDURE leak_procedure(INOUT found text) LANGUAGE sql AS 'SELECT name FROM public.people WHERE id = 1';
 CREATE TABLE watched (id int, memo text);
 CREATE FUNCTION copy_name() RETURNS trigger LANGUAGE plpgsql AS
