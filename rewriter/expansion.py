@@ -17,6 +17,7 @@ from rewriter.names import meaning_of
 from rewriter.reading import MAX_BYTES, encode, position, read, tokens
 from rewriter.scopes import walk
 from rewriter.substitution import Splice, Substitute, apply, needed_columns, requalify, splice_of, unedited
+from rewriter.tableoid import TABLEOID, carries
 from rewriter.views import CallerView
 
 if TYPE_CHECKING:
@@ -57,7 +58,9 @@ def substitute_for(  # noqa: PLR0913, PLR0917  a reference, what it means, and a
     if reference.sampled:
         raise _sampled(relation, where)
     view = caller_view(relation, world, catalog, key, where)
-    query, uses = view.query(needed_columns(found, reference, relation), only=not reference.node.get("inh"))
+    tableoid = carries(found, reference, relation)
+    columns = needed_columns(found, reference, relation)
+    query, uses = view.query(columns, only=not reference.node.get("inh"), tableoid=tableoid)
     behind = world.expansions[place(relation, key)] if view.body is not None else Expansion("", (), ())
     return Substitute(reference, relation, query, (*uses, *behind.uses), behind.reads)
 
@@ -92,18 +95,31 @@ def expand(view: Relation, world: World, catalog: Catalog, key: KeyMaterial | No
 
 
 def check_system_columns(found: Findings, substitutes: list[Substitute], data: bytes) -> None:
-    """Refuse ctid and its like: a subquery has none, and the name could come to mean another relation's."""
-    aliases = {substitute.reference.alias for substitute in substitutes}
-    if not aliases:
+    """Refuse ctid and its like: a subquery has none, and the name could come to mean another relation's.
+
+    tableoid passes where the subqueries that it may mean carry it, or stand for views, which have none.
+    """
+    if not substitutes:
         return
-    relation = substitutes[0].relation
     for column in found.columns:
         fields = [part.get("String", {}).get("sval") for part in column["fields"]]
-        if fields[-1] in system.SYSTEM_COLUMNS and (len(fields) == 1 or fields[-2] in aliases):
-            full = f"{relation.schema}.{relation.name}"
+        if fields[-1] not in system.SYSTEM_COLUMNS:
+            continue
+        meant = [one for one in substitutes if len(fields) == 1 or fields[-2] == one.reference.alias]
+        if fields[-1] == TABLEOID:
+            meant = [
+                one for one in meant if not (carries(found, one.reference, one.relation) or _is_plain_view(one, fields))
+            ]
+        if meant:
+            full = f"{meant[0].relation.schema}.{meant[0].relation.name}"
             message = f"system column {fields[-1]} is not available, because columns of {full} are masked"
             hint = "Use the primary key, or qualify the column when another table is meant."
             raise Refusal("0A000", message, hint=hint, position=position(data, column))
+
+
+def _is_plain_view(substitute: Substitute, fields: list[str | None]) -> bool:
+    """Whether a bare tableoid cannot mean a substitute, because it is a view's."""
+    return len(fields) == 1 and substitute.relation.kind == "v"
 
 
 def _expand(view: Relation, world: World, catalog: Catalog, key: KeyMaterial | None) -> Expansion:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from rewriter import searching, settings, system
+from rewriter import searching, settings, system, tableoid
 from rewriter.attachments import check_read, check_write
 from rewriter.bodies import written_body
 from rewriter.code import Judge
@@ -26,10 +26,10 @@ from rewriter.plpgsql_words import Unreadable
 from rewriter.reading import position
 from rewriter.scopes import Findings, walk
 from rewriter.storing import check_view, check_view_functions, is_temporary
-from rewriter.substitution import Splice, Substitute
+from rewriter.substitution import Patch, Splice, Substitute
 from rewriter.telling import family_of
 from rewriter.world import World, reason_against
-from rewriter.writes import Patch, Target
+from rewriter.writes import Target
 
 if TYPE_CHECKING:
     from rewriter.functions import Uses
@@ -301,6 +301,7 @@ def _references(ruling: Ruling, where: Circumstances, *, mentions: bool = True) 
     if not ruling.unknown:
         _functions(ruling, columns, where)
         check_system_columns(found, ruling.substitutes, where.data)
+        ruling.patches += tableoid.patches(found, ruling.substitutes, where.data)
         _check_same_names(ruling, where)
         _check_renamed_rows(ruling, where)
         _write(ruling, targets)

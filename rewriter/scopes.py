@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
+from rewriter.system import SYSTEM_COLUMNS
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
@@ -23,6 +25,8 @@ class Level:
 
     star: bool = False  # an unqualified * stands in its target or RETURNING list
     positional: bool = False  # NATURAL, or a join with a column alias list: every column counts
+    selects: bool = False  # it is a SELECT
+    query: Node = field(default_factory=dict)
 
 
 @dataclass(slots=True, eq=False)
@@ -126,7 +130,7 @@ class _Walker:
 
     def query(self, name: str, query: Node, scope: _Scope) -> None:
         """Open a level for a query: its WITH first, then everything else with the WITH items in scope."""
-        level = Level()
+        level = Level(selects=name == "SelectStmt", query=query)
         self.found.kinds.append(name)
         if "withClause" in query:
             scope = self.with_items(query["withClause"], scope)
@@ -193,7 +197,7 @@ class _Walker:
         self.found.names.update(using)
         if using or join.get("isNatural"):
             self.found.operators.append((join, _EQUAL))
-        if level is not None and (join.get("isNatural") or "alias" in join):
+        if level is not None and (join.get("isNatural") or "alias" in join or not SYSTEM_COLUMNS.isdisjoint(using)):
             level.positional = True
         self.stack.append((join, scope, level))
 

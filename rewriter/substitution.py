@@ -6,6 +6,7 @@ are bytes. May not do: decide what is protected, or trust its own edits: `rewrit
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,7 @@ from rewriter.conditions import quote_identifier
 from rewriter.model import Refusal, Relation, Use
 from rewriter.reading import position
 from rewriter.scopes import Reference
+from rewriter.system import SYSTEM_COLUMNS
 
 if TYPE_CHECKING:
     from rewriter.model import Column
@@ -29,6 +31,14 @@ class Splice:
     start: int
     end: int
     replacement: str
+
+
+@dataclass(frozen=True, slots=True)
+class Patch:
+    """Edits of the text, and what they make of the tree."""
+
+    splices: tuple[Splice, ...]
+    expect: Callable[[], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,9 +156,15 @@ def _without_schema(column: Node, tokens: Tokens) -> Splice:
 
 
 def _reads_all(found: Findings, reference: Reference, relation: Relation) -> bool:
-    alias, level = reference.alias, reference.level
-    if level is None or level.star or level.positional or alias in found.starred:
+    level = reference.level
+    if level is None or level.star or level.positional or reference.alias in found.starred:
         return True
+    return reads_row(found, reference, relation)
+
+
+def reads_row(found: Findings, reference: Reference, relation: Relation) -> bool:
+    """Whether the statement may look at a reference as a row, or renames its columns."""
+    alias = reference.alias
     if "colnames" in reference.node.get("alias", {}):
         return True
     columns = {column.name for column in relation.columns}
@@ -159,7 +175,7 @@ def _reads_all(found: Findings, reference: Reference, relation: Relation) -> boo
         len(fields) > 1
         and "String" in fields[-1]
         and fields[-2]["String"]["sval"] == alias
-        and fields[-1]["String"]["sval"] not in columns
+        and fields[-1]["String"]["sval"] not in columns | SYSTEM_COLUMNS
         for fields in (column["fields"] for column in found.columns)
     )
 

@@ -36,10 +36,12 @@ class CallerView:
     shown: dict[tuple[int, str, str], str] = field(default_factory=dict)  # kept between statements
     body: str | None = None
 
-    def query(self, columns: Iterable[Column], *, only: bool = False) -> tuple[str, tuple[Use, ...]]:
+    def query(
+        self, columns: Iterable[Column], *, only: bool = False, tableoid: bool = False
+    ) -> tuple[str, tuple[Use, ...]]:
         """SELECT of the given columns from the real relation, and which labelled ones it uses.
 
-        `only` leaves children out. Raises Refusal 42501 for a denied column and for a rule that cannot be applied.
+        `only` leaves children out, `tableoid` adds the column of that name. Raises Refusal 42501 for a denied column and for a rule that cannot be applied.
         """
         items: list[str] = []
         uses: list[Use] = []
@@ -51,6 +53,8 @@ class CallerView:
             items.append(shown if shown == qualified else f"{shown} AS {name}")
             if treatment is not None:
                 uses.append(Use(column_name(self.relation, column.name), treatment))
+        if tableoid:
+            items.append(f"{quote_identifier(self.relation.name)}.tableoid")
         words = ["SELECT", *([", ".join(items)] if items else []), *self._source(only=only)]
         return " ".join(words), tuple(uses)
 

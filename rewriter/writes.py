@@ -23,7 +23,7 @@ from rewriter.preserving import Around, Guard, around
 from rewriter.reading import Tokens, position, tokens
 from rewriter.scopes import Findings, Reference
 from rewriter.searching import in_place, probe_of, searchable
-from rewriter.substitution import Splice, end_of_name
+from rewriter.substitution import Patch, Splice, end_of_name
 from rewriter.telling import faults, hidden_columns
 from rewriter.views import CallerView
 from rewriter.world import World
@@ -34,14 +34,6 @@ if TYPE_CHECKING:
 Node = dict[str, Any]
 
 _NEW_ROWS = "It needs an account for which these columns are not masked."
-
-
-@dataclass(frozen=True, slots=True)
-class Patch:
-    """Edits of the text, and what they make of the tree."""
-
-    splices: tuple[Splice, ...]
-    expect: Callable[[], None]
 
 
 @dataclass(slots=True)

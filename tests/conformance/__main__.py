@@ -100,18 +100,16 @@ def _regress(parser: argparse.ArgumentParser, options: argparse.Namespace) -> in
     sources = next((p for p in (options.sources / "src/test/regress", options.sources) if (p / "sql").is_dir()), None)
     if sources is None:
         parser.error(f"there is no src/test/regress/sql below {options.sources}")
-    options.build.mkdir(parents=True, exist_ok=True)
-    results = options.build / "regress.jsonl"
+    results = options.build / "regress"
+    results.mkdir(parents=True, exist_ok=True)
     files = options.file or run.schedule(sources)
     with Progress(console=console) as progress:
-        run.run(sources.resolve(), results, progress.track(files, description="files"), options.library)
-    with results.open(encoding="utf-8") as lines:
-        found = report.read(lines)
+        todo = [name for name in files if not (results / f"{name}.jsonl").exists()]
+        for _ in progress.track(run.run(sources.resolve(), results, todo, options.library), total=len(todo)):
+            pass
+    found = report.read(line for name in files for line in (results / f"{name}.jsonl").open(encoding="utf-8"))
     console.print(found.table())
-    console.print(
-        f"{found.succeeding} statements succeed direct; through Louver {found.refused} of them are refused and "
-        f"{found.differing} differ ({found.share:.2%}); {found.unstable} differ between two direct servers"
-    )
+    console.print(found.line(), soft_wrap=True)
     return 1 if found.unexplained else 0
 
 

@@ -90,6 +90,17 @@ def test_the_report_counts_what_succeeds_direct() -> None:
     assert [each.kind for each in report.unexplained] == ["rows"]
 
 
+def test_the_report_tells_refusals_that_follow_from_others() -> None:
+    """What uses an object that a refused statement would have made is counted by itself, and the last line says so."""
+    texts = ["CREATE FUNCTION odd_in(x) LANGUAGE internal", "SELECT odd_in('1')", "SELECT other_in('1')"]
+    lines = [json.dumps({"file": "f", "outcome": "refused", "class": "42501 no", "text": text}) for text in texts]
+    report = read(lines)
+    assert [(each.count, each.following) for each in report.classes] == [(3, 1)]
+    assert report.line().startswith(
+        "3 statements ran, 3 of them succeed direct; through Louver 0 differ and 3 are refused"
+    )
+
+
 def test_a_client_that_asks_for_encryption_is_told_no() -> None:
     """The startup message is read after an SSLRequest was answered with N."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
