@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from conformance.regress.frames import Frame
 
 _FIRST_USER_OID = 16384  # PostgreSQL's FirstNormalObjectId
+_ABORTED = "25P02"  # follows from a refusal within a transaction
 _SAID = ("S", "C", "M", "D", "H")  # severity, SQLSTATE, message, detail, hint
 _QUOTED = re.compile(r'"[^"]*"|\'[^\']*\'')
 _NAMES = re.compile(
@@ -89,7 +90,7 @@ def judge(direct: Answer, again: Answer, louver: Answer, *, refused: bool) -> tu
         return "failed", _failure(direct, again, louver, refused=refused)
     if louver.error is not None:
         said = f"{louver.error.get('C')} {generic(louver.error.get('M', ''))}"
-        return ("refused" if refused else "differs"), said
+        return ("refused" if refused or louver.error.get("C") == _ABORTED else "differs"), said
     if direct != again:
         return "unstable", ""
     return ("same", "") if direct == louver else ("differs", _difference(direct, louver))

@@ -14,13 +14,17 @@ from conformance.regress.frames import Frame, Peer, startup_parameters
 from proxy.postgres.requests import REFUSED
 
 _REFUSAL = Frame(b"Q", REFUSED + b"\0")
+_PROVOKED = b'"louver: '
+"""In the error of a statement that refuses by itself what it would tell, see `proxy.postgres.reports`."""
+
 _ERROR = Frame(b"E", b"SERROR\0VERROR\0C42501\0Mrefused\0\0")
 
 
 class Session:
     """One connection of Louver to its server.
 
-    `idle` holds while the server waits for a statement. `refused` is set when Louver refuses one; clear it before each.
+    `idle` holds while the server waits for a statement. `refused` is set when Louver refuses one, or has it refuse itself; clear
+    it before each.
     """
 
     def __init__(self, louver: Peer, server: Peer) -> None:
@@ -65,6 +69,8 @@ class Session:
                 if frame.kind == b"Z":
                     self._status = frame.body
                     self.idle.set()
+                if self._injecting is None and frame.kind == b"E" and _PROVOKED in frame.body:
+                    self.refused = True
                 if self._injecting is None or frame.kind == b"S":
                     self._louver.send(frame)
                 else:

@@ -46,8 +46,17 @@ REASONS: Mapping[str, str] = {
     r"MATERIALIZED VIEW over protected|it holds data of protected": "it stores what is masked for its maker",
     r"system column": "a subquery has none",
     r"VERBOSE": "sizes of hidden values",
+    r"must keep its value": "the success of this UPDATE would tell hidden values",
+    r"^25P02": "follows from a refusal in the same transaction",
+    r"permission denied for": "a view over protected relations reads them with the rights of the caller",
+    r"^columns$|cannot cast type": "a whole row has the type record",
 }
 """A part of a class's message, as a regular expression, and the reason for it."""
+
+BY_TEXT: Mapping[str, str] = {
+    r"relfilenode|_filenode|pg_my_temp_schema|pg_temp_\d": "numbers that each server counts for itself, and behind refusals otherwise",
+}
+"""A part of a statement, as a regular expression, and the reason for it."""
 
 _EXAMPLES = 3
 _MADE = re.compile(
@@ -62,19 +71,18 @@ _WORD = re.compile(r"\w{4,}")
 
 @dataclass(slots=True)
 class Class:
-    """Statements that ended alike: how many, in which files, some of them. `following` of them use what a refused one made."""
+    """Statements that ended alike: how many, in which files, some of them. `following` of them use what a refused one made.
+
+    `reason`: why it is so; None when nobody has said.
+    """
 
     outcome: str
     kind: str
+    reason: str | None
     count: int = 0
     following: int = 0
     files: set[str] = field(default_factory=set)
     examples: list[str] = field(default_factory=list)
-
-    @property
-    def reason(self) -> str | None:
-        """Why it is so; None when nobody has said."""
-        return next((reason for part, reason in REASONS.items() if re.search(part, self.kind)), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,10 +125,14 @@ class Report:
         return table
 
 
+def _reason(reasons: Mapping[str, str], text: str) -> str | None:
+    return next((reason for part, reason in reasons.items() if re.search(part, text, re.IGNORECASE)), None)
+
+
 def read(lines: Iterable[str]) -> Report:
     """The report of the lines of results, in the order in which the statements ran."""
     outcomes: Counter[str] = Counter()
-    classes: dict[tuple[str, str], Class] = {}
+    classes: dict[tuple[str, str, str | None], Class] = {}
     refused: set[str] = set()
     for line in lines:
         found = json.loads(line)
@@ -128,7 +140,8 @@ def read(lines: Iterable[str]) -> Report:
         outcomes[outcome] += 1
         if outcome in {"same", "unstable"} or kind == "alike":
             continue
-        known = classes.setdefault((outcome, kind), Class(outcome, kind))
+        reason = _reason(REASONS, kind) or _reason(BY_TEXT, found["text"])
+        known = classes.setdefault((outcome, kind, reason), Class(outcome, kind, reason))
         known.count += 1
         known.files.add(found["file"])
         if len(known.examples) < _EXAMPLES:

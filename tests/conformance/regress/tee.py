@@ -145,6 +145,7 @@ class _Conversation:
         self._legs = legs
         self._back = back
         self._sink = sink
+        self._reported = False
 
     def become(self, user: str) -> None:
         """Log in as somebody else than the superuser: the suite's roles have no passwords."""
@@ -182,6 +183,11 @@ class _Conversation:
                 if answer[-1].kind == b"G":
                     leg.send(*more)
                     answer.extend(_until(leg, b"Z", b"G"))
+        told = answers[0][shown:]
+        if self._reported:  # of settings, by what was run behind Louver's back
+            answers[2] = [frame for frame in answers[2] if frame.kind != b"S"]
+            answers[:2] = [[frame for frame in answer if frame.kind != b"S"] for answer in answers[:2]]
+            self._reported = False
         for leg, answer in zip(self._legs[1:], answers[1:], strict=True):
             leg.oids.learn(answers[0], answer)
         direct, again, louver = (
@@ -192,7 +198,7 @@ class _Conversation:
         self._sink(Found(_text(frames), outcome, kind, direct, louver))
         if self._back is not None:
             self._bring_into_step(self._back, frames, data, (answers[0][-1].body, answers[2][-1].body))
-        self._client.send(*answers[0][shown:])
+        self._client.send(*told)
 
     def _bring_into_step(
         self, back: Session, frames: list[Frame], data: list[Frame], states: tuple[bytes, bytes]
@@ -201,6 +207,7 @@ class _Conversation:
         back.idle.wait(timeout=10)
         if back.refused and states[1] != b"E":
             back.run(*(self._legs[2].oids.outgoing(frame) for frame in frames), data=data)
+            self._reported = True
             if states[0] != b"E" and not _text(frames).lstrip().lower().startswith(_KNOWN_AFTERWARDS):
                 self._legs[2].send(_NUDGE)
                 _until(self._legs[2], b"Z")
