@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from rewriter.bodies import READ, body_of, selected, written_body
 from rewriter.examination import Examined, quoted_path
 from rewriter.functions import HARMLESS_EXTENSIONS
+from rewriter.handed import handed
 from rewriter.model import Function, Refusal
 from rewriter.plpgsql_words import Unreadable
 
@@ -169,8 +170,10 @@ def _moved(kind: str, fields: Node, found: Findings, judge: Judge) -> None:
     thing = fields.get("object", {})
     if what in _ROUTINES:
         found.functions.append({"funcname": thing["ObjectWithArgs"]["objname"], "func_variadic": True})
-        if kind == "RenameStmt":
-            _own_name(fields["newname"], judge)
+        _own_name(
+            fields["newname"] if kind == "RenameStmt" else thing["ObjectWithArgs"]["objname"][-1]["String"]["sval"],
+            judge,
+        )
     elif what == "OBJECT_OPERATOR":
         found.operators.append(({}, thing["ObjectWithArgs"]["objname"]))
     elif what in _TYPES and "List" in thing:
@@ -196,3 +199,6 @@ def _own_name(name: str, judge: Judge) -> None:
     if name in judge.catalog.builtins:
         message = f"{name} is the name of a built-in function, which others could call yours in place of"
         raise Refusal("42501", message, hint="Give it another name.")
+    if name in handed(judge):
+        message = f"{name} is the name of a function that may be handed values which are masked for you"
+        raise Refusal("42501", message, hint="Give it another name, or ask an administrator to do this.")
