@@ -71,7 +71,11 @@ def body_of(statement: Node, data: bytes) -> list[Part]:
     body = statement["CreateFunctionStmt"]["sql_body"]
     if "ReturnStmt" in body:
         return [selected(body["ReturnStmt"]["returnval"], data)]
-    return [Part(node, data) for node in _statements(body) if node]
+    return [
+        selected(node["ReturnStmt"]["returnval"], data) if "ReturnStmt" in node else Part(node, data)
+        for node in _statements(body)
+        if node
+    ]
 
 
 def definition(attached: Attached) -> Part:

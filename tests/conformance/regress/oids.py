@@ -14,7 +14,7 @@ from conformance.regress.frames import Frame
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-_LITERAL = re.compile(rb"'(\d{5,})'")
+_LITERAL = re.compile(rb"(?<=')\d{5,}(?=')|(?<=oid = )\d{5,}\b")
 _NAME = b"oid\0"
 
 
@@ -26,10 +26,10 @@ class Oids:
         self._ours: dict[bytes, bytes] = {}
 
     def outgoing(self, frame: Frame) -> Frame:
-        """A query with the first server's OIDs, in quotes, as the other one's."""
+        """A query with the first server's OIDs, as psql writes them, as the other one's."""
         if frame.kind != b"Q" or b"pg_catalog." not in frame.body:
             return frame
-        return Frame(frame.kind, _LITERAL.sub(lambda m: b"'" + self._theirs.get(m[1], m[1]) + b"'", frame.body))
+        return Frame(frame.kind, _LITERAL.sub(lambda m: self._theirs.get(m[0], m[0]), frame.body))
 
     def learn(self, direct: Sequence[Frame], other: Sequence[Frame]) -> None:
         """Take down the pairs of two answers whose first column is called oid."""

@@ -49,12 +49,26 @@ REASONS: Mapping[str, str] = {
     r"must keep its value": "the success of this UPDATE would tell hidden values",
     r"^25P02": "follows from a refusal in the same transaction",
     r"permission denied for": "a view over protected relations reads them with the rights of the caller",
+    r"it runs [A-Z]+|which does not exist|its body cannot be read": "what code of users may do is listed; it names what exists",
+    r"CREATE TRIGGER on N": "code of users is handed the real values there",
+    r"CREATE POLICY on N|CREATE STATISTICS on N": "a policy decides with the real values, statistics hold them",
+    r"CREATE VIEW on N": "every column of the database is labelled here, so that the view itself is protected",
+    r"(user|that runs) functions of users is not available|when the transaction ends": "by then names may mean something else",
+    r"CREATE TABLE AS EXECUTE": "what was prepared is not read again; write the query out",
+    r"CREATE TABLE AS on N": "a relation of that name is there already, and protected",
+    r"temporary view": "a temporary view is not expanded; it may not read what is protected",
+    r"what you may see has changed": "a cursor ends when the decision changes, here by each new table with its labelled columns",
+    r"assigning a part of|cannot be assigned in this way": "parts of a masked value are not assigned",
+    r"a view over protected N may not": "a view acts for those who read it",
+    r"may be handed values which are masked": "others hand real values to the functions of that name",
+    r"CREATE TEXT SEARCH": "reads files of the server",
     r"^columns$|cannot cast type": "a whole row has the type record",
 }
 """A part of a class's message, as a regular expression, and the reason for it."""
 
 BY_TEXT: Mapping[str, str] = {
     r"relfilenode|_filenode|pg_my_temp_schema|pg_temp_\d": "numbers that each server counts for itself, and behind refusals otherwise",
+    r"pg_cursors|pg_prepared_statements": "they show the statement as it was rewritten",
 }
 """A part of a statement, as a regular expression, and the reason for it."""
 
