@@ -151,7 +151,8 @@ OPERATORS: Final = """
 SELECT o.oprname::text AS name, o.oprcode::oid::int8 AS function FROM pg_operator o
 WHERE o.oid >= 16384 OR o.oprnamespace <> 'pg_catalog'::regnamespace"""
 
-# What is known of a function, as one JSON object; the places to fill in are of pg_proc p and pg_namespace n. A body that is
+# What is known of a function, as one JSON object; the places to fill in are of pg_proc p and pg_namespace n. Types 2279, 3838
+# and 2281 are trigger, event_trigger and internal. A body that is
 # written out waits for the relations it names.
 _FUNCTION: Final = """
 pg_catalog.json_build_object('schema', n.nspname, 'name', p.proname, 'kind', p.prokind, 'language', l.lanname,
@@ -172,10 +173,10 @@ pg_catalog.json_build_object('schema', n.nspname, 'name', p.proname, 'kind', p.p
    SELECT t.typname FROM pg_catalog.pg_type t WHERE t.oid OPERATOR(pg_catalog.=) p.prorettype
    OR t.oid OPERATOR(pg_catalog.=) ANY (COALESCE(p.proallargtypes, p.proargtypes::pg_catalog.oid[]))),
  'extension', e.extname,
- 'constructs', EXISTS (
-   SELECT FROM pg_catalog.pg_depend i WHERE i.classid OPERATOR(pg_catalog.=) 'pg_catalog.pg_proc'::pg_catalog.regclass
-   AND i.objid OPERATOR(pg_catalog.=) p.oid AND i.refclassid OPERATOR(pg_catalog.=) 'pg_catalog.pg_type'::pg_catalog.regclass
-   AND i.deptype OPERATOR(pg_catalog.=) 'i' AND l.lanname OPERATOR(pg_catalog.=) 'internal'))::pg_catalog.text"""
+ 'same_as', ARRAY(
+   SELECT i.proname FROM pg_catalog.pg_proc i WHERE l.lanname OPERATOR(pg_catalog.=) 'internal'
+   AND i.prolang OPERATOR(pg_catalog.=) p.prolang AND i.prosrc OPERATOR(pg_catalog.=) p.prosrc AND i.oid OPERATOR(pg_catalog.<) 10000
+   AND p.prokind OPERATOR(pg_catalog.=) 'f' AND p.prorettype OPERATOR(pg_catalog.<>) ALL ('{2279,3838,2281}'::pg_catalog.oid[])))::pg_catalog.text"""
 
 _FUNCTION_PARTS: Final = f"""
 JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) p.pronamespace

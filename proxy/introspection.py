@@ -350,7 +350,7 @@ def _function(text: str) -> Function:
         support=tuple((schema, name) for schema, name in told["support"]),
         types=tuple(told["types"]),
         harmless=told["extension"] in HARMLESS_EXTENSIONS,
-        constructs=told["constructs"],
+        same_as=tuple(told["same_as"]),
     )
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from rewriter.functions import SETTING_FUNCTIONS, refused_builtin
 from rewriter.model import LOCKED, Refusal
 from rewriter.plpgsql import pieces
 from rewriter.plpgsql_words import Form, Unreadable
@@ -38,7 +39,10 @@ class Part:
 def parts_of(function: Function) -> list[Part]:
     """The statements that calling a function runs; raises Unreadable with the reason as its text."""
     parts = [_expression(function.defaults)] if function.defaults else []
-    if function.kind in {"a", "w"} or function.constructs:
+    if function.kind in {"a", "w"}:
+        return parts
+    if function.same_as:
+        _check_code(function.same_as)
         return parts
     if function.body is None:
         if function.language in READ:
@@ -48,6 +52,16 @@ def parts_of(function: Function) -> list[Part]:
         text = f"CREATE FUNCTION f() RETURNS void LANGUAGE sql {function.body}"
         return parts + body_of(_parse(text)[0], text.encode())
     return parts + written_body(function.language, function.body)
+
+
+def _check_code(names: tuple[str, ...]) -> None:
+    """Whether the code of built-in functions may run under another name; raises Unreadable."""
+    for name in names:
+        reason = refused_builtin(name)
+        if reason is None and name in SETTING_FUNCTIONS:
+            reason = "settings are read by a call with that name"
+        if reason is not None:
+            raise Unreadable(f"it is {name}() under another name, and {reason}")
 
 
 def written_body(language: str, body: str) -> list[Part]:

@@ -142,8 +142,8 @@ class Function:
     `body` is its text, or what the server prints of a body that it keeps parsed (`parsed`); None where it is not SQL or
     PL/pgSQL. `defaults` are the expressions of its default arguments, separated by commas. It takes `least` to `most`
     arguments. `settings` are those of its SET clauses, `support` the functions that an aggregate runs, `types` the names
-    of the types of its arguments and result. `harmless`: it belongs to an extension whose functions only compute. `constructs`:
-    the server has made it with a range type, and it runs what making a value of its types runs.
+    of the types of its arguments and result. `harmless`: it belongs to an extension whose functions only compute. `same_as` are the
+    built-in functions whose code it has (language internal), as the constructors of range types have; it runs what its types do.
     """
 
     schema: str
@@ -159,7 +159,7 @@ class Function:
     support: tuple[Name, ...] = ()
     types: tuple[str, ...] = ()
     harmless: bool = False
-    constructs: bool = False
+    same_as: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,6 +41,9 @@ CREATE FUNCTION nosy_order(int, int) RETURNS int LANGUAGE plpgsql AS $$ BEGIN
 CREATE OPERATOR CLASS nosy_ops FOR TYPE int USING btree AS OPERATOR 1 <, OPERATOR 2 <=, OPERATOR 3 =, OPERATOR 4 >=,
   OPERATOR 5 >, FUNCTION 1 nosy_order(int, int);
 CREATE TYPE nosy_range AS RANGE (subtype = int, subtype_opclass = nosy_ops, multirange_type_name = nosy_ranges);
+CREATE FUNCTION cry_out(text) RETURNS text LANGUAGE internal AS 'upper';
+CREATE FUNCTION run_query(text, boolean, boolean, text) RETURNS xml LANGUAGE internal AS 'query_to_xml';
+CREATE FUNCTION put_setting(text, text, boolean) RETURNS text LANGUAGE internal AS 'set_config_by_name';
 CREATE PROCEDURE leak_procedure(INOUT found text) LANGUAGE sql AS 'SELECT name FROM public.people WHERE id = 1';
 CREATE TABLE watched (id int, memo text);
 CREATE FUNCTION copy_name() RETURNS trigger LANGUAGE plpgsql AS
