@@ -249,7 +249,7 @@ def _add_call(  # noqa: PLR0913, PLR0917  one call in all its circumstances
         return
     if looked_up is None:
         uses.unknown.add(written)
-    else:
+    elif written[0] is not None or arguments != 1:  # name(x) of no function is a column of x, or the server's own error
         message = f"function {'.'.join(name)} does not exist"
         raise Refusal("42883", message, hint="Look at its name and schema.", position=where)
 

@@ -228,3 +228,5 @@ WITH d AS (DELETE FROM accounts WHERE card LIKE '%****%' RETURNING person, balan
 UPDATE people SET score = 1 / score
 UPDATE people SET grp = name::int
 DELETE FROM people WHERE id = 1
+SELECT x1(a), x0(a) FROM (SELECT id AS x0, name AS x1 FROM people) a ORDER BY 2
+SELECT c4(a), (a).c1 FROM people AS a (c1, c2, c3, c4) ORDER BY 2
