@@ -19,6 +19,8 @@ statement         statement (number within the session), caller fields, kinds, t
                   or: statement, session, like: all else is as in record `like`, an earlier one of the same segment
 outcome           session, principal, statement, status (ok, error, denied, cancelled, skipped, lost), sqlstate, rows, bytes,
                   duration_us
+labelled          database, column, category, level, why (renamed, detached, copied), sources (the columns it has it from),
+                  principal (who copied): a column has got a label by what happened to it
 denial            caller fields, what, reason, sqlstate: something other than a statement was refused
 segment, closed, recovered: the trail's own, see audit.chain
 
@@ -38,7 +40,7 @@ Ruling = Literal["pass", "rewrite", "deny"]
 
 EVENTS = (
     "started", "stopped", "reloaded", "session_opened", "session_closed", "login_refused",
-    "statement", "outcome", "denial", "segment", "closed", "recovered",
+    "statement", "outcome", "labelled", "denial", "segment", "closed", "recovered",
 )  # fmt: skip
 """Every event that can stand in a trail."""
 
@@ -144,6 +146,14 @@ def session_closed(caller: Caller, *, reason: str, statements: int, duration_us:
 def login_refused(caller: Caller, *, reason: str, sqlstate: str) -> bytes:
     """Say that a login failed; `caller` says who it claimed to be."""
     return members({"event": "login_refused", **_caller(caller), "reason": reason, "sqlstate": sqlstate})
+
+
+def labelled(  # noqa: PLR0913  what there is to say
+    *, database: str, column: str, category: str, level: int, why: str, sources: list[str], principal: str | None
+) -> bytes:
+    """Say that a column has got a label, by being renamed or detached, or because labelled columns were copied into it."""
+    fields = {"event": "labelled", "database": database, "column": column, "category": category, "level": level}
+    return members({**fields, "why": why, "sources": sources, "principal": principal})
 
 
 def denial(caller: Caller, *, what: str, reason: str, sqlstate: str) -> bytes:

@@ -11,6 +11,7 @@ from louver.commands.audit import audit_app
 from louver.commands.check import check
 from louver.commands.demo import demo
 from louver.commands.explain import explain
+from louver.commands.labels import labels_app
 from louver.commands.secret import secret
 from louver.commands.serve import serve
 from louver.commands.user import user_app
@@ -36,6 +37,7 @@ app.command()(check)
 app.command()(explain)
 app.add_typer(user_app, name="user")
 app.add_typer(audit_app, name="audit")
+app.add_typer(labels_app, name="labels")
 app.command()(demo)
 app.command()(secret)
 app.command()(version)

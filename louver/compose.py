@@ -22,10 +22,14 @@ from proxy import introspection
 from proxy.cancel import CancelRegistry
 from proxy.catalogs import Catalogs
 from proxy.gate import Gate
+from proxy.ledger import Ledger, LedgerUnavailable
 from proxy.server import Server, ServerSettings, run
 from proxy.watch import Watch
 
 if TYPE_CHECKING:
+    from policies.model import ColumnName
+    from proxy.labelling import Told
+    from proxy.ledger import Kept
     from rewriter.model import Catalog
 
 log = logging.getLogger(__name__)
@@ -49,14 +53,14 @@ def connection_settings(parts: Parts, database: str) -> dict[str, Any]:
     }
 
 
-def catalogs(parts: Parts) -> Catalogs:
+def catalogs(parts: Parts, ledger: Ledger, told: Told = lambda _database, _kept, _sources: None) -> Catalogs:
     """Build the knowledge of what the upstream's databases hold, read as the service account."""
 
     async def read(database: str, revision: int) -> Catalog:
         async with asyncio.timeout(_CATALOG_SECONDS):
             return await introspection.read_catalog(connection_settings(parts, database), revision)
 
-    return Catalogs(parts.policies, read)
+    return Catalogs(parts.policies, read, ledger=ledger, told=told)
 
 
 def serve(parts: Parts) -> None:
@@ -73,9 +77,14 @@ def serve(parts: Parts) -> None:
     except AuditUnavailable as error:
         raise ConfigurationError([str(error)]) from None
     reason = "fault"
+    ledger = None
     try:
-        uvloop.run(_run(parts, trail))
+        ledger = Ledger.open(settings.labels_file)  # the lock of the trail makes us the only one who has it open
+        uvloop.run(_run(parts, trail, ledger))
+        ledger.flush()
         reason = "told to stop"
+    except LedgerUnavailable as error:
+        raise ConfigurationError([str(error)]) from None
     except OSError as error:
         where = f"{settings.listen.host}:{settings.listen.port}"
         raise ConfigurationError([f"cannot listen on {where}: {error.strerror or error}"]) from None
@@ -84,13 +93,37 @@ def serve(parts: Parts) -> None:
             trail.append(record.stopped(reason=reason))
             trail.flush()
         trail.close()
+        if ledger is not None:
+            ledger.close()
 
 
-async def _run(parts: Parts, trail: Trail) -> None:
+def _teller(trail: Trail) -> Told:
+    """What writes into the trail that a column has got a label."""
+
+    def tell(database: str, kept: Kept, sources: tuple[ColumnName, ...]) -> None:
+        try:
+            trail.append(
+                record.labelled(
+                    database=database,
+                    column=str(kept.column),
+                    category=kept.label.category,
+                    level=kept.label.level,
+                    why=kept.why,
+                    sources=[str(source) for source in sources],
+                    principal=kept.by or None,
+                )
+            )
+        except AuditUnavailable as error:  # the ledger has it; statements are refused anyhow
+            log.error("that %s is labelled is not recorded: %s", kept.column, error)  # noqa: TRY400  no trace worth reading
+
+    return tell
+
+
+async def _run(parts: Parts, trail: Trail, ledger: Ledger) -> None:
     """Build the server and serve."""
     settings = parts.settings
     whole_text = settings.audit.statement_text == "whole"
-    known = catalogs(parts)
+    known = catalogs(parts, ledger, _teller(trail))
     server = Server(
         ServerSettings(
             host=settings.listen.host,

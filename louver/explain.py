@@ -16,6 +16,7 @@ from louver import compose
 from policies.model import Principal, Session
 from policies.words import describe, words
 from proxy import introspection
+from proxy.ledger import Ledger
 from rewriter.model import Names, Refusal, UnknownNames
 from rewriter.rewrite import rewrite
 
@@ -62,13 +63,13 @@ class Explanation:
 async def explain(parts: Parts, question: Question) -> Explanation:
     """Decide and rewrite as the proxy would for this caller.
 
-    Raises UnknownUserError, and what reading the catalog raises (OSError, asyncpg's errors).
+    Raises UnknownUserError, LedgerUnavailable, and what reading the catalog raises (OSError, asyncpg's errors).
     """
     found = parts.users.find(question.user)
     if found is None and parts.settings.login == "own":
         raise UnknownUserError(f"the users file has no user `{question.user}`")
     principal = Principal(question.user, found.attributes if found else {})
-    catalogs = compose.catalogs(parts)
+    catalogs = compose.catalogs(parts, Ledger.read(parts.settings.labels_file))
     known = catalogs.known(question.database)
     await catalogs.refresh(known, force=True)
     decision = parts.policies.decide(principal, _session(parts, question), known.labels)

@@ -152,6 +152,7 @@ class Settings:
     login: Literal["own", "relay"] = field(default="own", metadata=_choice("own", "relay"))
     users: Path | None = field(default=None, metadata=_path("users file"))
     secret_file: Path | None = field(default=None, metadata=_path("file"))
+    labels_file: Path = field(default=Path("labels.jsonl"), metadata=_path("file"))
     audit: Audit = field(default_factory=Audit, metadata=_section(Audit))
     limits: Limits = field(default_factory=Limits, metadata=_section(Limits))
     drain_seconds: float = field(default=10.0, metadata=_number("seconds", 0, 3600))
@@ -224,6 +225,8 @@ class _Reader:
             values["audit"] = Audit(directory=self.directory / "audit")
         if prefix == "audit." and "directory" not in values:
             values["directory"] = self.directory / "audit"
+        if prefix == "" and "labels_file" not in values and isinstance(values["audit"], Audit):
+            values["labels_file"] = values["audit"].directory.parent / "labels.jsonl"
         return make(**values) if len(self.checker.problems) == before else None
 
     def value(self, node: Node, name: str, key: Key) -> object:

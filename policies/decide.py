@@ -1,7 +1,8 @@
 """Deciding: what one caller sees of every labelled column, at this moment.
 
 Owns the combining rule. Rules are asked in the order of the file; the first that means a column and whose condition
-holds decides. When none does, the category's default mask applies. A rule that cannot be evaluated denies the column:
+holds decides. When none does, a copy is shown to those who see all that it is made of, and to all others the category's
+default mask applies. A rule that cannot be evaluated denies the column:
 skipping it could let a later, weaker rule decide. May not do: I/O, clocks, SQL.
 """
 
@@ -27,7 +28,8 @@ _REMEMBERED: Final = 256
 _WORLDS: Final = 64
 """Sets of labels kept: one for each database and revision of its catalog that is in use."""
 
-_Group: TypeAlias = tuple[tuple[int, ...], str]  # the rules that mean a column, in order, and the column's category
+# The rules that mean a column, in order, its category, and the columns that it was copied from.
+_Group: TypeAlias = tuple[tuple[int, ...], str, tuple[ColumnName, ...]]
 _Outcome: TypeAlias = (
     bool | str | RowCondition
 )  # applies or not; why it could not be evaluated; on which rows it applies
@@ -119,8 +121,8 @@ class PolicySet:
             if label not in by_label:
                 by_label[label] = tuple(i for i, rule in enumerate(self.rules) if rule.columns.matches_label(label))
             meant = tuple(index for index in by_label[label] if self.rules[index].columns.matches_name(column))
-            groups.setdefault((meant, label.category), []).append(column)
-        used = tuple(sorted({index for meant, _ in groups for index in meant}))
+            groups.setdefault((meant, label.category, label.sources), []).append(column)
+        used = tuple(sorted({index for meant, _, _ in groups for index in meant}))
         world = self._worlds[id(labels)] = _World(labels, groups, used)
         if len(self._worlds) > _WORLDS:
             self._worlds.popitem(last=False)
@@ -135,20 +137,52 @@ class PolicySet:
         session: Session,
     ) -> dict[ColumnName, Treatment]:
         treatments: dict[ColumnName, Treatment] = {}
-        for (meant, category), columns in world.groups.items():
+        copies: list[ColumnName] = []
+        for (meant, category, sources), columns in world.groups.items():
+            default = self._default(category)
+            alike = None
             if all(index in outcomes for index in meant):
-                treatments.update(dict.fromkeys(columns, self._first(meant, category, outcomes)))
-                continue
+                alike = self._first(meant, category, outcomes)
+                if alike is not None or not sources:
+                    treatments.update(dict.fromkeys(columns, alike or default))
+                    continue
             for column in columns:
-                here = known.of_column(column, world.labels[column])
-                own = {
-                    index: outcomes[index]
-                    if index in outcomes
-                    else self._outcome(self.rules[index], here, principal, session)
-                    for index in meant
-                }
-                treatments[column] = self._first(meant, category, own)
+                found = alike or self._of(column, meant, world, outcomes, known, principal, session)
+                if found is None and sources:
+                    copies.append(column)
+                treatments[column] = found or default
+        seen = {column: self._seen(world.labels[column].sources, treatments) for column in copies}
+        treatments.update({column: treatment for column, treatment in seen.items() if treatment is not None})
         return treatments
+
+    def _of(  # noqa: PLR0913, PLR0917  all that a condition may look at
+        self,
+        column: ColumnName,
+        meant: tuple[int, ...],
+        world: _World,
+        outcomes: Mapping[int, _Outcome],
+        known: Facts,
+        principal: Principal,
+        session: Session,
+    ) -> Treatment | None:
+        """The treatment of one column by rules of which some ask for the column itself."""
+        label = world.labels[column]
+        here = known.of_column(column, label)
+        own = {
+            index: outcomes[index] if index in outcomes else self._outcome(self.rules[index], here, principal, session)
+            for index in meant
+        }
+        return self._first(meant, label.category, own)
+
+    @staticmethod
+    def _seen(sources: tuple[ColumnName, ...], treatments: Mapping[ColumnName, Treatment]) -> Treatment | None:
+        """The treatment of a copy that no rule means, for who sees all that it is made of; None for all others."""
+        found = [treatments.get(source) for source in sources]
+        clear = [treatment for treatment in found if treatment is not None and not treatment.hides]
+        return Treatment("clear", clear[0].rule) if len(clear) == len(found) else None
+
+    def _default(self, category: str) -> Treatment:
+        return Treatment("mask", f"default mask of category `{category}`", self.default_mask(category))
 
     def _outcome(self, rule: Rule, known: Facts, principal: Principal, session: Session) -> _Outcome:
         try:
@@ -158,7 +192,8 @@ class PolicySet:
         except (ConditionFailed, BindingError) as error:
             return str(error)
 
-    def _first(self, meant: tuple[int, ...], category: str, outcomes: Mapping[int, _Outcome]) -> Treatment:
+    def _first(self, meant: tuple[int, ...], category: str, outcomes: Mapping[int, _Outcome]) -> Treatment | None:
+        """What the first rule that applies says; None when none does."""
         default = self.default_mask(category)
         for index in meant:
             rule, outcome = self.rules[index], outcomes[index]
@@ -171,7 +206,7 @@ class PolicySet:
                     return Treatment(rule.kind, rule.name, rule.mask, outcome, default, on_write=rule.on_write)
                 case _:
                     return Treatment(rule.kind, rule.name, rule.mask, on_write=rule.on_write, search=rule.search)
-        return Treatment("mask", f"default mask of category `{category}`", default)
+        return None
 
 
 def _per_column(rule: Rule) -> bool:

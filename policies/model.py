@@ -62,10 +62,14 @@ class ColumnName:
 
 @dataclass(frozen=True, slots=True)
 class Label:
-    """What the dictionary says of a column: its category and its level of sensitivity."""
+    """What the dictionary says of a column: its category and its level of sensitivity.
+
+    `sources` are the columns that a copy holds values of; none, when the dictionary names the column itself.
+    """
 
     category: str
     level: int
+    sources: tuple[ColumnName, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

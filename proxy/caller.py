@@ -86,17 +86,26 @@ class Caller:
         """True when the world rests on what the open transaction has defined."""
         return bool(self._own) or self._own_stale
 
-    def makes(self, text: bytes) -> None:
-        """A statement goes off that may make tables: by a caller from whom nothing is hidden, they inherit labels."""
-        if self._known.held and not self.guarded:
+    def makes(self, text: bytes) -> bool:
+        """A statement is about to go off that may make tables: take down what they inherit.
+
+        True: that has to be remembered before it goes, and the statement ruled again.
+        """
+        if self._known.held:
             for inheritance in self._gate.inheritances(self.world, text):
-                self._catalogs.makes(self._known, inheritance)
+                self._catalogs.makes(self._known, inheritance, self.name)
+        return self._catalogs.dirty or self._generation != self._known.generation
+
+    async def remember(self) -> None:
+        """Bring to the disk what labels there are. Raises LedgerUnavailable."""
+        await self._catalogs.remember()
 
     def find_early(self, text: bytes) -> Ruling | None:
         """The ruling of a statement for which what was defined lately makes no difference; None for all others."""
         if self._generation != self._known.generation or not self._gate.needs_nothing(self.world, text):
             return None
-        return self.find(text)
+        found = self.find(text)
+        return None if found is not None and found.plan.copies and self.makes(text) else found
 
     def find(self, text: bytes) -> Ruling | None:
         """The ruling of `text` in the current world; None when it has names that the catalog does not know."""
@@ -127,7 +136,7 @@ class Caller:
         return True
 
     async def settle(self, ask: Ask, *, names_stale: bool, status: bytes = b"I") -> None:
-        """Find the world that the caller is in now. Raises CatalogUnavailable and Outgrown.
+        """Find the world that the caller is in now. Raises CatalogUnavailable, LedgerUnavailable and Outgrown.
 
         `status` is the transaction's as ReadyForQuery tells it. In a failed one nothing can be asked, so that the world
         stays behind until it is over.
@@ -153,6 +162,7 @@ class Caller:
                 self._held = key
                 await ask(_SET_KEY, key.name, key.setting)
                 self._key = key
+        await self._catalogs.remember()
         self._enter(decision)
 
     async def look_up(self, ask: Ask, text: bytes) -> Ruling:
@@ -182,7 +192,9 @@ class Caller:
             elif self._names is not None:
                 self._names = _joined(self._names, _present(found))
                 missing = _joined(missing, found)
-                self._enter(self._decide())
+                decision = self._decide()
+                await self._catalogs.remember()
+                self._enter(decision)
         return self._gate.deny(self.world, text, _ENDLESS)
 
     def nameless_world(self) -> World:

@@ -47,6 +47,9 @@ _FAULT = Refusal(
 _MASKED_CONDITION = "01000"
 """The SQLSTATE of a notice about masked conditions: a warning of no particular kind."""
 
+COPYING = -2
+"""The epoch of no world, of a statement that is ruled again each time it is bound."""
+
 _epochs = itertools.count(1)
 """Every world gets a number of its own, so that an epoch never means two things. 0 is no world."""
 
@@ -151,12 +154,18 @@ class Gate:
 
     @staticmethod
     def inheritances(world: World, text: bytes) -> list[Inheritance]:
-        """What the tables inherit that a text makes; a text that does not parse makes none, for the server reads it alike."""
+        """What the tables inherit that a text makes, of columns that the caller sees clear on any row.
+
+        A text that does not parse makes none, for the server reads it alike.
+        """
         try:
             statements = parse(encode(text.decode()))
         except (Refusal, UnicodeDecodeError):
             return []
-        labels = world.decision.labels
+        decision = world.decision
+        labels = {
+            column: label for column, label in decision.labels.items() if decision.treatments[column].kind == "clear"
+        }
         return [each for statement in statements for each in inheritances(statement["stmt"], world.catalog, labels)]
 
     def rule(self, world: World, text: bytes) -> Ruling:
@@ -233,10 +242,11 @@ class Gate:
         ruling = Ruling(
             Plan(
                 "pass",
-                world.epoch,
+                COPYING if description.changes_catalog else world.epoch,
                 world.decision,
                 judgement,
                 changes_catalog=description.changes_catalog,
+                copies=description.changes_catalog,
                 makes=_makes(description.kinds, text),
                 uses_made=_uses_made(description.kinds, text),
             )
@@ -262,10 +272,11 @@ class Gate:
         )
         plan = Plan(
             "rewrite" if changed else "pass",
-            world.epoch,
+            COPYING if rewritten.changes_catalog else world.epoch,
             world.decision,
             judgement,
             names_effect=effect,
+            copies=rewritten.changes_catalog,
             changes_catalog=rewritten.changes_catalog,
             makes=_makes(rewritten.kinds, text),
             uses_made=_uses_made(rewritten.kinds, text),

@@ -32,6 +32,8 @@ class Plan:
     `epoch` is the world's that it was made in; a prepared statement of another epoch is ruled again. `decision` is
     that world's; a portal opened under another decision gives no more rows.
     `names_effect`: running it changes what names mean at once, or ends a transaction that may have done so.
+    `copies`: it may make copies of labelled columns, so that what they become is to be known before it goes; its epoch is no
+    world's, for each time that it is bound again counts.
     `makes`: it leaves a cursor or a prepared statement that holds its ruling, until the end of the transaction or of the
     session; `uses_made`: it runs such a one.
     `moves` are the edits, by which places in the text that left are found in the client's.
@@ -52,6 +54,7 @@ class Plan:
     changes_catalog: bool = False
     makes: Makes = "none"
     uses_made: bool = False
+    copies: bool = False
     moves: tuple[Move, ...] = ()
     witness: Witness | None = None
     notices: tuple[tuple[str, bytes], ...] = ()

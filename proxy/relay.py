@@ -14,12 +14,13 @@ from typing import TYPE_CHECKING
 from audit.writer import AuditUnavailable
 from proxy.caller import Outgrown
 from proxy.catalogs import CatalogUnavailable
+from proxy.ledger import LedgerUnavailable
 from proxy.postgres import frames
 from proxy.postgres.backend import EXPOSED
 from proxy.postgres.conversation import FAILED, IDLE, ProtocolViolation
 from proxy.postgres.frames import frame
 from proxy.postgres.messages import error_response
-from proxy.wording import ABORTED, CUT_OFF_HINT, NO_CATALOG, OUTGROWN, UNREADABLE
+from proxy.wording import ABORTED, CUT_OFF_HINT, NO_CATALOG, NO_LEDGER, OUTGROWN, UNREADABLE
 from rewriter.model import UnknownNames
 
 if TYPE_CHECKING:
@@ -175,14 +176,14 @@ class Relay:
         statement = session.next_statement()
         while statement is not None and self._task is None:
             ruling = self._caller.find(statement.text) if self._at_hand() else None
-            if ruling is None:
+            if ruling is None or (ruling.plan.copies and self._caller.makes(statement.text)):
                 self._task = self._loop.create_task(self._consider(statement))
                 self._task.add_done_callback(self._considered)
                 break
             if self._conversation.decision is None:
                 self._enter()
             session.answer(ruling)
-            self._answered(ruling, statement.text)
+            self._answered(ruling)
             statement = session.next_statement()
         self._send()
 
@@ -239,7 +240,7 @@ class Relay:
         ruling = await self._rule(statement.text, portal=statement.source == "portal")
         self._enter()
         self._session.answer(ruling)
-        self._answered(ruling, statement.text)
+        self._answered(ruling)
 
     def _considered(self, task: asyncio.Task[None]) -> None:
         self._task = None
@@ -260,13 +261,12 @@ class Relay:
             log.error("session ended by a fault while a statement was ruled", exc_info=error)
             self.end("XX000", "louver: a fault ended this session; it is reported in Louver's log")
 
-    def _answered(self, ruling: Ruling, text: bytes) -> None:
+    def _answered(self, ruling: Ruling) -> None:
         """A statement that defines something leaves: what follows it is ruled by what it has defined."""
         plan = ruling.plan
         if plan.verdict != "deny" and (
             plan.changes_catalog or (self._caller.has_own and "TransactionStmt" in plan.judgement.kinds)
         ):
-            self._caller.makes(text)
             self._caller.defines()
 
     async def _rule(self, text: bytes, *, portal: bool) -> Ruling:
@@ -283,15 +283,27 @@ class Relay:
         if caller.guarded and conversation.status == FAILED and not conversation.queue:
             return self._in_failed_transaction(text)
         try:
+            return await self._settled(text)
+        except CatalogUnavailable:
+            return self._gate.deny(caller.world, text, NO_CATALOG)
+        except LedgerUnavailable:
+            return self._gate.deny(caller.world, text, NO_LEDGER)
+        except Outgrown:
+            raise ProtocolViolation(OUTGROWN, "57P01") from None
+
+    async def _settled(self, text: bytes) -> Ruling:
+        """Rule a text in the world as it is found to be now; what it copies is remembered first."""
+        conversation = self._conversation
+        caller = self._caller
+        while True:
             await caller.settle(self._ask, names_stale=conversation.names_stale, status=conversation.status)
             conversation.names_stale = False
             if caller.guarded and not conversation.readable:
                 raise ProtocolViolation(UNREADABLE, "0A000")
-            return caller.find(text) or await caller.look_up(self._ask, text)
-        except CatalogUnavailable:
-            return self._gate.deny(caller.world, text, NO_CATALOG)
-        except Outgrown:
-            raise ProtocolViolation(OUTGROWN, "57P01") from None
+            ruling = caller.find(text) or await caller.look_up(self._ask, text)
+            if not (ruling.plan.copies and caller.makes(text)):
+                return ruling
+            await caller.remember()
 
     def _in_failed_transaction(self, text: bytes) -> Ruling:
         """Nothing can be looked up; only what ends the transaction needs no name."""
@@ -328,7 +340,6 @@ class Relay:
             plan = execution.plan
             if plan is not None and plan.changes_catalog:
                 self._catalog_touched = True
-                self._caller.makes(execution.text)  # a prepared statement leaves without being ruled again
                 self._caller.defines()
         if self._catalog_touched and self._conversation.status == IDLE:
             self._catalog_touched = False

@@ -8,7 +8,7 @@ there are make every column so. May not do: know a caller; names are resolved to
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from policies.masks import DERIVED
@@ -37,7 +37,15 @@ class Inheritance:
 
 
 def inheritances(statement: Node, catalog: Catalog, labels: Mapping[ColumnName, Label]) -> list[Inheritance]:
-    """What the tables that a statement node makes inherit from columns with these labels; none when it makes none."""
+    """What the tables that a statement node makes inherit from columns with these labels; none when it makes none.
+
+    Each inherited label names the columns of the dictionary that it is from.
+    """
+    traced = {column: label if label.sources else replace(label, sources=(column,)) for column, label in labels.items()}
+    return _inheritances(statement, catalog, traced)
+
+
+def _inheritances(statement: Node, catalog: Catalog, labels: Mapping[ColumnName, Label]) -> list[Inheritance]:
     kind, fields = next(iter(statement.items()))
     if kind == "CreateTableAsStmt":
         return _stored(fields["into"], fields["query"], catalog, labels)
@@ -54,7 +62,7 @@ def inheritances(statement: Node, catalog: Catalog, labels: Mapping[ColumnName, 
                 found.update(_labels_of(relation, catalog, labels))
         return [Inheritance(fields["relation"]["relname"], found)]
     if kind == "ExplainStmt":
-        return inheritances(fields["query"], catalog, labels)
+        return _inheritances(fields["query"], catalog, labels)
     return []
 
 
@@ -145,8 +153,15 @@ def _meant(node: Node, catalog: Catalog) -> list[Relation]:
 
 
 def _worst(labels: Iterable[Label | None]) -> Label:
-    return max((label for label in labels if label is not None), key=lambda label: label.level)
+    """The label of a column that holds values of all these."""
+    found = [label for label in labels if label is not None]
+    return replace(max(found, key=lambda label: label.level), sources=_sources(found))
 
 
 def _derived(labels: Iterable[Label]) -> Label:
-    return Label(DERIVED, max((label.level for label in labels), default=0))
+    found = list(labels)
+    return Label(DERIVED, max((label.level for label in found), default=0), _sources(found))
+
+
+def _sources(labels: list[Label]) -> tuple[ColumnName, ...]:
+    return tuple(sorted({source for label in labels for source in label.sources}, key=str))

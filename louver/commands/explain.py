@@ -44,6 +44,7 @@ def explain(  # noqa: PLR0913  the options of a command
     from louver.explain import UnknownUserError
     from louver.explain import explain as answer
     from proxy.catalogs import CatalogUnavailable
+    from proxy.ledger import LedgerUnavailable
 
     as_json = wants_json(form)
     logging.disable()  # what goes wrong is said below
@@ -52,7 +53,7 @@ def explain(  # noqa: PLR0913  the options of a command
         explanation = asyncio.run(answer(load(config), question))
     except ConfigurationError as error:
         fail(error.mistakes)
-    except UnknownUserError as error:
+    except (UnknownUserError, LedgerUnavailable) as error:
         fail([error])
     except (CatalogUnavailable, OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
         fail([f"cannot read the catalog of `{database}`: {error or type(error).__name__}"])

@@ -56,7 +56,7 @@ def test_help_comes_at_once_and_names_every_command() -> None:
     begin = time.perf_counter()
     done = _louver("--help")
     assert done.returncode == 0
-    for command in ("serve", "check", "explain", "user", "audit", "demo", "secret", "version"):
+    for command in ("serve", "check", "explain", "user", "audit", "labels", "demo", "secret", "version"):
         assert f" {command} " in done.stdout
     assert time.perf_counter() - begin < 5
     loaded = subprocess.run(

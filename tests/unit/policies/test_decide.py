@@ -6,7 +6,7 @@ import pytest
 
 from policies.loader import parse_policies
 from policies.masks import make_mask
-from policies.model import ColumnName, Principal, RowCondition, Treatment
+from policies.model import ColumnName, Label, Principal, RowCondition, Treatment
 
 DICTIONARY = """
 version: 1
@@ -153,6 +153,31 @@ rules:
   - {name: own, columns: {category: name}, rows: "region = {principal.region}", treatment: clear}
   - {name: day, columns: {category: phone}, when: session.hour < 12, treatment: clear}
 """
+
+
+@pytest.mark.parametrize(
+    ("rules", "shown"),
+    [
+        ("{name: a, columns: {table: customers}, treatment: clear}", {"one": "clear", "two": "mask"}),
+        ("{name: a, columns: {schema: public, level: '>=1'}, treatment: clear}", {"one": "clear", "two": "clear"}),
+        ("{name: a, columns: {table: customers}, rows: id = 1, treatment: clear}", {"one": "mask", "two": "mask"}),
+        ("{name: a, columns: {table: t}, treatment: deny}", {"one": "deny", "two": "deny"}),
+        (
+            "{name: a, columns: {level: 3}, when: column.table != 't', treatment: clear}",
+            {"one": "clear", "two": "mask"},
+        ),
+        ("{name: a, columns: {category: derived}, when: 'false', treatment: clear}", {"one": "mask", "two": "mask"}),
+    ],
+)
+def test_a_copy_is_shown_to_who_sees_all_that_it_is_made_of(teller, session, rules, shown):
+    """Where no rule means it: who sees phones sees a copy of them, and who sees not all sources sees nothing of a derived column."""
+    policies = parse_policies(f"{DICTIONARY}rules:\n  - {rules}\n")
+    phone, salary = ColumnName("public", "customers", "phone"), ColumnName("public", "employees", "salary")
+    labels = {name: policies.label("bank", name.schema, name.relation, name.column) for name in (phone, salary)}
+    one, two = ColumnName("public", "t", "one"), ColumnName("public", "t", "two")
+    labels = {one: Label("phone", 3, (phone,)), two: Label("derived", 4, (phone, salary)), **labels}
+    treatments = policies.decide(teller, session, labels).treatments
+    assert {"one": treatments[one].kind, "two": treatments[two].kind} == shown
 
 
 def test_equal_outcomes_give_the_same_decision(session, columns):

@@ -44,7 +44,24 @@ def test_inheritance(rewriter_world, sql, columns, rest):
     """A plain copy has its column's label, what is computed is derived, and what cannot be told is derived as a whole."""
     (statement,) = parse(encode(sql))
     (found,) = inheritances(statement["stmt"], rewriter_world.catalog, LABELS)
-    assert (found.name, dict(found.columns), found.rest) == ("t", columns, rest)
+    assert (found.name, {name: bare(label) for name, label in found.columns.items()}) == ("t", columns)
+    assert bare(found.rest) == rest
+
+
+def bare(label: Label | None) -> Label | None:
+    """A label without where it is from."""
+    return label and Label(label.category, label.level)
+
+
+def test_an_inherited_label_names_its_sources(rewriter_world):
+    """All the dictionary's columns that a value is made of, also when it comes by way of a copy."""
+    copied = LABELS | {ColumnName("public", "orders", "memo"): Label("ssn", 4, (ColumnName("public", "users", "ssn"),))}
+    sql = "CREATE TABLE t AS SELECT ssn, salary || ssn AS both, memo FROM users, orders"
+    (statement,) = parse(encode(sql))
+    (found,) = inheritances(statement["stmt"], rewriter_world.catalog, copied)
+    sources = {name: [str(source) for source in label.sources] for name, label in found.columns.items()}
+    both = ["public.users.salary", "public.users.ssn"]
+    assert sources == {"ssn": ["public.users.ssn"], "both": both, "memo": ["public.users.ssn"]}
 
 
 @pytest.mark.parametrize(

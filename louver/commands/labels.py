@@ -1,0 +1,138 @@
+"""`louver labels`: the columns that are sensitive by what has become of them, not by their names."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from louver.console import ConfigOption, FormatOption, fail, out, print_json, wants_json
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from policies.decide import PolicySet
+    from proxy.ledger import Kept, Ledger
+
+labels_app = typer.Typer(
+    no_args_is_help=True,
+    help="See which columns have inherited a label, by being copied, renamed or detached; drop one that is settled.",
+)
+DatabaseOption = Annotated[str | None, typer.Option("--database", "-d", help="Only this database.")]
+
+
+@labels_app.command("list")
+def list_labels(
+    config: ConfigOption = "louver.yaml", database: DatabaseOption = None, form: FormatOption = "text"
+) -> None:
+    """List every column with a label that it would not have by its name alone, and where the label is from.
+
+    [bold]Examples:[/bold]
+
+    louver labels list --config louver.yaml
+
+    louver labels list --database bank --format json
+    """
+    from rich.table import Table
+    from rich.text import Text
+
+    as_json = wants_json(form)
+    ledger, policies = _read(config)
+    found = _inherited(ledger, database)
+    if as_json:
+        print_json([_fields(where, kept, policies) for where, kept in found])
+        return
+    rows = []
+    for where, kept in found:
+        fields = _fields(where, kept, policies)
+        why = f"{fields['why']} from {', '.join(fields['sources'])}" if fields["sources"] else fields["why"]
+        label = f"{fields['category']} {fields['level']}"
+        rows.append((where, fields["column"], label, why, fields["by"], fields["since"], fields["state"]))
+    if not out.is_terminal:
+        for row in rows:
+            sys.stdout.write("\t".join(row) + "\n")
+        return
+    table = Table("database", "column", "label", "why", "by", "since", "state")
+    for row in rows:
+        table.add_row(*map(Text, row))
+    out.print(table, soft_wrap=False)
+
+
+@labels_app.command()
+def drop(
+    column: Annotated[str, typer.Argument(metavar="SCHEMA.TABLE.COLUMN", help="As `louver labels list` writes it.")],
+    config: ConfigOption = "louver.yaml",
+    database: DatabaseOption = None,
+) -> None:
+    """Let a column lose the label that it has inherited. Whoever may read its table reads it clear, once this is in force.
+
+    A column that the dictionary names stays sensitive. A running Louver takes it over with SIGHUP.
+
+    [bold]Example:[/bold]
+
+    louver labels drop public.report.line --database bank
+    """
+    from proxy.ledger import Ledger, LedgerUnavailable
+
+    ledger, _ = _read(config)
+    found = [(where, kept) for where, kept in _inherited(ledger, database) if str(kept.column) == column]
+    if not found:
+        fail([f"no column {column} has inherited a label"])
+    try:
+        for where, kept in found:
+            Ledger.forget(_path(config), where, kept, "by `louver labels drop`")
+    except LedgerUnavailable as error:
+        fail([str(error)])
+    out.print(f"dropped the label of {column}; a running Louver takes it over with SIGHUP", markup=False)
+
+
+def _path(config: str) -> Path:
+    from louver.settings import SettingsError, load_settings
+
+    try:
+        return load_settings(config).labels_file
+    except SettingsError as error:
+        fail(error.problems)
+
+
+def _read(config: str) -> tuple[Ledger, PolicySet]:
+    from louver.settings import SettingsError, load_settings
+    from policies.loader import PolicyError, load_policies
+    from proxy.ledger import Ledger, LedgerUnavailable
+
+    try:
+        settings = load_settings(config)
+        return Ledger.read(settings.labels_file), load_policies(settings.policies)
+    except (SettingsError, PolicyError) as error:
+        fail(error.problems)
+    except LedgerUnavailable as error:
+        fail([str(error)])
+
+
+def _inherited(ledger: Ledger, database: str | None) -> list[tuple[str, Kept]]:
+    """(database, label) of the columns whose names do not give them their labels, sorted."""
+    found = [
+        (where, kept)
+        for where in ledger.databases
+        for kept in ledger.book(where).kept.values()
+        if database in {None, where} and kept.why not in {"named", "shared"}
+    ]
+    return sorted(found, key=lambda each: (each[0], str(each[1].column)))
+
+
+def _fields(database: str, kept: Kept, policies: PolicySet) -> dict[str, Any]:
+    """What is known of a label; `state` dictionary: the dictionary names the column itself by now."""
+    name = kept.column
+    named = policies.label(database, name.schema, name.relation, name.column) is not None
+    return {
+        "database": database,
+        "column": str(name),
+        "category": kept.label.category,
+        "level": kept.label.level,
+        "why": kept.why,
+        "sources": [str(source) for source in kept.label.sources],
+        "by": kept.by,
+        "since": kept.since,
+        "state": "dictionary" if named else kept.state,
+    }

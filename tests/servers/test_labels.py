@@ -1,0 +1,209 @@
+"""Labels that last: what columns have inherited is known after a restart, a crash, a restored dump, until somebody drops it."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+
+import psycopg
+import pytest
+
+from audit.reader import records
+
+POLICIES = """
+version: 1
+dictionary:
+  - {column: "labels.*.people.phone", category: phone, level: 3}
+  - {column: "labels.*.people.code", category: code, level: 3}
+categories: {phone: full, code: full}
+rules:
+  - {name: bosses see everything, columns: {category: "*"}, when: principal.role == "boss", treatment: clear}
+  - {name: agents see phones, columns: {category: phone}, when: principal.role == "agent", treatment: clear}
+"""
+SCHEMA = """
+CREATE TABLE people (id int PRIMARY KEY, name text, phone text, code text);
+INSERT INTO people VALUES (1, 'Ann', '13800000001', 'c1'), (2, 'Bo', '13800000002', 'c2');
+CREATE TABLE measures (id int, phone text) PARTITION BY LIST (id);
+"""
+USERS = {"clerk": {"role": "clerk"}, "boss": {"role": "boss"}, "agent": {"role": "agent"}}
+
+
+@pytest.fixture
+def house(louver_factory, postgres, tmp_path):
+    """What starts a proxy in front of a fresh database: each has the same file of labels."""
+    postgres.run_sql("DROP DATABASE IF EXISTS labels WITH (FORCE)")
+    postgres.create_database("labels")
+    postgres.run_sql(SCHEMA, "labels")
+    return lambda: louver_factory(users=USERS, policies=POLICIES, labels_file=str(tmp_path / "labels.jsonl"))
+
+
+@contextlib.contextmanager
+def logged_in(louver, user):
+    """A connection of a user's own, each statement by itself."""
+    with psycopg.connect(louver.dsn(user, database="labels"), autocommit=True) as connection:
+        yield connection
+
+
+def run(louver, user, *statements):
+    """The rows of the last of a user's statements."""
+    with logged_in(louver, user) as connection:
+        for sql in statements:
+            cursor = connection.execute(sql)
+        return cursor.fetchall() if cursor.description else []
+
+
+def kill(louver):
+    """End it without a word."""
+    os.kill(louver.pid, signal.SIGKILL)
+    louver.process.wait()
+
+
+def labels(louver):
+    """What `louver labels list` says: column -> (category, why, state)."""
+    command = [sys.executable, "-m", "louver", "labels", "list", "-c", louver.directory / "louver.yaml", "-f", "json"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    return {each["column"]: (each["category"], each["why"], each["state"]) for each in json.loads(done.stdout)}
+
+
+WAYS = {
+    "CREATE TABLE copied AS SELECT id, phone AS line FROM people": "****",
+    "CREATE TABLE copied AS SELECT id, upper(phone) AS line FROM people": "****",
+    "SELECT id, phone AS line INTO copied FROM people": "****",
+    "CREATE TABLE copied AS SELECT id, name AS line FROM people": "Ann",
+}
+
+
+@pytest.mark.parametrize("end", [lambda louver: louver.stop(), kill], ids=["stopped", "killed"])
+@pytest.mark.parametrize("way", WAYS)
+def test_a_copy_stays_labelled_after_a_restart(house, way, end):
+    """Whether Louver was stopped or killed right after the statement: who may not see phones does not see the copy's."""
+    with house() as louver:
+        run(louver, "boss", way)
+        end(louver)
+    with house() as louver:
+        assert run(louver, "clerk", "SELECT line FROM copied WHERE id = 1") == [(WAYS[way],)]
+        assert run(louver, "boss", "SELECT line FROM copied WHERE id = 1") != [("****",)]
+
+
+def test_a_crash_between_the_statement_and_its_commit(house, postgres):
+    """The label is on the disk before the statement leaves, and holds for the table that others have made meanwhile."""
+    with house() as louver, contextlib.suppress(psycopg.OperationalError), logged_in(louver, "boss") as boss:
+        boss.execute("BEGIN")
+        boss.execute("CREATE TABLE copied AS SELECT phone AS line FROM people WHERE id = 1")
+        kill(louver)
+    postgres.run_sql("CREATE TABLE IF NOT EXISTS copied AS SELECT phone AS line FROM people WHERE id = 1", "labels")
+    with house() as louver:
+        assert run(louver, "clerk", "SELECT line FROM copied") == [("****",)]
+
+
+@pytest.mark.parametrize("end", [lambda louver: louver.stop(), kill], ids=["stopped", "killed"])
+def test_a_renamed_or_detached_column_stays_labelled(house, postgres, end):
+    """Renamed through Louver or while it is down, the table or the column; a partition that has been detached, too."""
+    with house() as louver:
+        run(louver, "boss", "ALTER TABLE people RENAME COLUMN phone TO line")
+        assert run(louver, "clerk", "SELECT line, code FROM people WHERE id = 1") == [("****", "****")]
+        run(louver, "boss", "CREATE TABLE part () INHERITS (people)", "INSERT INTO part VALUES (3, 'Cy', '138', 'c3')")
+        assert run(louver, "clerk", "SELECT line FROM part") == [("****",)]
+        run(louver, "boss", "ALTER TABLE part NO INHERIT people")
+        assert run(louver, "clerk", "SELECT line FROM part") == [("****",)]
+        end(louver)
+    postgres.run_sql("ALTER TABLE people RENAME TO folks; ALTER TABLE part RENAME COLUMN line TO l", "labels")
+    with house() as louver:
+        assert run(louver, "clerk", "SELECT line, code FROM folks WHERE id = 1") == [("****", "****")]
+        assert run(louver, "clerk", "SELECT l, code FROM part") == [("****", "****")]
+        assert labels(louver) == {
+            "public.folks.line": ("phone", "renamed", "there"),
+            "public.folks.code": ("code", "renamed", "there"),
+            "public.part.l": ("phone", "detached", "there"),
+            "public.part.code": ("code", "detached", "there"),
+        }
+
+
+def test_a_restored_dump_has_its_labels_again(house, postgres):
+    """The tables have other OIDs than before, so that their names count; whether Louver was running or not."""
+    dump = "DROP TABLE copied; CREATE TABLE copied AS SELECT phone AS line, name FROM people WHERE id = 1"
+    with house() as louver:
+        run(louver, "boss", "CREATE TABLE copied AS SELECT phone AS line, name FROM people WHERE id = 1")
+        assert run(louver, "clerk", "SELECT line FROM copied") == [("****",)]
+        louver.stop()
+    postgres.run_sql(dump, "labels")
+    with house() as louver:
+        assert run(louver, "clerk", "SELECT line, name FROM copied") == [("****", "Ann")]
+        postgres.run_sql("DROP TABLE copied", "labels")
+        run(louver, "boss", "CREATE TABLE other (a int)", "SELECT * FROM people")
+        assert labels(louver) == {"public.copied.line": ("phone", "copied", "gone")}
+        postgres.run_sql("CREATE TABLE copied AS SELECT phone AS line, name FROM people WHERE id = 1", "labels")
+        run(louver, "boss", "CREATE TABLE another (a int)")
+        assert run(louver, "clerk", "SELECT line, name FROM copied") == [("****", "Ann")]
+
+
+def test_a_table_made_anew_through_louver_has_nothing_of_the_old_one(house):
+    """What it holds is known by the statement that makes it, now and after a restart."""
+    with house() as louver:
+        run(louver, "boss", "CREATE TABLE copied AS SELECT phone AS line FROM people")
+        assert run(louver, "clerk", "SELECT line FROM copied LIMIT 1") == [("****",)]
+        run(louver, "boss", "DROP TABLE copied")
+        run(louver, "clerk", "SELECT id FROM people")
+        run(louver, "boss", "CREATE TABLE copied AS SELECT name AS line FROM people WHERE id = 1")
+        assert run(louver, "clerk", "SELECT line FROM copied") == [("Ann",)]
+        louver.stop()
+    with house() as louver:
+        assert run(louver, "clerk", "SELECT line FROM copied") == [("Ann",)]
+        assert labels(louver) == {}
+
+
+def test_a_label_is_listed_recorded_and_dropped(house):
+    """The compliance officer sees what copies there are, who made them from what, and settles them one by one."""
+    with house() as louver:
+        run(louver, "boss", "CREATE TABLE copied AS SELECT phone AS line, code AS c FROM people WHERE id = 1")
+        assert run(louver, "clerk", "SELECT line, c FROM copied") == [("****", "****")]
+        assert labels(louver) == {
+            "public.copied.line": ("phone", "copied", "there"),
+            "public.copied.c": ("code", "copied", "there"),
+        }
+        command = [sys.executable, "-m", "louver", "labels", "drop", "public.copied.line", "-c"]
+        done = subprocess.run([*command, louver.directory / "louver.yaml"], capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        louver.hang_up()
+        assert run(louver, "clerk", "SELECT line, c FROM copied") == [("13800000001", "****")]
+        louver.stop()
+        found = [each for each in records(louver.audit_directory) if each["event"] == "labelled"]
+    told = {(each["column"], each["category"], each["why"], *each["sources"], each["principal"]) for each in found}
+    assert told == {
+        ("public.copied.line", "phone", "copied", "public.people.phone", "boss"),
+        ("public.copied.c", "code", "copied", "public.people.code", "boss"),
+    }
+    with house() as louver:
+        assert run(louver, "clerk", "SELECT line, c FROM copied") == [("13800000001", "****")]
+
+
+def test_what_a_partly_masked_caller_copies_clear_is_labelled(house):
+    """The agent sees phones and no codes: the copy's phones are hidden from the clerk, its codes are stored masked."""
+    with house() as louver:
+        run(louver, "agent", "CREATE TABLE copied AS SELECT phone AS line, code AS c, name FROM people WHERE id = 1")
+        assert run(louver, "clerk", "SELECT line, c, name FROM copied") == [("****", "****", "Ann")]
+        assert run(louver, "agent", "SELECT line, c, name FROM copied") == [("13800000001", "****", "Ann")]
+        assert labels(louver) == {"public.copied.line": ("phone", "copied", "there")}
+
+
+def test_a_prepared_statement_labels_each_time_it_runs(house):
+    """The table is dropped and made again by the same prepared statement, which is known before it is bound."""
+    with house() as louver, logged_in(louver, "boss") as boss:
+        boss.prepare_threshold = 0
+        for _ in range(3):
+            boss.execute("CREATE TABLE copied AS SELECT phone AS line FROM people WHERE id = 1", prepare=True)
+            assert run(louver, "clerk", "SELECT line FROM copied") == [("****",)]
+            boss.execute("DROP TABLE copied")
+
+
+def test_without_a_place_for_labels_it_does_not_start(louver_factory, tmp_path):
+    """A file that cannot be opened is found at the start."""
+    with (
+        pytest.raises(AssertionError, match="ledger of labels"),
+        louver_factory(users=USERS, policies=POLICIES, labels_file=str(tmp_path)),
+    ):
+        pass
