@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING
 
-from policies.model import Decision, Principal, Session
+from policies.model import Decision, Label, Principal, Session
 from proxy.gate import World
 from proxy.introspection import look_up_sql, read_look_up
 from proxy.own import laid_over, read_own
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from proxy.gate import Gate
     from proxy.introspection import Ask
     from proxy.plans import Ruling
+    from rewriter.lineage import Inheritance
     from rewriter.masks.keys import KeyMaterial
 
 
@@ -57,6 +58,7 @@ class Caller:
         self._names: Names | None = None
         self._own: list[Relation] = []  # made or changed in the open transaction
         self._own_stale = False
+        self._passing: dict[str, Label] = {}  # of what is in temporary tables of the session
         self._catalog: Catalog | None = None  # with these, or None for the snapshot itself
         self._key: KeyMaterial | None = None  # what the session's server surely holds
         self._held: KeyMaterial | None = None  # what it may hold: a rollback can bring back what was taken away
@@ -92,9 +94,20 @@ class Caller:
         True: that has to be remembered before it goes, and the statement ruled again.
         """
         if self._known.held:
-            for inheritance in self._gate.inheritances(self.world, text):
-                self._catalogs.makes(self._known, inheritance, self.name)
+            for inheritance in self._gate.inheritances(self.world, text, self._passing):
+                if inheritance.temporary:
+                    self._pass(inheritance)
+                else:
+                    self._catalogs.makes(self._known, inheritance, self.name)
         return self._catalogs.dirty or self._generation != self._known.generation
+
+    def _pass(self, made: Inheritance) -> None:
+        """Know what a temporary table holds, for what is copied from it; the catalog never knows it."""
+        label = made.whole
+        if label is not None:
+            self._passing[made.name] = label
+        elif made.anew:
+            self._passing.pop(made.name, None)
 
     async def remember(self) -> None:
         """Bring to the disk what labels there are. Raises LedgerUnavailable."""

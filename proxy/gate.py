@@ -22,7 +22,7 @@ from proxy.positions import moves_of
 from proxy.postgres.messages import notice_response, report_fields
 from proxy.witness import Witness
 from rewriter.kinds import reads_nothing
-from rewriter.lineage import Inheritance, inheritances
+from rewriter.lineage import Inheritance, inheritances, renamed
 from rewriter.masks.keys import KeyMaterial
 from rewriter.model import Catalog, Names, Refusal, Rewritten, UnknownNames, Use
 from rewriter.reading import MAX_BYTES, describe, encode, parse
@@ -153,20 +153,27 @@ class Gate:
         return all(reads_nothing(statement["stmt"], guarded=world.guarded) for statement in statements)
 
     @staticmethod
-    def inheritances(world: World, text: bytes) -> list[Inheritance]:
+    def inheritances(world: World, text: bytes, passing: Mapping[str, Label]) -> list[Inheritance]:
         """What the tables inherit that a text makes, of columns that the caller sees clear on any row.
 
-        A text that does not parse makes none, for the server reads it alike.
+        `passing` are the labels of what is in tables of the session's own. A text that does not parse makes none, for the
+        server reads it alike.
         """
         try:
-            statements = parse(encode(text.decode()))
+            statements = [statement["stmt"] for statement in parse(encode(text.decode()))]
         except (Refusal, UnicodeDecodeError):
             return []
         decision = world.decision
         labels = {
             column: label for column, label in decision.labels.items() if decision.treatments[column].kind == "clear"
         }
-        return [each for statement in statements for each in inheritances(statement["stmt"], world.catalog, labels)]
+        made: list[Inheritance] = []
+        for statement in statements:
+            made += [new for new in (renamed(statement, each) for each in made) if new is not None]
+            here = {each.name: each.whole for each in made}
+            through = {**passing, **{name: label for name, label in here.items() if label is not None}}
+            made += inheritances(statement, world.catalog, labels, through)
+        return made
 
     def rule(self, world: World, text: bytes) -> Ruling:
         """Rule a statement in full and remember it. Raises UnknownNames when the catalog does not know a name."""

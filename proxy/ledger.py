@@ -7,6 +7,7 @@ May not do: know a catalog, decide which column has which label.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import threading
@@ -378,7 +379,8 @@ def _write(descriptor: int, data: bytes, start: int) -> None:
         while view:
             view = view[os.write(descriptor, view) :]
     except OSError:
-        os.ftruncate(descriptor, start)
+        with contextlib.suppress(OSError):
+            os.ftruncate(descriptor, start)
         raise
 
 

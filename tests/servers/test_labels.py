@@ -74,6 +74,10 @@ WAYS = {
     "CREATE TABLE copied AS SELECT id, upper(phone) AS line FROM people": "****",
     "SELECT id, phone AS line INTO copied FROM people": "****",
     "CREATE TABLE copied AS SELECT id, name AS line FROM people": "Ann",
+    "CREATE TEMP TABLE t AS SELECT id, phone AS l FROM people; CREATE TABLE copied AS SELECT id, l AS line FROM t": "****",
+    "CREATE TABLE c AS SELECT id, phone AS line FROM people; ALTER TABLE c RENAME TO copied": "****",
+    "CREATE TABLE copied AS SELECT id, phone FROM people; ALTER TABLE copied RENAME phone TO line": "****",
+    "CREATE TABLE c AS SELECT id, phone AS line FROM people; CREATE TABLE copied AS SELECT * FROM c": "****",
 }
 
 
@@ -85,8 +89,8 @@ def test_a_copy_stays_labelled_after_a_restart(house, way, end):
         run(louver, "boss", way)
         end(louver)
     with house() as louver:
-        assert run(louver, "clerk", "SELECT line FROM copied WHERE id = 1") == [(WAYS[way],)]
-        assert run(louver, "boss", "SELECT line FROM copied WHERE id = 1") != [("****",)]
+        assert run(louver, "clerk", "SELECT line FROM copied ORDER BY id LIMIT 1") == [(WAYS[way],)]
+        assert run(louver, "boss", "SELECT line FROM copied ORDER BY id LIMIT 1") != [("****",)]
 
 
 def test_a_crash_between_the_statement_and_its_commit(house, postgres):
@@ -188,6 +192,20 @@ def test_what_a_partly_masked_caller_copies_clear_is_labelled(house):
         assert run(louver, "clerk", "SELECT line, c, name FROM copied") == [("****", "****", "Ann")]
         assert run(louver, "agent", "SELECT line, c, name FROM copied") == [("13800000001", "****", "Ann")]
         assert labels(louver) == {"public.copied.line": ("phone", "copied", "there")}
+
+
+def test_what_goes_through_a_temporary_table_is_labelled(house):
+    """The agent's copy of a copy that nobody else could see: as sensitive as what went into it, until it is made anew."""
+    with house() as louver, logged_in(louver, "agent") as agent:
+        agent.execute("CREATE TEMP TABLE scratch AS SELECT phone AS line FROM people WHERE id = 1")
+        assert agent.execute("SELECT line FROM scratch").fetchall() == [("13800000001",)]
+        agent.execute("CREATE TABLE copied AS SELECT line FROM scratch")
+        assert run(louver, "clerk", "SELECT line FROM copied") == [("****",)]
+        assert agent.execute("SELECT line FROM copied").fetchall() == [("13800000001",)]
+        agent.execute("DROP TABLE scratch")
+        agent.execute("CREATE TEMP TABLE scratch AS SELECT name AS line FROM people WHERE id = 1")
+        agent.execute("CREATE TABLE clean AS SELECT line FROM scratch")
+        assert run(louver, "clerk", "SELECT line FROM clean") == [("Ann",)]
 
 
 def test_a_prepared_statement_labels_each_time_it_runs(house):
