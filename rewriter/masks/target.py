@@ -45,7 +45,7 @@ _HIDDEN: Final[Mapping[str, str]] = {
     "varbit": "",
     "xml": "<masked/>",
     "tsvector": "",
-    "tsquery": "",
+    "tsquery": "'*'",  # an empty one is read with a NOTICE
     "point": "(0,0)",
     "line": "{1,0,0}",
     "lseg": "[(0,0),(0,0)]",
