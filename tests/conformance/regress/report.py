@@ -61,13 +61,15 @@ REASONS: Mapping[str, str] = {
     r"assigning a part of|cannot be assigned in this way": "parts of a masked value are not assigned",
     r"a view over protected N may not": "a view acts for those who read it",
     r"may be handed values which are masked": "others hand real values to the functions of that name",
+    r"^42883 function N does not exist": "functions of temporary schemas are not looked at",
+    r"^42P01 relation N does not exist": "a part of CREATE SCHEMA names what another part of it makes, or a toast table by number",
     r"CREATE TEXT SEARCH": "reads files of the server",
     r"^columns$|cannot cast type": "a whole row has the type record",
 }
 """A part of a class's message, as a regular expression, and the reason for it."""
 
 BY_TEXT: Mapping[str, str] = {
-    r"relfilenode|_filenode|pg_my_temp_schema|pg_temp_\d": "numbers that each server counts for itself, and behind refusals otherwise",
+    r"relfilenode|_filenode|pg_my_temp_schema|pg_temp_\d|reltoastrelid": "numbers that each server counts for itself, and behind refusals otherwise",
     r"pg_cursors|pg_prepared_statements": "they show the statement as it was rewritten",
 }
 """A part of a statement, as a regular expression, and the reason for it."""
