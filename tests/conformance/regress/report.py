@@ -63,6 +63,7 @@ REASONS: Mapping[str, str] = {
     r"may be handed values which are masked": "others hand real values to the functions of that name",
     r"^42883 function N does not exist": "functions of temporary schemas are not looked at",
     r"^42P01 relation N does not exist": "a part of CREATE SCHEMA names what another part of it makes, or a toast table by number",
+    r"is the name of a built-in function": "others could call it in place of the server's own",
     r"subtype_opclass outside": "the functions of an order of users run whenever a value of the range is made",
     r"CREATE TEXT SEARCH": "reads files of the server",
     r"^columns$|cannot cast type": "a whole row has the type record",
