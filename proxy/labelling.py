@@ -74,9 +74,9 @@ class Labelling:
     def _labels(
         self, relation: Relation, catalog: Catalog, policies: PolicySet, *, there: bool
     ) -> dict[ColumnName, Label]:
-        """The same; `there`: the relation was there before, so that it is none that comes back from a dump."""
+        """The same; `there`: the relation was there before, so that it is none that was made, or came back from a dump."""
         labels: dict[ColumnName, Label] = {}
-        made = self._made(relation)
+        made = [] if there else self._made(relation)
         seen = relation.oid in catalog.relations
         for column in relation.columns:
             name = ColumnName(relation.schema, relation.name, column.name)
@@ -183,12 +183,11 @@ class Labelling:
         for kept in list(self._book.kept.values()):
             if kept.oid in catalog.relations:
                 continue
-            if catalog.names.get((kept.column.schema, kept.column.relation)) in earlier:
-                self._ledger.drop(self._database, kept, "another table has its name")
-                continue
             if kept.state == "open":
                 if not kept.since or _seconds(kept.since) + _EXPECTED_SECONDS < now:
                     self._ledger.drop(self._database, kept, "its transaction has not been committed")
+            elif catalog.names.get((kept.column.schema, kept.column.relation)) in earlier:
+                self._ledger.drop(self._database, kept, "another table has its name")
             elif kept.why in {"named", "shared"}:
                 self._ledger.drop(self._database, kept, "its table is gone")
             elif kept.state == "there":
