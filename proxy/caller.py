@@ -231,7 +231,8 @@ class Caller:
 
     def _enter(self, decision: Decision) -> None:
         self._generation = self._known.generation
-        self.world = self._gate.world(decision, self._catalog or self._known.catalog, self._names, self._held)
+        catalog = self._catalog or self._known.catalog
+        self.world = self._gate.world(decision, catalog, self._names, self._held, shared=self._catalog is None)
 
 
 def _present(found: Names) -> Names:

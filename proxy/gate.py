@@ -21,6 +21,7 @@ from proxy.plans import Makes, NamesEffect, Plan, PlanCache, Ruling, Tally
 from proxy.positions import moves_of
 from proxy.postgres.messages import notice_response, report_fields
 from proxy.witness import Witness
+from rewriter.kept import Kept
 from rewriter.kinds import reads_nothing
 from rewriter.lineage import Inheritance, inheritances, renamed
 from rewriter.masks.keys import KeyMaterial
@@ -101,6 +102,7 @@ class Gate:
         self.tally = Tally()
         self._notices = notices
         self._budgets = Budgets()
+        self._witness = Kept[Witness](lambda catalog, decision: Witness(hidden_columns(catalog, decision)), _WITNESSES)
         self._worlds: dict[tuple[object, ...], World] = {}
         self._revisions: dict[str, int] = {}
         self._listed: frozenset[str] = frozenset()
@@ -109,8 +111,20 @@ class Gate:
         """The caller's decision at this moment."""
         return self.policies.decide(principal, session, labels)
 
-    def world(self, decision: Decision, catalog: Catalog, names: Names | None, held: KeyMaterial | None) -> World:
-        """The world of a decision in a session that holds a key or not, shared by all sessions that are in it."""
+    def world(
+        self,
+        decision: Decision,
+        catalog: Catalog,
+        names: Names | None,
+        held: KeyMaterial | None,
+        *,
+        shared: bool = True,
+    ) -> World:
+        """The world of a decision in a session that holds a key or not, shared by all sessions that are in it.
+
+        One over a catalog that one open transaction has of its own is not `shared`: nobody else comes into it, and it
+        would be kept, with its catalog, long after the transaction.
+        """
         key = (
             id(catalog),  # the worlds hold their catalogs, so it stays this one's
             decision.policy,
@@ -125,9 +139,10 @@ class Gate:
                 self._forget_others(catalog)
             if len(self._worlds) >= _WORLDS:
                 self._worlds.clear()  # sessions keep the ones they are in
-            witness = Witness(hidden_columns(catalog, decision)) if names is not None else None
+            witness = self._witness(catalog, decision) if names is not None else None
             world = World(decision, catalog, names, held, witness, plans=PlanCache(tally=self.tally))
-            self._worlds[key] = world
+            if shared:
+                self._worlds[key] = world
         return world
 
     def _forget_others(self, catalog: Catalog) -> None:
@@ -345,6 +360,9 @@ def _key_of(names: Names) -> tuple[object, ...]:
     mappings = (names.looked_up, names.temporary_views, names.functions)
     return (names.path, names.temporary, *(tuple(mapping.items()) for mapping in mappings))
 
+
+_WITNESSES = 64
+"""Kept for worlds that differ in what names mean: each holds every hidden column of a catalog."""
 
 _WORLDS = 1024
 """Worlds kept for sharing. Each has its plans; a bank has some dozen roles times regions, far below this."""

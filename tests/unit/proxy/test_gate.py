@@ -93,6 +93,17 @@ def test_worlds_of_earlier_snapshots_are_dropped() -> None:
     assert list(gate._worlds.values()) == [other, newest]
 
 
+def test_a_world_of_one_transaction_is_not_kept() -> None:
+    """Its catalog ends with the transaction; worlds that differ only in what names mean have one witness."""
+    gate, world = made()
+    own = gate.world(decision(), Catalog("app", 1, CATALOG.relations, CATALOG.names), NAMES, None, shared=False)
+    assert own not in gate._worlds.values()
+    assert own.epoch != world.epoch
+    elsewhere = gate.world(world.decision, CATALOG, Names(("archive",)), None)
+    assert elsewhere is not world
+    assert elsewhere.witness is world.witness
+
+
 def test_only_keyed_masks_get_the_key() -> None:
     """The key goes to sessions that need it, and to no other."""
     gate, _ = made()
