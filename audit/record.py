@@ -15,7 +15,7 @@ session_closed    session, principal, reason, statements, duration_us
 login_refused     caller fields, reason, sqlstate
 statement         statement (number within the session), caller fields, kinds, text, rewritten (null: sent as it came),
                   relations, columns, ruling (pass, rewrite, deny), policy, catalog, reason, sqlstate
-                  each column: column, category, level, treatment (clear, mask, deny), mask, rule, rows, search
+                  each column: column, category, level, treatment (clear, mask, deny), mask, rule, rows, search, join
                   or: statement, session, like: all else is as in record `like`, an earlier one of the same segment
 outcome           session, principal, statement, status (ok, error, denied, cancelled, skipped, lost), sqlstate, rows, bytes,
                   duration_us
@@ -63,7 +63,7 @@ class ColumnUse:
     """One sensitive column that a statement reads, and what the caller gets of it by which rule.
 
     `column` is schema.relation.column; `rows` the author's text of a row condition, without values, or None.
-    `search` is "exact" when a condition on it was answered on the real value.
+    `search` is "exact" when a condition on it was answered on the real value, `join` when it was joined by the real value.
     """
 
     column: str
@@ -74,6 +74,7 @@ class ColumnUse:
     rule: str
     rows: str | None = None
     search: str | None = None
+    join: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

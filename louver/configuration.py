@@ -95,12 +95,14 @@ def reload_policies(settings: Settings) -> PolicySet:
     """Read the policies again, for a proxy that runs. Raises PolicyError, ConfigurationError."""
     policies = load_policies(settings.policies)
     if settings.secret_file is None and uses_keyed_masks(policies):
-        raise ConfigurationError([f"{settings.policies} uses the mask `hash`, and there is no `secret_file`"])
+        raise ConfigurationError([f"{settings.policies} uses the mask `hash` or `join`, and there is no `secret_file`"])
     return policies
 
 
 def uses_keyed_masks(policies: PolicySet) -> bool:
     """Tell whether any rule or default of the policies needs the secret."""
+    if any(rule.join is not None for rule in policies.rules):
+        return True
     masks = [rule.mask for rule in policies.rules]
     masks += [policies.default_mask(category) for category in policies.dictionary.categories]
     return any(mask is not None and SCHEMAS[mask.name].keyed for mask in masks)

@@ -205,7 +205,9 @@ class PolicySet:
                 case RowCondition() if rule.kind != "deny":
                     return Treatment(rule.kind, rule.name, rule.mask, outcome, default, on_write=rule.on_write)
                 case _:
-                    return Treatment(rule.kind, rule.name, rule.mask, on_write=rule.on_write, search=rule.search)
+                    return Treatment(
+                        rule.kind, rule.name, rule.mask, on_write=rule.on_write, search=rule.search, join=rule.join
+                    )
         return None
 
 

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 SCHEMA: Final[Mapping[str, tuple[str, ...]]] = {
     "policies": ("version", "description", "dictionary", "categories", "rules", "functions"),
     "dictionary": ("column", "category", "level"),
-    "rules": ("name", "description", "columns", "when", "rows", "treatment", "on_write", "search"),
+    "rules": ("name", "description", "columns", "when", "rows", "treatment", "on_write", "search", "join"),
     "columns": ("category", "level", "schema", "table", "column"),
 }
 """The keys of each mapping of the file."""
@@ -37,9 +37,12 @@ SCHEMA: Final[Mapping[str, tuple[str, ...]]] = {
 MAX_LEVEL: Final = 5
 """Levels of sensitivity run from 1 to 5 (JR/T 0197-2020)."""
 
-_LATER: Final = ("join", "filter", "limits")
+_LATER: Final = ("filter", "limits")
 SEARCHES_PER_HOUR: Final = 100
 """What `search: exact` allows: enough for a counter clerk, and far from trying out a numbering plan."""
+
+JOINS_PER_HOUR: Final = 100
+"""What `join: exact` allows: the same."""
 
 _TREATMENTS = ("clear", "deny")
 _ON_WRITE = ("preserve", "deny", "allow")
@@ -178,26 +181,49 @@ class _Reader:
             checker.problem(
                 fields["on_write"], "`on_write` cannot go with `clear`", "it is about columns that are hidden"
             )
-        search = self.search(fields["search"]) if "search" in fields else None
-        if "search" in fields and (kind in {"clear", "deny"} or rows is not None):
-            message = "`search` goes with a mask on all rows"
-            checker.problem(fields["search"], message, "leave it out, or write a rule of its own")
+        search, join = self.permissions(fields, columns, on_write, masked=kind in {"mask", None} and rows is None)
         if name is None or kind is None:
             return None
-        return Rule(name.strip(), node.line, columns, kind, mask, when, rows, on_write or "preserve", search)  # type: ignore[arg-type]  # checked by choice
+        return Rule(name.strip(), node.line, columns, kind, mask, when, rows, on_write or "preserve", search, join)  # type: ignore[arg-type]  # checked by choice
 
-    def search(self, node: Node) -> int | None:
-        """`exact`, or {exact: {per_hour: N}}: how many values an hour may be compared with the real ones."""
+    def permissions(
+        self, fields: Mapping[str, Node], columns: Selector, on_write: str | None, *, masked: bool
+    ) -> tuple[int | None, int | None]:
+        """`search` and `join`, how often an hour each; `masked`: the rule masks its columns on all rows."""
+        found: dict[str, int | None] = {"search": None, "join": None}
+        for name, usual in (("search", SEARCHES_PER_HOUR), ("join", JOINS_PER_HOUR)):
+            if name not in fields:
+                continue
+            found[name] = self.permission(name, fields[name], usual)
+            if not masked:
+                message = f"`{name}` goes with a mask on all rows"
+                self.checker.problem(fields[name], message, "leave it out, or write a rule of its own")
+        if "join" in fields:
+            self.check_join(fields["join"], columns, on_write)
+        return found["search"], found["join"]
+
+    def permission(self, name: str, node: Node, usual: int) -> int | None:
+        """`exact`, or {exact: {per_hour: N}}: how often an hour the real values may be compared."""
         if node.value == "exact":
-            return SEARCHES_PER_HOUR
+            return usual
         if not isinstance(node.value, dict):
-            self.checker.problem(node, "`search` must be `exact` or {exact: {per_hour: NUMBER}}")
+            self.checker.problem(node, f"`{name}` must be `exact` or {{exact: {{per_hour: NUMBER}}}}")
             return None
-        fields = self.checker.fields(node, "`search`", ("exact",), ("exact",))
+        fields = self.checker.fields(node, f"`{name}`", ("exact",), ("exact",))
         if "exact" not in fields:
             return None
         limits = self.checker.fields(fields["exact"], "`exact`", ("per_hour",), ("per_hour",))
         return self.checker.integer(limits["per_hour"], "`per_hour`", 1, 1_000_000) if "per_hour" in limits else None
+
+    def check_join(self, node: Node, columns: Selector, on_write: str | None) -> None:
+        """Whoever could put guesses into a column that he may join by its real values would try out a dictionary."""
+        if on_write != "deny":
+            message = "`join` goes with `on_write: deny`"
+            self.checker.problem(node, message, "who can write guesses into a column could find the values they equal")
+        named = [schema is not None and None not in {schema.exact, table.exact} for schema, table in columns.table]
+        if not named or not all(named):
+            message = "`join` needs `columns` with a `table` that names each table as `schema.table`, without wildcards"
+            self.checker.problem(node, message, "a table that somebody makes under a fitting name could hold guesses")
 
     def treatment(self, node: Node) -> tuple[str | None, Mask | None]:
         if isinstance(node.value, str):

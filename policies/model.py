@@ -111,6 +111,7 @@ class Treatment:
     search: int | None = (
         None  # values an hour that may be compared with the real ones; None: only masked ones are compared
     )
+    join: int | None = None  # executions an hour that may join by the real values; None: only masked ones are joined
     reason: str | None = None  # why a rule that could not be evaluated denies, for the audit and `explain`
     on_write: OnWrite = "preserve"
 

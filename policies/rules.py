@@ -83,3 +83,4 @@ class Rule:
     rows: RowTemplate | None = None
     on_write: OnWrite = "preserve"
     search: int | None = None  # values an hour
+    join: int | None = None  # executions an hour

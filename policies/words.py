@@ -43,6 +43,8 @@ def _shown(treatment: Treatment) -> str:
     shown = mask_words(treatment.mask) if treatment.mask is not None else "is shown as it is"
     if treatment.search is not None:
         shown += f" and found by its real value, up to {treatment.search} times an hour"
+    if treatment.join is not None:
+        shown += f" and joined by its real value, up to {treatment.join} times an hour"
     if treatment.rows is None:
         return shown
     elsewhere = mask_words(treatment.fallback) if treatment.fallback is not None else "is hidden entirely"

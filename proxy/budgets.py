@@ -6,7 +6,7 @@ Owns the count, in this process's memory, and the words of a refusal. May not do
 from __future__ import annotations
 
 from collections import deque
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Literal
 
 from rewriter.model import Refusal
 
@@ -18,46 +18,54 @@ if TYPE_CHECKING:
 HOUR: Final = 3600.0  # seconds
 EXHAUSTED: Final = "53400"  # configuration_limit_exceeded
 
+_Account = tuple[str, str, Literal["search", "join"]]  # the caller, the column, what is counted: search or join
+
 
 class Budgets:
     """The budgets of all callers. One holds as many entries as its column allows values an hour, at most."""
 
     def __init__(self) -> None:
-        self._spent: dict[tuple[str, str], deque[tuple[float, int]]] = {}
+        self._spent: dict[_Account, deque[tuple[float, int]]] = {}
 
     def charge(self, principal: str, probes: Sequence[Probe], now: float) -> Refusal | None:
         """Count one execution, or say why it may not run; then nothing is counted. `now` is in seconds, of any origin."""
-        asked: dict[str, int] = {}
-        limits: dict[str, int] = {}
+        asked: dict[_Account, int] = {}
+        limits: dict[_Account, int] = {}
         for probe in probes:
-            column = str(probe.column)
-            asked[column] = asked.get(column, 0) + probe.values
-            limits[column] = min(probe.per_hour, limits.get(column, probe.per_hour))
-        for column, values in asked.items():
-            refusal = self._refusal(self._current(principal, column, now), column, values, limits[column], now)
+            account = (principal, str(probe.column), probe.kind)
+            asked[account] = asked.get(account, 0) + probe.values
+            limits[account] = min(probe.per_hour, limits.get(account, probe.per_hour))
+        for account, values in asked.items():
+            refusal = self._refusal(self._current(account, now), account, values, limits[account], now)
             if refusal is not None:
                 return refusal
-        for column, values in asked.items():
-            self._spent.setdefault((principal, column), deque()).append((now, values))
+        for account, values in asked.items():
+            self._spent.setdefault(account, deque()).append((now, values))
         return None
 
-    def _current(self, principal: str, column: str, now: float) -> deque[tuple[float, int]]:
+    def _current(self, account: _Account, now: float) -> deque[tuple[float, int]]:
         """What was spent within the last hour; older entries are forgotten."""
-        spent = self._spent.get((principal, column))
+        spent = self._spent.get(account)
         if spent is None:
             return deque()
         while spent and spent[0][0] <= now - HOUR:
             spent.popleft()
         if not spent:
-            del self._spent[principal, column]
+            del self._spent[account]
         return spent
 
     @staticmethod
-    def _refusal(spent: deque[tuple[float, int]], column: str, values: int, limit: int, now: float) -> Refusal | None:
+    def _refusal(
+        spent: deque[tuple[float, int]], account: _Account, values: int, limit: int, now: float
+    ) -> Refusal | None:
+        _, column, kind = account
         left = limit - sum(count for _, count in spent)
         if values <= left:
             return None
         if values > limit:
+            if kind == "join":
+                message = f"joining by {column} {values} times at once is more than your {limit} times an hour"
+                return Refusal(EXHAUSTED, message, hint="Join fewer columns in one statement.")
             message = f"searching {column} for {values} values at once is more than your {limit} an hour"
             return Refusal(EXHAUSTED, message, hint="Search for fewer values.")
         when = now
@@ -66,5 +74,6 @@ class Budgets:
             if values <= left:
                 break
         minutes = max(1, -int(-(when + HOUR - now) // 60))
-        message = f"your {limit} searches an hour of {column} are used up"
+        what = "joins an hour by" if kind == "join" else "searches an hour of"
+        message = f"your {limit} {what} {column} are used up"
         return Refusal(EXHAUSTED, message, hint=f"There will be room for this one in {minutes} min.")

@@ -154,9 +154,11 @@ class Gate:
         }
 
     def key_for(self, decision: Decision) -> KeyMaterial | None:
-        """The key, when any mask of the decision is keyed."""
-        masks = (mask for treatment in decision.treatments.values() for mask in (treatment.mask, treatment.fallback))
-        return self._key if any(mask is not None and SCHEMAS[mask.name].keyed for mask in masks) else None
+        """The key, when any mask of the decision is keyed, or a column may be joined by its real values."""
+        treatments = decision.treatments.values()
+        masks = (mask for treatment in treatments for mask in (treatment.mask, treatment.fallback))
+        keyed = any(mask is not None and SCHEMAS[mask.name].keyed for mask in masks)
+        return self._key if keyed or any(treatment.join is not None for treatment in treatments) else None
 
     @staticmethod
     def needs_nothing(world: World, text: bytes) -> bool:
@@ -352,6 +354,7 @@ def _column_use(use: Use, decision: Decision) -> ColumnUse:
         rule=treatment.rule,
         rows=treatment.rows.text if treatment.rows else None,
         search=use.search,
+        join=use.join,
     )
 
 

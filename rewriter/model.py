@@ -263,25 +263,28 @@ class Edit:
 class Use:
     """One labelled column that a statement reads through a substituted relation, for audit and explain.
 
-    `search`: a condition on it is answered on the real value.
+    `search`: a condition on it is answered on the real value. `join`: it is joined by the real value.
     """
 
     column: ColumnName
     treatment: Treatment
     search: Literal["exact"] | None = None
+    join: Literal["exact"] | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Probe:
     """A column whose real values a statement compares with `values` constants, of which `per_hour` are allowed.
 
-    `parameter`: with those of the array that this parameter is, which are counted when it is bound; 0 for none.
+    `parameter`: with those of the array that this parameter is, which are counted when it is bound; 0 for none. `kind`
+    join: compares it with another column instead, which counts one.
     """
 
     column: ColumnName
     per_hour: int
     values: int
     parameter: int = 0
+    kind: Literal["search", "join"] = "search"
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from rewriter import proof
 from rewriter.abridging import Abridged, abridge
 from rewriter.code import judge_of
 from rewriter.conditions import quote_identifier
+from rewriter.joining import Join, join
 from rewriter.kinds import changes
 from rewriter.model import Edit, Refusal, Relation, Rewritten, UnknownNames
 from rewriter.names import meaning_of
@@ -97,8 +98,10 @@ def _rewrite(text: str, reading: Reading, short: Abridged, where: Circumstances,
     if counted != reading.relations:
         raise proof.unproved()
     searches = [found for ruling in rulings for found in _searched(ruling, where)]
+    joins = [found for ruling in rulings for found in _joined(ruling, where)]
     touched = tuple(use for ruling in rulings for use in _compared(ruling))
-    splices = sorted([*_splices(rulings, where), *(found.splice for found in searches)], key=lambda s: s.start)
+    asked = [*(found.splice for found in searches), *(found.splice for found in joins)]
+    splices = sorted([*_splices(rulings, where), *asked], key=lambda s: s.start)
     literal_free = all(ruling.literal_free for ruling in rulings) and _covers_no_literal(where.data, splices)
     literal_free = literal_free and not any(found.literal for found in searches)
     looked = not literal_free or any(ruling.counts_values for ruling in rulings)
@@ -121,7 +124,11 @@ def _rewrite(text: str, reading: Reading, short: Abridged, where: Circumstances,
         kinds=tuple(kind(statement) for statement in reading.statements),
         relations=tuple(dict.fromkeys(relation for ruling in rulings for relation in ruling.relations)),
         uses=tuple(dict.fromkeys(use for substitute in made for use in substitute.uses)),
-        probes=(*(found.probe for found in searches), *(probe for ruling in rulings for probe in ruling.probes)),
+        probes=(
+            *(found.probe for found in searches),
+            *(probe for found in joins for probe in found.probes),
+            *(probe for ruling in rulings for probe in ruling.probes),
+        ),
         compared=tuple(dict.fromkeys(touched)),
         changes_names=any(ruling.changes_names for ruling in rulings),
         changes_catalog=any(ruling.changes_catalog for ruling in rulings),
@@ -174,6 +181,13 @@ def _searched(ruling: Ruling, where: Circumstances) -> list[Search]:
     if ruling.kind not in STATEMENTS or not world.searchable:
         return []
     return search(ruling.node, ruling.substitutes, world.treatments, world.views, tokens(where.data))
+
+
+def _joined(ruling: Ruling, where: Circumstances) -> list[Join]:
+    """The conditions of a statement that compare the real values of two columns."""
+    if ruling.kind not in STATEMENTS or not where.world.joinable or where.key is None:
+        return []
+    return join(ruling.node, ruling.found, ruling.substitutes, where.world, where.key, tokens(where.data))
 
 
 def _compared(ruling: Ruling) -> tuple[Use, ...]:

@@ -33,15 +33,23 @@ class Site:
 
         No alias stands twice, none hides in an aliased join, and none has its columns named anew.
         """
+        return self._owners(places, early=True)
+
+    def owners(self, places: Mapping[int, int]) -> dict[str, int]:
+        """By alias, the places of the RangeVars (by id) whose columns the condition may name, under the same provisos."""
+        return self._owners(places, early=False)
+
+    def _owners(self, places: Mapping[int, int], *, early: bool) -> dict[str, int]:
         found: dict[str, list[int | None]] = {}
 
         def collect(node: Node, *, late: bool) -> None:
             if "JoinExpr" in node:
                 join = node["JoinExpr"]
                 kind = join.get("jointype", "JOIN_INNER")
-                hidden = late or "alias" in join or kind not in {"JOIN_INNER", "JOIN_LEFT", "JOIN_RIGHT"}
-                collect(join["larg"], late=hidden or kind == "JOIN_RIGHT")
-                collect(join["rarg"], late=hidden or kind == "JOIN_LEFT")
+                outer = early and kind != "JOIN_INNER"
+                hidden = late or "alias" in join
+                collect(join["larg"], late=hidden or (outer and kind != "JOIN_LEFT"))
+                collect(join["rarg"], late=hidden or (outer and kind != "JOIN_RIGHT"))
                 if "alias" in join:
                     found.setdefault(join["alias"]["aliasname"], []).append(None)
                 return
@@ -52,7 +60,7 @@ class Site:
             found.setdefault(name, []).append(place)
 
         for item, late in self.items:
-            collect(item, late=late)
+            collect(item, late=late and early)
         return {name: owners[0] for name, owners in found.items() if len(owners) == 1 and owners[0] is not None}
 
 

@@ -62,7 +62,7 @@ def needed_columns(found: Findings, reference: Reference, relation: Relation) ->
 
     A name that occurs anywhere in the statement counts for every relation that has such a column.
     """
-    if _reads_all(found, reference, relation):
+    if shows_all(found, reference, relation):
         return list(relation.columns)
     return [column for column in relation.columns if column.name in found.names]
 
@@ -155,7 +155,8 @@ def _without_schema(column: Node, tokens: Tokens) -> Splice:
     return Splice(tokens.starts[first], tokens.starts[dot + 1], "")
 
 
-def _reads_all(found: Findings, reference: Reference, relation: Relation) -> bool:
+def shows_all(found: Findings, reference: Reference, relation: Relation) -> bool:
+    """Whether a statement may show columns of a relation that it does not name: by a star, a whole row, NATURAL ..."""
     level = reference.level
     if level is None or level.star or level.positional or reference.alias in found.starred:
         return True

@@ -30,7 +30,8 @@ class World:
 
     `views`: OIDs of the views that read protected relations and are replaced by their definitions. `barred`: by OID, why a
     relation may not be read. `names` are of all these, but for the server's own; `guarded` and `schemas` are of those that
-    hold hidden values themselves or are barred. `searchable`: a hidden column may be searched by its real values. `shown`
+    hold hidden values themselves or are barred. `searchable`: a hidden column may be searched by its real values. `joinable`: by OID, the
+    columns that may be joined by their real values, with the category of each. `shown`
     keeps what `rewriter.views` made of a column: by (OID, column, fingerprint of the key); `expansions` what `rewriter.expansion` made of a view: by (OID, fingerprint).
     """
 
@@ -41,6 +42,7 @@ class World:
     guarded: frozenset[str]
     schemas: frozenset[str]
     searchable: bool = False
+    joinable: Mapping[int, Mapping[str, str]] = field(default_factory=dict)
     shown: dict[tuple[int, str, str], str] = field(default_factory=dict)
     expansions: dict[tuple[int, str], Expansion] = field(default_factory=dict)
 
@@ -71,7 +73,7 @@ def strictest(own: Treatment | None, others: list[Treatment]) -> Treatment:
         on_write: OnWrite = next((choice for choice in _WRITES if choice in writes), "preserve")
         best = replace(best, on_write=on_write)
         candidates = [replace(other, on_write=on_write) for other in candidates]
-    best = _searched(best, candidates)
+    best = _permitted(best, candidates)
     if _strictness(best) == 1:
         for other in candidates:
             if _strictness(other) == 1 and other != best:
@@ -82,13 +84,20 @@ def strictest(own: Treatment | None, others: list[Treatment]) -> Treatment:
 _WRITES: tuple[OnWrite, ...] = ("deny", "preserve", "allow")
 
 
-def _searched(best: Treatment, candidates: list[Treatment]) -> Treatment:
-    """The treatment with the search that all who hide the column allow: as many values as the least of them."""
-    if best.search is None:
+def _permitted(best: Treatment, candidates: list[Treatment]) -> Treatment:
+    """The treatment with the search and the join that all who hide the column allow: as often as the least of them."""
+    if best.search is None and best.join is None:
         return best
-    allowed = [treatment.search for treatment in candidates if treatment.kind != "clear" or treatment.rows is not None]
-    least = None if None in allowed else min(number for number in allowed if number is not None)
-    return replace(best, search=least)
+    hiding = [treatment for treatment in candidates if treatment.hides]
+    return replace(
+        best,
+        search=_least([treatment.search for treatment in hiding]),
+        join=_least([treatment.join for treatment in hiding]),
+    )
+
+
+def _least(allowed: list[int | None]) -> int | None:
+    return None if None in allowed else min(number for number in allowed if number is not None)
 
 
 def _strictness(treatment: Treatment) -> int:
@@ -116,7 +125,25 @@ def _make(catalog: Catalog, decision: Decision) -> World:
         guarded=frozenset(relation.name for relation in guarded),
         schemas=frozenset(relation.schema for relation in guarded),
         searchable=any(t.search is not None for columns in treatments.values() for t in columns.values()),
+        joinable=_joinable(catalog, decision, treatments),
     )
+
+
+def _joinable(
+    catalog: Catalog, decision: Decision, treatments: Mapping[int, Mapping[str, Treatment]]
+) -> dict[int, dict[str, str]]:
+    """The columns of tables that may be joined by their real values: none that a write elsewhere can give a value."""
+    found: dict[int, dict[str, str]] = {}
+    for oid, columns in treatments.items():
+        relation = catalog.relations[oid]
+        cascaded = {name for link in relation.links if link.refers and link.on_update == "c" for name in link.columns}
+        for column in relation.columns:
+            treatment, label = columns.get(column.name), decision.labels.get(column_name(relation, column.name))
+            if treatment is None or treatment.join is None or label is None or relation.kind not in {"r", "p"}:
+                continue
+            if not column.generated and column.name not in cascaded and treatment.on_write == "deny":
+                found.setdefault(oid, {})[column.name] = label.category
+    return found
 
 
 def _treatments(catalog: Catalog, decision: Decision) -> dict[int, dict[str, Treatment]]:

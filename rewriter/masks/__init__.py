@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 from rewriter.masks.constant import render_constant
 from rewriter.masks.email_address import render_email
 from rewriter.masks.full import render_full, render_null
-from rewriter.masks.keyed_hash import MissingKeyError, render_hash
+from rewriter.masks.keyed_hash import MissingKeyError, join_hash, render_hash
 from rewriter.masks.keys import SETTING, KeyMaterial, key_material
 from rewriter.masks.partial import render_partial
 from rewriter.masks.rounding import render_round
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from policies.model import Mask
     from rewriter.model import Column
 
-__all__ = ["RENDERERS", "SETTING", "KeyMaterial", "MissingKeyError", "key_material", "render"]
+__all__ = ["RENDERERS", "SETTING", "KeyMaterial", "MissingKeyError", "join_hash", "key_material", "render"]
 
 RENDERERS: Final[Mapping[str, Callable[[Request], str | None]]] = {
     "full": render_full,

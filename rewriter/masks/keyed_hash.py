@@ -10,15 +10,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from rewriter.masks.literals import call, cast, literal, operate, typed
-from rewriter.masks.target import TEXTS
+from rewriter.masks.target import TEXTS, Request, target_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from rewriter.masks.keys import KeyMaterial
-    from rewriter.masks.target import Request, Target
+    from rewriter.masks.target import Target
+    from rewriter.model import Column
 
 _PAD_BYTES = 64
+_JOINED: Final = r"\x6a6f696e00"  # "join" and a zero, so that no value's hash here is the mask of another
+_UNFIT: Final = frozenset({"name", "bytea"})
 _INTEGER_DIGITS: Final[Mapping[str, int]] = {"int2": 3, "int4": 7, "int8": 15}
 """Hex digits that fit the type and leave its sign alone."""
 _NUMERIC_DIGITS = 15  # decimal digits that 15 hex digits surely fill
@@ -38,9 +41,22 @@ def render_hash(request: Request) -> str | None:
         return None
     if request.key is None:
         raise MissingKeyError("the mask `hash` needs a key; name a `secret_file` in the configuration")
-    inner, outer = (_key_half(request.key, half) for half in (1, _PAD_BYTES + 1))
-    digest = call("sha256", operate(outer, "||", call("sha256", operate(inner, "||", data))))
-    return _shaped(digest, request.target)
+    return _shaped(_digest(request.key, data), request.target)
+
+
+def join_hash(column: Column, reference: str, key: KeyMaterial) -> str | None:
+    """Give 32 bytes that are equal for equal values of a column and of any other of its kind; None where there are none.
+
+    They are not those of the mask.
+    """
+    request = Request(target_of(column), reference, {}, key)
+    data = None if column.base_type in _UNFIT else _bytes_of(request)
+    return None if data is None else _digest(key, operate(typed(_JOINED, "bytea"), "||", data))
+
+
+def _digest(key: KeyMaterial, data: str) -> str:
+    inner, outer = (_key_half(key, half) for half in (1, _PAD_BYTES + 1))
+    return call("sha256", operate(outer, "||", call("sha256", operate(inner, "||", data))))
 
 
 def _bytes_of(request: Request) -> str | None:

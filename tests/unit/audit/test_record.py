@@ -29,6 +29,7 @@ def test_a_statement_says_who_what_and_how(caller, judgement):
         "rule": "tellers",
         "rows": None,
         "search": None,
+        "join": None,
     }
     assert (fields["ruling"], fields["policy"], fields["catalog"]) == ("rewrite", "p1", 7)
 

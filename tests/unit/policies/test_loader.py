@@ -60,6 +60,10 @@ def test_the_revision_changes_with_the_text():
     assert parse_policies("version: 1\n").revision != parse_policies("version: 1 \n").revision
 
 
+NAMED = (
+    "`join` needs `columns` with a `table` that names each table as `schema.table`, without wildcards; "
+    "a table that somebody makes under a fitting name could hold guesses"
+)
 HEAD = "version: 1\ndictionary: [{column: a.b.c.d, category: phone, level: 3}]\n"
 
 
@@ -98,8 +102,13 @@ HEAD = "version: 1\ndictionary: [{column: a.b.c.d, category: phone, level: 3}]\n
          ["p.yaml:4:63: `on_write` must be one of `preserve`, `deny`, `allow`, not `keep`"]),
         (HEAD + "rules:\n  - {name: a, columns: {level: 3}, treatment: clear, on_write: deny}\n",
          ["p.yaml:4:64: `on_write` cannot go with `clear`; it is about columns that are hidden"]),
-        (HEAD + "rules:\n  - {name: a, columns: {level: 3}, treatment: clear, join: exact}\n",
-         ["p.yaml:4:54: `join` is not available in this version"]),
+        (HEAD + "rules:\n  - {name: a, columns: {level: 3}, treatment: clear, limits: 1}\n",
+         ["p.yaml:4:54: `limits` is not available in this version"]),
+        (HEAD + "rules:\n  - {name: a, columns: {level: 3}, treatment: {mask: full}, join: exact}\n",
+         ["p.yaml:4:67: `join` goes with `on_write: deny`; who can write guesses into a column could find the values they equal",
+          "p.yaml:4:67: " + NAMED]),
+        (HEAD + "rules:\n  - {name: a, columns: {table: [s.t, 's.*']}, on_write: deny, treatment: {mask: full}, join: exact}\n",
+         ["p.yaml:4:94: " + NAMED]),
         (HEAD + "rules:\n  - {name: a, columns: {level: 3}, treatment: clear, search: exact}\n",
          ["p.yaml:4:62: `search` goes with a mask on all rows; leave it out, or write a rule of its own"]),
         (HEAD + "rules:\n  - {name: a, columns: {level: 3}, treatment: {mask: full}, search: like}\n",
@@ -185,3 +194,10 @@ def test_search_is_a_number_of_values_an_hour(written, per_hour):
     """The default and a number of one's own."""
     rule = "  - {name: a, columns: {level: 3}, treatment: {mask: full}, search: %s}\n" % written  # noqa: UP031  braces
     assert parse_policies(HEAD + "rules:\n" + rule).rules[0].search == per_hour
+
+
+@pytest.mark.parametrize(("written", "per_hour"), [("exact", 100), ("{exact: {per_hour: 7}}", 7)])
+def test_join_is_a_number_of_executions_an_hour(written, per_hour):
+    """`exact` alone allows the default; it stands with tables named in full and `on_write: deny`."""
+    rule = "  - {name: a, columns: {table: [s.t, s.u]}, treatment: {mask: full}, on_write: deny, join: %s}\n" % written  # noqa: UP031  braces
+    assert parse_policies(HEAD + "rules:\n" + rule).rules[0].join == per_hour

@@ -40,3 +40,16 @@ def test_what_is_more_than_all_is_refused_for_good() -> None:
     assert "4 values at once" in refusal.message
     assert budgets.charge("ann", [Probe(PHONE, 3, 3), Probe(CARD, 1, 2)], 0.0) is not None
     assert budgets.charge("ann", [Probe(PHONE, 3, 3)], 0.0) is None
+
+
+def test_joins_have_budgets_of_their_own() -> None:
+    """A column's joins take nothing from its searches; the refusal says what is used up."""
+    budgets = Budgets()
+    joined = Probe(PHONE, 1, 1, kind="join")
+    assert budgets.charge("ann", [joined, Probe(PHONE, 1, 1)], 0.0) is None
+    refusal = budgets.charge("ann", [joined], 0.0)
+    assert refusal is not None
+    assert refusal.message == "your 1 joins an hour by public.people.phone are used up"
+    twice = budgets.charge("bob", [joined, joined], 0.0)
+    assert twice is not None
+    assert twice.message == "joining by public.people.phone 2 times at once is more than your 1 times an hour"
