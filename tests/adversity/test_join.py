@@ -108,7 +108,7 @@ HOSTILE = [
     "SELECT * FROM people p NATURAL JOIN calls c",
     "SELECT id FROM people JOIN calls USING (phone)",
     "SELECT p.id FROM people p JOIN calls c ON p.phone = c.phone JOIN guesses USING (louver_join1)",
-    "UPDATE guesses SET score = 0 FROM people p JOIN calls c ON p.phone = c.phone RETURNING *",
+    "UPDATE guesses SET score = 0 FROM people p JOIN calls c ON p.phone = c.phone RETURNING p.*, c.*",
     "DELETE FROM guesses USING people p JOIN calls c ON p.phone = c.phone RETURNING p, c.*",
     "MERGE INTO guesses g USING (people p JOIN calls c ON p.phone = c.phone) ON true WHEN MATCHED THEN DELETE RETURNING *",
     "SELECT x.* FROM people p JOIN calls c ON p.phone = c.phone, LATERAL (SELECT p.*) x",
