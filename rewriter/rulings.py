@@ -9,17 +9,24 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from rewriter import searching, settings, system, tableoid
+from rewriter import administration, searching, settings, system, tableoid
 from rewriter.attachments import check_read, check_write
 from rewriter.bodies import written_body
 from rewriter.code import Judge
 from rewriter.copying import copied
 from rewriter.creations import created_function, used_by_definition
 from rewriter.examination import block_of
-from rewriter.expansion import caller_view, check_system_columns, substitute_for
+from rewriter.expansion import (
+    caller_view,
+    check_renamed_rows,
+    check_same_names,
+    check_system_columns,
+    substitute_for,
+)
 from rewriter.functions import ANY_TYPES, names_types, types_in, uses_of
 from rewriter.kinds import KINDS, changes
 from rewriter.masks import KeyMaterial
+from rewriter.mentions import check_mentions, refuse_definition
 from rewriter.model import Catalog, Names, Probe, Refusal, Relation, WrittenName
 from rewriter.names import Elsewhere, absent, meaning_of, written_name
 from rewriter.plpgsql_words import Unreadable
@@ -37,12 +44,6 @@ if TYPE_CHECKING:
     from rewriter.scopes import Reference
 
 Node = dict[str, Any]
-
-_RUNNING = frozenset(
-    {"CreateStmt", "AlterTableStmt", "IndexStmt", "ReindexStmt", "ClusterStmt", "VacuumStmt", "TruncateStmt"}
-    | {"RefreshMatViewStmt", "CreateStatsStmt"}
-)
-"""Definitions that run the code of the relations they name, or copy it to others."""
 
 _KEPT = frozenset({"PrepareStmt", "DeclareCursorStmt"})
 """Statements that keep another one, to run it later."""
@@ -116,7 +117,7 @@ def _query(ruling: Ruling, _: Node, where: Circumstances) -> None:
     """Substitute what is read, refuse protected targets; SELECT INTO stores what the caller sees."""
     _references(ruling, where)
     if ruling.found.stores:
-        _mentions(ruling, where)
+        check_mentions(ruling, where)
     elif ruling.kind == "DeclareCursorStmt" and ruling.changes_names:
         raise Refusal("0A000", "DECLARE of a statement that changes what names mean is not available to you")
 
@@ -183,7 +184,7 @@ def _store(ruling: Ruling, fields: Node, where: Circumstances) -> None:
     if "ExecuteStmt" in fields["query"]:
         raise Refusal("0A000", "CREATE TABLE AS EXECUTE is not available to you", hint="Write the query out.")
     _references(ruling, where, mentions=False)
-    _mentions(ruling, where)
+    check_mentions(ruling, where)
     if fields.get("objtype") == "OBJECT_MATVIEW" and ruling.substitutes:
         message = f"CREATE MATERIALIZED VIEW over protected {_first(ruling)} is not available to you"
         detail = "Whoever refreshes it runs its query again, and would store what is masked for you."
@@ -204,7 +205,7 @@ def _view(ruling: Ruling, fields: Node, where: Circumstances) -> None:
                 protected = f"{meaning.schema}.{meaning.name}"
         elif meaning is Elsewhere.TEMPORARY:
             temporary = written_name(reference)
-    _mentions(ruling, where)
+    check_mentions(ruling, where)
     if ruling.unknown:
         return
     uses = _functions(ruling, columns, where)
@@ -230,14 +231,25 @@ def _definition(ruling: Ruling, fields: Node, where: Circumstances) -> None:
         raise Refusal(
             "42501", "VERBOSE is not available to you", detail="It shows sizes of hidden values.", hint="Leave it out."
         )
+    if ruling.kind == "ClusterStmt" and "relation" not in fields:
+        raise Refusal("42501", "CLUSTER of every table is not available to you", hint="Name the table.")
+    reason = administration.reason_against_type(ruling.kind, fields, where.world, where.catalog)
+    if reason is not None:
+        message = f"{KINDS[ruling.kind].label} is not available to you: {reason}"
+        raise Refusal("42501", message, hint="Ask an administrator to do this.")
     used_by_definition(ruling.kind, fields, ruling.found, where.judge)
+    for reference in ruling.found.references:  # a table's own rows are converted, checked and indexed
+        if reference.node is fields.get("relation"):
+            meaning = meaning_of(reference.node, where.names, where.catalog)
+            ruling.oids |= types_in(meaning, where.catalog) if isinstance(meaning, Relation) else {ANY_TYPES}
     _references(ruling, where, mentions=False)
-    _mentions(ruling, where)
-    strings = ruling.found.strings & where.world.guarded
-    if fields.get("removeType") == "OBJECT_SCHEMA" or fields.get("renameType") == "OBJECT_SCHEMA":
-        strings |= (ruling.found.strings | {fields.get("subname", "")}) & where.world.schemas
+    check_mentions(ruling, where)
+    names = administration.relation_names(ruling.kind, fields)
+    strings = (ruling.found.strings if names is None else names) & where.world.guarded
+    if fields.get("renameType") == "OBJECT_SCHEMA":
+        strings |= {fields.get("subname", "")} & where.world.schemas
     if ruling.substitutes or strings:
-        _refuse_definition(ruling, min(strings) if strings else _first(ruling))
+        refuse_definition(ruling, min(strings) if strings else _first(ruling))
 
 
 def _code(ruling: Ruling, fields: Node, where: Circumstances) -> None:
@@ -302,8 +314,8 @@ def _references(ruling: Ruling, where: Circumstances, *, mentions: bool = True) 
         _functions(ruling, columns, where)
         check_system_columns(found, ruling.substitutes, where.data)
         ruling.patches += tableoid.patches(found, ruling.substitutes, where.data)
-        _check_same_names(ruling, where)
-        _check_renamed_rows(ruling, where)
+        check_same_names(found, ruling.substitutes, where.data)
+        check_renamed_rows(found, ruling.substitutes, where.data)
         _write(ruling, targets)
 
 
@@ -424,53 +436,6 @@ def _qualify(ruling: Ruling, reference: Reference, where: Circumstances) -> None
         ruling.qualified.append((node, "pg_temp"))
 
 
-def _mentions(ruling: Ruling, where: Circumstances) -> None:
-    """Refuse a definition that names a protected relation, whatever it would do with it."""
-    for reference in ruling.found.references:
-        schema, name = reference.written
-        if reference.role != "mention":
-            continue
-        oid = where.catalog.names.get((schema, name)) if schema is not None else None
-        protected = oid in where.world.treatments or oid in where.world.barred
-        if protected or (schema is None and name in where.world.guarded):
-            _refuse_definition(ruling, written_name(reference), position(where.data, reference.node))
-        ruling.relations.append((schema or "", name))
-        if ruling.kind in _RUNNING:
-            meaning = meaning_of(reference.node, where.names, where.catalog)
-            if isinstance(meaning, Relation):
-                check_write(where.judge, meaning, ruling.unknown, ruling.unknown_functions)
-                check_read(where.judge, meaning, ruling.unknown, ruling.unknown_functions)
-
-
-def _refuse_definition(ruling: Ruling, name: str, where: int | None = None) -> None:
-    message = f"{KINDS[ruling.kind].label} on {name} is not available to you, because columns of it are masked for you"
-    raise Refusal("42501", message, hint="Ask an administrator to do this.", position=where)
-
-
 def _first(ruling: Ruling) -> str:
     relation = (ruling.substitutes[0] if ruling.substitutes else ruling.written[0]).relation
     return f"{relation.schema}.{relation.name}"
-
-
-def _check_same_names(ruling: Ruling, where: Circumstances) -> None:
-    """Refuse a.t, b.t without aliases in one FROM: their subqueries would have the same name."""
-    for substitute in ruling.substitutes:
-        mine = substitute.reference
-        for other in ruling.found.references:
-            same = other is not mine and other.level is mine.level and other.alias == mine.alias
-            if same and "alias" not in mine.node and "alias" not in other.node and other.written != mine.written:
-                message = f'table name "{mine.alias}" specified more than once'
-                hint = "Give each of them an alias."
-                raise Refusal("42712", message, hint=hint, position=position(where.data, mine.node))
-
-
-def _check_renamed_rows(ruling: Ruling, where: Circumstances) -> None:
-    """Refuse t for a whole row where FROM has t (a, b): a table's row keeps the table's names, a subquery's takes these."""
-    for substitute in ruling.substitutes:
-        reference = substitute.reference
-        names = reference.node.get("alias", {}).get("colnames", ())
-        columns = {part["String"]["sval"] for part in names}
-        if columns and reference.alias in ruling.found.alone and reference.alias not in columns:
-            message = f"a whole row of {written_name(reference)} under other column names is not supported, because columns of it are masked"
-            hint = "Name the columns, or leave out the names after the alias."
-            raise Refusal("0A000", message, hint=hint, position=position(where.data, reference.node))
