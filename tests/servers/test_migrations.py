@@ -213,3 +213,39 @@ def test_definitions_in_a_row_by_the_extended_protocol(house):
         for number in range(5):
             connection.execute(f"DROP TABLE row_{number}", binary=True)
         assert one(connection, "SELECT count(*) FROM people") == 2
+
+
+def test_the_structure_of_a_protected_table_is_changed_by_a_masked_caller(clerk):
+    """What tells no hidden value works: columns, constraints, indexes, foreign keys, children, TRUNCATE, DROP."""
+    for sql in (
+        "LOCK TABLE people IN ACCESS EXCLUSIVE MODE",
+        "COMMENT ON TABLE people IS 'customers'",
+        "ALTER TABLE people ADD COLUMN made date NOT NULL DEFAULT current_date, ADD COLUMN kind text CHECK (kind <> '')",
+        "ALTER TABLE people ALTER name SET NOT NULL, ALTER kind SET DEFAULT 'plain', ADD UNIQUE (name, made)",
+        "ALTER TABLE people RENAME COLUMN kind TO sort",
+        "CREATE INDEX people_sort ON people (sort, lower(name)) WHERE id > 0",
+        "CREATE TABLE visits (id serial PRIMARY KEY, person int REFERENCES people (id) ON DELETE CASCADE)",
+        "CREATE TABLE guests () INHERITS (people)",
+        "CREATE TABLE draft (LIKE people INCLUDING ALL)",
+        "GRANT SELECT ON people TO PUBLIC",
+        "ANALYZE people",
+        "REINDEX TABLE people",
+    ):
+        clerk.execute(sql)
+    assert clerk.execute("SELECT name, phone, sort FROM people ORDER BY id").fetchall() == [
+        ("Ann", "****", None),
+        ("Bo", "****", None),
+    ]
+    clerk.execute("INSERT INTO guests (id, name, phone) VALUES (9, 'Guest', '13800000009')")
+    assert one(clerk, "SELECT phone FROM guests") == "****"
+    clerk.execute("ALTER TABLE people DROP COLUMN phone")
+    clerk.execute("TRUNCATE people CASCADE")
+    clerk.execute("DROP TABLE visits, guests, people")
+
+
+def test_vacuum_of_a_protected_table_by_a_masked_caller(house):
+    """VACUUM tells nothing, VACUUM VERBOSE tells sizes."""
+    with psycopg.connect(house.dsn("clerk", database="migrations"), autocommit=True) as connection:
+        connection.execute("VACUUM (ANALYZE) people")
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            connection.execute("VACUUM VERBOSE people")

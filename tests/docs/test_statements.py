@@ -1,0 +1,39 @@
+"""docs/statements.md against the table of the code: each names every kind of statement, under the same treatment."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from rewriter.kinds import KINDS
+
+PAGE = Path(__file__).parent.parent.parent / "docs" / "statements.md"
+TREATMENTS = {
+    "query": "what they read is substituted",
+    "declare": "the query inside is substituted",
+    "prepare": "the query inside is substituted",
+    "copy": "the query inside is substituted",
+    "store": "the query inside is substituted",
+    "view": "examined, passes as it is",
+    "explain": "examined, passes as it is",
+    "block": "examined, passes as it is",
+    "code": "examined, passes as it is",
+    "definition": "examined, passes as it is",
+    "execute": "passes, its values examined",
+    "setting": "passes but for the settings below",
+    "show": "passes but for the settings below",
+    "pass": "passes",
+    "refuse": "refused",
+}
+"""How the page calls each way of the code."""
+
+
+def test_the_page_and_the_code_have_the_same_kinds_of_statements():
+    """A kind added to one of them, or treated in another way, has to be so in the other."""
+    section = PAGE.read_text().split("### All kinds\n")[1].split("\n### ")[0]
+    rows = re.findall(r"^\| ([^|]+) \| (`.+`) \|$", section, re.MULTILINE)
+    written = {treatment: set(re.findall(r"`([^`]+)`", kinds)) for treatment, kinds in rows}
+    known: dict[str, set[str]] = {}
+    for kind in KINDS.values():
+        known.setdefault(TREATMENTS[kind.way], set()).add(kind.label)
+    assert written == known
