@@ -12,13 +12,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from rewriter.conditions import ConditionError, condition_columns
+from rewriter.model import Relation
 from rewriter.scopes import walk
 from rewriter.telling import Effect, family_of, faults, hidden_columns
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from rewriter.model import Catalog, Relation
+    from rewriter.model import Catalog
     from rewriter.world import World
 
 Node = dict[str, Any]
