@@ -18,7 +18,7 @@ from proxy.catalog_sql import FINGERPRINT as FINGERPRINT  # noqa: PLC0414
 from proxy.constraint_sql import CONSTRAINTS, FILLED
 from rewriter.bodies import READ
 from rewriter.definitions import DEFINED, FIRST_MADE
-from rewriter.functions import HARMLESS_EXTENSIONS
+from rewriter.functions import HARMLESS_EXTENSIONS, unjudged
 from rewriter.model import Attached, Catalog, Column, Constraint, Conversion, Function, Link, Names, Relation
 
 if TYPE_CHECKING:
@@ -113,6 +113,7 @@ async def _read_catalog(connection: asyncpg.Connection, revision: int) -> Catalo
         functions=frozenset(functions.user_by_oid.values()),
         harmless=functions.harmless,
         builtins=functions.builtins,
+        unjudged=functions.unjudged,
         operators=operators,
         row_functions=functions.row_functions,
         operator_names=frozenset(row["name"] for row in made_operators),
@@ -256,6 +257,7 @@ class _Functions:
         self.user_by_oid: dict[int, tuple[str, str]] = {}
         self.harmless: frozenset[tuple[str, str]] = frozenset()
         self.builtins: frozenset[str] = frozenset()
+        self.unjudged: frozenset[str] = frozenset()
         self.row_functions: frozenset[str] = frozenset()
         self.volatile: frozenset[str] = frozenset()
 
@@ -275,6 +277,7 @@ def _sort_functions(functions: Sequence[Row], types: Sequence[Row]) -> _Function
             sorted_out.user_by_oid[row["oid"]] = name
             if row["takes_row"]:
                 rows.add(row["name"])
+    sorted_out.unjudged = frozenset(filter(unjudged, builtins))
     for row in types:
         if row["schema"] == "pg_catalog":
             builtins.add(row["name"])

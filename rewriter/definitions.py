@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from rewriter.functions import index_of, refused_builtin
+from rewriter.functions import index_of, refused_function
 from rewriter.kept import Kept
 from rewriter.model import LOCKED, Catalog, Name, Refusal
 from rewriter.reading import encode, parse
@@ -67,7 +67,7 @@ def definition_of(relation: Relation, catalog: Catalog) -> Definition:
         sources.add(oid)
     for call in found.functions:
         function = call["funcname"][-1]["String"]["sval"]
-        if refused_builtin(function) is not None:
+        if refused_function(function, catalog) is not None:
             return Definition(frozenset(sources), own, f"it calls {function}()")
     sources.discard(relation.oid)
     return Definition(frozenset(sources), own | _conversions(found, catalog))

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from rewriter import settings
 from rewriter.bodies import condition_of, definition, written_body
 from rewriter.definitions import behind, run_by
-from rewriter.functions import ANY_TYPES, index_of, refused_builtin, uses_of
+from rewriter.functions import ANY_TYPES, index_of, refused_function, uses_of
 from rewriter.kept import Kept
 from rewriter.kinds import IN_BODIES, KINDS, NAME_SETTINGS
 from rewriter.model import Catalog, Names, Refusal, Relation, WrittenName
@@ -80,7 +80,7 @@ class Examiner:
         try:
             self._options(options, taken)
             for schema, name in support:
-                reason = refused_builtin(name)
+                reason = refused_function(name, self.catalog)
                 if reason is not None:
                     raise _Harmful(f"it calls {name}(), and {reason}")  # noqa: TRY301
                 if (schema, name) in self.catalog.functions:

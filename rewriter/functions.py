@@ -2,7 +2,7 @@
 
 Owns the manifest of built-in functions that read relations, files or other sessions by name, or run SQL text, and the
 list of extensions whose functions only compute, and finds the user functions of a statement; `rewriter.code` judges
-those by their bodies. The manifest was made by reading the whole of pg_proc of PostgreSQL 17.
+those by their bodies. The manifest was made by reading the whole of pg_proc of PostgreSQL 17; `rewriter.known` has the rest of it.
 May not do: look into relations or bodies.
 """
 
@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from rewriter.kept import Kept
+from rewriter.known import KNOWN_FUNCTIONS
 from rewriter.model import Name, Refusal, WrittenName
 from rewriter.reading import encode, parse, position
 from rewriter.system import SYSTEM_SCHEMAS
@@ -55,6 +56,7 @@ _OBJECTS = "large objects are not covered by column policies"
 _CHANGES = "it reads changes or backups of the database as a whole"
 _PAGES = "it reads stored rows below the level of columns"
 _INSIDE = "it works on the inside of the server"
+_NOT_KNOWN = "this version of the proxy does not know it"
 
 REFUSED_FUNCTIONS: dict[str, str] = {
     **dict.fromkeys(
@@ -146,6 +148,16 @@ def refused_builtin(name: str) -> str | None:
     return reason
 
 
+def unjudged(name: str) -> bool:
+    """Whether a name is on neither list, so that a built-in function of that name has not been looked at."""
+    return name not in KNOWN_FUNCTIONS and refused_builtin(name) is None
+
+
+def refused_function(name: str, catalog: Catalog) -> str | None:
+    """Why a function of this name is refused, wherever it lives, as refused_builtin() or not known yet; else None."""
+    return _NOT_KNOWN if name in catalog.unjudged else refused_builtin(name)
+
+
 @dataclass(frozen=True, slots=True)
 class Use:
     """User functions of one name that a statement may run: with how many arguments, when that is known, and as part of what.
@@ -201,7 +213,7 @@ def uses_of(  # noqa: PLR0913, PLR0917  a statement and what its names mean
             _refuse(
                 f"function {attribute}() is not allowed here", "settings are read by a call with a plain name", None
             )
-        reason = refused_builtin(attribute)
+        reason = refused_function(attribute, catalog)
         if reason is not None:
             _refuse(f"function {attribute}() is not allowed", reason, None)
         if attribute in catalog.row_functions:
@@ -229,7 +241,7 @@ def _add_call(  # noqa: PLR0913, PLR0917  one call in all its circumstances
     arguments: int | None,
 ) -> None:
     last = name[-1]
-    reason = refused_builtin(last)
+    reason = refused_function(last, catalog)
     if reason is not None:
         _refuse(f"function {last}() is not allowed", reason, where)
     index = index_of(catalog)

@@ -205,7 +205,7 @@ class Catalog:
 
     `functions` holds the names of user-defined functions (schema, name) and `harmless` those of well-known extensions
     (`rewriter.functions.HARMLESS_EXTENSIONS`) and of user-defined types; `builtins` are the names of functions and types
-    of pg_catalog and information_schema. `operators` maps the name of a user-defined operator to the functions behind it.
+    of pg_catalog and information_schema, `unjudged` those of them that this version does not know. `operators` maps the name of a user-defined operator to the functions behind it.
     `row_functions` are names of user functions that take one composite argument, and so can be written as an attribute,
     x.f. `code` holds what is known of user functions, `attached` the expressions of relations by OID, `cascades` the
     relations that foreign keys change when one is changed. `operator_names` are of all operators outside
@@ -220,6 +220,7 @@ class Catalog:
     functions: frozenset[tuple[str, str]] = frozenset()
     harmless: frozenset[tuple[str, str]] = frozenset()
     builtins: frozenset[str] = frozenset()
+    unjudged: frozenset[str] = frozenset()
     operators: Mapping[str, frozenset[tuple[str, str]]] = field(default_factory=dict)
     row_functions: frozenset[str] = frozenset()
     operator_names: frozenset[str] = frozenset()

@@ -2,10 +2,12 @@
 
 Owns the list of system relations that hold stored values, other people's statements, files or secrets. Catalogs that
 clients reflect on (pg_class, pg_attribute, information_schema ...) are not on it. Made from the relations and functions
-of PostgreSQL 17; a later server's additions show in tests/servers, which reads the list of the server under test.
+of PostgreSQL 17; the rest of them are in `rewriter.known`, and what is on neither list is refused.
 """
 
 from __future__ import annotations
+
+from rewriter.known import KNOWN_RELATIONS
 
 _STATISTICS = "it holds samples and frequencies of stored values"
 _STATEMENTS = "it shows statements and addresses of other sessions"
@@ -13,6 +15,7 @@ _SECRETS = "it holds passwords or connection secrets"
 _FILES = "it shows files of the server"
 _STORAGE = "it holds stored values outside their tables"
 _INSIDE = "it shows the inside of the server process"
+_NOT_KNOWN = "this version of the proxy does not know it"
 
 REFUSED_RELATIONS: dict[str, str] = {
     "pg_statistic": _STATISTICS,
@@ -56,4 +59,6 @@ def refusal_of(schema: str, name: str) -> str | None:
     """Why a relation is refused as a system relation; None when it is not."""
     if schema == "pg_toast" or schema.startswith("pg_toast_temp_"):
         return _STORAGE
+    if schema in SYSTEM_SCHEMAS and name not in KNOWN_RELATIONS and name not in REFUSED_RELATIONS:
+        return _NOT_KNOWN
     return REFUSED_RELATIONS.get(name)
