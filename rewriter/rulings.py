@@ -32,6 +32,7 @@ from rewriter.names import Elsewhere, absent, meaning_of, written_name
 from rewriter.plpgsql_words import Unreadable
 from rewriter.reading import position
 from rewriter.scopes import Findings, walk
+from rewriter.stored import carried_by
 from rewriter.storing import check_view, check_view_functions, is_temporary
 from rewriter.substitution import Patch, Splice, Substitute
 from rewriter.telling import family_of
@@ -185,10 +186,29 @@ def _store(ruling: Ruling, fields: Node, where: Circumstances) -> None:
         raise Refusal("0A000", "CREATE TABLE AS EXECUTE is not available to you", hint="Write the query out.")
     _references(ruling, where, mentions=False)
     check_mentions(ruling, where)
-    if fields.get("objtype") == "OBJECT_MATVIEW" and ruling.substitutes:
-        message = f"CREATE MATERIALIZED VIEW over protected {_first(ruling)} is not available to you"
-        detail = "Whoever refreshes it runs its query again, and would store what is masked for you."
-        raise Refusal("42501", message, detail=detail, hint="CREATE TABLE AS stores what you see now.")
+    if fields.get("objtype") == "OBJECT_MATVIEW" and ruling.substitutes and not ruling.unknown:
+        _stored_view(ruling, fields, where)
+
+
+def _stored_view(ruling: Ruling, fields: Node, where: Circumstances) -> None:
+    """CREATE MATERIALIZED VIEW passes as it is, real values are stored: so only what is masked again when it is read."""
+    meant = {id(each.reference): each.relation for each in ruling.substitutes}
+    select = fields["query"].get("SelectStmt", {})
+    carried = carried_by(select, ruling.found, meant, where.world.treatments)
+    reason: str | None = None
+    if any(relation.oid in where.world.views for relation in meant.values()):
+        reason = "it reads a view over them"
+    elif isinstance(carried, str):
+        reason = carried
+    elif any(each.treatment is not None and not each.copied for each in carried):
+        reason = "whether hidden values can be computed with would tell them"
+    if reason is not None:
+        message = f"CREATE MATERIALIZED VIEW over protected {_first(ruling)} is not available to you: {reason}"
+        hint = (
+            "Name hidden columns as they are and nowhere else, or use CREATE TABLE AS, which stores what you see now."
+        )
+        raise Refusal("42501", message, hint=hint)
+    ruling.substitutes.clear()
 
 
 def _view(ruling: Ruling, fields: Node, where: Circumstances) -> None:

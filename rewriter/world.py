@@ -16,6 +16,7 @@ from rewriter.definitions import definition_of, definitions_of
 from rewriter.expansion import Expansion
 from rewriter.kept import Kept
 from rewriter.model import column_name
+from rewriter.stored import treatments_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -184,8 +185,12 @@ def families(catalog: Catalog) -> dict[int, int]:
     return {oid: find(oid) for oid in list(root)}
 
 
-def _views(catalog: Catalog, treatments: Mapping[int, object]) -> tuple[frozenset[int], dict[int, str]]:
-    """The views that are expanded, and all relations that may not be read with the reason."""
+def _views(catalog: Catalog, treatments: dict[int, dict[str, Treatment]]) -> tuple[frozenset[int], dict[int, str]]:
+    """The views that are expanded, and all relations that may not be read with the reason.
+
+    Adds to `treatments` those of materialized views.
+    """
+    labelled = dict(treatments)
     views: set[int] = set()
     barred = _closed(catalog)
     changed = True
@@ -200,6 +205,12 @@ def _views(catalog: Catalog, treatments: Mapping[int, object]) -> tuple[frozense
             reason = None
             if closed is not None:
                 reason = f"it reads {_full(catalog, closed)}, which is not readable: {barred[closed]}"
+            elif hidden is not None and (relation := catalog.relations[oid]).kind == "m":
+                stored = _stored(relation, hidden, sources, treatments, views, catalog)
+                if not isinstance(stored, str):
+                    changed = _take(oid, stored, labelled.get(oid, {}), treatments) or changed
+                    continue
+                reason = stored
             elif hidden is not None:
                 reason = _against_expansion(catalog.relations[oid], hidden, sources, catalog)
             if reason is not None:
@@ -210,6 +221,33 @@ def _views(catalog: Catalog, treatments: Mapping[int, object]) -> tuple[frozense
                 views.add(oid)
                 changed = True
     return frozenset(views), barred
+
+
+def _stored(  # noqa: PLR0913, PLR0917  a view and what it reads
+    relation: Relation,
+    hidden: int,
+    sources: list[int],
+    treatments: dict[int, dict[str, Treatment]],
+    views: set[int],
+    catalog: Catalog,
+) -> dict[str, Treatment] | str:
+    """What the caller sees of a materialized view over the protected relation `hidden`, or why it may not be read."""
+    if any(source in views for source in sources):
+        found: dict[str, Treatment] | str = "it reads a view over them"
+    else:
+        found = treatments_of(relation, treatments, catalog)
+    return f"it holds data of protected {_full(catalog, hidden)}, and {found}" if isinstance(found, str) else found
+
+
+def _take(
+    oid: int, stored: dict[str, Treatment], own: dict[str, Treatment], treatments: dict[int, dict[str, Treatment]]
+) -> bool:
+    """Add what is stored hidden to what is labelled itself, the strictest of both; True when that is news."""
+    merged = own | {name: strictest(each, [own[name]] if name in own else []) for name, each in stored.items()}
+    before = treatments.get(oid, {})
+    if merged:
+        treatments[oid] = merged
+    return merged != before
 
 
 def _closed(catalog: Catalog) -> dict[int, str]:
@@ -226,7 +264,7 @@ def _closed(catalog: Catalog) -> dict[int, str]:
 
 def _against_expansion(relation: Relation, hidden: int, sources: list[int], catalog: Catalog) -> str | None:
     """Why a view over the protected relation `hidden` cannot be replaced by its definition; None when it can."""
-    if relation.kind != "v" or relation.definition is None:
+    if relation.definition is None:
         return f"it holds data of protected {_full(catalog, hidden)}"
     if not relation.invoker:
         for source in sources:

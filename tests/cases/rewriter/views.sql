@@ -65,3 +65,25 @@ CREATE OPERATOR traps.~ (LEFTARG = varchar, RIGHTARG = text, FUNCTION = traps.eq
 CREATE OPERATOR traps.|| (LEFTARG = varchar, RIGHTARG = text, FUNCTION = traps.equal);
 CREATE TABLE traps.pg_class (relname name, relkind "char", relnamespace oid);
 CREATE TABLE traps.users (id int, ssn text);
+CREATE MATERIALIZED VIEW m_copies (number, code, total) AS
+  SELECT u.id, u.ssn, o.total FROM users u LEFT JOIN orders o ON o.user_id = u.id WHERE u.id < 5;
+CREATE MATERIALIZED VIEW m_over AS SELECT code AS c, number FROM m_copies ORDER BY number;
+CREATE VIEW v_over_m AS SELECT upper(c) AS loud, number FROM m_over;
+CREATE MATERIALIZED VIEW m_open AS SELECT id, upper(name) AS name FROM users ORDER BY city;
+CREATE MATERIALIZED VIEW m_groups AS SELECT city, count(*) AS n, sum(salary) AS total, max(ssn) FILTER (WHERE salary > 1) AS last,
+  lower(min(ssn)) || '!' AS first FROM users GROUP BY city;
+CREATE MATERIALIZED VIEW m_rows AS SELECT id FROM users WHERE ssn LIKE 'H%';
+CREATE MATERIALIZED VIEW m_join AS SELECT u.id FROM users u JOIN guess g ON g.v = u.ssn;
+CREATE MATERIALIZED VIEW m_using AS SELECT u.id FROM users u JOIN staff s USING (ssn);
+CREATE MATERIALIZED VIEW m_first AS SELECT id FROM users ORDER BY salary, id LIMIT 3;
+CREATE MATERIALIZED VIEW m_first_by_name AS SELECT id, length(ssn) AS many FROM users ORDER BY 2 LIMIT 3;
+CREATE MATERIALIZED VIEW m_by AS SELECT ssn, count(*) FROM users GROUP BY 1;
+CREATE MATERIALIZED VIEW m_sets AS SELECT city, max(ssn) FROM users GROUP BY GROUPING SETS (city, ());
+CREATE MATERIALIZED VIEW m_having AS SELECT city FROM users GROUP BY city HAVING max(salary) > 1;
+CREATE MATERIALIZED VIEW m_distinct AS SELECT DISTINCT ssn FROM users;
+CREATE MATERIALIZED VIEW m_split AS SELECT id, regexp_split_to_table(ssn, '-') AS part FROM users;
+CREATE MATERIALIZED VIEW m_union AS SELECT ssn FROM users UNION ALL SELECT 'x';
+CREATE MATERIALIZED VIEW m_with AS WITH w AS (SELECT ssn FROM users) SELECT ssn FROM w;
+CREATE MATERIALIZED VIEW m_row AS SELECT u.id, u::text AS whole FROM users u;
+CREATE MATERIALIZED VIEW m_of_view AS SELECT code FROM user_list;
+CREATE MATERIALIZED VIEW m_over_rows AS SELECT id FROM m_rows;
