@@ -99,9 +99,12 @@ class Labelling:
         before = self._book.expected.get(name, [])
         there = frozenset(r.oid for r in catalog.relations.values() if r.name == name)
         now = self._now()
-        left = [each for each in before if each.lasts and each.until > now]
         same = (inheritance.columns, inheritance.rest)
-        if not any((each.columns, each.rest, each.by) == (*same, by) and each.besides == there for each in left):
+        # what is expected already stays as it is, for a statement is ruled again until nothing new is expected of it
+        left = [
+            each for each in before if each.until > now and (each.lasts or (not each.labels and each.besides == there))
+        ]
+        if not any((each.columns, each.rest, each.by, each.besides) == (*same, by, there) for each in left):
             seconds = _EXPECTED_SECONDS if inheritance.columns or inheritance.rest else _CLEAN_SECONDS
             left.append(Expected(name, there, *same, by, self._moment(), now + seconds))
         self._ledger.settle(self._database, name, left)

@@ -116,3 +116,15 @@ def test_a_column_is_told_of_once(house: House) -> None:
     for _ in range(3):
         house.read(table(3, "t", "a"))
     assert house.told == ["public.t.a copied"]
+
+
+def test_what_is_expected_already_changes_nothing(house: House) -> None:
+    """A statement is ruled again until nothing new is expected of it, so that asking again must bring nothing new."""
+    house.makes("copy", line=LABEL)
+    house.makes("copy")
+    expected = list(house.ledger.book("bank").expected["copy"])
+    assert len(expected) == 2
+    house.now += 1
+    house.makes("copy")
+    house.makes("copy", line=LABEL)
+    assert house.ledger.book("bank").expected["copy"] == expected
