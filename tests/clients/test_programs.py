@@ -122,11 +122,10 @@ def test_a_dump_of_the_clerk_is_refused(shop: Any, program: Callable[..., Any], 
 
 
 def test_maintenance(shop: Any, program: Callable[..., Any]) -> None:
-    """VACUUM, ANALYZE and REINDEX are statements like others for the owner; the clerk's are refused with the reason."""
+    """VACUUM, ANALYZE and REINDEX are statements like others, for the clerk on protected tables, too: they tell nothing."""
     for name in ("vacuumdb", "reindexdb"):
         done = program(name, "-d", shop.owner.dsn, "-t", "notes")
         assert done.returncode == 0, done.stderr
-    refused = program("vacuumdb", "-d", shop.clerk.dsn, "-t", "people")
-    assert refused.returncode == 1
-    assert "ERROR" in refused.stderr
+        done = program(name, "-d", shop.clerk.dsn, "-t", "people")
+        assert done.returncode == 0, done.stderr
     assert program("pg_isready", "-d", shop.clerk.dsn).returncode == 0
