@@ -27,11 +27,11 @@ _EXPECTED_SECONDS: Final = 86_400.0
 """How long a statement may take to make the table that it was sent for, its transaction included; what was seen in a
 transaction is waited for as long."""
 
-_LASTING: Final = frozenset({"renamed", "detached", "copied"})
-"""Why a column has a label that its name would not give it again."""
-
 _CLEAN_SECONDS: Final = 600.0
 """The same for one that inherits nothing: what comes back from a dump later has its labels again."""
+
+_LASTING: Final = frozenset({"renamed", "detached", "copied"})
+"""Why a column has a label that its name would not give it again."""
 
 
 Told = Callable[[str, Kept, tuple[ColumnName, ...]], None]

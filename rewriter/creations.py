@@ -14,7 +14,7 @@ from rewriter.bodies import READ, body_of, selected, written_body
 from rewriter.examination import Examined, quoted_path
 from rewriter.functions import HARMLESS_EXTENSIONS
 from rewriter.handed import handed
-from rewriter.model import Function, Refusal
+from rewriter.model import LOCKED, Function, Refusal
 from rewriter.plpgsql_words import Unreadable
 
 if TYPE_CHECKING:
@@ -199,6 +199,9 @@ def _own_name(name: str, judge: Judge) -> None:
     if name in judge.catalog.builtins:
         message = f"{name} is the name of a built-in function, which others could call yours in place of"
         raise Refusal("42501", message, hint="Give it another name.")
+    if not judge.catalog.whole:
+        message = f"whether functions named {name} are handed values that are masked for you cannot be told now"
+        raise Refusal("42501", message, hint=f"A definition cannot be read: {LOCKED}.")
     if name in handed(judge):
         message = f"{name} is the name of a function that may be handed values which are masked for you"
         raise Refusal("42501", message, hint="Give it another name, or ask an administrator to do this.")

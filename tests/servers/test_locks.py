@@ -21,6 +21,8 @@ INSERT INTO orders VALUES (1, 'first');
 CREATE VIEW memos AS SELECT memo FROM orders;
 CREATE VIEW lines AS SELECT phone AS line FROM people;
 CREATE FUNCTION memo_of(int) RETURNS text LANGUAGE sql BEGIN ATOMIC SELECT memo FROM orders WHERE id = $1; END;
+CREATE FUNCTION shout(text) RETURNS text LANGUAGE sql AS 'SELECT upper($1)';
+CREATE FUNCTION louder() RETURNS text LANGUAGE sql BEGIN ATOMIC SELECT shout(phone) FROM people WHERE id = 1; END;
 CREATE VIEW statistics AS SELECT most_common_vals::text AS found FROM pg_stats, orders WHERE id = 1;
 """
 
@@ -94,3 +96,22 @@ def test_what_stands_behind_a_lock_of_others_is_refused_until_it_can_be_read(cle
     assert settled(clerk, "SELECT line FROM lines") == "****"
     with pytest.raises(psycopg.errors.InsufficientPrivilege, match="pg_stat"):
         clerk.execute("SELECT found FROM statistics")
+
+
+def test_code_that_others_hand_hidden_values_to_cannot_be_made_anew_behind_a_lock(clerk, postgres):
+    """What calls it cannot be read then, so that it looks like anybody's own."""
+    sql = "CREATE OR REPLACE FUNCTION shout(text) RETURNS text LANGUAGE sql AS 'SELECT lower($1)'"
+    with pytest.raises(
+        psycopg.errors.InsufficientPrivilege, match="shout is the name of a function that may be handed"
+    ):
+        clerk.execute(sql)
+    clerk.rollback()
+    with psycopg.connect(postgres.dsn("locks"), autocommit=False) as holder:
+        holder.execute("LOCK TABLE people IN ACCESS EXCLUSIVE MODE")
+        postgres.run_sql("CREATE TABLE elsewhere AS SELECT 7 AS seven", "locks")
+        assert one(clerk, "SELECT seven FROM elsewhere") == 7  # the catalog has been read again by then
+        with pytest.raises(psycopg.errors.InsufficientPrivilege, match="another session has locked"):
+            clerk.execute(sql)
+        holder.rollback()
+    clerk.rollback()
+    postgres.run_sql("DROP TABLE elsewhere", "locks")
