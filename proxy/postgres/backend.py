@@ -24,7 +24,7 @@ from proxy.postgres.replies import (
     skip_to_sync,
     swallow_syncs,
 )
-from proxy.postgres.reports import discreet, repositioned
+from proxy.postgres.reports import discreet, logged, repositioned
 
 _ASSEMBLED_LIMIT: Final = 1 << 20
 """Bytes of a message that is looked into as a whole. RowDescription of 1,600 columns with 63-byte names has 130 kB;
@@ -361,6 +361,8 @@ class Backend:
     # -- at any time ---------------------------------------------------------------------------------------------
 
     def _notice(self, data: bytes, position: int, stop: int) -> bool:
+        if self._conversation.guarded and logged(data[position + HEADER_SIZE : stop]):
+            return False
         queue = self._conversation.queue
         return not queue or (queue.head.action is _FORWARD and self._as_it_came(queue.head, data, position, stop))
 

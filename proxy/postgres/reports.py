@@ -32,6 +32,8 @@ _PROVOKED: Final = (b"22P02", b'"louver: ')
 """How an error looks that a rewritten statement provokes, see `rewriter.preserving`: our message, quoted as input."""
 _DENIED: Final = b"42501"
 _CUT: Final = (b"S", b"V", b"C")  # what is kept of an error too long to be looked at
+_LOGGED: Final = frozenset((b"VLOG", b"VDEBUG"))
+_RAISED: Final = b"Rexec_stmt_raise"  # RAISE in PL/pgSQL, whose words are the function's own
 
 
 def discreet(payload: bytes, *, whole: bool = True) -> bytes | None:
@@ -54,6 +56,15 @@ def discreet(payload: bytes, *, whole: bool = True) -> bytes | None:
     if state == _LIMIT:
         made = [b"M" + _LIMIT_MESSAGE if field[:1] == b"M" else field for field in made]
     return b"\0".join(made) if made != fields else None
+
+
+def logged(payload: bytes) -> bool:
+    """Whether a notice is a line of the server's log, which client_min_messages lets a client read along.
+
+    With log_statement and its like such lines quote statements as they left, rewritten, and those of the proxy's own.
+    """
+    fields = payload.split(b"\0")
+    return not _LOGGED.isdisjoint(fields) and _RAISED not in fields
 
 
 def repositioned(payload: bytes, moves: Sequence[Move], text: bytes) -> bytes | None:

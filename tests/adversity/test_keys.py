@@ -69,3 +69,51 @@ def test_the_key_is_never_told(louver_factory: Callable[..., Any], tmp_path: Any
         heard = told(client, attempt)
         assert "36363636" not in heard, "the padded key"
         assert len(heard) < 250, heard
+
+
+TALKATIVE = {
+    "client_min_messages": "debug5",
+    "log_statement": "all",
+    "log_min_duration_statement": "0",
+    "log_parser_stats": "on",
+}
+LOUD = """
+CREATE FUNCTION loud() RETURNS int LANGUAGE plpgsql AS $$ BEGIN RAISE LOG 'heard'; RAISE DEBUG 'heard, too'; RETURN 1; END $$
+"""
+
+
+@pytest.mark.parametrize("how", ["SET", "startup"])
+def test_the_log_that_a_client_may_read_along_is_kept_from_it(
+    louver_factory: Callable[..., Any], tmp_path: Any, database: str, how: str
+) -> None:
+    """Its lines quote rewritten statements and those of the proxy's own; what a function raises still arrives."""
+    with psycopg.connect(database, autocommit=True) as direct:
+        direct.execute(LOUD.replace("FUNCTION", "OR REPLACE FUNCTION"))
+        direct.execute("SET client_min_messages = log")
+        direct.execute("SET log_statement = 'all'")
+        said: list[str] = []
+        direct.add_notice_handler(lambda diagnostic: said.append(str(diagnostic.message_primary)))
+        direct.execute("SELECT phone FROM people")
+        assert said == ["statement: SELECT phone FROM people"], "the road is there"
+    secret = tmp_path / "secret"
+    secret.write_text("00112233445566778899aabbccddeeff" * 2 + "\n")
+    secret.chmod(0o600)
+    options = " ".join(f"-c {name}={value}" for name, value in TALKATIVE.items()) if how == "startup" else ""
+    with (
+        louver_factory(users={"ann": {"role": "clerk"}}, policies=PARTIAL, secret_file=str(secret)) as louver,
+        psycopg.connect(
+            louver.dsn("ann", database="keys"), autocommit=True, prepare_threshold=None, options=options
+        ) as client,
+    ):
+        heard: list[str] = []
+        client.add_notice_handler(lambda diagnostic: heard.append(str(diagnostic.message_primary)))
+        if how == "SET":
+            for name, value in TALKATIVE.items():
+                client.execute(f"SET {name} = '{value}'")
+        assert client.execute("SELECT phone FROM people").fetchone() == ("****",)
+        assert client.execute("SELECT phone FROM people WHERE id = %s", (1,)).fetchone() == ("****",)
+        louver.policies.write_text(HASHED)
+        louver.hang_up()
+        assert client.execute("SELECT phone FROM people WHERE id = %s", (1,)).fetchone() not in {None, ("****",)}
+        assert client.execute("SELECT loud()").fetchone() == (1,)
+        assert heard == ["heard", "heard, too"]

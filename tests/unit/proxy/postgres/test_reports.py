@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from proxy.postgres.messages import parse_report, report_fields
-from proxy.postgres.reports import discreet
+from proxy.postgres.reports import discreet, logged
 
 
 def report(sqlstate: str, text: str, **fields: str) -> bytes:
@@ -68,3 +68,21 @@ def test_an_error_too_long_to_be_read_is_cut() -> None:
     kept = discreet(report("23514", "SECRET" * 10)[:40], whole=False)
     assert kept is not None
     assert parse_report(kept) == {"S": "ERROR", "V": "ERROR", "C": "23514", "M": "the error is too long to be shown"}
+
+
+@pytest.mark.parametrize(
+    ("severity", "routine", "is_logged"),
+    [
+        ("LOG", "exec_simple_query", True),
+        ("DEBUG", "exec_parse_message", True),
+        ("LOG", "exec_stmt_raise", False),
+        ("DEBUG", "exec_stmt_raise", False),
+        ("NOTICE", "exec_simple_query", False),
+        ("WARNING", "vacuum", False),
+        ("INFO", "do_analyze_rel", False),
+    ],
+)
+def test_lines_of_the_log_are_known_by_severity_and_origin(severity: str, routine: str, *, is_logged: bool) -> None:
+    """What the server logs is told from what functions RAISE and from notices to the caller."""
+    payload = report_fields(severity, "00000", "statement: SELECT louver")
+    assert logged(payload[:-1] + b"R" + routine.encode() + b"\0\0") == is_logged
