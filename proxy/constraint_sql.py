@@ -23,7 +23,7 @@ WITH part AS (
   FROM pg_constraint WHERE contype = 'c' AND conrelid <> 0
   UNION ALL
   SELECT d.adrelid, a.attname, 'expression', ARRAY[d.adnum], false, d.adbin::text, true
-  FROM pg_attrdef d JOIN pg_attribute a ON a.attrelid = d.adrelid AND a.attnum = d.adnum WHERE a.attgenerated = 's'
+  FROM pg_attrdef d JOIN pg_attribute a ON a.attrelid = d.adrelid AND a.attnum = d.adnum WHERE a.attgenerated <> ''
   UNION ALL
   SELECT ev_class, rulename, 'rule', ARRAY(SELECT attnum FROM pg_attribute WHERE attrelid = ev_class AND attnum > 0), false, NULL, false
   FROM pg_rewrite r JOIN pg_class c ON c.oid = r.ev_class WHERE ev_type <> '1' AND c.relkind IN ('r', 'p', 'f')

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 from policies.model import ColumnName, Label
 from proxy.ledger import Book, Expected, Kept, Ledger, State
+from rewriter.lineage import generated
 from rewriter.world import families
 
 if TYPE_CHECKING:
@@ -63,13 +64,21 @@ class Labelling:
         self._miss(catalog, earlier)
         for relation in catalog.relations.values():
             labels |= self._labels(relation, catalog, policies, there=relation.oid in earlier)
+        self._generated(catalog, labels)
         labels |= self._left(catalog, labels)
         self._settle(catalog)
         return labels
 
     def labels_of(self, relation: Relation, catalog: Catalog, policies: PolicySet) -> dict[ColumnName, Label]:
         """The labels of one relation's columns; it may be one that the snapshot does not hold yet, or holds otherwise."""
-        return self._labels(relation, catalog, policies, there=relation.oid in catalog.relations)
+        labels = self._labels(relation, catalog, policies, there=relation.oid in catalog.relations)
+        own = {name.column: label for name, label in labels.items()}
+        for parent in relation.parents:
+            if parent in catalog.relations:
+                above = self.labels_of(catalog.relations[parent], catalog, policies)
+                own = {name.column: label for name, label in above.items()} | own
+        made = generated(relation, own)
+        return labels | {ColumnName(relation.schema, relation.name, name): label for name, label in made.items()}
 
     def _labels(
         self, relation: Relation, catalog: Catalog, policies: PolicySet, *, there: bool
@@ -135,7 +144,7 @@ class Labelling:
     ) -> Label | None:
         """The label that a column has had already, under this name or another."""
         kept = self._book.kept.get((relation.oid, column.number))
-        if kept is None or kept.why == "shared":
+        if kept is None or kept.why == "shared" or (kept.why == "generated" and column.generated):
             return None
         state = _state(seen=seen, kept=kept)
         if kept.why != "named":
@@ -196,17 +205,47 @@ class Labelling:
             elif kept.state == "there":
                 self._keep(replace(kept, state="gone"))
 
+    def _generated(self, catalog: Catalog, labels: dict[ColumnName, Label]) -> None:
+        """Add those of generated columns, which stay when the expression is dropped, until nothing is computed from what is new."""
+        family = families(catalog)
+        relations = [r for r in catalog.relations.values() if any(column.generated for column in r.columns)]
+        news = bool(relations)
+        while news:
+            news = False
+            shared = _shared(catalog, family, labels)
+            for relation in relations:
+                behind = shared.get(family.get(relation.oid, relation.oid), {})
+                own = {c.name: ColumnName(relation.schema, relation.name, c.name) for c in relation.columns}
+                here = behind | {name: labels[full] for name, full in own.items() if full in labels}
+                made = generated(relation, {name: label for name, label in here.items() if name in own})
+                for column in relation.columns:
+                    label, place = made.get(column.name), (relation.oid, column.number)
+                    if label is not None:
+                        labels[own[column.name]] = label
+                        news = True
+                        self._computed(place, own[column.name], label)
+        for kept in [
+            kept for kept in self._book.kept.values() if kept.why == "generated" and kept.column not in labels
+        ]:
+            if kept.oid in catalog.relations:
+                self._ledger.drop(self._database, kept, "what it is computed from has no label")
+
+    def _computed(self, place: tuple[int, int], name: ColumnName, label: Label) -> None:
+        before = self._book.kept.get(place)
+        if before is None or before.why == "generated":
+            after = Kept(*place, name, label, "generated", since=self._moment() if before is None else before.since)
+            if before is None:
+                self._tell(after, label.sources)
+            else:
+                self._keep(after)
+
     def _left(self, catalog: Catalog, labels: Mapping[ColumnName, Label]) -> dict[ColumnName, Label]:
         """Labels of columns that were a labelled relation's own partitions' or children's, and are so no longer.
 
         A member of a labelled family needs none, for `rewriter.world` treats families as one; what it shares is remembered.
         """
         family = families(catalog)
-        shared: dict[tuple[int, str], Label] = {}
-        for column, label in labels.items():
-            oid = catalog.names.get((column.schema, column.relation))
-            if oid in family:
-                shared[family[oid], column.column] = label
+        shared = _shared(catalog, family, labels)
         kept = self._book.kept
         left: dict[ColumnName, Label] = {}
         earlier = {oid for (oid, _), each in kept.items() if each.why == "shared"}
@@ -217,7 +256,7 @@ class Labelling:
                 name = ColumnName(relation.schema, relation.name, each.name)
                 if name in labels:
                     continue
-                found = shared.get((family.get(oid, oid), each.name))
+                found = shared.get(family.get(oid, oid), {}).get(each.name)
                 before = kept.get(place)
                 if found is not None:
                     self._keep(Kept(*place, name, found, "shared"))
@@ -254,6 +293,18 @@ class Labelling:
 
     def _moment(self) -> str:
         return dt.datetime.fromtimestamp(self._now(), dt.UTC).isoformat(timespec="seconds")
+
+
+def _shared(
+    catalog: Catalog, family: Mapping[int, int], labels: Mapping[ColumnName, Label]
+) -> dict[int, dict[str, Label]]:
+    """The labels of each family of parents, partitions and children, by the member that stands for it and by column."""
+    shared: dict[int, dict[str, Label]] = {}
+    for column, label in labels.items():
+        oid = catalog.names.get((column.schema, column.relation))
+        if oid is not None and oid in family:
+            shared.setdefault(family[oid], {})[column.column] = label
+    return shared
 
 
 def _state(*, seen: bool, kept: Kept | None) -> State:

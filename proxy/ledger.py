@@ -21,9 +21,9 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import Self
 
-Why = Literal["named", "shared", "renamed", "detached", "copied"]
+Why = Literal["named", "shared", "renamed", "detached", "copied", "generated"]
 """Why a column has a label. named: the dictionary names it. shared: it belongs to a partition or child of a table that it
-names. renamed, detached: it was so. copied: values of labelled columns went into it."""
+names. renamed, detached: it was so. copied: values of labelled columns went into it. generated: it is computed from them."""
 
 State = Literal["open", "there", "gone"]
 """Of the table: seen in an open transaction only; seen by everybody; no longer there."""

@@ -1,6 +1,6 @@
 """Lineage: which labels the columns of a table inherit that a statement makes from labelled columns.
 
-Owns reading CREATE TABLE AS, SELECT INTO and CREATE TABLE (LIKE ...) for what their columns hold. A plain copy of a column
+Owns reading CREATE TABLE AS, SELECT INTO, CREATE TABLE (LIKE ...) and generated columns for what they hold. A plain copy of a column
 inherits its label; whatever is computed from one, or cannot be told, is `derived`; labelled columns that decide which rows
 there are make every column so. May not do: know a caller; names are resolved to all that they could mean.
 """
@@ -16,6 +16,7 @@ from policies.masks import DERIVED
 from policies.model import ColumnName, Label
 from rewriter.definitions import DEFINED, definitions_of
 from rewriter.labels import label_of
+from rewriter.model import column_name
 from rewriter.scopes import walk
 from rewriter.storing import is_temporary
 from rewriter.substitution import needed_columns
@@ -243,6 +244,24 @@ def _labels_of(relation: Relation, catalog: Catalog, labels: Labels) -> dict[str
     if relation.kind in DEFINED and behind:
         derived = _derived(behind)
         return {column.name: found.get(column.name, derived) for column in relation.columns}
+    return found
+
+
+def generated(relation: Relation, labels: Mapping[str, Label]) -> dict[str, Label]:
+    """The labels of the generated columns of a table, by those of the columns that they are computed from.
+
+    `labels` are by column; a column that has one there needs none.
+    """
+    computed = {column.name for column in relation.columns if column.generated} - labels.keys()
+    found: dict[str, Label] = {}
+    for each in relation.constraints:
+        if each.kind == "expression" and each.name in computed and each.columns & labels.keys():
+            behind = [
+                label if label.sources else replace(label, sources=(column_name(relation, name),))
+                for name, label in labels.items()
+                if name in each.columns
+            ]
+            found[each.name] = _derived(behind)
     return found
 
 

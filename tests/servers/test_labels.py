@@ -127,6 +127,37 @@ def test_a_renamed_or_detached_column_stays_labelled(house, postgres, end):
         }
 
 
+GENERATED = "ALTER TABLE people ADD COLUMN tail text GENERATED ALWAYS AS (right(phone, 4) || name) STORED"
+MIXED = "ALTER TABLE people ADD COLUMN mix text GENERATED ALWAYS AS (phone || code) STORED"
+
+
+@pytest.mark.parametrize("where", ["through Louver", "elsewhere"])
+def test_a_generated_column_has_the_label_of_what_it_is_computed_from(house, postgres, where):
+    """Who sees all of that sees it; it stays labelled as a plain column; without labels there it has none."""
+    with house() as louver:
+        for sql in (GENERATED, MIXED):
+            run(louver, "boss", sql) if where == "through Louver" else postgres.run_sql(sql, "labels")
+        run(louver, "boss", "CREATE TABLE noticed ()")
+        asked = "SELECT tail, mix FROM people WHERE id = 1"
+        assert run(louver, "clerk", asked) == [("****", "****")]
+        assert run(louver, "agent", asked) == [("0001Ann", "****")]
+        assert run(louver, "boss", asked) == [("0001Ann", "13800000001c1")]
+        assert labels(louver) == {
+            "public.people.tail": ("derived", "generated", "there"),
+            "public.people.mix": ("derived", "generated", "there"),
+        }
+        postgres.run_sql("ALTER TABLE people ALTER tail DROP EXPRESSION", "labels")
+        run(louver, "boss", "DROP TABLE noticed")
+        assert run(louver, "clerk", asked) == [("****", "****")]
+        kill(louver)
+    with house() as louver:
+        assert run(louver, "clerk", asked) == [("****", "****")]
+        louver.policies.write_text(POLICIES.replace("labels.*.people.", "labels.*.nobody."))
+        louver.hang_up()
+        run(louver, "boss", "CREATE TABLE noticed ()")
+        assert run(louver, "clerk", asked) == [("****", "13800000001c1")]
+
+
 def test_a_restored_dump_has_its_labels_again(house, postgres):
     """The tables have other OIDs than before, so that their names count; whether Louver was running or not."""
     dump = "DROP TABLE copied; CREATE TABLE copied AS SELECT phone AS line, name FROM people WHERE id = 1"
