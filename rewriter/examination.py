@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from rewriter import settings
 from rewriter.bodies import condition_of, definition, written_body
-from rewriter.definitions import behind, run_by
+from rewriter.definitions import behind, definition_of, definitions_of, run_by
 from rewriter.functions import ANY_TYPES, index_of, refused_function, uses_of
 from rewriter.kept import Kept
 from rewriter.kinds import IN_BODIES, KINDS, NAME_SETTINGS
@@ -129,6 +129,8 @@ class Examiner:
             for relation in self._meant(reference, taken):
                 columns |= self._relation(kind, reference, relation, taken)
                 relations.add(relation.oid)
+            if reference.role == "target":
+                self._through(reference, taken)
         uses = uses_of(part.data, found, self.catalog, self.names, columns, relations)
         taken.calls.update((use.function, use.arguments) for use in uses.found)
         taken.unknown_functions |= uses.unknown
@@ -243,6 +245,13 @@ class Examiner:
             self._attached(changed, taken, writes=True)
             self._run(index_of(self.catalog).relations.get(changed.oid, ()), taken)
 
+    def _through(self, reference: Reference, taken: _Taken) -> None:
+        """Writing to a name that may be a temporary view's writes to what that is over."""
+        schema, name = reference.written
+        if schema in {None, "pg_temp"}:
+            for oid in sorted(self.names.temporary_views.get(name, ())):  # all of them known: see _meant
+                self._write(self.catalog.relations[oid], taken)
+
     def _attached(self, relation: Relation, taken: _Taken, *, writes: bool) -> None:
         """The expressions that come with a relation."""
         if (relation.oid, writes) in taken.attached:
@@ -263,11 +272,14 @@ class Examiner:
 
 
 def changed_with(relation: Relation, catalog: Catalog) -> list[Relation]:
-    """A relation and all that a write to it may change: children, partitions, and what foreign keys cascade to."""
+    """A relation and all that a write to it may change: what a view is over, children, partitions, what foreign keys cascade to."""
     children = _children(catalog)
     found, seen = [relation], {relation.oid}
     for one in found:
-        for oid in (*children.get(one.oid, ()), *catalog.cascades.get(one.oid, ())):
+        under: Iterable[int] = ()
+        if one.kind == "v":
+            under = sorted((definitions_of(catalog).get(one.oid) or definition_of(one, catalog)).sources)
+        for oid in (*under, *children.get(one.oid, ()), *catalog.cascades.get(one.oid, ())):
             if oid not in seen and oid in catalog.relations:
                 seen.add(oid)
                 found.append(catalog.relations[oid])

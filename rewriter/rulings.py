@@ -9,8 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from rewriter import administration, searching, settings, system, tableoid
-from rewriter.attachments import check_read, check_write
+from rewriter import administration, settings, tableoid
+from rewriter.attachments import check_read
 from rewriter.bodies import written_body
 from rewriter.code import Judge
 from rewriter.copying import copied
@@ -35,7 +35,7 @@ from rewriter.scopes import Findings, walk
 from rewriter.stored import carried_by
 from rewriter.storing import check_view, check_view_functions, is_temporary
 from rewriter.substitution import Patch, Splice, Substitute
-from rewriter.telling import family_of
+from rewriter.targets import check_temporary, target_of
 from rewriter.world import World, reason_against
 from rewriter.writes import Target
 
@@ -49,7 +49,6 @@ Node = dict[str, Any]
 _KEPT = frozenset({"PrepareStmt", "DeclareCursorStmt"})
 """Statements that keep another one, to run it later."""
 
-_TARGET_HINT = "Writing to it needs an account from which nothing is hidden."
 _STATISTICS = "Plans and their estimates are made from statistics of the hidden values."
 
 
@@ -376,35 +375,12 @@ def _target(  # noqa: PLR0913, PLR0917  a statement is named by its kind and its
 ) -> set[str]:
     """Refuse what may not be written at all; the rest is ruled when every name of the statement is known."""
     meaning = _meaning(ruling, reference, where)
-    if not isinstance(meaning, Relation):
-        return set()
-    full = f"{meaning.schema}.{meaning.name}"
-    at = position(where.data, reference.node)
-    if meaning.schema in system.SYSTEM_SCHEMAS:
-        message = f"writing to {full} is not allowed, because it is the server's own"
-        raise Refusal("42501", message, hint=_TARGET_HINT, position=at)
-    if meaning.kind in {"v", "m"} and where.world.protects(meaning.oid):
-        message = f"writing to {full} is not allowed, because it is a view over columns that are masked for you"
-        raise Refusal("42501", message, hint="Write to the table.", position=at)
-    for member in family_of(meaning, where.catalog):
-        full = f"{member.schema}.{member.name}"
-        if any(where.world.protects(oid) or oid in where.world.barred for oid in member.write_sources):
-            message = f"writing to {full} is not allowed: a rule of it reads or writes a protected relation"
-            raise Refusal("42501", message, hint=_TARGET_HINT, position=at)
-    ruling.changes_names |= check_write(where.judge, meaning, ruling.unknown, ruling.unknown_functions)
-
-    def columns_of(node: Node) -> tuple[tuple[str, ...] | None, tuple[str, str] | None]:
-        relation = meaning_of(node, where.names, where.catalog)
-        if not isinstance(relation, Relation):
-            return None, ("pg_temp", node["relname"])
-        names = tuple(column.name for column in relation.columns)
-        return names or None, (relation.schema, relation.name)
-
-    world, key = where.world, where.key
-    target = Target(where.data, where.catalog, world, key, ruling.found, kind, fields, reference, meaning, columns_of)
-    target.searches = world.searchable and ruling.kind in searching.STATEMENTS
-    targets.append(target)
-    return {column.name for column in meaning.columns}
+    if isinstance(meaning, Relation):
+        targets.append(target_of(ruling, reference, meaning, (kind, fields), where))
+        return {column.name for column in meaning.columns}
+    if meaning is Elsewhere.TEMPORARY:
+        check_temporary(ruling, reference, where)
+    return set()
 
 
 def _meaning(ruling: Ruling, reference: Reference, where: Circumstances) -> Meaning:
