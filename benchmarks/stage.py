@@ -76,6 +76,7 @@ listen_port = {port}
 unix_socket_dir =
 auth_type = any
 pool_mode = session
+server_lifetime = 0
 max_client_conn = {connections}
 default_pool_size = {connections}
 client_tls_sslmode = disable
