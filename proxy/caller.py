@@ -7,6 +7,7 @@ May not do: touch a transport; what the session's own server has to be asked goe
 from __future__ import annotations
 
 import dataclasses
+import itertools
 from typing import TYPE_CHECKING
 
 from policies.model import Decision, Label, Principal, Session
@@ -37,6 +38,8 @@ _ENDLESS = Refusal(
     "54001", "the names in this statement lead to too many others", hint="Use functions that call fewer others."
 )
 
+_serials = itertools.count(1)
+
 _SET_KEY = "SELECT pg_catalog.set_config($1, $2, false)"
 
 
@@ -54,6 +57,7 @@ class Caller:
         self._catalogs = catalogs
         database = moment().database
         self._known = catalogs.known(database)
+        self._serial = next(_serials)
         self._generation = -1
         self._names: Names | None = None
         self._own: list[Relation] = []  # made or changed in the open transaction
@@ -88,18 +92,24 @@ class Caller:
         """True when the world rests on what the open transaction has defined."""
         return bool(self._own) or self._own_stale
 
-    def makes(self, text: bytes) -> bool:
+    def makes(self, text: bytes, number: int) -> bool:
         """A statement is about to go off that may make tables: take down what they inherit.
 
-        True: that has to be remembered before it goes, and the statement ruled again.
+        `number` is how many this session has started before. True: that has to be remembered before it goes, and the
+        statement ruled again.
         """
         if self._known.held:
             for inheritance in self._gate.inheritances(self.world, text, self._passing):
                 if inheritance.temporary:
                     self._pass(inheritance)
                 else:
-                    self._catalogs.makes(self._known, inheritance, self.name)
+                    self._catalogs.makes(self._known, inheritance, self.name, (self._serial, number))
         return self._catalogs.dirty or self._generation != self._known.generation
+
+    def failed(self, text: bytes, number: int) -> None:
+        """A statement that `makes` was told of has failed. Of several in one text the first may stay for all that."""
+        if self._known.held and self._gate.is_single(text):
+            self._known.labelling.failed((self._serial, number))
 
     def _pass(self, made: Inheritance) -> None:
         """Know what a temporary table holds, for what is copied from it; the catalog never knows it."""
@@ -113,12 +123,12 @@ class Caller:
         """Bring to the disk what labels there are. Raises LedgerUnavailable."""
         await self._catalogs.remember()
 
-    def find_early(self, text: bytes) -> Ruling | None:
+    def find_early(self, text: bytes, number: int) -> Ruling | None:
         """The ruling of a statement for which what was defined lately makes no difference; None for all others."""
         if self._generation != self._known.generation or not self._gate.needs_nothing(self.world, text):
             return None
         found = self.find(text)
-        return None if found is not None and found.plan.copies and self.makes(text) else found
+        return None if found is not None and found.plan.copies and self.makes(text, number) else found
 
     def find(self, text: bytes) -> Ruling | None:
         """The ruling of `text` in the current world; None when it has names that the catalog does not know."""

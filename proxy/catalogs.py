@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Collection
 
     from policies.decide import PolicySet
+    from proxy.ledger import Asker
     from rewriter.lineage import Inheritance
 
 log = logging.getLogger(__name__)
@@ -121,9 +122,9 @@ class Catalogs:
         for known in self._known.values():
             known.generation += 1
 
-    def makes(self, known: Known, inheritance: Inheritance, by: str) -> None:
+    def makes(self, known: Known, inheritance: Inheritance, by: str, asker: Asker) -> None:
         """A statement of `by` goes off that makes a table, once `remember` has returned."""
-        known.labelling.expect(inheritance, known.catalog, by)
+        known.labelling.expect(inheritance, known.catalog, by, asker)
 
     @property
     def dirty(self) -> bool:

@@ -170,6 +170,15 @@ class Gate:
         return all(reads_nothing(statement["stmt"], guarded=world.guarded) for statement in statements)
 
     @staticmethod
+    def is_single(text: bytes) -> bool:
+        """Whether a text is one statement, which happens or does not: none that runs code with transactions of its own."""
+        try:
+            statements = parse(encode(text.decode()))
+        except (Refusal, UnicodeDecodeError):
+            return False
+        return len(statements) == 1 and not statements[0]["stmt"].keys() & {"DoStmt", "CallStmt"}
+
+    @staticmethod
     def inheritances(world: World, text: bytes, passing: Mapping[str, Label]) -> list[Inheritance]:
         """What the tables inherit that a text makes, of columns that the caller sees clear on any row.
 

@@ -13,7 +13,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from policies.model import ColumnName, Label
-from proxy.ledger import Book, Expected, Kept, Ledger, State
+from proxy.ledger import Asker, Book, Expected, Kept, Ledger, State
 from rewriter.lineage import generated
 from rewriter.world import families
 
@@ -102,7 +102,7 @@ class Labelling:
                 labels[name] = label
         return labels
 
-    def expect(self, inheritance: Inheritance, catalog: Catalog, by: str) -> None:
+    def expect(self, inheritance: Inheritance, catalog: Catalog, by: str, asker: Asker) -> None:
         """A statement goes off that makes a table: what is new under its name inherits this, and nothing that is settled."""
         name = inheritance.name
         before = self._book.expected.get(name, [])
@@ -113,10 +113,18 @@ class Labelling:
         left = [
             each for each in before if each.until > now and (each.lasts or (not each.labels and each.besides == there))
         ]
-        if not any((each.columns, each.rest, each.by, each.besides) == (*same, by, there) for each in left):
+        alike = [each for each in left if (each.columns, each.rest, each.by, each.besides) == (*same, by, there)]
+        for each in alike:
+            each.askers.add(asker)
+        if not alike:
             seconds = _EXPECTED_SECONDS if inheritance.columns or inheritance.rest else _CLEAN_SECONDS
-            left.append(Expected(name, there, *same, by, self._moment(), now + seconds))
+            left.append(Expected(name, there, *same, by, self._moment(), now + seconds, askers={asker}))
         self._ledger.settle(self._database, name, left)
+
+    def failed(self, asker: Asker) -> None:
+        """An execution has failed and made nothing: what is expected for it alone is expected no more."""
+        for name, expected in list(self._book.expected.items()):
+            self._ledger.settle(self._database, name, [each for each in expected if each.askers != {asker}])
 
     # -- one column ----------------------------------------------------------------------------------------------
 

@@ -31,6 +31,11 @@ State = Literal["open", "there", "gone"]
 Place = tuple[int, int]
 """OID of a relation and number of a column."""
 
+Asker = tuple[int, int]
+"""One execution of a statement: a number for its session, and how many this has started before."""
+
+_NOBODY: Final = (0, 0)
+
 _SLACK: Final = 200
 """Lines beyond those that still count, above which the file is written anew when it is opened."""
 
@@ -63,6 +68,7 @@ class Expected:
     """What a table named `relation` inherits that is not one of `besides`: a statement that makes one has gone off.
 
     `columns` are labels by name, `rest` that of all others. `until` is when it is no more expected, in seconds since the epoch.
+    `askers` are the executions for which it is expected; of earlier processes' there is one that nobody is.
     """
 
     relation: str
@@ -73,6 +79,7 @@ class Expected:
     since: str
     until: float
     met: bool = False  # everybody has seen such a table, and its labels are kept by their places
+    askers: set[Asker] = field(default_factory=lambda: {_NOBODY}, compare=False)
 
     @property
     def labels(self) -> bool:
@@ -204,10 +211,9 @@ class Ledger:
 
     def expect(self, database: str, expected: Expected) -> None:
         """Note that a table is about to be made. What need not last is remembered, but not on the disk."""
-        if expected.lasts:
-            self._do(_expect_line(database, expected))
-        else:
-            self.book(database).expected.setdefault(expected.relation, []).append(expected)
+        self.book(database).expected.setdefault(expected.relation, []).append(expected)
+        if expected.lasts and self._path is not None:
+            self._pending.append(_expect_line(database, expected))
 
     def settle(self, database: str, relation: str, left: list[Expected]) -> None:
         """Expect, of the tables of a name, these alone."""

@@ -176,7 +176,7 @@ class Relay:
         statement = session.next_statement()
         while statement is not None and self._task is None:
             ruling = self._caller.find(statement.text) if self._at_hand() else None
-            if ruling is None or (ruling.plan.copies and self._caller.makes(statement.text)):
+            if ruling is None or (ruling.plan.copies and self._caller.makes(statement.text, self._conversation.number)):
                 self._task = self._loop.create_task(self._consider(statement))
                 self._task.add_done_callback(self._considered)
                 break
@@ -273,7 +273,7 @@ class Relay:
         conversation = self._conversation
         caller = self._caller
         if not portal and not conversation.skipping and (conversation.readable or not caller.guarded):
-            early = caller.find_early(text)
+            early = caller.find_early(text, conversation.number)
             if early is not None:
                 return early
         if not self._session.quiet:  # how what is under way ends decides what the session can be asked
@@ -301,7 +301,7 @@ class Relay:
             if caller.guarded and not conversation.readable:
                 raise ProtocolViolation(UNREADABLE, "0A000")
             ruling = caller.find(text) or await caller.look_up(self._ask, text)
-            if not (ruling.plan.copies and caller.makes(text)):
+            if not (ruling.plan.copies and caller.makes(text, conversation.number)):
                 return ruling
             await caller.remember()
 
@@ -341,6 +341,8 @@ class Relay:
             if plan is not None and plan.changes_catalog:
                 self._catalog_touched = True
                 self._caller.defines()
+                if execution.status == "error" and plan.copies:
+                    self._caller.failed(execution.text, execution.number - 1)
         if self._catalog_touched and self._conversation.status == IDLE:
             self._catalog_touched = False
             self._catalog_changed()

@@ -127,6 +127,44 @@ def test_a_renamed_or_detached_column_stays_labelled(house, postgres, end):
         }
 
 
+@pytest.mark.parametrize(
+    "failing",
+    [
+        "CREATE TABLE copied AS SELECT id / 0 AS id, phone AS line FROM people",
+        "PREPARE q AS SELECT id / 0 AS id, phone AS line FROM people; CREATE TABLE copied AS EXECUTE q",
+        "SELECT id / 0 AS id, phone AS line INTO copied FROM people",
+    ],
+)
+def test_what_has_failed_leaves_no_labels_behind(house, failing):
+    """A table that is made next under that name has those of its own statement."""
+    with house() as louver, logged_in(louver, "boss") as boss:
+        *before, last = failing.split(";")
+        for sql in before:
+            boss.execute(sql)
+        with pytest.raises(psycopg.errors.DivisionByZero):
+            boss.execute(last)
+        boss.execute("CREATE TABLE copied AS SELECT id, name AS line FROM people")
+        assert run(louver, "clerk", "SELECT line FROM copied ORDER BY id") == [("Ann",), ("Bo",)]
+
+
+COPIED = "CREATE TABLE copied AS SELECT id, phone AS line FROM people"
+
+
+@pytest.mark.parametrize(
+    "texts",
+    [("BEGIN", f"{COPIED}; COMMIT; SELECT 1 / 0"), (COPIED, COPIED)],
+    ids=["committed before the error", "made before"],
+)
+def test_what_stays_of_what_fails_is_labelled(house, texts):
+    """The first of several statements may have been committed; one that fails may do so because another has not."""
+    with house() as louver:
+        with logged_in(louver, "boss") as boss:
+            boss.execute(texts[0])
+            with pytest.raises(psycopg.Error):
+                boss.execute(texts[1])
+        assert run(louver, "clerk", "SELECT line FROM copied ORDER BY id") == [("****",), ("****",)]
+
+
 GENERATED = "ALTER TABLE people ADD COLUMN tail text GENERATED ALWAYS AS (right(phone, 4) || name) STORED"
 MIXED = "ALTER TABLE people ADD COLUMN mix text GENERATED ALWAYS AS (phone || code) STORED"
 

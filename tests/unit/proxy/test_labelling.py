@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 
 from policies.loader import parse_policies
@@ -10,6 +12,9 @@ from proxy.labelling import Labelling
 from proxy.ledger import Ledger
 from rewriter.lineage import Inheritance
 from rewriter.model import Catalog, Column, Relation
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 POLICIES = parse_policies(
     'version: 1\ndictionary:\n  - {column: "bank.public.people.phone", category: phone, level: 3}\n'
@@ -52,9 +57,9 @@ class House:
         labels = self.labelling.labels_of(relation, self.catalog, POLICIES)
         return {f"{name.relation}.{name.column}": label.category for name, label in labels.items()}
 
-    def makes(self, name: str, **columns: Label) -> None:
+    def makes(self, name: str, asker: tuple[int, int] = (1, 0), **columns: Label) -> None:
         """A statement goes off that makes a table."""
-        self.labelling.expect(Inheritance(name, columns), self.catalog, "boss")
+        self.labelling.expect(Inheritance(name, columns), self.catalog, "boss", asker)
 
 
 @pytest.fixture
@@ -73,6 +78,37 @@ def test_a_copy_renamed_in_its_own_transaction_keeps_its_label(house: House) -> 
     assert house.read(table(2, "t", "x")) == {}
     assert house.own(table(3, "u", "b")) == {"u.b": "phone"}
     assert house.read(table(3, "u", "b")) == {"u.b": "phone"}
+
+
+def test_what_has_failed_is_expected_no_more(house: House) -> None:
+    """A table of that name is made by something else then."""
+    house.makes("t", (1, 0), a=LABEL)
+    house.makes("t", (1, 0), a=LABEL)
+    house.labelling.failed((1, 0))
+    assert house.read(table(2, "t", "a")) == {}
+
+
+@pytest.mark.parametrize("other", [(1, 1), (2, 0)])
+def test_what_another_execution_may_have_made_stays_expected(house: House, other: tuple[int, int]) -> None:
+    """Of the same session or another: the one that has failed was not the only one."""
+    house.makes("t", (1, 0), a=LABEL)
+    house.makes("t", other, a=LABEL)
+    house.labelling.failed(other)
+    assert house.read(table(2, "t", "a")) == {"t.a": "phone"}
+
+
+def test_what_an_earlier_process_has_seen_off_stays_expected(house: House, tmp_path: Path) -> None:
+    """How that ended nobody knows any more."""
+    house.ledger = Ledger.open(tmp_path / "labels.jsonl")
+    house.labelling = Labelling("bank", house.ledger, told=house.tell, now=lambda: house.now)
+    house.makes("t", (1, 0), a=LABEL)
+    house.ledger.flush()
+    house.ledger.close()
+    house.ledger = Ledger.open(tmp_path / "labels.jsonl")
+    house.labelling = Labelling("bank", house.ledger, told=house.tell, now=lambda: house.now)
+    house.makes("t", (1, 0), a=LABEL)
+    house.labelling.failed((1, 0))
+    assert house.read(table(2, "t", "a")) == {"t.a": "phone"}
 
 
 def test_what_is_never_committed_is_forgotten(house: House) -> None:
