@@ -15,7 +15,7 @@ from rewriter import proof
 from rewriter.conditions import quote_identifier
 from rewriter.masks import join_hash
 from rewriter.model import Column, Probe, column_name
-from rewriter.sites import conjuncts, sites
+from rewriter.sites import Exact, conjuncts, sites
 from rewriter.substitution import Splice, shows_all
 
 if TYPE_CHECKING:
@@ -28,14 +28,6 @@ if TYPE_CHECKING:
 Node = dict[str, Any]
 
 _NAME = "louver_join"
-
-
-@dataclass(frozen=True, slots=True)
-class Join:
-    """One condition that compares real values: the edit of the client's text, and the two columns it asks."""
-
-    splice: Splice
-    probes: tuple[Probe, Probe]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +47,7 @@ def join(  # noqa: PLR0913, PLR0917  a statement, and all that its joins depend 
     world: World,
     key: KeyMaterial,
     lexed: Tokens,
-) -> list[Join]:
+) -> list[Exact]:
     """Let every condition that may be answered exactly compare real values; changes `substitutes`, and `statement`.
 
     To be called before any other change of the tree.
@@ -67,7 +59,7 @@ def join(  # noqa: PLR0913, PLR0917  a statement, and all that its joins depend 
     }
     if len(places) < 2:
         return []
-    joins: list[Join] = []
+    joins: list[Exact] = []
     made: dict[tuple[int, str], str] = {}
     stem = _stem(found, lexed)
     for site in sites(statement):
@@ -76,11 +68,8 @@ def join(  # noqa: PLR0913, PLR0917  a statement, and all that its joins depend 
             span = _span(holder, lexed)
             if span is None:
                 continue
-            sides = [
-                _side(holder["A_Expr"][part]["ColumnRef"]["fields"], owners, substitutes, world, key)
-                for part in ("lexpr", "rexpr")
-            ]
-            left, right = sides
+            columns = (holder["A_Expr"]["lexpr"]["ColumnRef"], holder["A_Expr"]["rexpr"]["ColumnRef"])
+            left, right = (_side(column["fields"], owners, substitutes, world, key) for column in columns)
             if left is None or right is None or not _alike(left, right, substitutes, world):
                 continue
             text = " OPERATOR(pg_catalog.=) ".join(
@@ -88,7 +77,7 @@ def join(  # noqa: PLR0913, PLR0917  a statement, and all that its joins depend 
                 for side in (left, right)
             )
             probes = (_probe(left, substitutes, world), _probe(right, substitutes, world))
-            joins.append(Join(Splice(lexed.starts[span[0]], lexed.ends[span[1]], f"({text})"), probes))
+            joins.append(Exact(columns, Splice(lexed.starts[span[0]], lexed.ends[span[1]], f"({text})"), probes))
             proof.expect_expression(holder, text)
     return joins
 

@@ -116,7 +116,20 @@ def read(data: bytes) -> Reading:
 
     Raises Refusal 42601 with the parser's own message, 54001 when the statement is nested too deeply or too long for it.
     """
-    if sum(len(run) ** 2 for run in _RUN.findall(data)) > MAX_RUNS:
+    tree = read_tree(data)
+    try:
+        # a quote inside a JSON string is escaped, so this finds the field and nothing else
+        return Reading(_decode(tree).get("stmts", []), tree.count(b'"relname":'))
+    except (RecursionError, msgspec.DecodeError):
+        raise Refusal("54001", "the statement is nested too deeply", hint="Use fewer nested expressions.") from None
+
+
+def read_tree(data: bytes) -> bytes:
+    """Parse an encoded text into the JSON that the parser prints: {"version": ..., "stmts": [...]}.
+
+    Raises Refusal 42601 with the parser's own message, 54001 when there is too much of it for the parser.
+    """
+    if len(data) ** 2 > MAX_RUNS and sum(len(run) ** 2 for run in _RUN.findall(data)) > MAX_RUNS:
         hint = "Split the statement, and put spaces between comments."
         raise Refusal("54001", "the statement has long runs of operators or comments", hint=hint)
     if len(data) > MAX_TOKENS:  # a shorter one cannot hold more tokens
@@ -126,10 +139,7 @@ def read(data: bytes) -> Reading:
         if result.error:
             raise _syntax_error(result.error.contents)
         tree: bytes = result.parse_tree
-        # a quote inside a JSON string is escaped, so this finds the field and nothing else
-        return Reading(_decode(tree).get("stmts", []), tree.count(b'"relname":'))
-    except (RecursionError, msgspec.DecodeError):
-        raise Refusal("54001", "the statement is nested too deeply", hint="Use fewer nested expressions.") from None
+        return tree
     finally:
         lib.pg_query_free_parse_result(result)
 
@@ -141,8 +151,9 @@ def parse(data: bytes) -> list[Node]:
 
 def tokens(data: bytes) -> Tokens:
     """Tokens of an encoded text; raises Refusal 42601 when it does not lex."""
-    spans = [(start, end) for start, end, kind, _ in _scan(data) if _number(kind) not in _COMMENTS]
-    return Tokens(data, tuple(_number(start) for start, _ in spans), tuple(_number(end) for _, end in spans))
+    spans = [(_NUMBERS[start], _NUMBERS[end]) for start, end, kind, _ in _scan(data) if _NUMBERS[kind] not in _COMMENTS]
+    starts, ends = zip(*spans, strict=True) if spans else ((), ())
+    return Tokens(data, starts, ends)
 
 
 def character(data: bytes, offset: int) -> int:
@@ -200,7 +211,7 @@ def _written(statements: list[Node]) -> list[tuple[str | None, str]]:
 def _check_nesting(data: bytes) -> None:
     """Refuse what would overflow the stack of the C parser; raises Refusal 54001."""
     kinds = Counter(token for _, _, token, _ in _scan(data))
-    count = sum(number for token, number in kinds.items() if _number(token) not in _FLAT | _COMMENTS)
+    count = sum(number for token, number in kinds.items() if _NUMBERS[token] not in _FLAT | _COMMENTS)
     if count > MAX_TOKENS or kinds.total() > MAX_FLAT_TOKENS:
         raise _too_many(str(kinds.total()), str(count))
 
@@ -228,18 +239,26 @@ def _scan(data: bytes) -> list[tuple[bytes, bytes, bytes, bytes]]:
     version = _VERSION.match(message)
     found: list[tuple[bytes, bytes, bytes, bytes]] = _SCAN_TOKEN.findall(message, version.end() if version else 0)
     starts = sum(1 for start, _, _, _ in found if start)
-    size = sum(map(len, chain.from_iterable(found))) + 4 * len(found) + starts + (version.end() if version else 0)
+    size = len(b"".join(chain.from_iterable(found))) + 4 * len(found) + starts + (version.end() if version else 0)
     if size != len(message):
         raise Refusal("XX000", "the statement could not be taken apart", hint="Report this message.")
     return found
 
 
-def _number(varint: bytes) -> int:
-    """The number of a varint; nothing stands for 0."""
-    number = 0
-    for byte in reversed(varint):
-        number = number << 7 | byte & 0x7F
-    return number
+class _Numbers(dict[bytes, int]):
+    """The number of each varint, nothing standing for 0; the short ones, of which there are few, are kept."""
+
+    def __missing__(self, varint: bytes) -> int:
+        number = 0
+        for byte in reversed(varint):
+            number = number << 7 | byte & 0x7F
+        if len(varint) <= _SHORT:
+            self[varint] = number
+        return number
+
+
+_NUMBERS = _Numbers()
+_SHORT = 2
 
 
 def _syntax_error(error: PgQueryError) -> Refusal:

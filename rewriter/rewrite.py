@@ -12,7 +12,7 @@ from rewriter import proof
 from rewriter.abridging import Abridged, abridge
 from rewriter.code import judge_of
 from rewriter.conditions import quote_identifier
-from rewriter.joining import Join, join
+from rewriter.joining import join
 from rewriter.kinds import changes
 from rewriter.model import Edit, Refusal, Relation, Rewritten, UnknownNames
 from rewriter.names import meaning_of
@@ -20,16 +20,15 @@ from rewriter.predicates import compared
 from rewriter.reading import MAX_BYTES, Reading, character, encode, kind, read, tokens
 from rewriter.rulings import Circumstances, Ruling, rule
 from rewriter.scopes import walk
-from rewriter.searching import STATEMENTS, Search, search
+from rewriter.searching import STATEMENTS, search
 from rewriter.substitution import Splice, apply, requalify, splice_of
 from rewriter.world import world_of
 
 if TYPE_CHECKING:
     from policies.model import Decision
     from rewriter.masks import KeyMaterial
-    from rewriter.model import Catalog, Names, Use
-    from rewriter.substitution import Substitute
-    from rewriter.writes import Target
+    from rewriter.model import Catalog, Names, Use, WrittenName
+    from rewriter.sites import Exact
 
 
 def rewrite(  # noqa: PLR0913, PLR0917  the six things a ruling depends on, and a limit
@@ -90,21 +89,20 @@ def _read(text: str, short: Abridged, where: Circumstances, limit: int, *, uncha
 def _rewrite(text: str, reading: Reading, short: Abridged, where: Circumstances, limit: int) -> Rewritten:
     rulings = [rule(statement["stmt"], where) for statement in reading.statements]
     _check_order(rulings)
-    unknown = frozenset[tuple[str | None, str]]().union(*(ruling.unknown for ruling in rulings))
-    functions = frozenset[tuple[str | None, str]]().union(*(ruling.unknown_functions for ruling in rulings))
-    if unknown or functions:
-        raise UnknownNames(unknown, functions)
-    counted = sum(len(ruling.found.references) + ruling.found.item_references for ruling in rulings)
-    if counted != reading.relations:
-        raise proof.unproved()
-    searches = [found for ruling in rulings for found in _searched(ruling, where)]
-    joins = [found for ruling in rulings for found in _joined(ruling, where)]
-    touched = tuple(use for ruling in rulings for use in _compared(ruling))
-    asked = [*(found.splice for found in searches), *(found.splice for found in joins)]
-    splices = sorted([*_splices(rulings, where), *asked], key=lambda s: s.start)
-    literal_free = all(ruling.literal_free for ruling in rulings) and _covers_no_literal(where.data, splices)
-    literal_free = literal_free and not any(found.literal for found in searches)
-    looked = not literal_free or any(ruling.counts_values for ruling in rulings)
+    _check_names(rulings, reading.relations)
+    exact: list[Exact] = []
+    touched: list[Use] = []
+    for ruling in rulings:
+        mine = [*_searched(ruling, where), *_joined(ruling, where)]
+        touched += _compared(ruling, mine)
+        exact += mine
+    splices = _splices(rulings, exact, where)
+    counts_values = False
+    literal_free = not (any(found.literal for found in exact) or _cover_literal(where.data, splices))
+    for ruling in rulings:
+        literal_free = literal_free and ruling.literal_free
+        counts_values = counts_values or ruling.counts_values
+    looked = counts_values or not literal_free
     if short.lists and (looked or any(short.among(splice.start, splice.end) for splice in splices)):
         raise _InFull
     edited = apply(where.data, splices)
@@ -115,25 +113,29 @@ def _rewrite(text: str, reading: Reading, short: Abridged, where: Circumstances,
         data = text.encode()
         splices = [Splice(short.place(s.start), short.place(s.end), s.replacement) for s in splices]
         edited = apply(data, splices)
-    made: list[Substitute | Target] = []
+    relations: list[tuple[str, str]] = []
+    uses: list[Use] = []
+    probes = [probe for found in exact for probe in found.probes]
+    changes_names = changes_catalog = False
     for ruling in rulings:
-        made += (*ruling.substitutes, *([ruling.copied[0]] if ruling.copied else []), *ruling.written)
+        relations += ruling.relations
+        probes += ruling.probes
+        changes_names = changes_names or ruling.changes_names
+        changes_catalog = changes_catalog or ruling.changes_catalog
+        for made in (*ruling.substitutes, *([ruling.copied[0]] if ruling.copied else ()), *ruling.written):
+            uses += made.uses
     return Rewritten(
         text=text if edited is None else edited,
         edits=_edits(data, splices),
-        kinds=tuple(kind(statement) for statement in reading.statements),
-        relations=tuple(dict.fromkeys(relation for ruling in rulings for relation in ruling.relations)),
-        uses=tuple(dict.fromkeys(use for substitute in made for use in substitute.uses)),
-        probes=(
-            *(found.probe for found in searches),
-            *(probe for found in joins for probe in found.probes),
-            *(probe for ruling in rulings for probe in ruling.probes),
-        ),
+        kinds=tuple([ruling.kind for ruling in rulings]),
+        relations=tuple(dict.fromkeys(relations)),
+        uses=tuple(dict.fromkeys(uses)),
+        probes=tuple(probes),
         compared=tuple(dict.fromkeys(touched)),
-        changes_names=any(ruling.changes_names for ruling in rulings),
-        changes_catalog=any(ruling.changes_catalog for ruling in rulings),
+        changes_names=changes_names,
+        changes_catalog=changes_catalog,
         literal_free=literal_free and not short.lists,
-        constants=frozenset(constant for ruling in rulings for constant in ruling.found.constants),
+        constants=frozenset().union(*[ruling.found.constants for ruling in rulings]),
     )
 
 
@@ -175,7 +177,21 @@ def _check_order(rulings: list[Ruling]) -> None:
         changed = changed or ruling.changes_names or ruling.changes_catalog
 
 
-def _searched(ruling: Ruling, where: Circumstances) -> list[Search]:
+def _check_names(rulings: list[Ruling], relations: int) -> None:
+    """Every name is known, and each of the `relations` names of relations in the text has been ruled upon."""
+    unknown: set[WrittenName] = set()
+    functions: set[WrittenName] = set()
+    for ruling in rulings:
+        unknown |= ruling.unknown
+        functions |= ruling.unknown_functions
+        relations -= len(ruling.found.references) + ruling.found.item_references
+    if unknown or functions:
+        raise UnknownNames(frozenset(unknown), frozenset(functions))
+    if relations:
+        raise proof.unproved()
+
+
+def _searched(ruling: Ruling, where: Circumstances) -> list[Exact]:
     """The conditions of a statement that are answered on real values, moved to where these are."""
     world = where.world
     if ruling.kind not in STATEMENTS or not world.searchable:
@@ -183,24 +199,27 @@ def _searched(ruling: Ruling, where: Circumstances) -> list[Search]:
     return search(ruling.node, ruling.substitutes, world.treatments, world.views, tokens(where.data))
 
 
-def _joined(ruling: Ruling, where: Circumstances) -> list[Join]:
+def _joined(ruling: Ruling, where: Circumstances) -> list[Exact]:
     """The conditions of a statement that compare the real values of two columns."""
     if ruling.kind not in STATEMENTS or not where.world.joinable or where.key is None:
         return []
     return join(ruling.node, ruling.found, ruling.substitutes, where.world, where.key, tokens(where.data))
 
 
-def _compared(ruling: Ruling) -> tuple[Use, ...]:
-    exact = frozenset[int]().union(*(target.exact for target in ruling.written))
-    return compared(ruling.node, [*ruling.substitutes, *ruling.written], exact)
+def _compared(ruling: Ruling, answered: list[Exact]) -> tuple[Use, ...]:
+    """What the conditions compare that is not shown as it is, but for those `answered` on real values."""
+    exact = {id(column) for found in answered for column in found.columns}
+    for target in ruling.written:
+        exact |= target.exact
+    return compared(ruling.found, [*ruling.substitutes, *ruling.written], exact)
 
 
-def _splices(rulings: list[Ruling], where: Circumstances) -> list[Splice]:
+def _splices(rulings: list[Ruling], exact: list[Exact], where: Circumstances) -> list[Splice]:
     """All edits of the text; the trees are changed into what the edited text must read as."""
-    if not any(r.substitutes or r.copied or r.qualified or r.patches for r in rulings):
+    if not (exact or any(r.substitutes or r.copied or r.qualified or r.patches for r in rulings)):
         return []
     lexed = tokens(where.data)
-    splices: list[Splice] = []
+    splices = [found.splice for found in exact]
     for ruling in rulings:
         edited = frozenset[int]().union(*(target.replaced for target in ruling.written))
         for column, splice in requalify(where.data, ruling.found, ruling.substitutes, lexed, edited):
@@ -221,7 +240,11 @@ def _splices(rulings: list[Ruling], where: Circumstances) -> list[Splice]:
             splices += patch.splices
             patch.expect()
     # the parser gives each column of SET (a, b) = ... a copy of what stands behind it, so that some edits come twice
-    return sorted(set(splices), key=lambda splice: (splice.start, splice.end))
+    return sorted(set(splices), key=_start)
+
+
+def _start(splice: Splice) -> tuple[int, int]:
+    return splice.start, splice.end
 
 
 def _edits(data: bytes, splices: list[Splice]) -> tuple[Edit, ...]:
@@ -230,6 +253,6 @@ def _edits(data: bytes, splices: list[Splice]) -> tuple[Edit, ...]:
     return tuple(Edit(character(data, s.start), character(data, s.end), s.replacement) for s in splices)
 
 
-def _covers_no_literal(data: bytes, splices: list[Splice]) -> bool:
+def _cover_literal(data: bytes, splices: list[Splice]) -> bool:
     """An edit covers a literal only in U&"..." UESCAPE '!'."""
-    return not any(b"'" in data[splice.start : splice.end] for splice in splices)
+    return any(b"'" in data[splice.start : splice.end] for splice in splices)

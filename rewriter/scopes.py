@@ -6,13 +6,14 @@ looked up. May not do: know a catalog, a caller or a treatment.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from rewriter.system import SYSTEM_COLUMNS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Iterable
 
 Node = dict[str, Any]
 Role = Literal["read", "target", "mention"]
@@ -60,6 +61,11 @@ class Findings:
     references: list[Reference] = field(default_factory=list)
     columns: list[Node] = field(default_factory=list)  # ColumnRef fields
     names: set[str] = field(default_factory=set)  # every name in a ColumnRef or USING
+    deciding: list[Node] = field(
+        default_factory=list
+    )  # those in a clause that decides which rows come, how put together
+    merged: set[str] = field(default_factory=set)  # the names in USING
+    natural: bool = False  # a NATURAL join stands in it
     starred: set[str] = field(default_factory=set)  # qualifiers of q.*
     alone: set[str] = field(default_factory=set)  # names that stand alone in a ColumnRef; q of f(q.*) and (q.*).x
     functions: list[Node] = field(default_factory=list)  # FuncCall fields
@@ -83,168 +89,224 @@ def walk(root: Node) -> Findings:
     ones, under RECURSIVE all of them; the target of a data-modifying statement is never one.
     """
     walker = _Walker()
-    walker.stack.append((root, frozenset(), None))
+    walker.stack.append((root, _Place(frozenset(), None)))
     walker.run()
-    walker.found.references.sort(key=lambda reference: int(reference.node.get("location", 0)))
+    walker.found.references.sort(key=_location)
     return walker.found
 
 
+def _location(reference: Reference) -> int:
+    location: int = reference.node.get("location", 0)
+    return location
+
+
 _EQUAL: list[Node] = [{"String": {"sval": "="}}]
-_Scope = frozenset[str]
-_Task = tuple[Any, _Scope, Level | None]
+
+
+class _Place(NamedTuple):
+    """Where a node stands: the WITH items in scope, the query it belongs to, whether it is in a clause that decides."""
+
+    scope: frozenset[str]
+    level: Level | None
+    decides: bool = False
 
 
 class _Walker:
-    """An explicit stack in place of recursion, so that deep expressions cost memory and nothing else."""
+    """An explicit stack in place of recursion, so that deep expressions cost memory and nothing else.
+
+    Each node is the dict that holds it; what a handler does not push is not walked.
+    """
 
     __slots__ = ("found", "stack")
 
     def __init__(self) -> None:
         self.found = Findings()
-        self.stack: list[_Task] = []
+        self.stack: list[tuple[Node, _Place]] = []
 
     def run(self) -> None:
         stack = self.stack
         while stack:
-            node, scope, level = stack.pop()
-            if type(node) is list:
-                stack.extend([(item, scope, level) for item in node if type(item) is dict])
-            elif "relname" in node:  # a bare RangeVar
-                self.found.references.append(Reference(node, "mention", level))
+            node, place = stack.pop()
+            if "relname" in node:  # a bare RangeVar
+                self.found.references.append(Reference(node, "mention", place.level))
             else:
-                self.fields(node, scope, level)
+                self.fields(node, place)
 
-    def fields(self, node: Node, scope: _Scope, level: Level | None) -> None:
+    def fields(self, node: Node, place: _Place) -> None:
         for key, value in node.items():
             if type(value) is dict:
-                handler = _HANDLERS.get(key)
+                handler = _OF_NODES.get(key)
                 if handler is None:
-                    self.stack.append((value, scope, level))
+                    self.stack.append((value, place))
                 else:
-                    handler(self, node, scope, level)
+                    handler(self, node, place)
             elif type(value) is list:
-                if key == "lockedRels":  # FOR UPDATE OF names FROM items, not relations
-                    self.found.item_references += len(value)
+                handler = _OF_LISTS.get(key)
+                if handler is None:
+                    self.stack.extend([(item, place) for item in value if type(item) is dict])
                 else:
-                    self.stack.append((value, scope, level))
+                    handler(self, node, place)
 
-    def query(self, name: str, query: Node, scope: _Scope) -> None:
+    def query(self, name: str, query: Node, place: _Place) -> None:
         """Open a level for a query: its WITH first, then everything else with the WITH items in scope."""
         level = Level(selects=name == "SelectStmt", query=query)
         self.found.kinds.append(name)
+        scope = place.scope
         if "withClause" in query:
-            scope = self.with_items(query["withClause"], scope)
-        for key, value in query.items():
-            if key == "relation":
-                self.found.references.append(Reference(value, "target", level, statement=name, fields=query))
-            elif key == "intoClause":
-                self.found.stores = True
-                self.found.references.append(Reference(value["rel"], "mention", level))
-            elif key != "withClause" and type(value) in {dict, list}:
-                self.fields({key: value}, scope, level)
+            scope = self.with_items(query["withClause"], place)
+        apart = _APART.intersection(query)
+        if "relation" in apart:
+            self.found.references.append(Reference(query["relation"], "target", level, statement=name, fields=query))
+        if "intoClause" in apart:
+            self.found.stores = True
+            self.found.references.append(Reference(query["intoClause"]["rel"], "mention", level))
+        rest = {key: value for key, value in query.items() if key not in apart} if apart else query
+        self.fields(rest, _Place(scope, level, place.decides))
 
-    def with_items(self, clause: Node, scope: _Scope) -> _Scope:
+    def with_items(self, clause: Node, place: _Place) -> frozenset[str]:
         """Walk the items of a WITH; returns the scope of the query it belongs to."""
         items = [item["CommonTableExpr"] for item in clause["ctes"]]
         names = [item["ctename"] for item in items]
         self.found.ctes.update(names)
         recursive = bool(clause.get("recursive"))
-        seen = scope.union(names) if recursive else scope
+        seen = place.scope.union(names) if recursive else place.scope
         for item in items:
-            self.stack.append((item, seen, None))
+            self.stack.append((item, _Place(seen, None, place.decides)))
             if not recursive:
                 seen |= {item["ctename"]}
         return seen
 
-    def arm(self, key: str, node: Node, scope: _Scope, level: Level | None) -> None:
-        """An arm of a set operation is a bare SelectStmt; an arm of a join is a wrapped node."""
-        value = node[key]
-        self.stack.append(({"SelectStmt": value} if "op" in value else value, scope, level))
-
-    def relation(self, holder: Node, scope: _Scope, level: Level | None) -> None:
+    def relation(self, holder: Node, place: _Place) -> None:
         node = holder["RangeVar"]
-        reference = Reference(node, "mention" if level is None else "read", level, holder)
-        if "schemaname" not in node and node["relname"] in scope:
+        reference = Reference(node, "mention" if place.level is None else "read", place.level, holder)
+        if "schemaname" not in node and node["relname"] in place.scope:
             self.found.aliases.add(reference.alias)
             self.found.item_references += 1
         else:
             self.found.references.append(reference)
 
-    def sample(self, node: Node, scope: _Scope, level: Level | None) -> None:
+    def sample(self, node: Node, place: _Place) -> None:
         sample = node["RangeTableSample"]
         before = len(self.found.references)
-        self.relation(sample["relation"], scope, level)
+        self.relation(sample["relation"], place)
         for reference in self.found.references[before:]:
             reference.sampled = True
-        self.fields({key: value for key, value in sample.items() if key != "relation"}, scope, level)
+        self.fields({key: value for key, value in sample.items() if key != "relation"}, place)
 
-    def column(self, node: Node, _: _Scope, level: Level | None) -> None:
+    def locked(self, node: Node, _: _Place) -> None:
+        """FOR UPDATE OF names FROM items, not relations."""
+        self.found.item_references += len(node["lockedRels"])
+
+    def column(self, node: Node, place: _Place) -> None:
         found, column = self.found, node["ColumnRef"]
         found.columns.append(column)
+        if place.decides:
+            found.deciding.append(column)
         names = [part["String"]["sval"] for part in column["fields"] if "String" in part]
         found.names.update(names)
-        if "A_Star" in column["fields"][-1]:
+        if len(names) < len(column["fields"]):  # a star, which comes last
             if names:
                 found.starred.add(names[-1])
-            elif level is not None:
-                level.star = True
+            elif place.level is not None:
+                place.level.star = True
         elif len(names) == 1:
             found.alone.add(names[0])
 
-    def join(self, node: Node, scope: _Scope, level: Level | None) -> None:
-        join = node["JoinExpr"]
+    def join(self, node: Node, place: _Place) -> None:
+        join, level = node["JoinExpr"], place.level
         using = [item["String"]["sval"] for item in join.get("usingClause", [])]
+        natural = bool(join.get("isNatural"))
         self.found.names.update(using)
-        if using or join.get("isNatural"):
+        self.found.merged.update(using)
+        self.found.natural |= natural
+        if using or natural:
             self.found.operators.append((join, _EQUAL))
-        if level is not None and (join.get("isNatural") or "alias" in join or not SYSTEM_COLUMNS.isdisjoint(using)):
+        if level is not None and (natural or "alias" in join or not SYSTEM_COLUMNS.isdisjoint(using)):
             level.positional = True
-        self.stack.append((join, scope, level))
+        self.stack.append((join, place))
 
-    def call(self, node: Node, scope: _Scope, level: Level | None) -> None:
+    def call(self, node: Node, place: _Place) -> None:
         self.found.functions.append(node["FuncCall"])
         self.found.alone.update(_whole_rows(node["FuncCall"].get("args", ())))
-        self.stack.append((node["FuncCall"], scope, level))
+        self.stack.append((node["FuncCall"], place))
 
-    def called(self, node: Node, scope: _Scope, level: Level | None) -> None:
+    def called(self, node: Node, place: _Place) -> None:
         """The function call of a CALL is a bare one."""
         self.found.functions.append(node["funccall"])
-        self.stack.append((node["funccall"], scope, level))
+        self.stack.append((node["funccall"], place))
 
     def parameter(self, *_: object) -> None:
         self.found.parameters = True
 
-    def operator(self, key: str, part: str, node: Node, scope: _Scope, level: Level | None) -> None:
-        """A node that may name an operator in its field `part`."""
-        holder = node[key]
-        if part in holder:
-            self.found.operators.append((holder, holder[part]))
-        self.stack.append((holder, scope, level))
-
-    def case(self, node: Node, scope: _Scope, level: Level | None) -> None:
+    def case(self, node: Node, place: _Place) -> None:
         """CASE x WHEN y compares by an operator that is not written."""
         if "arg" in node["CaseExpr"]:
             self.found.operators.append((node["CaseExpr"], _EQUAL))
-        self.stack.append((node["CaseExpr"], scope, level))
+        self.stack.append((node["CaseExpr"], place))
 
-    def type(self, key: str, node: Node, scope: _Scope, level: Level | None) -> None:
-        self.found.types.append(node[key])
-        self.stack.append((node[key], scope, level))
-
-    def indirection(self, node: Node, scope: _Scope, level: Level | None) -> None:
+    def indirection(self, node: Node, place: _Place) -> None:
         expression = node["A_Indirection"]
         self.found.attributes.extend(i["String"]["sval"] for i in expression["indirection"] if "String" in i)
         self.found.alone.update(_whole_rows([expression["arg"]]))
-        self.stack.append((expression, scope, level))
+        self.stack.append((expression, place))
 
-    def alias(self, node: Node, _: _Scope, __: Level | None) -> None:
+    def alias(self, node: Node, _: _Place) -> None:
         self.found.aliases.add(node["alias"]["aliasname"])
 
-    def constant(self, node: Node, _: _Scope, __: Level | None) -> None:
+    def constant(self, node: Node, _: _Place) -> None:
         self.found.constants.append(node["A_Const"].get("location", 0))
 
-    def string(self, node: Node, _: _Scope, __: Level | None) -> None:
+    def string(self, node: Node, _: _Place) -> None:
         self.found.strings.add(node["String"].get("sval", ""))
+
+
+_Handler = Callable[[_Walker, Node, _Place], None]
+_APART = frozenset({"withClause", "relation", "intoClause"})  # of a query
+
+
+def _query(name: str) -> _Handler:
+    return lambda walker, node, place: walker.query(name, node[name], place)
+
+
+def _arm(key: str) -> _Handler:
+    """An arm of a set operation is a bare SelectStmt; an arm of a join is a wrapped node."""
+
+    def handle(walker: _Walker, node: Node, place: _Place) -> None:
+        value = node[key]
+        walker.stack.append(({"SelectStmt": value} if "op" in value else value, place))
+
+    return handle
+
+
+def _operator(key: str, part: str) -> _Handler:
+    """A node that may name an operator in its field `part`."""
+
+    def handle(walker: _Walker, node: Node, place: _Place) -> None:
+        holder = node[key]
+        if part in holder:
+            walker.found.operators.append((holder, holder[part]))
+        walker.stack.append((holder, place))
+
+    return handle
+
+
+def _type(key: str) -> _Handler:
+    def handle(walker: _Walker, node: Node, place: _Place) -> None:
+        walker.found.types.append(node[key])
+        walker.stack.append((node[key], place))
+
+    return handle
+
+
+def _clause(key: str) -> _Handler:
+    """A clause that decides which rows come, in what order and how they are put together."""
+
+    def handle(walker: _Walker, node: Node, place: _Place) -> None:
+        value, inside = node[key], place if place.decides else place._replace(decides=True)
+        nodes = value if type(value) is list else [value]
+        walker.stack.extend([(item, inside) for item in nodes if type(item) is dict])
+
+    return handle
 
 
 def _whole_rows(nodes: Iterable[Node]) -> list[str]:
@@ -253,14 +315,28 @@ def _whole_rows(nodes: Iterable[Node]) -> list[str]:
     return [fields[-2]["String"]["sval"] for fields in stars if "A_Star" in fields[-1] and len(fields) > 1]
 
 
-_HANDLERS: dict[str, Callable[[_Walker, Node, _Scope, Level | None], None]] = {
-    "SelectStmt": lambda w, n, s, _: w.query("SelectStmt", n["SelectStmt"], s),
-    "InsertStmt": lambda w, n, s, _: w.query("InsertStmt", n["InsertStmt"], s),
-    "UpdateStmt": lambda w, n, s, _: w.query("UpdateStmt", n["UpdateStmt"], s),
-    "DeleteStmt": lambda w, n, s, _: w.query("DeleteStmt", n["DeleteStmt"], s),
-    "MergeStmt": lambda w, n, s, _: w.query("MergeStmt", n["MergeStmt"], s),
-    "larg": lambda w, n, s, x: w.arm("larg", n, s, x),
-    "rarg": lambda w, n, s, x: w.arm("rarg", n, s, x),
+_CLAUSES = {
+    key: _clause(key)
+    for key in (
+        "whereClause",
+        "joinCondition",  # of MERGE
+        "condition",  # of its WHEN
+        "quals",  # of JOIN ... ON
+        "havingClause",
+        "sortClause",
+        "groupClause",
+        "distinctClause",
+        "windowClause",
+        "over",
+        "agg_order",
+        "agg_filter",
+    )
+}
+_OF_NODES: dict[str, _Handler] = {
+    **_CLAUSES,
+    **{name: _query(name) for name in ("SelectStmt", "InsertStmt", "UpdateStmt", "DeleteStmt", "MergeStmt")},
+    "larg": _arm("larg"),
+    "rarg": _arm("rarg"),
     "RangeVar": _Walker.relation,
     "RangeTableSample": _Walker.sample,
     "ColumnRef": _Walker.column,
@@ -268,14 +344,15 @@ _HANDLERS: dict[str, Callable[[_Walker, Node, _Scope, Level | None], None]] = {
     "FuncCall": _Walker.call,
     "CaseExpr": _Walker.case,
     "funccall": _Walker.called,
-    "A_Expr": lambda w, n, s, x: w.operator("A_Expr", "name", n, s, x),
-    "SubLink": lambda w, n, s, x: w.operator("SubLink", "operName", n, s, x),
-    "SortBy": lambda w, n, s, x: w.operator("SortBy", "useOp", n, s, x),
-    "TypeName": lambda w, n, s, x: w.type("TypeName", n, s, x),
-    "typeName": lambda w, n, s, x: w.type("typeName", n, s, x),
+    "A_Expr": _operator("A_Expr", "name"),
+    "SubLink": _operator("SubLink", "operName"),
+    "SortBy": _operator("SortBy", "useOp"),
+    "TypeName": _type("TypeName"),
+    "typeName": _type("typeName"),
     "A_Indirection": _Walker.indirection,
     "alias": _Walker.alias,
     "String": _Walker.string,
     "A_Const": _Walker.constant,
     "ParamRef": _Walker.parameter,
 }
+_OF_LISTS: dict[str, _Handler] = {**_CLAUSES, "lockedRels": _Walker.locked}

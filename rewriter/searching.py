@@ -8,7 +8,7 @@ searched in place: `rewriter.writes`. May not do: decide who may search, count, 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
@@ -16,7 +16,7 @@ from rewriter import proof
 from rewriter.conditions import quote_identifier
 from rewriter.constants import TYPES, equality
 from rewriter.model import Probe, column_name
-from rewriter.sites import conjuncts, sites
+from rewriter.sites import Exact, conjuncts, sites
 from rewriter.substitution import Splice
 
 if TYPE_CHECKING:
@@ -37,22 +37,13 @@ STATEMENTS: Final = frozenset(
 """The statements in which a search is answered: those that run when they are counted. PREPARE runs later, and unseen."""
 
 
-@dataclass(frozen=True, slots=True)
-class Search:
-    """One condition that moved: the edit of the client's text, what it asks, and whether a literal moved with it."""
-
-    splice: Splice
-    probe: Probe
-    literal: bool
-
-
 def search(
     statement: Node,
     substitutes: list[Substitute],
     treatments: Mapping[int, Mapping[str, Treatment]],
     views: frozenset[int],
     lexed: Tokens,
-) -> list[Search]:
+) -> list[Exact]:
     """Move every condition that may be answered exactly; changes `substitutes`, and `statement` into what is expected.
 
     `treatments` and `views` are the world's. To be called before any other change of the tree.
@@ -83,7 +74,8 @@ def search(
             substitutes[index] = _narrowed(substitute, meant, found)
             splice = Splice(lexed.starts[found.first], lexed.ends[found.last], "TRUE")
             treatment = treatments[substitute.relation.oid][name]
-            searches.append(Search(splice, probe_of(substitute.relation, name, treatment, found), found.literal))
+            probe = probe_of(substitute.relation, name, treatment, found)
+            searches.append(Exact((found.column,), splice, (probe,), found.literal))
             holder.clear()
             holder.update(_true())
     return searches

@@ -11,10 +11,26 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from rewriter.model import Probe
+from rewriter.substitution import Splice
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 Node = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Exact:
+    """A condition that is answered on real values: its ColumnRefs, the edit of the client's text, and what it asks.
+
+    `literal`: the text of a constant moved with it.
+    """
+
+    columns: tuple[Node, ...]
+    splice: Splice
+    probes: tuple[Probe, ...]
+    literal: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)
