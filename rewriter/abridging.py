@@ -18,7 +18,10 @@ LONG = 8 * 1024
 """Bytes of the shortest text that is worth it: reading a shorter one in full takes some milliseconds."""
 
 _STEPS = 5_000
-"""Tokens outside long lists, parentheses and commas above all: a text with more of them is not one of lists."""
+"""Parentheses and commas outside long lists: a text with more of them is not one of lists."""
+
+_OTHER_BYTES = 128 * 1024
+"""What is looked at outside long lists, in vain: a text with more is not one of lists, or has too many tokens besides them."""
 
 _FIRST_ITEMS = 8
 _FIRST_ROWS = 4
@@ -89,9 +92,11 @@ def abridge(data: bytes) -> Abridged | None:
     kept: list[bytes] = []
     lists: list[tuple[int, int]] = []
     missing: list[int] = []
-    size = taken = position = 0
+    size = taken = position = others = 0
     for _ in range(_STEPS):
-        position = _skip(data, position)
+        while others < _OTHER_BYTES and (found := _OTHERS.match(data, position)) is not None and found[0]:
+            position = found.end()
+            others += len(found[0])
         begin, end, position = _list_at(data, position)
         if position < 0:
             return None
@@ -107,13 +112,6 @@ def abridge(data: bytes) -> Abridged | None:
         return None
     kept.append(data[taken:])
     return Abridged(b"".join(kept), tuple(lists), tuple(missing)) if lists else None
-
-
-def _skip(data: bytes, position: int) -> int:
-    """Where the tokens from `position` end that no list begins with."""
-    while (found := _OTHERS.match(data, position)) is not None and found.end() > position:
-        position = found.end()
-    return position
 
 
 def _list_at(data: bytes, position: int) -> tuple[int, int, int]:

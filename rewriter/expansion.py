@@ -101,15 +101,16 @@ def check_system_columns(found: Findings, substitutes: list[Substitute], data: b
     """
     if not substitutes:
         return
+    if found.names.isdisjoint(system.SYSTEM_COLUMNS):
+        return
+    carrying = {id(one) for one in substitutes if carries(found, one.reference, one.relation)}
     for column in found.columns:
         fields = [part.get("String", {}).get("sval") for part in column["fields"]]
         if fields[-1] not in system.SYSTEM_COLUMNS:
             continue
         meant = [one for one in substitutes if len(fields) == 1 or fields[-2] == one.reference.alias]
         if fields[-1] == TABLEOID:
-            meant = [
-                one for one in meant if not (carries(found, one.reference, one.relation) or _is_plain_view(one, fields))
-            ]
+            meant = [one for one in meant if not (id(one) in carrying or _is_plain_view(one, fields))]
         if meant:
             full = f"{meant[0].relation.schema}.{meant[0].relation.name}"
             message = f"system column {fields[-1]} is not available, because columns of {full} are masked"
@@ -124,14 +125,19 @@ def _is_plain_view(substitute: Substitute, fields: list[str | None]) -> bool:
 
 def check_same_names(found: Findings, substitutes: list[Substitute], data: bytes) -> None:
     """Refuse a.t, b.t without aliases in one FROM: their subqueries would have the same name."""
-    for substitute in substitutes:
-        mine = substitute.reference
-        for other in found.references:
-            same = other is not mine and other.level is mine.level and other.alias == mine.alias
-            if same and "alias" not in mine.node and "alias" not in other.node and other.written != mine.written:
-                message = f'table name "{mine.alias}" specified more than once'
-                hint = "Give each of them an alias."
-                raise Refusal("42712", message, hint=hint, position=position(data, mine.node))
+    if len(found.references) < 2:
+        return
+    hidden = {id(substitute.reference) for substitute in substitutes}
+    alike: dict[tuple[int, str], list[Reference]] = {}
+    for reference in found.references:
+        if "alias" not in reference.node:
+            alike.setdefault((id(reference.level), reference.alias), []).append(reference)
+    for references in alike.values():
+        mine = next((reference for reference in references if id(reference) in hidden), None)
+        if mine is not None and len({reference.written for reference in references}) > 1:
+            message = f'table name "{mine.alias}" specified more than once'
+            hint = "Give each of them an alias."
+            raise Refusal("42712", message, hint=hint, position=position(data, mine.node))
 
 
 def check_renamed_rows(found: Findings, substitutes: list[Substitute], data: bytes) -> None:

@@ -10,9 +10,10 @@ import ctypes
 import re
 from bisect import bisect_left
 from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import chain
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 from postgast.native import PgQueryError, lib
@@ -21,8 +22,14 @@ from rewriter.abridging import abridge
 from rewriter.kinds import changes
 from rewriter.model import Refusal
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
 Node = dict[str, Any]
 """A node of libpg_query's JSON tree: {"NodeName": {...}} where the field may hold any node, bare fields elsewhere."""
+
+Token = tuple[bytes, bytes, bytes, bytes]
+"""Of a token as the lexer gives it: its start, its end and its number as varints, and what is said of keywords."""
 
 MAX_BYTES = 1_000_000
 """A longer statement is refused: nobody types it, and reading it would hold up every other session of the process."""
@@ -41,8 +48,23 @@ the lengths of the longer runs may come to this, which takes some tens of millis
 _FLAT = frozenset({44, 260, 261, 262, 263, 264, 266, 267})
 _COMMENTS = frozenset({275, 276})
 
-_RUN = re.compile(rb"[~!@#^&|`?+*/%<>=-]{32,}")
-_TOKEN_BYTES = 16  # of a token in the answer of the scanner, at most: numbers up to MAX_BYTES
+_SIGNS = b"~!@#^&|`?+*/%<>=-"
+_APART = _SIGNS + b" \t\n\r\f\v,;:()[]"
+_LONG_RUN = b"+" * 32
+_RUN = re.compile(rb"[" + re.escape(_SIGNS) + rb"]{%d,}" % len(_LONG_RUN))
+_TO_PLUS = bytes(b"+"[0] if byte in _SIGNS else b" "[0] for byte in range(256))
+_CLASSES = {
+    **dict.fromkeys(b" \t\n\r\f\v", b" "),
+    **dict.fromkeys([*b"_0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ", *range(128, 256)], b"a"),
+    b"'"[0]: b"'",
+}
+_TO_CLASSES = b"".join(_CLASSES.get(byte, b"+") for byte in range(256))
+_TOGETHER = 1000
+"""Tokens that may stand together in a long text without a space, a sign or a bracket between them."""
+
+_PIECE = 16 * 1024
+"""Bytes that are lexed at once where tokens are counted, so that a hostile text is given up soon."""
+
 _VERSION = re.compile(rb"\x08[\x80-\xff]*+[\x00-\x7f]")
 _SCAN_TOKEN = re.compile(
     rb"\x12[\x00-\x7f](?:\x08([\x80-\xff]*+[\x00-\x7f]))?"
@@ -129,10 +151,9 @@ def read_tree(data: bytes) -> bytes:
 
     Raises Refusal 42601 with the parser's own message, 54001 when there is too much of it for the parser.
     """
-    if len(data) ** 2 > MAX_RUNS and sum(len(run) ** 2 for run in _RUN.findall(data)) > MAX_RUNS:
-        hint = "Split the statement, and put spaces between comments."
-        raise Refusal("54001", "the statement has long runs of operators or comments", hint=hint)
-    if len(data) > MAX_TOKENS:  # a shorter one cannot hold more tokens
+    if len(data) ** 2 > MAX_RUNS:  # a shorter one cannot hold such runs
+        _check_runs(data)
+    if len(data) > MAX_TOKENS:  # nor so many tokens
         _check_nesting(data)
     result = lib.pg_query_parse(data)
     try:
@@ -208,21 +229,81 @@ def _written(statements: list[Node]) -> list[tuple[str | None, str]]:
     return names
 
 
+def _check_runs(data: bytes) -> None:
+    """Refuse what would keep the C lexer busy; raises Refusal 54001."""
+    if _LONG_RUN in data.translate(_TO_PLUS) and sum(len(run) ** 2 for run in _RUN.findall(data)) > MAX_RUNS:
+        hint = "Split the statement, and put spaces between comments."
+        raise Refusal("54001", "the statement has long runs of operators or comments", hint=hint)
+
+
 def _check_nesting(data: bytes) -> None:
-    """Refuse what would overflow the stack of the C parser; raises Refusal 54001."""
-    kinds = Counter(token for _, _, token, _ in _scan(data))
-    count = sum(number for token, number in kinds.items() if _NUMBERS[token] not in _FLAT | _COMMENTS)
-    if count > MAX_TOKENS or kinds.total() > MAX_FLAT_TOKENS:
-        raise _too_many(str(kinds.total()), str(count))
+    """Refuse what would overflow the stack of the C parser; raises Refusal 54001, or 42601 for what does not lex."""
+    if _most_tokens(data) <= MAX_TOKENS:
+        return
+    total = nesting = 0
+    for found in _scan_pieces(data):
+        kinds = Counter([token for _, _, token, _ in found])
+        total += len(found)
+        nesting += sum(number for token, number in kinds.items() if _NUMBERS[token] not in _FLAT | _COMMENTS)
+        if nesting > MAX_TOKENS or total > MAX_FLAT_TOKENS:
+            raise _too_many(total, nesting)
 
 
-def _too_many(all_of_them: str, nesting: str) -> Refusal:
-    message = f"the statement has {all_of_them} tokens, {nesting} of them neither constants nor commas; at most {MAX_FLAT_TOKENS} and {MAX_TOKENS} can be analysed"
+def _most_tokens(data: bytes) -> int:
+    """No less than the tokens of a text: a run of letters or of quotes begins one at most, and so does any other sign."""
+    shown = data.translate(_TO_CLASSES)
+    words = shown.count(b" a") + shown.count(b"+a") + shown.count(b"'a")
+    quotes = shown.count(b" '") + shown.count(b"+'") + shown.count(b"a'")
+    return 1 + words + quotes + shown.count(b"+")
+
+
+def _scan_pieces(data: bytes) -> Iterator[list[Token]]:
+    """The tokens of a long text, some thousands at a time, so that a hostile one can be given up soon.
+
+    A token that may go on behind a piece begins the next one; one that is longer, as strings may be, makes the piece longer.
+    """
+    start, size = 0, _PIECE
+    while start + size < len(data):
+        found, begun = _begin(data[start : start + size])
+        yield found
+        start, size = (start + begun, _PIECE) if begun else (start, 2 * size)
+    try:
+        yield _scan(data[start:])
+    except Refusal as refusal:
+        if refusal.position is not None:
+            refusal.position += character(data, start)
+        raise
+
+
+def _begin(piece: bytes) -> tuple[list[Token], int]:
+    """The first tokens of a piece of text, and how many bytes it has before the next: what follows cannot change them.
+
+    None and 0 where that is in doubt. A token that what follows makes longer has no space, comma or bracket in it, and no colon
+    or operator sign before another character, unless it is quoted; then it does not end here, and the lexer says where it begins.
+    """
+    try:
+        found = _scan(piece)
+    except Refusal as refusal:
+        end = len(piece.decode(errors="ignore")[: (refusal.position or 1) - 1].encode())
+        with suppress(Refusal):  # where the error is one within a token
+            return _scan(piece[:end]), end
+        return [], 0
+    for index in range(len(found) - 1, max(0, len(found) - _TOGETHER), -1):
+        start = _NUMBERS[found[index][0]]
+        if piece[start - 1] in _APART and piece[start] not in _SIGNS:
+            return found[:index], start
+    if len(found) > _TOGETHER:
+        raise Refusal("54001", "the statement has too many tokens without spaces", hint="Put spaces between them.")
+    return [], 0 if found else len(piece)
+
+
+def _too_many(total: int, nesting: int) -> Refusal:
+    message = f"the statement has more than {total} tokens, {nesting} of them neither constants nor commas; at most {MAX_FLAT_TOKENS} and {MAX_TOKENS} can be analysed"
     return Refusal("54001", message, hint="Split the statement, or load many rows with COPY ... FROM STDIN.")
 
 
-def _scan(data: bytes) -> list[tuple[bytes, bytes, bytes, bytes]]:
-    """Lex with pg_query_scan: start, end and token number of each token as varints, and what else is said of it.
+def _scan(data: bytes) -> list[Token]:
+    """Lex with pg_query_scan.
 
     Its answer is a protobuf ScanResult {version = 1, tokens = 2: ScanToken {start = 1, end = 2, token = 4, keyword_kind =
     5}}. It is taken apart by a pattern, for the generated classes cost fifty times as much.
@@ -234,11 +315,9 @@ def _scan(data: bytes) -> list[tuple[bytes, bytes, bytes, bytes]]:
         message = ctypes.string_at(result.pbuf.data, result.pbuf.len)
     finally:
         lib.pg_query_free_scan_result(result)
-    if len(message) > MAX_FLAT_TOKENS * _TOKEN_BYTES:
-        raise _too_many(f"more than {MAX_FLAT_TOKENS}", "some")
     version = _VERSION.match(message)
-    found: list[tuple[bytes, bytes, bytes, bytes]] = _SCAN_TOKEN.findall(message, version.end() if version else 0)
-    starts = sum(1 for start, _, _, _ in found if start)
+    found: list[Token] = _SCAN_TOKEN.findall(message, version.end() if version else 0)
+    starts = len(found) - bool(found and not found[0][0])  # only the first token may stand at 0, which is not written
     size = len(b"".join(chain.from_iterable(found))) + 4 * len(found) + starts + (version.end() if version else 0)
     if size != len(message):
         raise Refusal("XX000", "the statement could not be taken apart", hint="Report this message.")

@@ -77,6 +77,7 @@ class Ruling:
     substitutes: list[Substitute] = field(default_factory=list)
     copied: tuple[Substitute, Splice] | None = None
     qualified: list[tuple[Node, str]] = field(default_factory=list)  # RangeVars of PREPARE and their schema
+    settled: set[int] = field(default_factory=set)  # ids of RangeVars that are substituted or qualified
     relations: list[tuple[str, str]] = field(default_factory=list)
     counts_values: bool = False  # it depends on how many values stand in a list, and which are NULL
     patches: list[Patch] = field(default_factory=list)
@@ -366,6 +367,7 @@ def _read(ruling: Ruling, reference: Reference, where: Circumstances) -> set[str
         at = position(where.data, reference.node)
         made = substitute_for(ruling.found, reference, meaning, where.world, where.catalog, where.key, at)
         ruling.substitutes.append(made)
+        ruling.settled.add(id(reference.node))
         ruling.relations.extend(made.reads)
     return {column.name for column in meaning.columns}
 
@@ -420,10 +422,9 @@ def _check_temporary(reference: Reference, where: Circumstances) -> None:
 def _qualify(ruling: Ruling, reference: Reference, where: Circumstances) -> None:
     """Give a name that stays in the text the schema that it is found in now."""
     node = reference.node
-    edited = {id(substitute.reference.node) for substitute in ruling.substitutes}
-    edited.update(id(qualified) for qualified, _ in ruling.qualified)
-    if id(node) in edited or "schemaname" in node:
+    if id(node) in ruling.settled or "schemaname" in node:
         return
+    ruling.settled.add(id(node))
     meaning = meaning_of(node, where.names, where.catalog)
     if isinstance(meaning, Relation):
         if not where.world.protects(meaning.oid) or reference.role == "target":

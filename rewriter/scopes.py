@@ -66,6 +66,8 @@ class Findings:
     )  # those in a clause that decides which rows come, how put together
     merged: set[str] = field(default_factory=set)  # the names in USING
     natural: bool = False  # a NATURAL join stands in it
+    qualified: dict[str, set[str]] = field(default_factory=dict)  # by qualifier, each x of q.x
+    stars: list[Node] = field(default_factory=list)  # those that end with a star
     starred: set[str] = field(default_factory=set)  # qualifiers of q.*
     alone: set[str] = field(default_factory=set)  # names that stand alone in a ColumnRef; q of f(q.*) and (q.*).x
     functions: list[Node] = field(default_factory=list)  # FuncCall fields
@@ -205,12 +207,15 @@ class _Walker:
         names = [part["String"]["sval"] for part in column["fields"] if "String" in part]
         found.names.update(names)
         if len(names) < len(column["fields"]):  # a star, which comes last
+            found.stars.append(column)
             if names:
                 found.starred.add(names[-1])
             elif place.level is not None:
                 place.level.star = True
         elif len(names) == 1:
             found.alone.add(names[0])
+        else:
+            found.qualified.setdefault(names[-2], set()).add(names[-1])
 
     def join(self, node: Node, place: _Place) -> None:
         join, level = node["JoinExpr"], place.level

@@ -172,13 +172,7 @@ def reads_row(found: Findings, reference: Reference, relation: Relation) -> bool
     if alias in found.alone and alias not in columns:
         return True  # the whole row
     # alias.f may be the function f of the whole row
-    return any(
-        len(fields) > 1
-        and "String" in fields[-1]
-        and fields[-2]["String"]["sval"] == alias
-        and fields[-1]["String"]["sval"] not in columns | SYSTEM_COLUMNS
-        for fields in (column["fields"] for column in found.columns)
-    )
+    return not found.qualified.get(alias, columns) <= columns | SYSTEM_COLUMNS
 
 
 def end_of_name(index: int, tokens: Tokens) -> int:

@@ -73,10 +73,7 @@ class _Listing:
 
 def _named(found: Findings, reference: Reference) -> bool:
     """Whether a name may mean the tableoid of a reference."""
-    return any(
-        qualifier is None or qualifier == reference.alias
-        for qualifier in (_qualifier(column) for column in found.columns if _last(column) == TABLEOID)
-    )
+    return TABLEOID in found.alone or TABLEOID in found.qualified.get(reference.alias, ())
 
 
 def _stars(found: Findings, reference: Reference, relation: Relation) -> list[_Star] | None:
@@ -91,8 +88,7 @@ def _stars(found: Findings, reference: Reference, relation: Relation) -> list[_S
     query = level.query
     source: list[Node] = query.get("fromClause", [])
     alone = len(source) == 1 and source[0].get("RangeVar") is reference.node
-    bare = any(_last(column) == TABLEOID and _qualifier(column) is None for column in found.columns)
-    if bare and not any(item.get("RangeVar") is reference.node for item in source):
+    if TABLEOID in found.alone and not any(item.get("RangeVar") is reference.node for item in source):
         return None
     targets: list[Node] = query.get("targetList", []) if level.selects else []
     starred = [
@@ -109,7 +105,7 @@ def _stars(found: Findings, reference: Reference, relation: Relation) -> list[_S
 def _all_of(mine: list[_Star], found: Findings, reference: Reference) -> bool:
     """Whether there are no other stars that cover a reference: in RETURNING, in ROW(a.*), in another query."""
     written_out = {id(star.column) for star in mine}
-    others = [column for column in found.columns if _last(column) is None and id(column) not in written_out]
+    others = [column for column in found.stars if id(column) not in written_out]
     if any(_qualifier(column) == reference.alias for column in others):
         return False
     level = reference.level

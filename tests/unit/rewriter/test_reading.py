@@ -67,12 +67,45 @@ def test_deep_nesting_is_refused_or_read(text):
     assert sqlstate in {None, "54001"}
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "SELECT 1" + "::int" * 100_000,
+        "SELECT '" + "x" * 20_000 + "'" + "+1" * 300_000,
+        "SELECT " + "'" + "x" * 17_000 + "', " + "+1" * 300_000 + "'" + "x" * 300_000 + "'",
+        "SELECT " + "$a$" + "x" * 17_000 + "$a$" + "+1" * 300_000,
+        "SELECT " + "a.b" * 100_000,
+    ],
+)
+def test_no_way_of_writing_hides_how_many_tokens_there_are(text):
+    """Long strings, tokens without spaces and casts are counted like the rest, before the C parser sees them."""
+    with pytest.raises(Refusal, match="tokens") as caught:
+        parse(encode(text))
+    assert caught.value.sqlstate == "54001"
+
+
+def test_long_strings_and_comments_are_read():
+    """What is one token takes no part in the count, however long, wherever the pieces of the lexer end."""
+    for size in (16_000, 16_370, 17_000, 40_000):
+        text = f"SELECT 'é{'x' * size}', $a${'y' * size}$a$, \"{'z' * size}\" /* {'c' * size} */, '{size}'\n  'more', E'\\''"
+        assert parse(encode(text * 1 + "; SELECT 1, 2" + ", 3" * 10_000))
+
+
 def test_syntax_error_has_the_parsers_message_and_position_in_characters():
     """A syntax error tells what PostgreSQL would tell."""
     with pytest.raises(Refusal) as caught:
         parse(encode("SELECT 'é', FROM"))
     assert (caught.value.sqlstate, caught.value.message) == ("42601", 'syntax error at or near "FROM"')
     assert caught.value.position == len("SELECT 'é', ") + 1
+
+
+@pytest.mark.parametrize("padding", [10, 16_380, 50_000])
+def test_a_token_that_does_not_end_has_its_position_in_a_long_text(padding):
+    """The position of a lexical error counts from the beginning of the text."""
+    text = "SELECT 'é', " + "1, " * 10_000 + " " * padding + "'never ended" + " x" * 20_000
+    with pytest.raises(Refusal, match="unterminated") as caught:
+        parse(encode(text))
+    assert caught.value.position == text.index("'never") + 1
 
 
 def test_tokens_leave_comments_out_and_count_bytes():
