@@ -106,10 +106,9 @@ class Caller:
                     self._catalogs.makes(self._known, inheritance, self.name, (self._serial, number))
         return self._catalogs.dirty or self._generation != self._known.generation
 
-    def failed(self, text: bytes, number: int) -> None:
-        """A statement that `makes` was told of has failed. Of several in one text the first may stay for all that."""
-        if self._known.held and self._gate.is_single(text):
-            self._known.labelling.failed((self._serial, number))
+    def undone(self, numbers: range) -> None:
+        """What `makes` was told of under these numbers has failed, or was rolled back."""
+        self._known.labelling.undone(self._serial, numbers)
 
     def _pass(self, made: Inheritance) -> None:
         """Know what a temporary table holds, for what is copied from it; the catalog never knows it."""

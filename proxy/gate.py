@@ -170,13 +170,16 @@ class Gate:
         return all(reads_nothing(statement["stmt"], guarded=world.guarded) for statement in statements)
 
     @staticmethod
-    def is_single(text: bytes) -> bool:
-        """Whether a text is one statement, which happens or does not: none that runs code with transactions of its own."""
+    def only_kind(text: bytes) -> str:
+        """The kind of the one statement that a text is, of transaction control what it does; "" when it is several."""
         try:
             statements = parse(encode(text.decode()))
         except (Refusal, UnicodeDecodeError):
-            return False
-        return len(statements) == 1 and not statements[0]["stmt"].keys() & {"DoStmt", "CallStmt"}
+            return ""
+        if len(statements) != 1:
+            return ""
+        kind, fields = next(iter(statements[0]["stmt"].items()))
+        return str(fields.get("kind", "TRANS_STMT_BEGIN")) if kind == "TransactionStmt" else str(kind)
 
     @staticmethod
     def inheritances(world: World, text: bytes, passing: Mapping[str, Label]) -> list[Inheritance]:

@@ -121,10 +121,11 @@ class Labelling:
             left.append(Expected(name, there, *same, by, self._moment(), now + seconds, askers={asker}))
         self._ledger.settle(self._database, name, left)
 
-    def failed(self, asker: Asker) -> None:
-        """An execution has failed and made nothing: what is expected for it alone is expected no more."""
+    def undone(self, session: int, executions: range) -> None:
+        """Some executions of a session have failed or were rolled back: what is expected for them alone is no more."""
         for name, expected in list(self._book.expected.items()):
-            self._ledger.settle(self._database, name, [each for each in expected if each.askers != {asker}])
+            left = [e for e in expected if any(who != session or which not in executions for who, which in e.askers)]
+            self._ledger.settle(self._database, name, left)
 
     # -- one column ----------------------------------------------------------------------------------------------
 

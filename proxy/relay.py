@@ -20,6 +20,7 @@ from proxy.postgres.backend import EXPOSED
 from proxy.postgres.conversation import FAILED, IDLE, ProtocolViolation
 from proxy.postgres.frames import frame
 from proxy.postgres.messages import error_response
+from proxy.undoing import Undoing
 from proxy.wording import ABORTED, CUT_OFF_HINT, NO_CATALOG, NO_LEDGER, OUTGROWN, UNREADABLE
 from rewriter.model import UnknownNames
 
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _TERMINATE = frame(frames.TERMINATE, b"")
+_TRANSACTION = "TransactionStmt"
 _HELD_BYTES = 256 * 1024
 """What a client may send behind a statement that waits for its ruling before it is read no more: a pipeline of some
 thousand statements."""
@@ -104,6 +106,7 @@ class Relay:
         self._quiet: asyncio.Future[None] | None = None
         self._client_congested = self._server_congested = False
         self._catalog_touched = False
+        self._undoing = Undoing(gate.only_kind)
         self._was_guarded = False  # an earlier decision hid something, and what it has left may still speak
         self._draining = False
         self._reason = ""
@@ -265,7 +268,7 @@ class Relay:
         """A statement that defines something leaves: what follows it is ruled by what it has defined."""
         plan = ruling.plan
         if plan.verdict != "deny" and (
-            plan.changes_catalog or (self._caller.has_own and "TransactionStmt" in plan.judgement.kinds)
+            plan.changes_catalog or (self._caller.has_own and _TRANSACTION in plan.judgement.kinds)
         ):
             self._caller.defines()
 
@@ -338,11 +341,13 @@ class Relay:
     def _after(self, finished: list[Execution]) -> None:
         for execution in finished:
             plan = execution.plan
+            if plan is not None and (plan.copies or _TRANSACTION in plan.judgement.kinds):
+                undone = self._undoing.undone(execution)
+                if undone:
+                    self._caller.undone(undone)
             if plan is not None and plan.changes_catalog:
                 self._catalog_touched = True
                 self._caller.defines()
-                if execution.status == "error" and plan.copies:
-                    self._caller.failed(execution.text, execution.number - 1)
         if self._catalog_touched and self._conversation.status == IDLE:
             self._catalog_touched = False
             self._catalog_changed()

@@ -147,6 +147,20 @@ def test_what_has_failed_leaves_no_labels_behind(house, failing):
         assert run(louver, "clerk", "SELECT line FROM copied ORDER BY id") == [("Ann",), ("Bo",)]
 
 
+def test_what_is_rolled_back_leaves_no_labels_behind(house):
+    """By whatever ends the transaction: ROLLBACK, or COMMIT of one that has failed."""
+    with house() as louver, logged_in(louver, "boss") as boss:
+        for end in ("ROLLBACK", "COMMIT"):
+            boss.execute("BEGIN")
+            boss.execute(COPIED)
+            boss.execute("SAVEPOINT s")
+            with pytest.raises(psycopg.errors.DivisionByZero):
+                boss.execute("SELECT 1 / 0")
+            boss.execute(end)
+        boss.execute("CREATE TABLE copied AS SELECT id, name AS line FROM people")
+        assert run(louver, "clerk", "SELECT line FROM copied ORDER BY id") == [("Ann",), ("Bo",)]
+
+
 COPIED = "CREATE TABLE copied AS SELECT id, phone AS line FROM people"
 
 

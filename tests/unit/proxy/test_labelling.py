@@ -84,7 +84,7 @@ def test_what_has_failed_is_expected_no_more(house: House) -> None:
     """A table of that name is made by something else then."""
     house.makes("t", (1, 0), a=LABEL)
     house.makes("t", (1, 0), a=LABEL)
-    house.labelling.failed((1, 0))
+    house.labelling.undone(1, range(1))
     assert house.read(table(2, "t", "a")) == {}
 
 
@@ -93,7 +93,7 @@ def test_what_another_execution_may_have_made_stays_expected(house: House, other
     """Of the same session or another: the one that has failed was not the only one."""
     house.makes("t", (1, 0), a=LABEL)
     house.makes("t", other, a=LABEL)
-    house.labelling.failed(other)
+    house.labelling.undone(other[0], range(other[1], other[1] + 1))
     assert house.read(table(2, "t", "a")) == {"t.a": "phone"}
 
 
@@ -107,7 +107,7 @@ def test_what_an_earlier_process_has_seen_off_stays_expected(house: House, tmp_p
     house.ledger = Ledger.open(tmp_path / "labels.jsonl")
     house.labelling = Labelling("bank", house.ledger, told=house.tell, now=lambda: house.now)
     house.makes("t", (1, 0), a=LABEL)
-    house.labelling.failed((1, 0))
+    house.labelling.undone(1, range(9))
     assert house.read(table(2, "t", "a")) == {"t.a": "phone"}
 
 
