@@ -26,7 +26,7 @@ WITH part AS (
   FROM pg_attrdef d JOIN pg_attribute a ON a.attrelid = d.adrelid AND a.attnum = d.adnum WHERE a.attgenerated <> ''
   UNION ALL
   SELECT ev_class, rulename, 'rule', ARRAY(SELECT attnum FROM pg_attribute WHERE attrelid = ev_class AND attnum > 0), false, NULL, false
-  FROM pg_rewrite r JOIN pg_class c ON c.oid = r.ev_class WHERE ev_type <> '1' AND c.relkind IN ('r', 'p', 'f')
+  FROM pg_rewrite r JOIN pg_class c ON c.oid = r.ev_class WHERE ev_type <> '1' AND c.relkind IN ('r', 'p', 'f', 'v')
   UNION ALL
   SELECT tgrelid, tgname, 'unchanged', ARRAY(SELECT attnum FROM pg_attribute WHERE attrelid = tgrelid AND attnum > 0), false, NULL, false
   FROM pg_trigger t JOIN pg_proc p ON p.oid = t.tgfoid WHERE p.proname = 'suppress_redundant_updates_trigger' AND p.oid < 16384

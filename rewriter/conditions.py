@@ -17,7 +17,7 @@ from rewriter.reading import encode, parse
 from rewriter.scopes import walk
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from policies.model import AttributeValue, RowCondition
     from rewriter.model import Relation
@@ -63,8 +63,12 @@ def check_condition(condition: RowCondition, relation: Relation) -> None:
     print_condition(condition, relation, '"row"')
 
 
-def print_condition(condition: RowCondition, relation: Relation, qualifier: str) -> str:
+def print_condition(
+    condition: RowCondition, relation: Relation, qualifier: str, shown: Mapping[str, str] | None = None
+) -> str:
     """SQL of a condition over `qualifier`, the quoted name under which the table is known; raises ConditionError.
+
+    `shown` has what stands for each column instead, where the table is not known under a name of its own.
 
     Fully parenthesised; every column is qualified, every operator and function named in pg_catalog, every attribute
     value a quoted constant.
@@ -76,7 +80,7 @@ def print_condition(condition: RowCondition, relation: Relation, qualifier: str)
     except Refusal as refusal:
         raise ConditionError(f"the row condition is not valid SQL: {refusal.message}") from None
     expression = _only_expression(statements)
-    printer = _Printer(relation, qualifier, condition.values)
+    printer = _Printer(relation, qualifier, condition.values, shown)
     printed = printer.expression(expression)
     if printer.parameters != len(placeholders):
         raise ConditionError("an attribute stands inside a quoted string; write it without quotes")
@@ -126,10 +130,13 @@ def _operator(name: str) -> str:
 class _Printer:
     """Prints the nodes of the language; any other node is an error."""
 
-    def __init__(self, relation: Relation, qualifier: str, values: tuple[AttributeValue, ...]) -> None:
+    def __init__(
+        self, relation: Relation, qualifier: str, values: tuple[AttributeValue, ...], shown: Mapping[str, str] | None
+    ) -> None:
         self.columns = {column.name: column.base_type for column in relation.columns}
         self.relation = relation
         self.qualifier = qualifier
+        self.shown = shown
         self.values = values
         self.parameters = 0
         self.dated = False  # a column is compared whose constants the caller's DateStyle could reread
@@ -152,7 +159,7 @@ class _Printer:
         if base in _ZONED:
             raise ConditionError(f'"{parts[0]}" has a time zone, so the condition would follow a setting of the caller')
         self.dated |= base in _DATED
-        return f"{self.qualifier}.{quote_identifier(parts[0])}"
+        return f"{self.qualifier}.{quote_identifier(parts[0])}" if self.shown is None else self.shown[parts[0]]
 
     def constant(self, fields: Node) -> str:
         if fields.get("isnull"):

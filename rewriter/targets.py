@@ -14,6 +14,7 @@ from rewriter.examination import changed_with
 from rewriter.model import Refusal, Relation
 from rewriter.names import meaning_of
 from rewriter.reading import position
+from rewriter.updatable import surface_of
 from rewriter.writes import Target
 
 if TYPE_CHECKING:
@@ -34,8 +35,11 @@ def target_of(
     if relation.schema in system.SYSTEM_SCHEMAS:
         message = f"writing to {full} is not allowed, because it is the server's own"
         raise Refusal("42501", message, hint=_HINT, position=at)
-    if relation.kind in {"v", "m"} and where.world.protects(relation.oid):
-        message = f"writing to {full} is not allowed, because it is a view over columns that are masked for you"
+    if relation.kind == "m" and where.world.protects(relation.oid):
+        raise Refusal("42809", f'cannot change materialized view "{relation.name}"', position=at)
+    surface = surface_of(relation, where.world, where.catalog, where.key, at)
+    if isinstance(surface, str):
+        message = f"writing to {full} is not allowed: columns of it are masked for you, and {surface}"
         raise Refusal("42501", message, hint="Write to the table.", position=at)
     check_changes(ruling, reference, relation, where)
 
@@ -47,8 +51,10 @@ def target_of(
         return names or None, (meant.schema, meant.name)
 
     world, key = where.world, where.key
-    target = Target(where.data, where.catalog, world, key, ruling.found, *statement, reference, relation, columns_of)
-    target.searches = world.searchable and ruling.kind in searching.STATEMENTS
+    target = Target(
+        where.data, where.catalog, world, key, ruling.found, *statement, reference, relation, surface, columns_of
+    )
+    target.searches = world.searchable and ruling.kind in searching.STATEMENTS and not surface.levels
     return target
 
 

@@ -63,10 +63,7 @@ def faults(relation: Relation, effect: Effect, world: World, catalog: Catalog) -
 
 def hidden_columns(oid: int, world: World) -> frozenset[str]:
     """The columns of a relation of which the caller does not see every value."""
-    treatments = world.treatments.get(oid)
-    if treatments is None:
-        return _NONE
-    return frozenset(name for name, treatment in treatments.items() if treatment.hides)
+    return world.hidden(oid)
 
 
 def family_of(relation: Relation, catalog: Catalog) -> list[Relation]:

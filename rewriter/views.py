@@ -10,14 +10,14 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from policies.model import Treatment
-from rewriter.conditions import ConditionError, print_condition, quote_identifier
+from rewriter.conditions import ConditionError, condition_columns, print_condition, quote_identifier
 from rewriter.masks import KeyMaterial, MissingKeyError, render
 from rewriter.model import Refusal, Relation, Use, column_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from policies.model import Mask
+    from policies.model import Mask, RowCondition
     from rewriter.model import Column
 
 
@@ -26,7 +26,8 @@ class CallerView:
     """A relation with the treatment of each of its labelled columns for one caller.
 
     `where` is the 1-based character of the reference in the client's text, for refusals. `body` is what is read in place
-    of the relation itself: the expanded definition of a view.
+    of the relation itself: the expanded definition of a view. `raw`: what its columns are in terms of another
+    relation, through which it is written; those that it lacks cannot be shown.
     """
 
     relation: Relation
@@ -35,6 +36,7 @@ class CallerView:
     where: int | None = None
     shown: dict[tuple[int, str, str], str] = field(default_factory=dict)  # kept between statements
     body: str | None = None
+    raw: Mapping[str, str] | None = None
 
     def query(
         self, columns: Iterable[Column], *, only: bool = False, tableoid: bool = False
@@ -78,7 +80,7 @@ class CallerView:
         """
         treatment = self.treatments.get(column.name)
         if treatment is None:
-            return f"{quote_identifier(qualifier)}.{quote_identifier(column.name)}", ()
+            return self._reference(column.name, qualifier), ()
         use = Use(column_name(self.relation, column.name), treatment)
         return self._treated(column, treatment, qualifier), (use,)
 
@@ -88,7 +90,7 @@ class CallerView:
             message = f'permission denied for column {full} by rule "{treatment.rule}"'
             hint = "Name the columns you need and leave this one out."
             raise Refusal("42501", message, hint=hint, position=self.where, rule=treatment.rule)
-        if qualifier != self.relation.name:  # a client can make up as many names as he likes
+        if qualifier != self.relation.name or self.raw is not None:  # a client can make up as many names as he likes
             return self._made(column, treatment, qualifier)
         place = (self.relation.oid, column.name, self.key.fingerprint if self.key else "")
         kept = self.shown.get(place)
@@ -108,13 +110,28 @@ class CallerView:
             raise Refusal("42501", message, hint="The operator sets the key of masks.", rule=treatment.rule) from None
 
     def _shown(self, column: Column, treatment: Treatment, qualifier: str) -> str:
-        reference = f"{quote_identifier(qualifier)}.{quote_identifier(column.name)}"
+        reference = self._reference(column.name, qualifier)
         inside = reference if treatment.kind == "clear" else _masked(treatment.mask, column, reference, self.key)
         if treatment.rows is None:
             return inside
-        condition = print_condition(treatment.rows, self.relation, quote_identifier(qualifier))
+        condition = self.condition(treatment.rows, qualifier)
         outside = _masked(treatment.fallback, column, reference, self.key)
         return f"(CASE WHEN ({condition}) IS TRUE THEN {inside} ELSE {outside} END)"
+
+    def condition(self, rows: RowCondition, qualifier: str) -> str:
+        """SQL of a condition on its rows; raises ConditionError, and Refusal where a column cannot be shown."""
+        for name in sorted(condition_columns(rows)) if self.raw is not None else ():
+            self._reference(name, qualifier)
+        return print_condition(rows, self.relation, quote_identifier(qualifier), self.raw)
+
+    def _reference(self, name: str, qualifier: str) -> str:
+        if self.raw is None:
+            return f"{quote_identifier(qualifier)}.{quote_identifier(name)}"
+        if name not in self.raw:
+            full = f"{self.relation.schema}.{self.relation.name}.{name}"
+            message = f"writing through this view is not available here, because what you see of it depends on {full}"
+            raise Refusal("0A000", message, hint="Write to the table.", position=self.where)
+        return self.raw[name]
 
 
 def _masked(mask: Mask | None, column: Column, reference: str, key: KeyMaterial | None) -> str:

@@ -16,6 +16,7 @@ from rewriter.definitions import definition_of, definitions_of
 from rewriter.expansion import Expansion
 from rewriter.kept import Kept
 from rewriter.model import column_name
+from rewriter.simple_views import under
 from rewriter.stored import treatments_of
 
 if TYPE_CHECKING:
@@ -46,6 +47,10 @@ class World:
     joinable: Mapping[int, Mapping[str, str]] = field(default_factory=dict)
     shown: dict[tuple[int, str, str], str] = field(default_factory=dict)
     expansions: dict[tuple[int, str], Expansion] = field(default_factory=dict)
+
+    def hidden(self, oid: int) -> frozenset[str]:
+        """The columns of a relation of which the caller does not see every value."""
+        return frozenset(name for name, treatment in self.treatments.get(oid, {}).items() if treatment.hides)
 
     def protects(self, oid: int) -> bool:
         """Whether something takes the place of a relation where it is read."""
@@ -298,18 +303,19 @@ def hidden_columns(catalog: Catalog, decision: Decision) -> dict[tuple[int, int]
     """The columns that are not shown as they are on every row: (relation OID, attribute number) -> name.
 
     No result column may come from one of these; parents, partitions and children are among them. The server names the
-    relation that stands in the query, never one behind it, so that a view that is expanded is never named.
+    relation that stands in the query, never one behind it: a view where it is written, and never where it is read.
     """
     hidden = {}
     world = world_of(catalog, decision)
     for oid in (*world.treatments, *world.views):
         relation = catalog.relations[oid]
-        treatments = world.treatments.get(oid, {})
-        for column in relation.columns:
-            treatment = treatments.get(column.name)
-            shown = treatment is None or (treatment.kind == "clear" and treatment.rows is None)
-            if not shown or oid in world.views:
-                hidden[oid, column.number] = str(column_name(relation, column.name))
+        names = world.hidden(oid)
+        if oid in world.views:
+            found = under(relation, world, catalog)
+            names = frozenset(c.name for c in relation.columns) if isinstance(found, str) else found.hidden
+        hidden.update(
+            {(oid, c.number): str(column_name(relation, c.name)) for c in relation.columns if c.name in names}
+        )
     return hidden
 
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from rewriter import proof
 from rewriter.assignments import Assigned, Assignment, assigned, expect_query, expect_value, span_of
 from rewriter.bindings import Binder, Bound
-from rewriter.conditions import print_condition, quote_identifier
+from rewriter.conditions import quote_identifier
 from rewriter.from_items import Item, Scope, from_clause
 from rewriter.masks import KeyMaterial
 from rewriter.model import Catalog, Probe, Refusal, Relation, Use, column_name
@@ -25,7 +25,7 @@ from rewriter.scopes import Findings, Reference
 from rewriter.searching import in_place, probe_of, searchable
 from rewriter.substitution import Patch, Splice, end_of_name
 from rewriter.telling import faults, hidden_columns
-from rewriter.views import CallerView
+from rewriter.updatable import Surface
 from rewriter.world import World
 
 if TYPE_CHECKING:
@@ -52,6 +52,7 @@ class Target:
     fields: Node
     reference: Reference
     relation: Relation
+    surface: Surface
     columns_of: Callable[[Node], tuple[tuple[str, ...] | None, tuple[str, str] | None]]
     searches: bool = False  # the statement runs when it is counted, so that its conditions may see real values
     probes: list[Probe] = field(default_factory=list)
@@ -87,49 +88,39 @@ class Target:
     @property
     def hidden(self) -> frozenset[str]:
         """The columns of which the caller does not see every value."""
-        return hidden_columns(self.relation.oid, self.world)
+        return self.surface.hidden
 
     @property
     def counts_values(self) -> bool:
         """Whether the ruling depends on which columns get a value, and which NULL."""
-        linked = any(hidden_columns(link.other, self.world) for link in self.relation.links)
+        linked = any(hidden_columns(link.other, self.world) for link in self.surface.table.links)
         return bool(self.hidden) or bool(self.patches) or linked
-
-    @property
-    def view(self) -> CallerView:
-        """What the caller sees of the relation."""
-        treatments = self.world.treatments.get(self.relation.oid, {})
-        where = position(self.data, self.reference.node)
-        return CallerView(self.relation, treatments, self.key, where, self.world.shown)
 
     # -- what may be assigned ------------------------------------------------------------------------------------
 
     def _check_rules(self, made: Assigned) -> None:
         """Refuse what a rule forbids to write."""
-        treatments = self.world.treatments.get(self.relation.oid, {})
         for column in sorted((made.inserted or set()) | made.updated):
-            treatment = treatments.get(column)
-            if treatment is None or not treatment.hides:
-                continue
-            if treatment.on_write == "deny" or (treatment.kind == "deny" and treatment.on_write != "allow"):
-                full = column_name(self.relation, column)
-                message = f'permission denied to write column {full} by rule "{treatment.rule}"'
-                hint = "Name the columns that you write and leave this one out."
-                raise Refusal("42501", message, hint=hint, position=self._where(), rule=treatment.rule)
+            for treatment in self.surface.treatments(column):
+                if treatment.on_write == "deny" or (treatment.kind == "deny" and treatment.on_write != "allow"):
+                    full = column_name(self.relation, column)
+                    message = f'permission denied to write column {full} by rule "{treatment.rule}"'
+                    hint = "Name the columns that you write and leave this one out."
+                    raise Refusal("42501", message, hint=hint, position=self._where(), rule=treatment.rule)
 
     def _guards(self, made: Assigned) -> dict[str, Guard]:
         """The columns that may only keep their value; raises Refusal when the statement would tell in any case."""
         guards: dict[str, Guard] = {}
-        for fault in faults(self.relation, made.effect, self.world, self.catalog):
+        for fault in faults(self.surface.table, self.surface.effect(made.effect), self.world, self.catalog):
             if not fault.columns:
                 full = f"{self.relation.schema}.{self.relation.name}"
                 message = f"this write to {full} is not allowed: {fault.reason}, so that its success would tell what is masked for you"
                 raise Refusal("42501", message, hint=_NEW_ROWS, position=self._where())
-            for column in fault.columns:
+            for column in self.surface.above(fault.columns) & made.updated:
                 known = guards.get(column)
                 unless: tuple[str, ...] | None = None
                 if fault.unless is not None and (known is None or known.unless is not None):
-                    condition = print_condition(fault.unless, self.relation, quote_identifier(self.reference.alias))
+                    condition = self.surface.condition(fault.unless, self.reference.alias)
                     unless = (*((known.unless if known else None) or ()), condition)
                 first = known is not None and (known.unless is None or unless is not None)
                 guards[column] = Guard(known.reason if known is not None and first else fault.reason, unless)
@@ -155,23 +146,23 @@ class Target:
 
     def _around(self, assignment: Assignment, guard: Guard | None) -> Around | None:
         """What an assigned expression is put into; None when it is stored as it is."""
-        treatment = self.world.treatments.get(self.relation.oid, {}).get(assignment.column)
-        hides = treatment is not None and treatment.hides
+        treatments = self.surface.treatments(assignment.column)
         column = next((c for c in self.relation.columns if c.name == assignment.column), None)
-        if column is None or not (guard or hides):
+        if column is None or not (guard or treatments):
             return None  # the server says that there is no such column
         if "indirection" in assignment.target:
             message = (
                 f"assigning a part of {column.name} is not available, because its success would tell what is masked"
             )
             raise Refusal("42501", message, hint="Assign the whole value.", position=self._at(assignment.target))
-        if guard is None and treatment is not None and treatment.on_write == "allow":
+        if guard is None and all(treatment.on_write == "allow" for treatment in treatments):
             return None
         alias = self.reference.alias
-        if hides and treatment is not None and treatment.kind == "deny":  # written by permission, and guarded
+        denied = next((treatment for treatment in treatments if treatment.kind == "deny"), None)
+        if denied is not None:  # written by permission, and guarded
             message = f"{column.name} cannot be written, because {guard.reason if guard else 'it is closed to you'}"
-            raise Refusal("42501", message, position=self._at(assignment.target), rule=treatment.rule)
-        shown, uses = self.view.shown_as(column, alias)
+            raise Refusal("42501", message, position=self._at(assignment.target), rule=denied.rule)
+        shown, uses = self.surface.shown_as(column, alias)
         self.uses += uses
         return around(column, alias, shown, guard)
 
@@ -304,7 +295,7 @@ class Target:
         column = bound.holder["ColumnRef"]
         if bound.column is not None:
             known = next(c for c in self.relation.columns if c.name == bound.column)
-            shown, uses = self.view.shown_as(known, bound.item.name or "")
+            shown, uses = self.surface.shown_as(known, bound.item.name or "")
             self.uses += uses
             if bound.column in self.hidden:
                 self._put(bound, f"({shown})", bound.column)
@@ -330,7 +321,7 @@ class Target:
         """All columns of the target, as the caller sees them."""
         parts = []
         for column in self.relation.columns:
-            shown, uses = self.view.shown_as(column, item.name or "")
+            shown, uses = self.surface.shown_as(column, item.name or "")
             self.uses += uses
             own = f"{quote_identifier(item.name or '')}.{quote_identifier(column.name)}"
             parts.append(f"({shown}) AS {quote_identifier(column.name)}" if shown != own and labelled else shown)

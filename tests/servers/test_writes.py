@@ -18,7 +18,7 @@ from rewriter.model import Constraint, Link, Names, Refusal
 from rewriter.rewrite import rewrite
 
 _DATABASES = ("writes_real", "writes_masked")
-_CASES = rewriter_cases("writes")
+_CASES = [*rewriter_cases("writes"), *rewriter_cases("updatable")]
 _MASKED = {
     "members": "email code phone tags doc place level pad amount seen pin",
     "tickets": "code",
