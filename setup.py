@@ -20,6 +20,7 @@ HOT_PATH = [
     "proxy/recording.py",
     "proxy/relay.py",
     "proxy/shapes.py",
+    "proxy/side.py",
     "proxy/witness.py",
     "proxy/postgres/frames.py",
     "proxy/postgres/statements.py",

@@ -28,8 +28,8 @@ from proxy.watch import Watch
 
 if TYPE_CHECKING:
     from policies.model import ColumnName
+    from proxy.book import Kept
     from proxy.labelling import Told
-    from proxy.ledger import Kept
     from rewriter.model import Catalog
 
 log = logging.getLogger(__name__)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Collection
 
     from policies.decide import PolicySet
-    from proxy.ledger import Asker
+    from proxy.book import Asker
     from rewriter.lineage import Inheritance
 
 log = logging.getLogger(__name__)

@@ -1,13 +1,12 @@
 """Reading a database's catalog: the snapshot the rewriter works on, and the look-ups on a session's own connection.
 
-Owns the SQL against pg_catalog and what becomes of its rows. May not do: keep a snapshot, decide when to read one, or
+Owns asking for it, and how. May not do: keep a snapshot, decide when to read one, or
 judge what is protected. Everything is named in full, for look-ups run under the caller's search path.
 """
 
 from __future__ import annotations
 
 import contextlib
-import json
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
@@ -16,10 +15,11 @@ import asyncpg
 from proxy import catalog_sql as sql
 from proxy.catalog_sql import FINGERPRINT as FINGERPRINT  # noqa: PLC0414
 from proxy.constraint_sql import CONSTRAINTS, FILLED
+from proxy.snapshot import attached_to, by_name, code_of, conversions_of, function_of, relations_from, sort_functions
 from rewriter.bodies import READ
 from rewriter.definitions import DEFINED, FIRST_MADE
-from rewriter.functions import HARMLESS_EXTENSIONS, unjudged
-from rewriter.model import Attached, Catalog, Column, Constraint, Conversion, Function, Link, Names, Relation
+from rewriter.functions import HARMLESS_EXTENSIONS
+from rewriter.model import Attached, Catalog, Column, Function, Names, Relation
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -27,8 +27,6 @@ if TYPE_CHECKING:
     from rewriter.model import Name
 
 WrittenName = tuple[str | None, str]
-Row = Any
-"""A row whose values are found by the name of their column: asyncpg.Record, or a dict."""
 
 
 class Ask(Protocol):
@@ -84,7 +82,7 @@ async def _read_catalog(connection: asyncpg.Connection, revision: int) -> Catalo
 
         database = await connection.fetchval("SELECT current_database()", timeout=_TIMEOUT)
         known = await fetch(sql.FUNCTIONS)
-        functions = _sort_functions(known, await fetch(sql.TYPES))
+        functions = sort_functions(known, await fetch(sql.TYPES))
         relations = relations_from(
             await fetch(sql.RELATIONS),
             await fetch(sql.USER_COLUMNS),
@@ -98,10 +96,10 @@ async def _read_catalog(connection: asyncpg.Connection, revision: int) -> Catalo
         for row in await fetch(sql.SYSTEM_RELATIONS):
             relations[row["oid"]] = Relation(row["oid"], row["schema"], row["name"], row["kind"], ())
         made_operators = await fetch(sql.OPERATORS)
-        operators = _by_name(((row["name"], row["function"]) for row in made_operators), functions.user_by_oid)
-        conversions = _conversions(await fetch(sql.CONVERSIONS), functions.user_by_oid)
-        code = _code(await connection.fetch(sql.CODE, sorted(HARMLESS_EXTENSIONS), timeout=_TIMEOUT))
-        attached = _attached(await fetch(sql.ATTACHED))
+        operators = by_name(((row["name"], row["function"]) for row in made_operators), functions.user_by_oid)
+        conversions = conversions_of(await fetch(sql.CONVERSIONS), functions.user_by_oid)
+        code = code_of(await connection.fetch(sql.CODE, sorted(HARMLESS_EXTENSIONS), timeout=_TIMEOUT))
+        attached = attached_to(await fetch(sql.ATTACHED))
         cascades: dict[int, list[int]] = {}
         for row in await fetch(sql.CASCADES):
             cascades.setdefault(row["relation"], []).append(row["changed"])
@@ -135,22 +133,6 @@ def _is_whole(
     views = all(r.definition is not None for r in relations.values() if r.kind in DEFINED and r.oid >= FIRST_MADE)
     bodies = all(f.body is not None for each in code.values() for f in each if f.language in READ)
     return views and bodies and all(a.text != sql.UNREADABLE for each in attached.values() for a in each)
-
-
-def relations_from(  # noqa: PLR0913, PLR0917  the rows of eight queries
-    relations: Sequence[Row],
-    columns: Sequence[Row],
-    sources: Sequence[Row],
-    runs: Sequence[Row],
-    links: Sequence[Row],
-    constraints: Sequence[Row],
-    filled: Sequence[Row],
-    functions: Sequence[Row],
-) -> dict[int, Relation]:
-    """Relations by OID from the rows of RELATIONS, COLUMNS, SOURCES, RUN_FUNCTIONS, LINKS, CONSTRAINTS, FILLED, FUNCTIONS."""
-    user = _sort_functions(functions, ()).user_by_oid
-    found = _with_links(_with_functions(_relations(relations, columns, sources), runs, user), links)
-    return _with_constraints(found, constraints, filled)
 
 
 def look_up_sql(names: Iterable[WrittenName] = (), functions: Iterable[WrittenName] = ()) -> str:
@@ -212,7 +194,7 @@ def read_look_up(rows: Iterable[Sequence[str | None]], functions: Iterable[Writt
             columns.setdefault(int(values[0] or 0), []).append(_looked_up_column(values))
         elif tag == "function":
             written = (values[0], values[1] or "")
-            code[written] = (*code[written], _function(values[2] or ""))
+            code[written] = (*code[written], function_of(values[2] or ""))
         elif values[2] is None:
             found[values[0], values[1] or ""] = None
         elif not (values[3] or "").startswith("pg_temp"):
@@ -248,196 +230,3 @@ def _literal(text: str | None) -> str:
         return "NULL"
     quoted = text.replace("'", "''")
     return "E'" + quoted.replace("\\", "\\\\") + "'" if "\\" in text else f"'{quoted}'"
-
-
-class _Functions:
-    """The functions of a database, sorted by what the rewriter asks of them."""
-
-    def __init__(self) -> None:
-        self.user_by_oid: dict[int, tuple[str, str]] = {}
-        self.harmless: frozenset[tuple[str, str]] = frozenset()
-        self.builtins: frozenset[str] = frozenset()
-        self.unjudged: frozenset[str] = frozenset()
-        self.row_functions: frozenset[str] = frozenset()
-        self.volatile: frozenset[str] = frozenset()
-
-
-def _sort_functions(functions: Sequence[Row], types: Sequence[Row]) -> _Functions:
-    sorted_out = _Functions()
-    builtins, harmless, rows, volatile = set(), set(), set(), set()
-    for row in functions:
-        name = (row["schema"], row["name"])
-        if row["builtin"]:
-            builtins.add(row["name"])
-            if row["volatile"]:
-                volatile.add(row["name"])
-        elif row["extension"] in HARMLESS_EXTENSIONS:
-            harmless.add(name)
-        else:
-            sorted_out.user_by_oid[row["oid"]] = name
-            if row["takes_row"]:
-                rows.add(row["name"])
-    sorted_out.unjudged = frozenset(filter(unjudged, builtins))
-    for row in types:
-        if row["schema"] == "pg_catalog":
-            builtins.add(row["name"])
-        else:
-            harmless.add((row["schema"], row["name"]))
-    sorted_out.harmless = frozenset(harmless)
-    sorted_out.builtins = frozenset(builtins)
-    sorted_out.row_functions = frozenset(rows)
-    sorted_out.volatile = frozenset(volatile)
-    return sorted_out
-
-
-def _relations(rows: Sequence[Row], columns: Sequence[Row], sources: Sequence[Row]) -> dict[int, Relation]:
-    by_relation: dict[int, list[Column]] = {}
-    for row in columns:
-        column = Column(
-            name=row["name"],
-            number=row["number"],
-            type_name=row["type_name"],
-            base_type=row["base_type"],
-            not_null=row["not_null"],
-            collation=row["collation"],
-            generated=row["generated"],
-        )
-        by_relation.setdefault(row["relation"], []).append(column)
-    read: dict[int, list[int]] = {}
-    for row in sources:
-        read.setdefault(row["relation"], []).append(row["source"])
-    return {
-        row["oid"]: Relation(
-            oid=row["oid"],
-            schema=row["schema"],
-            name=row["name"],
-            kind=row["kind"],
-            columns=tuple(by_relation.get(row["oid"], ())),
-            parents=tuple(row["parents"]),
-            sources=tuple(read.get(row["oid"], ())) if row["kind"] in DEFINED else (),
-            primary_key=tuple(row["primary_key"]),
-            definition=row["definition"],
-            write_sources=() if row["kind"] in DEFINED else tuple(read.get(row["oid"], ())),
-            row_security=row["row_security"],
-            invoker=row["invoker"],
-            barrier=row["barrier"],
-        )
-        for row in rows
-    }
-
-
-def _code(rows: list[asyncpg.Record]) -> dict[tuple[str, str], tuple[Function, ...]]:
-    """What is known of user functions, the overloads of a name together."""
-    found: dict[tuple[str, str], tuple[Function, ...]] = {}
-    for row in rows:
-        function = _function(row["function"])
-        name = (function.schema, function.name)
-        found[name] = (*found.get(name, ()), function)
-    return found
-
-
-def _function(text: str) -> Function:
-    """A function from what the server says of it as JSON."""
-    told = json.loads(text)
-    return Function(
-        schema=told["schema"],
-        name=told["name"],
-        kind=told["kind"],
-        language=told["language"],
-        body=told["body"],
-        parsed=told["parsed"],
-        defaults=told["defaults"],
-        least=told["least"],
-        most=told["most"],
-        settings=tuple(tuple(setting.split("=", 1)) for setting in told["settings"]),
-        support=tuple((schema, name) for schema, name in told["support"]),
-        types=tuple(told["types"]),
-        harmless=told["extension"] in HARMLESS_EXTENSIONS,
-        same_as=tuple(told["same_as"]),
-    )
-
-
-def _attached(rows: list[asyncpg.Record]) -> dict[int, tuple[Attached, ...]]:
-    found: dict[int, list[Attached]] = {}
-    for row in rows:
-        attached = Attached(row["what"], row["text"], row["reads"], row["writes"])
-        found.setdefault(row["relation"], []).append(attached)
-    return {oid: tuple(attached) for oid, attached in found.items()}
-
-
-def _conversions(rows: list[asyncpg.Record], user: Mapping[int, tuple[str, str]]) -> tuple[Conversion, ...]:
-    return tuple(
-        Conversion(
-            functions=(user[row["function"]],),
-            types=frozenset(row["types"]),
-            relations=frozenset(row["relations"]),
-            target=row["target"],
-            context=row["context"],
-        )
-        for row in rows
-        if row["function"] in user
-    )
-
-
-def _with_functions(
-    relations: dict[int, Relation], runs: Sequence[Row], user: Mapping[int, tuple[str, str]]
-) -> dict[int, Relation]:
-    reads: dict[int, list[tuple[str, str]]] = {}
-    writes: dict[int, list[tuple[str, str]]] = {}
-    for row in runs:
-        function = user.get(row["function"])
-        if function is None or row["relation"] not in relations:
-            continue
-        if row["reads"]:
-            reads.setdefault(row["relation"], []).append(function)
-        if row["writes"]:
-            writes.setdefault(row["relation"], []).append(function)
-    for oid in {*reads, *writes}:
-        found = replace(relations[oid], functions=tuple(reads.get(oid, ())), write_functions=tuple(writes.get(oid, ())))
-        relations[oid] = found
-    return relations
-
-
-def _with_links(relations: dict[int, Relation], rows: Sequence[Row]) -> dict[int, Relation]:
-    links: dict[int, list[Link]] = {}
-    for row in rows:
-        if row["relation"] in relations:
-            columns, there = tuple(row["columns"]), tuple(row["there"])
-            actions = row["on_update"], row["on_delete"]
-            link = Link(row["name"], row["other"], columns, there, row["refers"], *actions)
-            links.setdefault(row["relation"], []).append(link)
-    for oid, found in links.items():
-        relations[oid] = replace(relations[oid], links=tuple(found))
-    return relations
-
-
-def _with_constraints(
-    relations: dict[int, Relation], rows: Sequence[Row], filled: Sequence[Row]
-) -> dict[int, Relation]:
-    constraints: dict[int, list[Constraint]] = {}
-    for row in rows:
-        constraint = Constraint(
-            name=row["name"],
-            kind=row["kind"],
-            columns=frozenset(row["columns"]),
-            keys=frozenset(row["keys"]),
-            settled=row["settled"],
-            functions=frozenset(row["functions"]),
-        )
-        constraints.setdefault(row["relation"], []).append(constraint)
-    for oid in constraints.keys() & relations.keys():
-        relations[oid] = replace(relations[oid], constraints=tuple(constraints[oid]))
-    for row in filled:
-        if row["relation"] in relations:
-            relations[row["relation"]] = replace(relations[row["relation"]], filled=frozenset(row["columns"]))
-    return relations
-
-
-def _by_name(
-    pairs: Iterable[tuple[str, int]], user: Mapping[int, tuple[str, str]]
-) -> dict[str, frozenset[tuple[str, str]]]:
-    found: dict[str, set[tuple[str, str]]] = {}
-    for name, function in pairs:
-        if function in user:
-            found.setdefault(name, set()).add(user[function])
-    return {name: frozenset(functions) for name, functions in found.items()}

@@ -13,7 +13,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from policies.model import ColumnName, Label
-from proxy.ledger import Asker, Book, Expected, Kept, Ledger, State
+from proxy.book import Asker, Book, Expected, Kept, State
 from rewriter.lineage import generated
 from rewriter.world import families
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
 
     from policies.decide import PolicySet
+    from proxy.ledger import Ledger
     from rewriter.lineage import Inheritance
     from rewriter.model import Catalog, Column, Relation
 

@@ -1,7 +1,7 @@
 """The ledger: a file of Louver's own with the labels of columns that the dictionary alone would not give again.
 
-Owns its lines, what follows from them, and that they are on the disk before anybody rests on them. Each line is one change, as
-a JSON object; a line that was torn by a crash stands for nothing, for what it was written for has not happened.
+Owns the file, what follows from its lines, and that they are on the disk before anybody rests on them. Each line is one
+change; a line that was torn by a crash stands for nothing, for what it was written for has not happened.
 May not do: know a catalog, decide which column has which label.
 """
 
@@ -11,30 +11,14 @@ import contextlib
 import json
 import os
 import threading
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final
 
-from policies.model import ColumnName, Label
+from proxy.book import Book, Expected, Kept, drop_line, expect_line, expected_of, kept_of, label_line
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
     from typing import Self
-
-Why = Literal["named", "shared", "renamed", "detached", "copied", "generated"]
-"""Why a column has a label. named: the dictionary names it. shared: it belongs to a partition or child of a table that it
-names. renamed, detached: it was so. copied: values of labelled columns went into it. generated: it is computed from them."""
-
-State = Literal["open", "there", "gone"]
-"""Of the table: seen in an open transaction only; seen by everybody; no longer there."""
-
-Place = tuple[int, int]
-"""OID of a relation and number of a column."""
-
-Asker = tuple[int, int]
-"""One execution of a statement: a number for its session, and how many this has started before."""
-
-_NOBODY: Final = (0, 0)
 
 _SLACK: Final = 200
 """Lines beyond those that still count, above which the file is written anew when it is opened."""
@@ -42,81 +26,6 @@ _SLACK: Final = 200
 
 class LedgerUnavailable(Exception):  # noqa: N818  a state of the disk, not a fault of ours
     """The ledger cannot be read or written; what would need a line in it may not happen."""
-
-
-@dataclass(frozen=True, slots=True)
-class Kept:
-    """The label of one column. `column` is its name when it was last seen; `by` and `since` are who copied, and when."""
-
-    oid: int
-    number: int
-    column: ColumnName
-    label: Label
-    why: Why
-    state: State = "there"
-    by: str = ""
-    since: str = ""
-
-    @property
-    def place(self) -> Place:
-        """Where it is, as long as its table lives."""
-        return self.oid, self.number
-
-
-@dataclass(frozen=True, slots=True)
-class Expected:
-    """What a table named `relation` inherits that is not one of `besides`: a statement that makes one has gone off.
-
-    `columns` are labels by name, `rest` that of all others. `until` is when it is no more expected, in seconds since the epoch.
-    `askers` are the executions for which it is expected; of earlier processes' there is one that nobody is.
-    """
-
-    relation: str
-    besides: frozenset[int]
-    columns: Mapping[str, Label]
-    rest: Label | None
-    by: str
-    since: str
-    until: float
-    met: bool = False  # everybody has seen such a table, and its labels are kept by their places
-    askers: set[Asker] = field(default_factory=lambda: {_NOBODY}, compare=False)
-
-    @property
-    def labels(self) -> bool:
-        """Whether anything is inherited at all."""
-        return bool(self.columns) or self.rest is not None
-
-    @property
-    def lasts(self) -> bool:
-        """Whether it has to outlive this process."""
-        return self.labels and not self.met
-
-
-@dataclass(slots=True)
-class Book:
-    """What the ledger says of one database: labels by place, places by name, what is expected by the table's name."""
-
-    kept: dict[Place, Kept] = field(default_factory=dict)
-    places: dict[ColumnName, set[Place]] = field(default_factory=dict)
-    expected: dict[str, list[Expected]] = field(default_factory=dict)
-
-    def keep(self, kept: Kept) -> None:
-        """Note a label, in place of the one before."""
-        self.drop(kept.place)
-        self.kept[kept.place] = kept
-        self.places.setdefault(kept.column, set()).add(kept.place)
-
-    def drop(self, place: Place) -> None:
-        """Forget a label, if there is one."""
-        before = self.kept.pop(place, None)
-        if before is not None:
-            self.places[before.column].discard(place)
-            if not self.places[before.column]:
-                del self.places[before.column]
-
-    def named(self, column: ColumnName) -> list[Kept]:
-        """Everything that was last seen under a name."""
-        return [self.kept[place] for place in self.places.get(column, ())]
 
 
 class Ledger:
@@ -202,18 +111,17 @@ class Ledger:
     def keep(self, database: str, kept: Kept) -> None:
         """Note a label of a column, in place of the one that it had."""
         if self.book(database).kept.get(kept.place) != kept:
-            self._do(_label_line(database, kept))
+            self._do(label_line(database, kept))
 
     def drop(self, database: str, kept: Kept, reason: str) -> None:
         """Forget a label."""
-        where = {"column": list(_parts(kept.column)), "table": kept.oid, "number": kept.number}
-        self._do({"event": "drop", "database": database, **where, "reason": reason})
+        self._do(drop_line(database, kept, reason))
 
     def expect(self, database: str, expected: Expected) -> None:
         """Note that a table is about to be made. What need not last is remembered, but not on the disk."""
         self.book(database).expected.setdefault(expected.relation, []).append(expected)
         if expected.lasts and self._path is not None:
-            self._pending.append(_expect_line(database, expected))
+            self._pending.append(expect_line(database, expected))
 
     def settle(self, database: str, relation: str, left: list[Expected]) -> None:
         """Expect, of the tables of a name, these alone."""
@@ -284,11 +192,11 @@ class Ledger:
         book = self.book(line["database"])
         event = line["event"]
         if event == "label":
-            book.keep(_kept(line))
+            book.keep(kept_of(line))
         elif event == "drop":
             book.drop((line["table"], line["number"]))
         elif event == "expect":
-            expected = _expected(line)
+            expected = expected_of(line)
             book.expected.setdefault(expected.relation, []).append(expected)
         elif event == "settle":
             book.expected.pop(line["relation"], None)
@@ -299,79 +207,9 @@ class Ledger:
         """The fewest lines that say what is known."""
         lines = []
         for database, book in self.books.items():
-            lines += [_label_line(database, kept) for kept in book.kept.values()]
-            lines += [_expect_line(database, e) for many in book.expected.values() for e in many if e.lasts]
+            lines += [label_line(database, kept) for kept in book.kept.values()]
+            lines += [expect_line(database, e) for many in book.expected.values() for e in many if e.lasts]
         return lines
-
-
-def _label_line(database: str, kept: Kept) -> dict[str, Any]:
-    return {
-        "event": "label",
-        "database": database,
-        "column": list(_parts(kept.column)),
-        "table": kept.oid,
-        "number": kept.number,
-        **_label_fields(kept.label),
-        "why": kept.why,
-        "state": kept.state,
-        "by": kept.by,
-        "since": kept.since,
-    }
-
-
-def _expect_line(database: str, expected: Expected) -> dict[str, Any]:
-    return {
-        "event": "expect",
-        "database": database,
-        "relation": expected.relation,
-        "besides": sorted(expected.besides),
-        "columns": {name: _label_fields(label) for name, label in expected.columns.items()},
-        "rest": None if expected.rest is None else _label_fields(expected.rest),
-        "by": expected.by,
-        "since": expected.since,
-        "until": expected.until,
-    }
-
-
-def _label_fields(label: Label) -> dict[str, Any]:
-    return {
-        "category": label.category,
-        "level": label.level,
-        "from": [list(_parts(source)) for source in label.sources],
-    }
-
-
-def _parts(column: ColumnName) -> tuple[str, str, str]:
-    return column.schema, column.relation, column.column
-
-
-def _label(fields: Mapping[str, Any]) -> Label:
-    return Label(fields["category"], fields["level"], tuple(ColumnName(*source) for source in fields["from"]))
-
-
-def _kept(line: Mapping[str, Any]) -> Kept:
-    return Kept(
-        oid=line["table"],
-        number=line["number"],
-        column=ColumnName(*line["column"]),
-        label=_label(line),
-        why=line["why"],
-        state=line["state"],
-        by=line["by"],
-        since=line["since"],
-    )
-
-
-def _expected(line: Mapping[str, Any]) -> Expected:
-    return Expected(
-        relation=line["relation"],
-        besides=frozenset(line["besides"]),
-        columns={name: _label(fields) for name, fields in line["columns"].items()},
-        rest=None if line["rest"] is None else _label(line["rest"]),
-        by=line["by"],
-        since=line["since"],
-        until=line["until"],
-    )
 
 
 def _encode(line: Mapping[str, Any]) -> bytes:

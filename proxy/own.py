@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from proxy import catalog_sql as sql
 from proxy.constraint_sql import CONSTRAINTS, FILLED
-from proxy.introspection import relations_from
+from proxy.snapshot import relations_from
 
 if TYPE_CHECKING:
     from proxy.introspection import Ask

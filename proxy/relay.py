@@ -20,6 +20,7 @@ from proxy.postgres.backend import EXPOSED
 from proxy.postgres.conversation import FAILED, IDLE, ProtocolViolation
 from proxy.postgres.frames import frame
 from proxy.postgres.messages import error_response
+from proxy.side import Side
 from proxy.undoing import Undoing
 from proxy.wording import ABORTED, CUT_OFF_HINT, NO_CATALOG, NO_LEDGER, OUTGROWN, UNREADABLE
 from rewriter.model import UnknownNames
@@ -46,33 +47,6 @@ thousand statements."""
 
 _LINGER_SECONDS = 5.0
 """How long a peer may take to read what was sent to it last; a session that has ended holds no socket longer."""
-
-
-class Side(asyncio.Protocol):
-    """One end of the relay; the transport calls it, it calls the relay."""
-
-    def __init__(
-        self, received: Callable[[bytes], None], lost: Callable[[], None], congested: Callable[[bool], None]
-    ) -> None:
-        self.data_received = received  # type: ignore[method-assign,assignment]  # one call less for every read
-        self._lost = lost
-        self._congested = congested
-
-    def eof_received(self) -> bool:
-        """A half-closed connection is a lost one: neither libpq nor the server uses it."""
-        return False
-
-    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002  why it was lost changes nothing
-        """The other end has gone."""
-        self._lost()
-
-    def pause_writing(self) -> None:
-        """The peer does not take what is sent as fast as the other sends it."""
-        self._congested(True)
-
-    def resume_writing(self) -> None:
-        """It has caught up."""
-        self._congested(False)
 
 
 class Relay:

@@ -19,14 +19,12 @@ from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from audit import record
-from audit.record import Judgement
 from audit.writer import AuditUnavailable
-from policies.model import Decision, Principal, Session
+from policies.model import Principal, Session
 from proxy.caller import Caller
 from proxy.handshake import Abandoned, Cancelled, Established, HandshakeSettings, LoginRefused, handshake
 from proxy.outbox import Outbox
 from proxy.peer import Peer, PeerClosed
-from proxy.plans import Plan
 from proxy.postgres.messages import (
     CancelRequest,
     GSSENCRequest,
@@ -34,12 +32,11 @@ from proxy.postgres.messages import (
     SSLRequest,
     error_response,
     parse_startup_packet,
-    report_fields,
 )
-from proxy.postgres.provocations import Refusals
 from proxy.postgres.session import PostgresSession
 from proxy.recording import Recorder
 from proxy.relay import Relay
+from proxy.wording import refusals, too_many, unknown_plan
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -124,7 +121,7 @@ class Server:
         self._outbox = Outbox(trail, asyncio.get_running_loop())
         self._empty: asyncio.Event | None = None  # set while draining, when the last session ends or must
         self._hurried = False
-        self._refusals = _refusals(settings.statement_bytes)
+        self._refusals = refusals(settings.statement_bytes)
         self._run = secrets.token_hex(4)
         self._sessions = 0
         self.port = settings.port
@@ -241,7 +238,7 @@ class Server:
                 if isinstance(packet, CancelRequest):
                     await self._cancels.cancel(packet.key)
                 else:
-                    peer.write(_too_many(f"the limit is {self._settings.connections} in all"))
+                    peer.write(too_many(f"the limit is {self._settings.connections} in all"))
         peer.close()
 
     def _logged_in(self, task: asyncio.Task[None]) -> None:
@@ -273,7 +270,7 @@ class Server:
         """Turn an established login into a session. Raises PeerClosed and AuditUnavailable."""
         user = established.principal
         if self._per_user[user] >= self._settings.connections_per_user:
-            established.client.write(_too_many(f"the limit is {self._settings.connections_per_user} for user {user!r}"))
+            established.client.write(too_many(f"the limit is {self._settings.connections_per_user} for user {user!r}"))
             self._close_both(established)
             return
         self._sessions += 1
@@ -292,7 +289,7 @@ class Server:
         recorder.opened(tls=established.tls, login=self._settings.handshake.login)
         principal = Principal(user, established.attributes)
         caller = Caller(principal, lambda: self._moment(established), self._gate, self._catalogs)
-        session = PostgresSession(_unknown_plan(), self._refusals, self._settings.statement_bytes)
+        session = PostgresSession(unknown_plan(), self._refusals, self._settings.statement_bytes)
         client, client_rest = established.client.detach()
         server, server_rest = established.upstream.detach()
         relay = Relay(
@@ -378,44 +375,3 @@ def _plain_address(address: str) -> str:
         return address
     mapped = parsed.ipv4_mapped if isinstance(parsed, ipaddress.IPv6Address) else None
     return str(mapped or parsed)
-
-
-def _too_many(limit: str) -> bytes:
-    return error_response(
-        "FATAL", "53300", f"louver: too many connections, {limit}", hint="Close some, or raise the limit in `limits`."
-    )
-
-
-def _refusals(statement_bytes: int) -> Refusals:
-    return Refusals(
-        too_long=report_fields(
-            "ERROR",
-            "54000",
-            f"louver: the statement is longer than {statement_bytes} bytes",
-            hint="Send the data with COPY or as a parameter, or raise `limits.statement_bytes`.",
-        ),
-        no_functions=report_fields(
-            "ERROR",
-            "0A000",
-            "louver: function calls by the protocol's fast path are refused",
-            hint="Call the function in a SELECT.",
-        ),
-        changed=report_fields(
-            "ERROR",
-            "42501",
-            "louver: what you may see has changed since this cursor was opened or this statement was prepared",
-            hint="Open or prepare it again; a statement made by PREPARE, or a cursor WITH HOLD, in a new connection.",
-        ),
-        reshaped=report_fields(
-            "ERROR",
-            "0A000",
-            "cached plan must not change result type",
-            hint="A table of this prepared statement has changed: prepare it again.",
-        ),
-    )
-
-
-def _unknown_plan() -> Plan:
-    """What the audit says of a portal that SQL has opened (DECLARE, PREPARE); its statement was ruled and recorded."""
-    judgement = Judgement((), "(continued from DECLARE or PREPARE)", None, (), (), "pass", "", 0)
-    return Plan("pass", 0, Decision("", {}, {}), judgement, uses_made=True)

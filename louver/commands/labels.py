@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from policies.decide import PolicySet
-    from proxy.ledger import Kept, Ledger
+    from proxy.book import Kept
+    from proxy.ledger import Ledger
 
 labels_app = typer.Typer(
     no_args_is_help=True,

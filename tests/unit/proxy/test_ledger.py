@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from policies.model import ColumnName, Label
-from proxy.ledger import Expected, Kept, Ledger, LedgerUnavailable
+from proxy.book import Expected, Kept
+from proxy.ledger import Ledger, LedgerUnavailable
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -22,7 +22,8 @@ from proxy.plans import Plan
 from proxy.postgres.provocations import Refusals
 from proxy.postgres.session import PostgresSession
 from proxy.recording import Recorder
-from proxy.relay import Relay, Side
+from proxy.relay import Relay
+from proxy.side import Side
 from rewriter.model import Catalog, Column, Relation
 
 if TYPE_CHECKING:
