@@ -88,10 +88,11 @@ class _Statements:
         return Statement((f"SELECT {value} AS x FROM {table} {source.alias} WHERE {where} FOR {how}",))
 
     def _kept(self) -> Statement:
-        """A table made from a query, then read."""
+        """A table made from a query, then read. One that stays is hidden from its maker, who saw only some rows clear."""
         query = self._queries.query(depth=1).text
-        make = "CREATE TABLE kept AS " if self._choices.chance(8) else "CREATE TEMP TABLE kept AS "
-        return Statement((make + query, "SELECT * FROM kept"))
+        stays = self._choices.chance(8)
+        make = "CREATE TABLE kept AS " if stays else "CREATE TEMP TABLE kept AS "
+        return Statement((make + query, "SELECT * FROM kept"), "twins" if stays else "rows")
 
     def _view(self) -> Statement:
         query = self._queries.query(depth=1).text
