@@ -127,7 +127,9 @@ class Caller:
         if self._generation != self._known.generation or not self._gate.needs_nothing(self.world, text):
             return None
         found = self.find(text)
-        return None if found is not None and found.plan.copies and self.makes(text, number) else found
+        if found is None or found.plan.verdict == "deny":  # what is in its way may be gone
+            return None
+        return None if found.plan.copies and self.makes(text, number) else found
 
     def find(self, text: bytes) -> Ruling | None:
         """The ruling of `text` in the current world; None when it has names that the catalog does not know."""

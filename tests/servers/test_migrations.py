@@ -249,3 +249,16 @@ def test_vacuum_of_a_protected_table_by_a_masked_caller(house):
         connection.execute("VACUUM (ANALYZE) people")
         with pytest.raises(psycopg.errors.InsufficientPrivilege):
             connection.execute("VACUUM VERBOSE people")
+
+
+def test_a_protected_table_is_dropped_and_made_anew(house):
+    """What stood in the way of the name is gone when its successor is ruled on, which is masked, too."""
+    with psycopg.connect(house.dsn("clerk", database="migrations"), autocommit=True, prepare_threshold=None) as clerk:
+        clerk.execute("CREATE TABLE callers (id int, phone text)")
+        clerk.execute("DROP TABLE callers")
+        clerk.execute("CREATE TABLE callers (id int, phone text, note text)")
+        clerk.execute("INSERT INTO callers VALUES (1, '13800000001', 'x')")
+        assert one(clerk, "SELECT phone FROM callers") == "****"
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            clerk.execute("CREATE TABLE callers (phone text)")
+        clerk.execute("DROP TABLE callers")
