@@ -121,11 +121,7 @@ def _stored(into: Node, query: Node, catalog: Catalog, labels: Labels, passing: 
     if "SelectStmt" not in query:  # EXECUTE: what it runs is not known here
         return [Inheritance(name, {}, _derived([*labels.values(), *passing.values()]) if labels else None)]
     found = walk(query)
-    through = [
-        passing[each.node["relname"]]
-        for each in found.references
-        if each.role == "read" and each.node["relname"] in passing
-    ]
+    through = [passing[each.node["relname"]] for each in found.references if each.node["relname"] in passing]
     values = _Values.of(found, catalog, labels)
     if through:
         return [Inheritance(name, {}, _derived([*through, *values.sensitive.values()]))]
@@ -154,10 +150,11 @@ class _Values:
         sensitive: dict[str, Label] = {}
         columns: set[str] = set()
         for reference in found.references:
-            for relation in _meant(reference.node, catalog) if reference.role == "read" else ():
+            for relation in _meant(reference.node, catalog):
                 columns.update(column.name for column in relation.columns)
                 labelled = _labels_of(relation, catalog, labels)
-                for column in needed_columns(found, reference, relation):
+                reads = reference.role == "read"  # what is written may come back, by RETURNING
+                for column in needed_columns(found, reference, relation) if reads else relation.columns:
                     if column.name in labelled:
                         sensitive[column.name] = _worst([labelled[column.name], sensitive.get(column.name)])
         return cls(sensitive, frozenset(each.alias for each in found.references), frozenset(columns))
