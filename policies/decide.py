@@ -203,10 +203,24 @@ class PolicySet:
                 case str():
                     return Treatment("deny", rule.name, reason=outcome)
                 case RowCondition() if rule.kind != "deny":
-                    return Treatment(rule.kind, rule.name, rule.mask, outcome, default, on_write=rule.on_write)
+                    return Treatment(
+                        rule.kind,
+                        rule.name,
+                        rule.mask,
+                        outcome,
+                        default,
+                        on_write=rule.on_write,
+                        explain=rule.explain,
+                    )
                 case _:
                     return Treatment(
-                        rule.kind, rule.name, rule.mask, on_write=rule.on_write, search=rule.search, join=rule.join
+                        rule.kind,
+                        rule.name,
+                        rule.mask,
+                        search=rule.search,
+                        join=rule.join,
+                        on_write=rule.on_write,
+                        explain=rule.explain,
                     )
         return None
 

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 SCHEMA: Final[Mapping[str, tuple[str, ...]]] = {
     "policies": ("version", "description", "dictionary", "categories", "rules", "functions"),
     "dictionary": ("column", "category", "level"),
-    "rules": ("name", "description", "columns", "when", "rows", "treatment", "on_write", "search", "join"),
+    "rules": ("name", "description", "columns", "when", "rows", "treatment", "on_write", "search", "join", "explain"),
     "columns": ("category", "level", "schema", "table", "column"),
 }
 """The keys of each mapping of the file."""
@@ -46,6 +46,7 @@ JOINS_PER_HOUR: Final = 100
 
 _TREATMENTS = ("clear", "deny")
 _ON_WRITE = ("preserve", "deny", "allow")
+_EXPLAIN = ("allow", "deny")
 
 
 class PolicyError(DocumentError):
@@ -177,14 +178,15 @@ class _Reader:
                 fields["rows"], "`rows` cannot go with `deny`", "a statement is refused before rows are read"
             )
         on_write = checker.choice(fields["on_write"], "`on_write`", _ON_WRITE) if "on_write" in fields else None
-        if on_write is not None and kind == "clear" and rows is None:
-            checker.problem(
-                fields["on_write"], "`on_write` cannot go with `clear`", "it is about columns that are hidden"
-            )
+        explain = checker.choice(fields["explain"], "`explain`", _EXPLAIN) if "explain" in fields else None
+        for key in ("on_write", "explain"):
+            if key in fields and kind == "clear" and rows is None:
+                checker.problem(fields[key], f"`{key}` cannot go with `clear`", "it is about columns that are hidden")
         search, join = self.permissions(fields, columns, on_write, masked=kind in {"mask", None} and rows is None)
         if name is None or kind is None:
             return None
-        return Rule(name.strip(), node.line, columns, kind, mask, when, rows, on_write or "preserve", search, join)  # type: ignore[arg-type]  # checked by choice
+        allowed = (on_write or "preserve", search, join, explain == "allow")
+        return Rule(name.strip(), node.line, columns, kind, mask, when, rows, *allowed)  # type: ignore[arg-type]  # checked by choice
 
     def permissions(
         self, fields: Mapping[str, Node], columns: Selector, on_write: str | None, *, masked: bool

@@ -114,6 +114,7 @@ class Treatment:
     join: int | None = None  # executions an hour that may join by the real values; None: only masked ones are joined
     reason: str | None = None  # why a rule that could not be evaluated denies, for the audit and `explain`
     on_write: OnWrite = "preserve"
+    explain: bool = False  # plans made from statistics of the real values may be shown
 
     @property
     def hides(self) -> bool:

@@ -84,3 +84,4 @@ class Rule:
     on_write: OnWrite = "preserve"
     search: int | None = None  # values an hour
     join: int | None = None  # executions an hour
+    explain: bool = False

@@ -34,7 +34,8 @@ def describe(column: ColumnName, treatment: Treatment) -> str:
         return f"{subject} may not be read: rule `{treatment.rule}` could not be evaluated ({treatment.reason})"
     default = treatment.rule.startswith("default mask of ")
     by = f"by {f'the {treatment.rule}' if default else f'rule `{treatment.rule}`'}"
-    return f"{subject} {_shown(treatment)}, {by}{_WRITES[treatment.on_write]}"
+    plans = "; plans of statements that read it may be seen" if treatment.explain else ""
+    return f"{subject} {_shown(treatment)}, {by}{_WRITES[treatment.on_write]}{plans}"
 
 
 def _shown(treatment: Treatment) -> str:

@@ -39,6 +39,7 @@ class Verdict:
     changes_names: bool = False
     unknown: frozenset[WrittenName] = frozenset()
     unknown_functions: frozenset[WrittenName] = frozenset()
+    inlines: bool = False  # it runs a listed function whose query a plan may show
 
 
 @dataclass(slots=True)
@@ -52,6 +53,7 @@ class Judge:
     listed: frozenset[str]
     examiner: Examiner = field(init=False)
     asked: int = 0  # verdicts so far
+    inlined: int = 0  # of these, how many on code whose listed functions a plan may show
     _verdicts: dict[tuple[Name, int | None], Verdict] = field(default_factory=dict)
     _examined: dict[int, Examined] = field(default_factory=dict)  # by identity of a Function of the catalog or names
 
@@ -65,6 +67,7 @@ class Judge:
         known = self._verdicts.get(key)
         if known is None:
             known = self._verdicts[key] = self._follow([(function, arguments, "")])
+        self.inlined += known.inlines
         return known
 
     def verdict_on(self, examined: Examined) -> Verdict:
@@ -72,24 +75,27 @@ class Judge:
         if examined.reason is not None:
             return Verdict(examined.reason)
         followed = self._follow([(name, count, f"it calls {'.'.join(name)}(), and ") for name, count in examined.calls])
+        self.inlined += followed.inlines
         return Verdict(
             followed.reason,
             followed.changes_names or examined.changes_names,
             followed.unknown | examined.unknown,
             followed.unknown_functions | examined.unknown_functions,
+            followed.inlines,
         )
 
     def _follow(self, start: list[tuple[Name, int | None, str]]) -> Verdict:
         """Everything that may be called from `start`, each function once."""
         waiting, seen = list(start), {(name, count) for name, count, _ in start}
-        changes = False
+        changes = inlines = False
         unknown: set[WrittenName] = set()
         unknown_functions: set[WrittenName] = set()
         while waiting:
             name, count, way = waiting.pop()
-            if ".".join(name) in self.listed:
-                continue
             overloads = self._code(name)
+            if ".".join(name) in self.listed:
+                inlines |= not overloads or any(overload.language == "sql" for overload in overloads)
+                continue
             if not overloads:
                 if name in self.catalog.functions or name in self.names.functions:
                     return Verdict(way + _UNKNOWN)
@@ -106,7 +112,7 @@ class Judge:
                 for callee in sorted(examined.calls - seen, key=str):
                     seen.add(callee)
                     waiting.append((*callee, way or f"it calls {'.'.join(callee[0])}(), and "))
-        return Verdict(None, changes, frozenset(unknown), frozenset(unknown_functions))
+        return Verdict(None, changes, frozenset(unknown), frozenset(unknown_functions), inlines)
 
     def _code(self, name: Name) -> tuple[Function, ...]:
         known = self.catalog.code.get(name, ())

@@ -7,6 +7,7 @@ edit a statement of the client.
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -50,19 +51,25 @@ def substitute_for(  # noqa: PLR0913, PLR0917  a reference, what it means, and a
     catalog: Catalog,
     key: KeyMaterial | None,
     where: int | None,
+    *,
+    explained: bool = False,
 ) -> Substitute:
     """What takes the place of a reference that `world` protects. `where` is its character in the client's text.
 
+    `explained`: a plan will name the relation, so that it is called as the client calls it.
     Raises Refusal: TABLESAMPLE, a denied column, a rule that cannot be applied, a definition that cannot be expanded.
     """
     if reference.sampled:
         raise _sampled(relation, where)
+    known_as = reference.alias if explained and reference.alias != relation.name else ""
     view = caller_view(relation, world, catalog, key, where)
+    if known_as:
+        view = dataclasses.replace(view, known_as=known_as)
     tableoid = carries(found, reference, relation)
     columns = needed_columns(found, reference, relation)
     query, uses = view.query(columns, only=not reference.node.get("inh"), tableoid=tableoid)
     behind = world.expansions[place(relation, key)] if view.body is not None else Expansion("", (), ())
-    return Substitute(reference, relation, query, (*uses, *behind.uses), behind.reads)
+    return Substitute(reference, relation, query, (*uses, *behind.uses), behind.reads, known_as=known_as)
 
 
 def caller_view(
@@ -171,7 +178,7 @@ def _expand(view: Relation, world: World, catalog: Catalog, key: KeyMaterial | N
             raise proof.unproved()  # the world would have barred the view
         reads.append((meaning.schema, meaning.name))
         if world.protects(meaning.oid):
-            substitutes.append(substitute_for(found, reference, meaning, world, catalog, key, None))
+            substitutes.append(substitute_for(found, reference, meaning, world, catalog, key, None, explained=True))
             reads.extend(substitutes[-1].reads)
         elif "schemaname" not in reference.node:
             splices.append(_prefix(reference.node, lexed))

@@ -104,11 +104,12 @@ def _side(
     place = owners.get(alias)
     if place is None:
         return None
-    relation = substitutes[place].relation
+    substitute = substitutes[place]
+    relation = substitute.relation
     column = next((c for c in relation.columns if c.name == name), None)
     if column is None or name not in world.joinable[relation.oid]:
         return None
-    hashed = join_hash(column, f"{quote_identifier(relation.name)}.{quote_identifier(name)}", key)
+    hashed = join_hash(column, f"{quote_identifier(substitute.inside)}.{quote_identifier(name)}", key)
     return None if hashed is None else _Side(place, alias, column, hashed)
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING
 
-from rewriter import proof
+from rewriter import explaining, proof
 from rewriter.abridging import Abridged, abridge
 from rewriter.code import judge_of
 from rewriter.conditions import quote_identifier
@@ -97,6 +97,8 @@ def _rewrite(text: str, reading: Reading, short: Abridged, where: Circumstances,
         touched += _compared(ruling, mine)
         exact += mine
     splices = _splices(rulings, exact, where)
+    if any(ruling.kind == "ExplainStmt" for ruling in rulings):
+        explaining.check_edits(splices, where.key)
     counts_values = False
     literal_free = not (any(found.literal for found in exact) or _cover_literal(where.data, splices))
     for ruling in rulings:

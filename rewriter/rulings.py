@@ -6,10 +6,11 @@ substitutes and splices for `rewriter.rewrite`, which proves them.
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from rewriter import administration, settings, tableoid
+from rewriter import administration, explaining, settings, tableoid
 from rewriter.attachments import check_read
 from rewriter.bodies import written_body
 from rewriter.code import Judge
@@ -32,8 +33,7 @@ from rewriter.names import Elsewhere, absent, meaning_of, written_name
 from rewriter.plpgsql_words import Unreadable
 from rewriter.reading import position
 from rewriter.scopes import Findings, walk
-from rewriter.stored import carried_by
-from rewriter.storing import check_view, check_view_functions, is_temporary
+from rewriter.storing import check_stored_view, check_view, check_view_functions, is_temporary
 from rewriter.substitution import Patch, Splice, Substitute
 from rewriter.targets import check_temporary, target_of
 from rewriter.world import World, reason_against
@@ -49,8 +49,6 @@ Node = dict[str, Any]
 _KEPT = frozenset({"PrepareStmt", "DeclareCursorStmt"})
 """Statements that keep another one, to run it later."""
 
-_STATISTICS = "Plans and their estimates are made from statistics of the hidden values."
-
 
 @dataclass(frozen=True, slots=True)
 class Circumstances:
@@ -62,6 +60,7 @@ class Circumstances:
     world: World
     key: KeyMaterial | None
     judge: Judge
+    explained: bool = False  # the statement's plan is asked for
 
 
 @dataclass(slots=True)
@@ -140,14 +139,17 @@ def _block(ruling: Ruling, fields: Node, where: Circumstances) -> None:
 
 
 def _explain(ruling: Ruling, fields: Node, where: Circumstances) -> None:
-    inner = rule(fields["query"], where)
-    if inner.kind == "ExecuteStmt":
-        raise Refusal("42501", "EXPLAIN EXECUTE is not available to you", detail=_STATISTICS)
-    _references(ruling, where, mentions=False)
-    if ruling.substitutes or ruling.written:
-        message = f"EXPLAIN of a statement that reads or writes protected {_first(ruling)} is not available to you"
-        hint = "Run the statement itself, or use louver explain to see how it is rewritten."
-        raise Refusal("42501", message, detail=_STATISTICS, hint=hint)
+    """EXPLAIN of a statement is the statement itself, ruled and edited as ever, where its plan may be seen."""
+    inlined = where.judge.inlined
+    inner = rule(fields["query"], dataclasses.replace(where, explained=True))
+    for each in dataclasses.fields(inner):
+        if each.name not in {"node", "kind"}:
+            setattr(ruling, each.name, getattr(inner, each.name))
+    if not ruling.unknown:
+        everything = inner.kind == "ExecuteStmt" or where.judge.inlined != inlined
+        explaining.check(
+            inner.relations, where.world, where.catalog, keyed=where.key is not None, everything=everything
+        )
 
 
 def _prepare(ruling: Ruling, fields: Node, where: Circumstances) -> None:
@@ -187,28 +189,9 @@ def _store(ruling: Ruling, fields: Node, where: Circumstances) -> None:
     _references(ruling, where, mentions=False)
     check_mentions(ruling, where)
     if fields.get("objtype") == "OBJECT_MATVIEW" and ruling.substitutes and not ruling.unknown:
-        _stored_view(ruling, fields, where)
-
-
-def _stored_view(ruling: Ruling, fields: Node, where: Circumstances) -> None:
-    """CREATE MATERIALIZED VIEW passes as it is, real values are stored: so only what is masked again when it is read."""
-    meant = {id(each.reference): each.relation for each in ruling.substitutes}
-    select = fields["query"].get("SelectStmt", {})
-    carried = carried_by(select, ruling.found, meant, where.world.treatments)
-    reason: str | None = None
-    if any(relation.oid in where.world.views for relation in meant.values()):
-        reason = "it reads a view over them"
-    elif isinstance(carried, str):
-        reason = carried
-    elif any(each.treatment is not None and not each.copied for each in carried):
-        reason = "whether hidden values can be computed with would tell them"
-    if reason is not None:
-        message = f"CREATE MATERIALIZED VIEW over protected {_first(ruling)} is not available to you: {reason}"
-        hint = (
-            "Name hidden columns as they are and nowhere else, or use CREATE TABLE AS, which stores what you see now."
-        )
-        raise Refusal("42501", message, hint=hint)
-    ruling.substitutes.clear()
+        meant = {id(each.reference): each.relation for each in ruling.substitutes}
+        check_stored_view(fields["query"].get("SelectStmt", {}), ruling.found, meant, where.world)
+        ruling.substitutes.clear()  # real values are stored, and masked again when they are read
 
 
 def _view(ruling: Ruling, fields: Node, where: Circumstances) -> None:
@@ -365,7 +348,9 @@ def _read(ruling: Ruling, reference: Reference, where: Circumstances) -> set[str
         return set()
     if where.world.protects(meaning.oid):
         at = position(where.data, reference.node)
-        made = substitute_for(ruling.found, reference, meaning, where.world, where.catalog, where.key, at)
+        made = substitute_for(
+            ruling.found, reference, meaning, where.world, where.catalog, where.key, at, explained=where.explained
+        )
         ruling.substitutes.append(made)
         ruling.settled.add(id(reference.node))
         ruling.relations.extend(made.reads)

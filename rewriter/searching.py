@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 Node = dict[str, Any]
 
 STATEMENTS: Final = frozenset(
-    {"SelectStmt", "DeclareCursorStmt", "CopyStmt", "CreateTableAsStmt"}
+    {"SelectStmt", "DeclareCursorStmt", "CopyStmt", "CreateTableAsStmt", "ExplainStmt"}
     | {"InsertStmt", "UpdateStmt", "DeleteStmt", "MergeStmt"}
 )
 """The statements in which a search is answered: those that run when they are counted. PREPARE runs later, and unseen."""
@@ -116,7 +116,7 @@ def compares_safely(column: Column) -> bool:
 
 def _narrowed(substitute: Substitute, column: Column, found: Equality) -> Substitute:
     """The subquery with a condition on the real column."""
-    real = f"{quote_identifier(substitute.relation.name)}.{quote_identifier(column.name)}"
+    real = f"{quote_identifier(substitute.inside)}.{quote_identifier(column.name)}"
     word = "AND" if substitute.searched else "WHERE"
     uses = tuple(
         replace(use, search="exact") if use.column == column_name(substitute.relation, column.name) else use

@@ -32,6 +32,7 @@ _REFUSED = {
     "debug_print_rewritten": "it would show the inside of the masked statement",
     "debug_print_plan": "it would show statistics of hidden values",
     "trace_sort": "it would show the sizes of hidden values",
+    "auto_explain": "it would show the plan of the masked statement",
 }
 
 
@@ -84,10 +85,9 @@ def check_calls(data: bytes, found: Findings, *, keyed: bool) -> tuple[bool, boo
 
 def _check_value(name: str, value: str | None, where: int | None = None) -> None:
     """Check the value that a setting shall get; None stands for one that only the server will know."""
-    if name in _REFUSED:
-        raise Refusal(
-            "42501", f"changing {name} is not allowed for you", detail=f"Reason: {_REFUSED[name]}.", position=where
-        )
+    reason = _REFUSED["auto_explain"] if name.startswith("auto_explain.") else _REFUSED.get(name)
+    if reason is not None:
+        raise Refusal("42501", f"changing {name} is not allowed for you", detail=f"Reason: {reason}.", position=where)
     if name == "standard_conforming_strings" and (value is None or value.lower() not in _ON):
         message = "standard_conforming_strings must stay on"
         raise Refusal("42501", message, hint="Write escapes as E'...' instead.", position=where)

@@ -171,7 +171,8 @@ def _carried(target: Node, found: Findings, hidden: Mapping[int, Hidden], names:
         return _CANNOT_TELL
     behind = [columns[name] for columns in hidden.values() for name in sorted(read) if name in columns]
     denied = next((treatment for treatment in behind if treatment.kind == "deny"), None)
-    return Carried(denied or Treatment("mask", behind[0].rule, mask=DEFAULT_MASK))
+    explain = all(treatment.explain for treatment in behind)
+    return Carried(denied or Treatment("mask", behind[0].rule, mask=DEFAULT_MASK, explain=explain))
 
 
 def _copied(column: Node, references: list[Reference], hidden: Mapping[int, Hidden]) -> Treatment | None:
@@ -190,11 +191,12 @@ def _copied(column: Node, references: list[Reference], hidden: Mapping[int, Hidd
     denied = next((treatment for treatment in behind if treatment.kind == "deny"), None)
     if denied is not None:
         return denied
+    explain = all(treatment.explain for treatment in behind)
     if first.rows is not None:  # the columns that its condition looks at may not be there
-        return Treatment("mask", first.rule, mask=first.fallback or DEFAULT_MASK)
+        return Treatment("mask", first.rule, mask=first.fallback or DEFAULT_MASK, explain=explain)
     if any(other != first for other in behind):
-        return Treatment("mask", first.rule, mask=DEFAULT_MASK)
-    return Treatment(first.kind, first.rule, mask=first.mask)
+        return Treatment("mask", first.rule, mask=DEFAULT_MASK, explain=explain)
+    return Treatment(first.kind, first.rule, mask=first.mask, explain=explain)
 
 
 def _hidden(relation: Relation | None, treatments: Mapping[int, Mapping[str, Treatment]]) -> Hidden:

@@ -1,7 +1,8 @@
-"""Definitions of views by a caller with masked columns: what their queries may not do when somebody else reads them.
+"""Definitions of views by a caller with masked columns, materialized ones too: what their queries may not do when read.
 
 A view is code: it passes unchanged, and each reader's own world applies when it is read. So it must not act in a reader's
-name on what that reader sees and its maker does not. Owns that check. May not do: know a treatment.
+name on what that reader sees and its maker does not. What a materialized view stores is real, so that it
+has to be masked again. Owns these checks. May not do: rule on the rest of the statement.
 """
 
 from __future__ import annotations
@@ -10,11 +11,15 @@ from typing import TYPE_CHECKING, Any
 
 from rewriter.model import Refusal
 from rewriter.reading import position
+from rewriter.stored import carried_by
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from rewriter.functions import Uses
-    from rewriter.model import Catalog
+    from rewriter.model import Catalog, Relation
     from rewriter.scopes import Findings
+    from rewriter.world import World
 
 Node = dict[str, Any]
 
@@ -53,6 +58,30 @@ def check_view_functions(uses: Uses, source: str, listed: frozenset[str]) -> Non
             )
             hint = f"Call it in the query instead, or ask an administrator to list {name} in the policies."
             raise Refusal("42501", message, hint=hint, position=use.where)
+
+
+def check_stored_view(select: Node, found: Findings, meant: Mapping[int, Relation], world: World) -> None:
+    """Refuse a materialized view that could not be masked again when it is read. Raises Refusal 42501.
+
+    `meant`: the protected relations that the query reads, by id() of its references.
+    """
+    carried = carried_by(select, found, meant, world.treatments)
+    reason: str | None = None
+    if any(relation.oid in world.views for relation in meant.values()):
+        reason = "it reads a view over them"
+    elif isinstance(carried, str):
+        reason = carried
+    elif any(each.treatment is not None and not each.copied for each in carried):
+        reason = "whether hidden values can be computed with would tell them"
+    if reason is not None:
+        first = next(iter(meant.values()))
+        message = (
+            f"CREATE MATERIALIZED VIEW over protected {first.schema}.{first.name} is not available to you: {reason}"
+        )
+        hint = (
+            "Name hidden columns as they are and nowhere else, or use CREATE TABLE AS, which stores what you see now."
+        )
+        raise Refusal("42501", message, hint=hint)
 
 
 def is_temporary(relation: Node) -> bool:

@@ -46,7 +46,8 @@ class Substitute:
     """A protected reference with what takes its place.
 
     `query` is SELECT ... FROM the real relation, or from the expanded definition of a view; `reads` are then the relations
-    behind it, (schema, name). `searched`: the query has a condition of the caller's on real values.
+    behind it, (schema, name). `searched`: the query has a condition of the caller's on real values. `known_as`: what it calls the
+    relation, when that is not its own name.
     """
 
     reference: Reference
@@ -55,6 +56,12 @@ class Substitute:
     uses: tuple[Use, ...]
     reads: tuple[tuple[str, str], ...] = ()
     searched: bool = False
+    known_as: str = ""
+
+    @property
+    def inside(self) -> str:
+        """What the relation is called within the query."""
+        return self.known_as or self.relation.name
 
 
 def needed_columns(found: Findings, reference: Reference, relation: Relation) -> list[Column]:

@@ -27,7 +27,8 @@ class CallerView:
 
     `where` is the 1-based character of the reference in the client's text, for refusals. `body` is what is read in place
     of the relation itself: the expanded definition of a view. `raw`: what its columns are in terms of another
-    relation, through which it is written; those that it lacks cannot be shown.
+    relation, through which it is written; those that it lacks cannot be shown. `known_as` is what the relation is called in
+    the query, where a plan shall name it as the client does; else its own name.
     """
 
     relation: Relation
@@ -37,6 +38,7 @@ class CallerView:
     shown: dict[tuple[int, str, str], str] = field(default_factory=dict)  # kept between statements
     body: str | None = None
     raw: Mapping[str, str] | None = None
+    known_as: str = ""
 
     def query(
         self, columns: Iterable[Column], *, only: bool = False, tableoid: bool = False
@@ -47,29 +49,29 @@ class CallerView:
         """
         items: list[str] = []
         uses: list[Use] = []
+        here = self.known_as or self.relation.name
         for column in columns:
             name = quote_identifier(column.name)
-            qualified = f"{quote_identifier(self.relation.name)}.{name}"
+            qualified = f"{quote_identifier(here)}.{name}"
             treatment = self.treatments.get(column.name)
-            shown = qualified if treatment is None else self._treated(column, treatment, self.relation.name)
+            shown = qualified if treatment is None else self._treated(column, treatment, here)
             items.append(shown if shown == qualified else f"{shown} AS {name}")
             if treatment is not None:
                 uses.append(Use(column_name(self.relation, column.name), treatment))
         if tableoid:
-            items.append(f"{quote_identifier(self.relation.name)}.tableoid")
+            items.append(f"{quote_identifier(here)}.tableoid")
         words = ["SELECT", *([", ".join(items)] if items else []), *self._source(only=only)]
         return " ".join(words), tuple(uses)
 
     def _source(self, *, only: bool) -> list[str]:
         relation = self.relation
         if self.body is None:
-            return [
-                "FROM ONLY" if only else "FROM",
-                f"{quote_identifier(relation.schema)}.{quote_identifier(relation.name)}",
-            ]
+            full = f"{quote_identifier(relation.schema)}.{quote_identifier(relation.name)}"
+            called = f"{full} AS {quote_identifier(self.known_as)}" if self.known_as else full
+            return ["FROM ONLY" if only else "FROM", called]
         # the names of a view's columns may differ from those of its query
         names = ", ".join(quote_identifier(column.name) for column in relation.columns)
-        source = ["FROM", f"({self.body})", "AS", f"{quote_identifier(relation.name)} ({names})"]
+        source = ["FROM", f"({self.body})", "AS", f"{quote_identifier(self.known_as or relation.name)} ({names})"]
         # OFFSET keeps the caller's conditions outside, as the view does: allpaths.c, subquery_is_pushdown_safe
         return [*source, "OFFSET 0"] if relation.barrier else source
 

@@ -83,7 +83,8 @@ def strictest(own: Treatment | None, others: list[Treatment]) -> Treatment:
     if _strictness(best) == 1:
         for other in candidates:
             if _strictness(other) == 1 and other != best:
-                return Treatment("mask", best.rule, mask=best.fallback, on_write=best.on_write)
+                kept = best.fallback
+                return Treatment("mask", best.rule, mask=kept, on_write=best.on_write, explain=best.explain)
     return best
 
 
@@ -91,14 +92,15 @@ _WRITES: tuple[OnWrite, ...] = ("deny", "preserve", "allow")
 
 
 def _permitted(best: Treatment, candidates: list[Treatment]) -> Treatment:
-    """The treatment with the search and the join that all who hide the column allow: as often as the least of them."""
-    if best.search is None and best.join is None:
+    """The treatment with what all who hide the column allow: search and join as often as the least of them, plans."""
+    if best.search is None and best.join is None and not best.explain:
         return best
     hiding = [treatment for treatment in candidates if treatment.hides]
     return replace(
         best,
         search=_least([treatment.search for treatment in hiding]),
         join=_least([treatment.join for treatment in hiding]),
+        explain=all(treatment.explain for treatment in hiding),
     )
 
 

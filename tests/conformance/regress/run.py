@@ -28,9 +28,9 @@ version: 1
 dictionary:
   - {column: "*.*.*.*", category: everything, level: 1}
 rules:
-  - {name: every row is shown, columns: {category: everything}, rows: "true", treatment: clear}
+  - {name: every row is shown, columns: {category: everything}, rows: "true", treatment: clear, explain: allow}
 """
-"""Every column is labelled and shown on the rows where TRUE holds: each reference is substituted, no value changes."""
+"""Every column is labelled and shown on the rows where TRUE holds: each reference is substituted, no value changes. Plans may be seen."""
 
 _HBA = "host all all 127.0.0.1/32 scram-sha-256\n"
 _SERVICE = "louver_service"

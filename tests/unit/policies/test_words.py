@@ -20,6 +20,8 @@ PARTIAL = make_mask("partial", keep_first=3, keep_last=4)
         (Treatment("deny", "nobody"), "may not be read, by rule `nobody`"),
         (Treatment("mask", "readers", PARTIAL, on_write="deny"),
          "is shown with the first 3 and last 4 characters, by rule `readers`; it may not be written"),
+        (Treatment("mask", "readers", PARTIAL, explain=True),
+         "is shown with the first 3 and last 4 characters, by rule `readers`; plans of statements that read it may be seen"),
         (Treatment("deny", "clerks", on_write="allow"),
          "may not be read, by rule `clerks`; what is written replaces the hidden value"),
         (Treatment("deny", "broken", reason="the principal has no attribute `x`"),

@@ -148,3 +148,13 @@ def test_a_family_is_searched_as_the_least_of_it_allows():
     assert strictest(many, [FULL]).search is None
     assert strictest(many, [OSLO]).search is None
     assert strictest(FULL, [many]).search is None
+
+
+def test_a_family_shows_plans_when_all_of_it_does():
+    """Who hides a column must allow its plans; a member that shows it does not matter."""
+    shown = replace(FULL, explain=True)
+    assert strictest(shown, [CLEAR]).explain
+    assert not strictest(shown, [FULL]).explain
+    assert not strictest(FULL, [shown]).explain
+    assert not strictest(shown, [OSLO]).explain
+    assert strictest(replace(OSLO, explain=True), [replace(OSLO, explain=True, rule="another")]).explain
