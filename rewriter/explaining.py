@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from rewriter.definitions import definitions_of
 from rewriter.model import Refusal
 from rewriter.telling import family_of
 
@@ -37,10 +38,14 @@ def check(
     if everything and (keyed or not all(_allowed(columns) for columns in world.treatments.values())):
         message = "EXPLAIN of a prepared statement, or of functions that the policies list, is not available to you"
         raise Refusal("42501", message, detail=_STATISTICS, hint="Use EXPLAIN on the statement itself.")
-    for name in relations:
-        oid = catalog.names.get(name)
-        if oid is None:  # the session's own, or made in its transaction from nothing that is protected
-            continue
+    # a name that is not there is the session's own, or made in its transaction from nothing that is protected
+    waiting = [oid for oid in map(catalog.names.get, relations) if oid is not None]
+    seen = set(waiting)
+    for oid in waiting:
+        if oid in world.views:  # what is behind a view that is written, too
+            behind = definitions_of(catalog)[oid].sources - seen
+            seen |= behind
+            waiting += sorted(behind)
         for member in family_of(catalog.relations[oid], catalog):
             if not _allowed(world.treatments.get(member.oid, {})):
                 full = f"{member.schema}.{member.name}"

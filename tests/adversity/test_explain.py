@@ -48,6 +48,8 @@ INSERT INTO tokens VALUES (1, 'SECRETREF');
 INSERT INTO closed VALUES (1, 'SECRETCODE');
 CREATE VIEW folk AS SELECT p.id, p.phone, s.note FROM people p JOIN plain s ON s.id = p.id;
 CREATE VIEW crew AS SELECT id, ssn FROM staff;
+CREATE VIEW crew_of_crew AS SELECT id FROM crew;
+CREATE VIEW phones AS SELECT id, phone FROM people;
 CREATE MATERIALIZED VIEW kept AS SELECT id, phone FROM people;
 CREATE MATERIALIZED VIEW kept_crew AS SELECT id, ssn FROM staff;
 CREATE FUNCTION staff_like(text) RETURNS SETOF int STABLE LANGUAGE sql AS 'SELECT id FROM public.staff WHERE ssn LIKE $1';
@@ -78,6 +80,7 @@ SHOWN = [
     "UPDATE plain SET note = p.phone FROM people p WHERE p.id = plain.id AND p.phone < 'x'",
     "DELETE FROM people WHERE phone = 'x' AND pay < 0 RETURNING *",
     "MERGE INTO plain USING people p ON p.id = plain.id AND p.phone = 'x' WHEN MATCHED THEN DELETE",
+    "UPDATE phones SET phone = phone WHERE phone > 'x'",
     "DECLARE c CURSOR FOR SELECT pay FROM people",
     "CREATE TABLE made AS SELECT phone FROM people",
     "CREATE MATERIALIZED VIEW made AS SELECT id, phone FROM people",
@@ -109,6 +112,9 @@ KEPT_BACK = [
     "REFRESH MATERIALIZED VIEW kept_crew",
     "INSERT INTO staff (id) VALUES (1000)",
     "DELETE FROM staff",
+    "UPDATE crew SET id = id",
+    "DELETE FROM crew_of_crew WHERE id < 0",
+    "MERGE INTO plain p USING crew c ON p.id = c.id WHEN MATCHED THEN DELETE",
     "DECLARE c CURSOR FOR SELECT id FROM staff",
 ]
 

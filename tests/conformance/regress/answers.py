@@ -1,6 +1,7 @@
 """What a server said to one statement, and how three answers to it compare.
 
-Owns the normal form of an answer: what differs between equal servers (OIDs, processes, positions) is left out.
+Owns the normal form of an answer: what differs between equal servers (OIDs, processes, positions) is left out,
+and so are the names before columns in plans.
 """
 
 from __future__ import annotations
@@ -18,8 +19,11 @@ if TYPE_CHECKING:
     from conformance.regress.frames import Frame
 
 _FIRST_USER_OID = 16384  # PostgreSQL's FirstNormalObjectId
+_PREFIX = 6  # bytes of a row before its first value: how many there are, and how long this one is
 _ABORTED = "25P02"  # follows from a refusal within a transaction
 _SAID = ("S", "C", "M", "D", "H")  # severity, SQLSTATE, message, detail, hint
+_QUALIFIER = re.compile(rb'(?:\b[a-z_]\w*|"[^"]*")\.(?=[a-z_"])', re.IGNORECASE)
+"""Of a column in a plan: it stands there when the statement has more than one FROM item, and a subquery is one more."""
 _QUOTED = re.compile(r'"[^"]*"|\'[^\']*\'')
 _NAMES = re.compile(
     r"\b\w+\.\w[\w.]*(\(\))?|\b\d+\b|(?<=\bon )\S+(?= is not)|(?<=\btype )\S+|(?<=unction )\w+(?= does)"
@@ -40,11 +44,13 @@ class Answer:
         said: list[object] = []
         rows: list[bytes] = []
         error = None
+        plan = False
         for frame in frames:
             if frame.kind in {b"D", b"d"}:
-                rows.append(frame.body)
+                rows.append(_QUALIFIER.sub(b"", frame.body[_PREFIX:]) if plan else frame.body)
             elif frame.kind == b"T":
                 said.append(("T", *_columns(frame.body)))
+                plan = [name for name, _, _ in _columns(frame.body)] == ["QUERY PLAN"]
             elif frame.kind in {b"E", b"N"}:
                 fields = report(frame.body)
                 if frame.kind == b"E":

@@ -72,6 +72,7 @@ REASONS: Mapping[str, str] = {
 
 BY_TEXT: Mapping[str, str] = {
     r"relfilenode|_filenode|pg_my_temp_schema|pg_temp_\d|reltoastrelid": "numbers that each server counts for itself, and behind refusals otherwise",
+    r"^\s*explain\b": "the plan is that of the rewritten statement",
     r"pg_cursors|pg_prepared_statements": "they show the statement as it was rewritten",
 }
 """A part of a statement, as a regular expression, and the reason for it."""

@@ -52,6 +52,19 @@ def test_three_answers_are_judged(answers: tuple[Answer, Answer, Answer], refuse
     assert judge(*answers, refused=refused) == outcome
 
 
+def test_names_before_columns_of_a_plan_are_no_difference() -> None:
+    """With a subquery in FROM a plan says whose column it means; costs, constants and other answers keep their dots."""
+
+    def answer(title: str, text: str) -> Answer:
+        described = struct.pack("!h", 1) + title.encode() + b"\0" + struct.pack("!ihihih", 0, 0, 25, -1, -1, 0)
+        return Answer.of([Frame(b"T", described), Frame(b"D", struct.pack("!hi", 1, len(text)) + text.encode())])
+
+    assert answer("QUERY PLAN", 'Sort Key: a.x, "B".y') == answer("QUERY PLAN", "Sort Key: x, y")
+    assert answer("QUERY PLAN", "cost=0.28") != answer("QUERY PLAN", "cost=1.28")
+    assert answer("QUERY PLAN", "a.x > 1") != answer("QUERY PLAN", "a.x > 2")
+    assert answer("x", "a.b") != answer("x", "b")
+
+
 def test_types_of_users_and_positions_are_no_difference() -> None:
     """Two servers give one type two OIDs, and an edited text has other positions."""
     assert Answer.of([_described(16385)]) == Answer.of([_described(20000)])
