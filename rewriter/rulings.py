@@ -373,11 +373,7 @@ def _target(  # noqa: PLR0913, PLR0917  a statement is named by its kind and its
 def _meaning(ruling: Ruling, reference: Reference, where: Circumstances) -> Meaning:
     """Resolve a reference; what the caller may not touch in any way is refused here."""
     meaning = meaning_of(reference.node, where.names, where.catalog)
-    if meaning is Elsewhere.UNKNOWN:
-        ruling.unknown.add(reference.written)
-    elif meaning is Elsewhere.ABSENT:
-        raise absent(where.data, reference.node)
-    elif isinstance(meaning, Relation):
+    if isinstance(meaning, Relation):
         ruling.relations.append((meaning.schema, meaning.name))
         ruling.oids |= types_in(meaning, where.catalog)
         reason = reason_against(meaning, where.world, where.catalog)
@@ -387,6 +383,10 @@ def _meaning(ruling: Ruling, reference: Reference, where: Circumstances) -> Mean
                 "42501", message, hint="Query the tables themselves.", position=position(where.data, reference.node)
             )
         ruling.changes_names |= check_read(where.judge, meaning, ruling.unknown, ruling.unknown_functions)
+    elif meaning is Elsewhere.UNKNOWN:
+        ruling.unknown.add(reference.written)
+    elif meaning is Elsewhere.ABSENT:
+        raise absent(where.data, reference.node)
     else:
         _check_temporary(reference, where)
         ruling.relations.append(("pg_temp", reference.node["relname"]))

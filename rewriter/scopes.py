@@ -127,27 +127,27 @@ class _Walker:
 
     def run(self) -> None:
         stack = self.stack
+        push = stack.append
         while stack:
             node, place = stack.pop()
             if "relname" in node:  # a bare RangeVar
                 self.found.references.append(Reference(node, "mention", place.level))
-            else:
-                self.fields(node, place)
-
-    def fields(self, node: Node, place: _Place) -> None:
-        for key, value in node.items():
-            if type(value) is dict:
-                handler = _OF_NODES.get(key)
-                if handler is None:
-                    self.stack.append((value, place))
-                else:
-                    handler(self, node, place)
-            elif type(value) is list:
-                handler = _OF_LISTS.get(key)
-                if handler is None:
-                    self.stack.extend([(item, place) for item in value if type(item) is dict])
-                else:
-                    handler(self, node, place)
+                continue
+            for key, value in node.items():
+                if type(value) is dict:
+                    handler = _OF_NODES.get(key)
+                    if handler is None:
+                        push((value, place))
+                    else:
+                        handler(self, node, place)
+                elif type(value) is list:
+                    handler = _OF_LISTS.get(key)
+                    if handler is not None:
+                        handler(self, node, place)
+                        continue
+                    for item in value:
+                        if type(item) is dict:
+                            push((item, place))
 
     def query(self, name: str, query: Node, place: _Place) -> None:
         """Open a level for a query: its WITH first, then everything else with the WITH items in scope."""
@@ -163,7 +163,7 @@ class _Walker:
             self.found.stores = True
             self.found.references.append(Reference(query["intoClause"]["rel"], "mention", level))
         rest = {key: value for key, value in query.items() if key not in apart} if apart else query
-        self.fields(rest, _Place(scope, level, place.decides))
+        self.stack.append((rest, _Place(scope, level, place.decides)))
 
     def with_items(self, clause: Node, place: _Place) -> frozenset[str]:
         """Walk the items of a WITH; returns the scope of the query it belongs to."""
@@ -193,7 +193,7 @@ class _Walker:
         self.relation(sample["relation"], place)
         for reference in self.found.references[before:]:
             reference.sampled = True
-        self.fields({key: value for key, value in sample.items() if key != "relation"}, place)
+        self.stack.append(({key: value for key, value in sample.items() if key != "relation"}, place))
 
     def locked(self, node: Node, _: _Place) -> None:
         """FOR UPDATE OF names FROM items, not relations."""
