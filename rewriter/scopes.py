@@ -93,7 +93,8 @@ def walk(root: Node) -> Findings:
     walker = _Walker()
     walker.stack.append((root, _Place(frozenset(), None)))
     walker.run()
-    walker.found.references.sort(key=_location)
+    if len(walker.found.references) > 1:
+        walker.found.references.sort(key=_location)
     return walker.found
 
 
@@ -156,13 +157,14 @@ class _Walker:
         scope = place.scope
         if "withClause" in query:
             scope = self.with_items(query["withClause"], place)
-        apart = _APART.intersection(query)
-        if "relation" in apart:
+        if "relation" in query:
             self.found.references.append(Reference(query["relation"], "target", level, statement=name, fields=query))
-        if "intoClause" in apart:
+        if "intoClause" in query:
             self.found.stores = True
             self.found.references.append(Reference(query["intoClause"]["rel"], "mention", level))
-        rest = {key: value for key, value in query.items() if key not in apart} if apart else query
+        rest = query
+        if not _APART.isdisjoint(query):
+            rest = {key: value for key, value in query.items() if key not in _APART}
         self.stack.append((rest, _Place(scope, level, place.decides)))
 
     def with_items(self, clause: Node, place: _Place) -> frozenset[str]:
@@ -307,7 +309,7 @@ def _clause(key: str) -> _Handler:
     """A clause that decides which rows come, in what order and how they are put together."""
 
     def handle(walker: _Walker, node: Node, place: _Place) -> None:
-        value, inside = node[key], place if place.decides else place._replace(decides=True)
+        value, inside = node[key], place if place.decides else _Place(place.scope, place.level, decides=True)
         nodes = value if type(value) is list else [value]
         walker.stack.extend([(item, inside) for item in nodes if type(item) is dict])
 
