@@ -18,26 +18,20 @@ LIMIT = 16_384
 """Characters of text that are kept: long enough for people's SQL, short enough for generated lists not to fill disks."""
 
 _SPACE = r"[ \t\n\r\f\v]"
-_SIGN = r"[ \t\n\r\f\v+*<>=~!@\#%^|`?,;:()\[\]]"  # that is part of nothing longer
-_PLAIN = _SIGN[:-1] + "A-Za-z_]"
 # Strings go on after white space with a line end in it, and an E string goes on as an E string (scan.l, quotecontinue).
 _CONTINUED = re.compile(rf"(?:[ \t\f\v]++|--[^\n\r]*+){{0,500}}[\n\r](?:{_SPACE}++|--[^\n\r]*+(?=[\n\r])){{0,500}}'")
 
 # What stays comes in runs, so that one step takes many tokens: a step costs more than a token. Bounded, for the limit on
 # what is kept is looked at between steps. Single characters repeat possessively, groups never, and never without a
-# bound: Python before 3.11.5 matches possessive groups wrongly (gh-106052), and others take memory for each turn. What
-# begins with a plain set of characters is passed over quickly where it does not fit.
+# bound: Python before 3.11.5 matches possessive groups wrongly (gh-106052), and others take memory for each turn.
 _TOKEN = re.compile(
     rf"""
       (?P<kept> (?:
-          {_PLAIN}{{0,99}}{_SIGN}
-        | [^\W\d][\w$]*+ (?![&'])
-        | &
-        | "[^\W\d]{{1,63}}+"(?!")
+          {_SPACE}++
+        | (?! [eEbBxXnN]' | [uU]&['"] ) [^\W\d][\w$]*+
         | "(?!\w{{0,59}}\d{{4}})[^\W\d]\w{{0,62}}"(?!")
         | \$[0-9]{{1,5}}(?![\w$])
-        | -(?!-) | /(?!\*) | \.(?!\d)
-        | (?! [eEbBxXnN]' | [uU]&['"] ) [^\W\d][\w$]*+
+        | -(?!-) | /(?!\*) | \.(?!\d) | [+*<>=~!@\#%^&|`?,;:()\[\]]
       ){{1,64}} )
     | (?P<number> (?:\d|\.\d)(?:[\w.]++|(?<=[eE])[+-](?=\d)){{0,64}} )
     | (?P<string> (?:[uU]&|[bBxXnN])?' )
