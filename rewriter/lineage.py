@@ -121,7 +121,8 @@ def _stored(into: Node, query: Node, catalog: Catalog, labels: Labels, passing: 
     if "SelectStmt" not in query:  # EXECUTE: what it runs is not known here
         return [Inheritance(name, {}, _derived([*labels.values(), *passing.values()]) if labels else None)]
     found = walk(query)
-    through = [passing[each.node["relname"]] for each in found.references if each.node["relname"] in passing]
+    others = [each.node for each in found.references if each.node is not into["rel"]]
+    through = [passing[node["relname"]] for node in others if node["relname"] in passing]
     values = _Values.of(found, catalog, labels)
     if through:
         return [Inheritance(name, {}, _derived([*through, *values.sensitive.values()]))]
