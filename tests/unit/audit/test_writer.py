@@ -319,11 +319,11 @@ def test_a_tail_cut_before_a_restart_stays_damage(tmp_path, clock):
 CHILD = """
     import sys
     from pathlib import Path
-    from audit import record
+    from audit import reader, record
     from audit.writer import Trail
 
     trail = Trail.open(Path(sys.argv[1]), segment_bytes=20_000)
-    number = int(sys.argv[2])
+    number = sum(fields["event"] == "stopped" for fields in reader.records(Path(sys.argv[1])))
     while True:
         for _ in range(number % 4 + 1):
             trail.append(record.stopped(reason=str(number)))
@@ -337,12 +337,15 @@ CHILD = """
 
 
 def test_killed_at_any_moment_no_flushed_record_is_lost(tmp_path):
-    """Twenty times a writer is killed without warning; what it said it had flushed is there, and the trail verifies."""
+    """Twenty times a writer is killed without warning; what it said it had flushed is there, and the trail verifies.
+
+    A block that was torn is cut off by the next one, with the whole records in it, which it had not flushed.
+    """
     chance = random.Random(4711)
-    known = 0
+    said: list[str] = []
     for _ in range(20):
         child = subprocess.Popen(
-            [sys.executable, "-c", textwrap.dedent(CHILD), str(tmp_path), str(known)],
+            [sys.executable, "-c", textwrap.dedent(CHILD), str(tmp_path)],
             stdout=subprocess.PIPE,
             cwd=Path(writer.__file__).parents[1],
         )
@@ -356,10 +359,9 @@ def test_killed_at_any_moment_no_flushed_record_is_lost(tmp_path):
         numbers = list(map(int, reasons(tmp_path)))
         assert numbers == list(range(len(numbers)))
         assert len(numbers) >= int(said[-1])
-        known = len(numbers)
     trail = Trail.open(tmp_path)
     trail.close()
     report = reader.verified(tmp_path)
     assert report.intact, report.damages
     assert len(report.notes) == 20
-    assert len(list(map(int, reasons(tmp_path)))) == known
+    assert len(reasons(tmp_path)) >= int(said[-1])
