@@ -28,7 +28,7 @@ from proxy.postgres.reports import discreet, logged, repositioned
 
 _ASSEMBLED_LIMIT: Final = 1 << 20
 """Bytes of a message that is looked into as a whole. RowDescription of 1,600 columns with 63-byte names has 130 kB;
-a longer error or notice (RAISE with megabytes of text) passes piecewise, its SQLSTATE unread."""
+a longer error or notice (RAISE with megabytes of text) passes piecewise, its SQLSTATE unread; a guarded session gets no such notice."""
 
 EXPOSED: Final = "42501"
 """The SQLSTATE under which an answer with a hidden column is cut off: insufficient_privilege."""
@@ -361,7 +361,8 @@ class Backend:
     # -- at any time ---------------------------------------------------------------------------------------------
 
     def _notice(self, data: bytes, position: int, stop: int) -> bool:
-        if self._conversation.guarded and logged(data[position + HEADER_SIZE : stop]):
+        # of one that is too long to be assembled not even the severity may be at hand
+        if self._conversation.guarded and (stop > len(data) or logged(data[position + HEADER_SIZE : stop])):
             return False
         queue = self._conversation.queue
         return not queue or (queue.head.action is _FORWARD and self._as_it_came(queue.head, data, position, stop))

@@ -179,6 +179,17 @@ def test_a_guarded_session_shows_little_of_an_endless_error(backend: Backend, st
     assert told.endswith(b"I")
 
 
+@pytest.mark.parametrize("read", [5, 9, 40, 1 << 20])
+def test_a_guarded_session_shows_nothing_of_an_endless_notice(backend: Backend, state: Conversation, read: int) -> None:
+    """Wherever its first bytes are cut, a line of the log is none of the client's, however long it is."""
+    query(state)
+    state.guarded = True
+    line = frame(ord("N"), report_fields("LOG", "00000", "statement: REWRITTEN" + "x" * (2 << 20)))
+    backend.receive(line[:read])
+    backend.receive(line[read:])
+    assert shown(backend) == b""
+
+
 def test_a_fatal_error_is_shown_as_it_is(backend: Backend, state: Conversation, server: Callable[[str], bytes]) -> None:
     """When the server ends the session the client gets its reason, even in the place of a refusal."""
     query(state, refused=ERROR)
