@@ -93,6 +93,11 @@ class RowCondition:
     values: tuple[AttributeValue, ...] = ()
     written: str = ""
 
+    @property
+    def always(self) -> bool:
+        """True when every row meets it, as its text says."""
+        return not self.values and self.text.strip().lower() == "true"
+
 
 @dataclass(frozen=True, slots=True)
 class Treatment:
@@ -117,9 +122,14 @@ class Treatment:
     explain: bool = False  # plans made from statistics of the real values may be shown
 
     @property
+    def treated(self) -> bool:
+        """True when something stands for the column where it is read."""
+        return self.kind != "clear" or self.rows is not None
+
+    @property
     def hides(self) -> bool:
         """True when the caller does not see every value of the column as it is."""
-        return self.kind != "clear" or self.rows is not None
+        return self.kind != "clear" or (self.rows is not None and not self.rows.always)
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,4 +146,4 @@ class Decision:
     @property
     def all_clear(self) -> bool:
         """True when this caller sees every labelled column as it is."""
-        return all(t.kind == "clear" and t.rows is None for t in self.treatments.values())
+        return not any(treatment.treated for treatment in self.treatments.values())

@@ -126,7 +126,7 @@ def reason_against_type(kind: str, fields: Node, world: World, catalog: Catalog)
     if not attribute and not composite:
         return None
     commands = [fields] if attribute else [each["AlterTableCmd"] for each in fields["cmds"]]
-    if world.treatments and any(each.get("behavior") == "DROP_CASCADE" for each in commands):
+    if world.hiding and any(each.get("behavior") == "DROP_CASCADE" for each in commands):
         return "CASCADE reaches into tables of this type, and columns are masked for you"
     return None
 

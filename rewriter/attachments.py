@@ -43,7 +43,7 @@ def check_read(judge: Judge, relation: Relation, unknown: set[WrittenName], func
             if attached.reads:
                 shown |= _expression(judge, each, attached, subject, verdicts)
         # what is protected behind a view is masked before the view's own functions get it
-        protected = each.oid in judge.world.treatments and each.kind not in DEFINED
+        protected = judge.world.stores_hidden(each.oid) and each.kind not in DEFINED
         _functions(judge, run_by(each, judge.catalog), shown, protected, subject, verdicts)
     return _all_of(verdicts, unknown, functions)
 
@@ -63,7 +63,7 @@ def check_write(judge: Judge, relation: Relation, unknown: set[WrittenName], fun
                 shown |= _expression(judge, changed, attached, subject, verdicts)
         made = index_of(judge.catalog).relations.get(changed.oid, ())
         _functions(
-            judge, [*changed.write_functions, *made], shown, changed.oid in judge.world.treatments, subject, verdicts
+            judge, [*changed.write_functions, *made], shown, judge.world.stores_hidden(changed.oid), subject, verdicts
         )
     return _all_of(verdicts, unknown, functions)
 
@@ -182,7 +182,7 @@ def _functions(  # noqa: PLR0913, PLR0917  some functions and where they run
 def _hidden(judge: Judge, relation: Relation) -> frozenset[str]:
     """Names of the columns of a relation that the caller does not see as they are."""
     treatments = judge.world.treatments.get(relation.oid, {})
-    return frozenset(name for name, one in treatments.items() if one.kind != "clear" or one.rows is not None)
+    return frozenset(name for name, one in treatments.items() if one.hides)
 
 
 def _all_of(verdicts: list[Verdict], unknown: set[WrittenName], functions: set[WrittenName]) -> bool:

@@ -165,7 +165,7 @@ class Examiner:
             if schema not in {None, "pg_temp"}:
                 raise _Harmful("it uses temporary relations of other sessions")
             for oid in self.names.temporary_views.get(name, ()):
-                if self.world.protects(oid) or oid in self.world.barred or oid not in self.catalog.relations:
+                if self.world.hides(oid) or oid in self.world.barred or oid not in self.catalog.relations:
                     raise _Harmful(f"it uses temporary view {name}, which reads what is protected")
         if schema == "pg_temp":
             return []
@@ -223,7 +223,7 @@ class Examiner:
         waiting, seen = [relation.oid], {relation.oid}
         while waiting:
             oid = waiting.pop()
-            if self.world.protects(oid):
+            if self.world.hides(oid):
                 return True
             known = self.catalog.relations.get(oid)
             for source in known.sources if known is not None else relation.sources:
@@ -237,7 +237,7 @@ class Examiner:
         for changed in changed_with(relation, self.catalog):
             if self.protected(changed):
                 raise _Harmful(f"it writes to {changed.schema}.{changed.name}, columns of which are masked for you")
-            if any(self.world.protects(oid) or oid in self.world.barred for oid in changed.write_sources):
+            if any(self.world.hides(oid) or oid in self.world.barred for oid in changed.write_sources):
                 raise _Harmful(
                     f"it writes to {changed.schema}.{changed.name}, and a rule there uses a protected relation"
                 )

@@ -47,14 +47,14 @@ def _handing(judge: Judge) -> Iterator[str]:
     """The texts of code that has hidden values in its hands."""
     catalog, world = judge.catalog, judge.world
     for oid, attached in catalog.attached.items():
-        if world.protects(oid):
+        if world.hides(oid):
             yield from (each.text for each in attached)
     for oid, relation in catalog.relations.items():
-        if world.protects(oid) or any(world.protects(source) for source in relation.sources):
+        if world.hides(oid) or any(world.hides(source) for source in relation.sources):
             yield relation.definition or ""
             yield from (f'"{name}"' for _, name in (*relation.functions, *relation.write_functions))
     for conversion in catalog.conversions:
-        if any(world.protects(oid) for oid in conversion.relations):
+        if any(world.hides(oid) for oid in conversion.relations):
             yield from (f'"{name}"' for _, name in conversion.functions)
     for name, overloads in catalog.code.items():
         if any(not overload.harmless for overload in overloads) and judge.verdict(name).reason is not None:

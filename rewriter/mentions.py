@@ -62,7 +62,7 @@ def _guarded(kind: str, written: WrittenName, where: Circumstances) -> list[Rela
         if relation.name == name
         and schema in {None, relation.schema}
         and (
-            relation.oid in world.treatments
+            world.stores_hidden(relation.oid)
             or relation.oid in world.barred
             or (inherited and administration.guarded(relation, world, catalog) is not None)
         )

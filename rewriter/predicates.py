@@ -39,7 +39,7 @@ def compared(found: Findings, seen: Iterable[Substitute | Target], exact: Abstra
 
 
 def _is_hidden(use: Use) -> bool:
-    return use.treatment.kind != "clear" or use.treatment.rows is not None
+    return use.treatment.hides
 
 
 def _named(found: Findings, exact: AbstractSet[int]) -> set[tuple[str | None, str | None]]:

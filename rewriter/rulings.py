@@ -204,7 +204,7 @@ def _view(ruling: Ruling, fields: Node, where: Circumstances) -> None:
         meaning = _meaning(ruling, reference, where)
         if isinstance(meaning, Relation):
             columns.update(column.name for column in meaning.columns)
-            if where.world.protects(meaning.oid):
+            if where.world.hides(meaning.oid):
                 protected = f"{meaning.schema}.{meaning.name}"
         elif meaning is Elsewhere.TEMPORARY:
             temporary = written_name(reference)
@@ -398,7 +398,7 @@ def _check_temporary(reference: Reference, where: Circumstances) -> None:
     """Refuse a temporary view over what is protected, or over what the snapshot does not hold."""
     name = reference.node["relname"]
     for oid in where.names.temporary_views.get(name, ()):
-        if where.world.protects(oid) or oid in where.world.barred or oid not in where.catalog.relations:
+        if where.world.hides(oid) or oid in where.world.barred or oid not in where.catalog.relations:
             message = f"reading temporary view {name} is not allowed: it reads what is protected"
             hint = "Create it as a lasting view, or query the tables themselves."
             raise Refusal("42501", message, hint=hint, position=position(where.data, reference.node))

@@ -55,7 +55,7 @@ def under(relation: Relation, world: World, catalog: Catalog) -> Standing | str:
     computing: list[dict[str, frozenset[str] | None]] = []
     filters: list[Findings] = []
     table = relation
-    while table.kind == "v" and (world.protects(table.oid) or levels):
+    while table.kind == "v" and (world.hides(table.oid) or levels):
         read = _read(table.definition or "")
         if isinstance(read, str):
             return read

@@ -67,7 +67,7 @@ def check_stored_view(select: Node, found: Findings, meant: Mapping[int, Relatio
     """
     carried = carried_by(select, found, meant, world.treatments)
     reason: str | None = None
-    if any(relation.oid in world.views for relation in meant.values()):
+    if any(relation.oid in world.views and world.hides(relation.oid) for relation in meant.values()):
         reason = "it reads a view over them"
     elif isinstance(carried, str):
         reason = carried

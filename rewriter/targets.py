@@ -35,7 +35,7 @@ def target_of(
     if relation.schema in system.SYSTEM_SCHEMAS:
         message = f"writing to {full} is not allowed, because it is the server's own"
         raise Refusal("42501", message, hint=_HINT, position=at)
-    if relation.kind == "m" and where.world.protects(relation.oid):
+    if relation.kind == "m" and where.world.hides(relation.oid):
         raise Refusal("42809", f'cannot change materialized view "{relation.name}"', position=at)
     surface = surface_of(relation, where.world, where.catalog, where.key, at)
     if isinstance(surface, str):
@@ -61,7 +61,7 @@ def target_of(
 def check_changes(ruling: Ruling, reference: Reference, relation: Relation, where: Circumstances) -> None:
     """Refuse a write that would run rules or code which may not run, of the relation or of what changes with it."""
     for changed in changed_with(relation, where.catalog):
-        if any(where.world.protects(oid) or oid in where.world.barred for oid in changed.write_sources):
+        if any(where.world.hides(oid) or oid in where.world.barred for oid in changed.write_sources):
             full = f"{changed.schema}.{changed.name}"
             message = f"writing to {full} is not allowed: a rule of it reads or writes a protected relation"
             raise Refusal("42501", message, hint=_HINT, position=position(where.data, reference.node))

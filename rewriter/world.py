@@ -30,7 +30,8 @@ if TYPE_CHECKING:
 class World:
     """`treatments`: by relation OID, the treatment of every labelled column of a protected relation.
 
-    `views`: OIDs of the views that read protected relations and are replaced by their definitions. `barred`: by OID, why a
+    `views`: OIDs of the views that read protected relations and are replaced by their definitions. `hiding`: of all these,
+    those that hide any value; a rule may replace columns by themselves, on the rows where TRUE holds. `barred`: by OID, why a
     relation may not be read. `names` are of all these, but for the server's own; `guarded` and `schemas` are of those that
     hold hidden values themselves or are barred. `searchable`: a hidden column may be searched by its real values. `joinable`: by OID, the
     columns that may be joined by their real values, with the category of each. `shown`
@@ -39,6 +40,7 @@ class World:
 
     treatments: Mapping[int, Mapping[str, Treatment]]
     views: frozenset[int]
+    hiding: frozenset[int]
     barred: Mapping[int, str]
     names: frozenset[str]
     guarded: frozenset[str]
@@ -55,6 +57,14 @@ class World:
     def protects(self, oid: int) -> bool:
         """Whether something takes the place of a relation where it is read."""
         return oid in self.treatments or oid in self.views
+
+    def hides(self, oid: int) -> bool:
+        """Whether a relation holds values that the caller does not see, so that what is done with it could tell them."""
+        return oid in self.hiding
+
+    def stores_hidden(self, oid: int) -> bool:
+        """Whether a relation holds such values itself: a table or materialized view."""
+        return oid in self.hiding and oid in self.treatments
 
 
 _MAX_CATALOGS = 16  # one for each database and its predecessor: DDL makes many, and each holds a whole database
@@ -118,16 +128,17 @@ def _strictness(treatment: Treatment) -> int:
 
 def _make(catalog: Catalog, decision: Decision) -> World:
     treatments = _treatments(catalog, decision)
-    views, barred = _views(catalog, treatments)
+    views, hiding, barred = _views(catalog, treatments)
 
     def names(*groups: Iterable[int]) -> list[Relation]:
         affected = {oid for group in groups for oid in group}
         return [r for r in map(catalog.relations.__getitem__, affected) if r.schema not in system.SYSTEM_SCHEMAS]
 
-    guarded = names(treatments, barred)
+    guarded = names(hiding & treatments.keys(), barred)
     return World(
         treatments,
         views,
+        hiding,
         barred,
         names=frozenset(relation.name for relation in names(treatments, barred, views)),
         guarded=frozenset(relation.name for relation in guarded),
@@ -172,7 +183,7 @@ def _treatments(catalog: Catalog, decision: Decision) -> dict[int, dict[str, Tre
             continue
         own = labelled.get(oid, {})
         merged = {c.name: strictest(own.get(c.name), shared[c.name]) for c in relation.columns if c.name in shared}
-        if any(treatment.hides for treatment in merged.values()):
+        if any(treatment.treated for treatment in merged.values()):
             treatments[oid] = merged
     return treatments
 
@@ -192,12 +203,15 @@ def families(catalog: Catalog) -> dict[int, int]:
     return {oid: find(oid) for oid in list(root)}
 
 
-def _views(catalog: Catalog, treatments: dict[int, dict[str, Treatment]]) -> tuple[frozenset[int], dict[int, str]]:
-    """The views that are expanded, and all relations that may not be read with the reason.
+def _views(
+    catalog: Catalog, treatments: dict[int, dict[str, Treatment]]
+) -> tuple[frozenset[int], frozenset[int], dict[int, str]]:
+    """The views that are expanded, all relations that hide a value, and all that may not be read with the reason.
 
     Adds to `treatments` those of materialized views.
     """
     labelled = dict(treatments)
+    hiding = {oid for oid, columns in treatments.items() if _any_hides(columns)}
     views: set[int] = set()
     barred = _closed(catalog)
     changed = True
@@ -216,18 +230,25 @@ def _views(catalog: Catalog, treatments: dict[int, dict[str, Treatment]]) -> tup
                 stored = _stored(relation, hidden, sources, treatments, views, catalog)
                 if not isinstance(stored, str):
                     changed = _take(oid, stored, labelled.get(oid, {}), treatments) or changed
+                    hiding |= {oid} if _any_hides(treatments.get(oid, {})) else set()
                     continue
                 reason = stored
             elif hidden is not None:
                 reason = _against_expansion(catalog.relations[oid], hidden, sources, catalog)
-            if reason is not None:
+            hides = not hiding.isdisjoint(sources)
+            if reason is not None and (hides or closed is not None):
                 barred[oid] = reason
                 views.discard(oid)
                 changed = True
-            elif hidden is not None and oid not in views:
+            elif reason is None and hidden is not None and (oid not in views or (hides and oid not in hiding)):
                 views.add(oid)
+                hiding |= {oid} if hides else set()
                 changed = True
-    return frozenset(views), barred
+    return frozenset(views), frozenset(hiding - barred.keys()), barred
+
+
+def _any_hides(columns: Mapping[str, Treatment]) -> bool:
+    return any(treatment.hides for treatment in columns.values())
 
 
 def _stored(  # noqa: PLR0913, PLR0917  a view and what it reads
@@ -294,7 +315,7 @@ def reason_against(relation: Relation, world: World, catalog: Catalog) -> str | 
         return reason
     view = definition_of(relation, catalog)
     for oid in (*view.sources, *relation.parents):
-        if world.protects(oid) or oid in world.barred or oid not in catalog.relations:
+        if world.hides(oid) or oid in world.barred or oid not in catalog.relations:
             return "it was made a moment ago and depends on a protected relation"
     if view.fault is not None or (relation.kind in {"v", "m"} and relation.definition is None):
         return view.fault or "it was made a moment ago and cannot be examined yet"

@@ -158,3 +158,23 @@ def test_a_family_shows_plans_when_all_of_it_does():
     assert not strictest(FULL, [shown]).explain
     assert not strictest(shown, [OSLO]).explain
     assert strictest(replace(OSLO, explain=True), [replace(OSLO, explain=True, rule="another")]).explain
+
+
+def test_what_stands_for_itself_on_every_row_hides_nothing():
+    """Under the condition TRUE a table and the views over it are replaced, and nothing of them is guarded."""
+    shown = replace(OSLO, rows=RowCondition(" True "))
+    table, secured = _table(1, "a"), replace(_table(2, "b"), row_security=True)
+    view = Relation(3, "public", "v1", "v", (), (), (), (), "SELECT * FROM public.a")
+    kept = Relation(4, "public", "m", "m", (), (), (), (), "SELECT * FROM public.v1")
+    owners = Relation(5, "public", "v2", "v", (), (), (), (), "SELECT * FROM public.a, public.b")
+    both = Relation(6, "public", "v3", "v", (), (), (), (), "SELECT * FROM public.v1, public.c")
+    catalog = _catalog(table, secured, _table(7, "c"), view, kept, owners, both)
+    world = world_of(catalog, _decision(a=shown))
+    assert world.protects(1)
+    assert (world.views, world.hiding, world.barred, world.guarded) == ({3, 6}, frozenset(), {}, frozenset())
+    assert hidden_columns(catalog, _decision(a=shown)) == {}
+    world = world_of(catalog, _decision(a=shown, c=FULL))
+    assert (world.views, world.hiding) == ({3, 6}, {6, 7})
+    assert world.guarded == {"c"}
+    for other in ("truer", "TRUE OR false", "{0}"):
+        assert replace(shown, rows=RowCondition(other, (True,) if "{" in other else ())).hides
