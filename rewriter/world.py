@@ -105,7 +105,7 @@ def _permitted(best: Treatment, candidates: list[Treatment]) -> Treatment:
     """The treatment with what all who hide the column allow: search and join as often as the least of them, plans."""
     if best.search is None and best.join is None and not best.explain:
         return best
-    hiding = [treatment for treatment in candidates if treatment.hides]
+    hiding = [treatment for treatment in candidates if treatment.treated]
     return replace(
         best,
         search=_least([treatment.search for treatment in hiding]),

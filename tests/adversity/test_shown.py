@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 POLICIES = """
 version: 1
 dictionary: [{column: "*.*.*.*", category: everything, level: 1}]
-rules: [{name: every row is shown, columns: {category: everything}, rows: "true", treatment: clear}]
+rules: [{name: every row is shown, columns: {category: everything}, rows: "true", treatment: clear, explain: allow}]
 """
 STEPS = [
     "CREATE TABLE a (id int PRIMARY KEY, name text, tags text[])",

@@ -176,5 +176,6 @@ def test_what_stands_for_itself_on_every_row_hides_nothing():
     world = world_of(catalog, _decision(a=shown, c=FULL))
     assert (world.views, world.hiding) == ({3, 6}, {6, 7})
     assert world.guarded == {"c"}
+    assert strictest(replace(shown, explain=True), []) == replace(shown, explain=True)
     for other in ("truer", "TRUE OR false", "{0}"):
         assert replace(shown, rows=RowCondition(other, (True,) if "{" in other else ())).hides
