@@ -161,7 +161,7 @@ def _level(
         return "it uses whole rows"
     for other in read.others:
         read_too = catalog.names.get((other[0] or "pg_catalog", other[1]))
-        if read_too is None or world.protects(read_too) or read_too in world.barred:
+        if read_too is None or world.hides(read_too) or read_too in world.barred:
             return "a subquery in it reads columns that are masked for you"
     copies: dict[str, str] = {}
     computed: dict[str, frozenset[str] | None] = {}
