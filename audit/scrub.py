@@ -17,6 +17,9 @@ import re
 LIMIT = 16_384
 """Characters of text that are kept: long enough for people's SQL, short enough for generated lists not to fill disks."""
 
+_LITERALS = 1_000
+"""Literals, comments and odd names that are read: more stand in generated lists alone, and each costs a step or two."""
+
 _SPACE = r"[ \t\n\r\f\v]"
 # Strings go on after white space with a line end in it, and an E string goes on as an E string (scan.l, quotecontinue).
 _CONTINUED = re.compile(rf"(?:[ \t\f\v]++|--[^\n\r]*+){{0,500}}[\n\r](?:{_SPACE}++|--[^\n\r]*+(?=[\n\r])){{0,500}}'")
@@ -59,7 +62,7 @@ _MANY_DIGITS = re.compile(r"\d{4}")
 _MARKER = 100  # room for the words at the end
 _EDGES = 1000  # signs of begin and end within one comment: nobody writes more, and each costs a step
 _COMMENT_EDGE = re.compile(r"/\*|\*/")
-_MARKS = {"line_comment": "--?", "escaped": "?", "number": "?", "odd_name": '"?"'}
+_MARKS = {"line_comment": "--?", "string": "?", "escaped": "?", "number": "?", "odd_name": '"?"'}
 
 
 class _Doubt(Exception):  # noqa: N818  an answer of the lexer, not a fault
@@ -67,9 +70,10 @@ class _Doubt(Exception):  # noqa: N818  an answer of the lexer, not a fault
 
 
 def scrub(text: str, limit: int = LIMIT) -> str:
-    """Return `text` with each literal replaced by `?`, cut at a token's end after `limit` characters of it.
+    """Return `text` with each literal replaced by `?`, cut at a token's end after `limit` characters or _LITERALS of it.
 
-    Linear in the length read; a text that cannot be read beyond doubt is replaced by a marker that says its length.
+    Linear in the length read, which is hardly more than `limit`; a text that cannot be read beyond doubt is replaced by a
+    marker that says its length.
     """
     try:
         shown = "".join(_scrubbed(text, limit))
@@ -82,8 +86,9 @@ def scrub(text: str, limit: int = LIMIT) -> str:
 def _scrubbed(text: str, limit: int) -> list[str]:
     out: list[str] = []
     at, end = 0, len(text)
+    literals = 0
     while at < end:
-        if at >= limit:
+        if at >= limit or literals > _LITERALS:
             out.append(f" <{end - at} more characters>")
             break
         found = _TOKEN.match(text, at)
@@ -92,31 +97,48 @@ def _scrubbed(text: str, limit: int) -> list[str]:
         kind = found.lastgroup
         assert kind is not None
         begin, at = at, found.end()
-        if kind in _INSIDE:
-            at = _quoted_end(text, at, kind)
-        token = text[begin:at]
         if kind == "kept":
-            out.append(token)
-        elif kind == "string":
-            out.append(_string(token, text, at))
-        elif kind == "quoted_name":
-            out.append(token if _NAME.fullmatch(token) and not _MANY_DIGITS.search(token) else '"?"')
+            out.append(found[0])
+            continue
+        literals += 1
+        if kind in _INSIDE:
+            stop = _quoted_end(text, at, kind, limit)
+            if stop is None:
+                out.append(f"? <{end - begin} more characters>")
+                break
+            at = stop
+            out.append(_quoted(text, begin, at, kind))
         elif kind == "comment":
             at = _comment_end(text, at)
             out.append("/*?*/")
         elif kind == "dollar":
-            at = _dollar_end(text, token, at)
+            at = _dollar_end(text, found[0], at)
             out.append("?")
         else:
-            _refuse_shifted(text, at, kind)
             out.append(_MARKS[kind])
     return out
 
 
-def _quoted_end(text: str, at: int, kind: str) -> int:
-    """Return where a string or name ends that begins before `at`; raises _Doubt when it does not end."""
+def _quoted(text: str, begin: int, end: int, kind: str) -> str:
+    """Return the mark of a string or name, or the name itself; doubt a string where a backslash could have meant an escape."""
+    token = text[begin:end]
+    if kind == "quoted_name":
+        return token if _NAME.fullmatch(token) and not _MANY_DIGITS.search(token) else '"?"'
+    if kind == "string" and "\\'" in token:
+        raise _Doubt
+    if kind != "odd_name":
+        _refuse_shifted(text, end)
+    return _MARKS[kind]
+
+
+def _quoted_end(text: str, at: int, kind: str, limit: int) -> int | None:
+    """Return where a string or name ends that begins before `at`; raises _Doubt when it does not end.
+
+    None when it ends somewhere behind `limit`, from where on nothing is kept.
+    """
     inside = _INSIDE[kind]
     quote = '"' if kind.endswith("_name") else "'"
+    counted = False
     while True:
         found = inside.match(text, at)
         assert found is not None
@@ -125,6 +147,10 @@ def _quoted_end(text: str, at: int, kind: str) -> int:
             if stop == at:
                 raise _Doubt
             at = stop
+            if at > limit and not counted:
+                counted = True
+                if text.count(quote, at) % 2 and (kind != "escaped" or text.find("\\", at) < 0):
+                    return None  # an odd number of quotes is not one of pairs
             continue
         if kind != "escaped":
             return stop + 1
@@ -134,17 +160,9 @@ def _quoted_end(text: str, at: int, kind: str) -> int:
         at = goes_on.end()
 
 
-def _string(literal: str, text: str, end: int) -> str:
-    """Return the mark of a string without escapes; doubt it where a backslash could have meant an escape."""
-    if "\\'" in literal:
-        raise _Doubt
-    _refuse_shifted(text, end, "string")
-    return "?"
-
-
-def _refuse_shifted(text: str, end: int, kind: str) -> None:
+def _refuse_shifted(text: str, end: int) -> None:
     """Doubt a string that a word follows without a space: 'O'Brien' has its quotes shifted, its words are values."""
-    if kind in {"string", "escaped"} and end < len(text) and (text[end].isalnum() or text[end] in "_$\\"):
+    if end < len(text) and (text[end].isalnum() or text[end] in "_$\\"):
         raise _Doubt
 
 

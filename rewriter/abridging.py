@@ -20,8 +20,9 @@ LONG = 8 * 1024
 _STEPS = 5_000
 """Parentheses and commas outside long lists: a text with more of them is not one of lists."""
 
-_OTHER_BYTES = 128 * 1024
-"""What is looked at outside long lists, in vain: a text with more is not one of lists, or has too many tokens besides them."""
+_OTHER_ROUNDS = 200
+"""Times 200 tokens and spaces are looked at outside long lists: a text with more is not one of lists, or has too many tokens
+besides them."""
 
 _FIRST_ITEMS = 8
 _FIRST_ROWS = 4
@@ -94,9 +95,9 @@ def abridge(data: bytes) -> Abridged | None:
     missing: list[int] = []
     size = taken = position = others = 0
     for _ in range(_STEPS):
-        while others < _OTHER_BYTES and (found := _OTHERS.match(data, position)) is not None and found[0]:
+        while others < _OTHER_ROUNDS and (found := _OTHERS.match(data, position)) is not None and found[0]:
             position = found.end()
-            others += len(found[0])
+            others += 1
         begin, end, position = _list_at(data, position)
         if position < 0:
             return None

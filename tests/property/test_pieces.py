@@ -41,15 +41,28 @@ _SPACES = (" ", "\n", "\r", "\f", "\v")
 def test_pieces_hold_the_tokens_of_the_whole(fragments):
     """No token is lost, split or made up where a piece ends, and the number of tokens is never taken for less."""
     data = "".join(fragments).encode()
-    whole = _read(lambda: reading._scan(data))
+    whole = _read(lambda: reading._unparted(data))
     with patch.object(reading, "_PIECE", 16):
         assert _read(lambda: chain.from_iterable(reading._scan_pieces(data))) == whole
     assert isinstance(whole, tuple) or reading._most_tokens(data) >= len(whole)
 
 
+@given(st.lists(st.sampled_from(_QUOTED + _PLAIN + _SPACES), max_size=60), st.integers(0, 20_000))
+def test_tokens_are_counted_as_they_are_taken_apart(fragments, before):
+    """What nests is counted alike in the lexer's answer as it comes and token by token, wherever the tokens stand."""
+    data = b" " * before + "".join(fragments).encode()
+    try:
+        parted = [reading._NUMBERS[number] for _, _, number, _ in reading._scan(data)]
+    except Refusal:
+        return
+    together = b"".join(reading._unparted(data))
+    flat = sum(together.count(mark) for mark in reading._NOT_NESTING)
+    assert flat == sum(number in reading._FLAT | reading._COMMENTS for number in parted)
+
+
 def _read(scan):
     """The numbers of the tokens, or the error: its message and its position."""
     try:
-        return [number for _, _, number, _ in scan()]
+        return [reading._SCAN_TOKEN.findall(token)[0][2] for token in scan()]
     except Refusal as refusal:
         return refusal.message, refusal.position

@@ -132,6 +132,18 @@ def test_long_texts_are_cut_at_a_token():
     assert shown.endswith(" more characters>")
     assert "secret" not in scrub("aaaa 'secret'", limit=3)
     assert len(scrub("SELECT " + "a" * 10 * LIMIT)) < LIMIT + 100
+    assert scrub("SELECT 1, " * 2_000).endswith(" more characters>")
+
+
+@pytest.mark.parametrize(("begin", "quote"), [("'", "'"), ("E'", "'"), ('"', '"'), ("U&'", "'"), ('U&"', '"')])
+def test_a_literal_that_goes_far_beyond_the_limit_is_not_read_to_its_end(begin, quote):
+    """Nothing of it shows, what stands before is kept; but one that has no end is in doubt, wherever that shows."""
+    long = (quote * 2 + "secret ") * LIMIT
+    shown = scrub(f"SELECT id, {begin}{long}{quote}, phone FROM t")
+    assert shown.startswith("SELECT id, ")
+    assert shown.endswith(" more characters>")
+    assert "secret" not in shown
+    assert scrub(f"SELECT id, {begin}{long}, phone FROM t").startswith("<not kept: ")
 
 
 HOSTILE = [
