@@ -13,6 +13,7 @@ HOT_PATH = [
     "audit/record.py",
     "audit/writer.py",
     "proxy/caller.py",
+    "proxy/deliberation.py",
     "proxy/gate.py",
     "proxy/outbox.py",
     "proxy/plans.py",

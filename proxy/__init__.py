@@ -6,6 +6,7 @@ server        accepts connections, keeps limits, ticks, drains, reloads
 handshake     logs a connection in on both legs: peer, tls, upstream, identity, cancel, postgres/ (startup and
               authentication)
 relay         the shell of one session: bytes in, bytes out, backpressure, the end
+deliberation  the ruling of a statement for which something is looked up first
 postgres/     the session as a machine without I/O
 caller        who asks, and the world that this caller is in
 own           what a session has defined in its open transaction

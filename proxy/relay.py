@@ -12,18 +12,15 @@ import logging
 from typing import TYPE_CHECKING
 
 from audit.writer import AuditUnavailable
-from proxy.caller import Outgrown
-from proxy.catalogs import CatalogUnavailable
-from proxy.ledger import LedgerUnavailable
+from proxy.deliberation import Deliberation
 from proxy.postgres import frames
 from proxy.postgres.backend import EXPOSED
-from proxy.postgres.conversation import FAILED, IDLE, ProtocolViolation
+from proxy.postgres.conversation import IDLE, ProtocolViolation
 from proxy.postgres.frames import frame
 from proxy.postgres.messages import error_response
 from proxy.side import Side
 from proxy.undoing import Undoing
-from proxy.wording import ABORTED, CUT_OFF_HINT, NO_CATALOG, NO_LEDGER, OUTGROWN, UNREADABLE
-from rewriter.model import UnknownNames
+from proxy.wording import CUT_OFF_HINT
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -70,14 +67,13 @@ class Relay:
         self._session = session
         self._conversation = session.conversation
         self._caller = caller
-        self._gate = gate
         self._recorder = recorder
         self._outbox = outbox
         self._posted = False  # something waits in the outbox for its record
         self._ended = ended
         self._catalog_changed = catalog_changed
         self._task: asyncio.Task[None] | None = None
-        self._quiet: asyncio.Future[None] | None = None
+        self._deliberation = Deliberation(session, caller, gate, self._send)
         self._client_congested = self._server_congested = False
         self._catalog_touched = False
         self._undoing = Undoing(gate.only_kind)
@@ -142,8 +138,7 @@ class Relay:
         if self._conversation.exposed:
             self._cut_off(self._conversation.exposed)
             return
-        if self._quiet is not None and session.quiet and not self._quiet.done():
-            self._quiet.set_result(None)
+        self._deliberation.answered()
         if self._draining and session.idle:
             self._drained()
 
@@ -214,7 +209,7 @@ class Relay:
     # -- statements whose ruling takes a look-up -----------------------------------------------------------------
 
     async def _consider(self, statement: Statement) -> None:
-        ruling = await self._rule(statement.text, portal=statement.source == "portal")
+        ruling = await self._deliberation.rule(statement.text, portal=statement.source == "portal")
         self._enter()
         self._session.answer(ruling)
         self._answered(ruling)
@@ -245,70 +240,6 @@ class Relay:
             plan.changes_catalog or (self._caller.has_own and _TRANSACTION in plan.judgement.kinds)
         ):
             self._caller.defines()
-
-    async def _rule(self, text: bytes, *, portal: bool) -> Ruling:
-        conversation = self._conversation
-        caller = self._caller
-        if not portal and not conversation.skipping and (conversation.readable or not caller.guarded):
-            early = caller.find_early(text, conversation.number)
-            if early is not None:
-                return early
-        if not self._session.quiet:  # how what is under way ends decides what the session can be asked
-            await self._silence()
-        if conversation.skipping:  # an earlier error of the pipeline: the server will not look at this one
-            return self._gate.deny(caller.world, text, ABORTED)
-        if caller.guarded and conversation.status == FAILED and not conversation.queue:
-            return self._in_failed_transaction(text)
-        try:
-            return await self._settled(text)
-        except CatalogUnavailable:
-            return self._gate.deny(caller.world, text, NO_CATALOG)
-        except LedgerUnavailable:
-            return self._gate.deny(caller.world, text, NO_LEDGER)
-        except Outgrown:
-            raise ProtocolViolation(OUTGROWN, "57P01") from None
-
-    async def _settled(self, text: bytes) -> Ruling:
-        """Rule a text in the world as it is found to be now; what it copies is remembered first."""
-        conversation = self._conversation
-        caller = self._caller
-        while True:
-            await caller.settle(self._ask, names_stale=conversation.names_stale, status=conversation.status)
-            conversation.names_stale = False
-            if caller.guarded and not conversation.readable:
-                raise ProtocolViolation(UNREADABLE, "0A000")
-            ruling = caller.find(text) or await caller.look_up(self._ask, text)
-            if not (ruling.plan.copies and caller.makes(text, conversation.number)):
-                return ruling
-            await caller.remember()
-
-    def _in_failed_transaction(self, text: bytes) -> Ruling:
-        """Nothing can be looked up; only what ends the transaction needs no name."""
-        try:
-            return self._gate.rule(self._caller.nameless_world(), text)
-        except UnknownNames:
-            return self._gate.deny(self._caller.world, text, ABORTED)
-
-    async def _silence(self) -> None:
-        """Wait until the server owes nothing."""
-        self._session.hurry()
-        self._send()
-        if not self._session.quiet:
-            self._quiet = self._loop.create_future()
-            try:
-                await self._quiet
-            finally:
-                self._quiet = None
-
-    async def _ask(self, text: str, *values: str) -> list[list[str | None]]:
-        """Ask the session's own server; raises ProtocolViolation when it cannot answer."""
-        await self._silence()
-        question = self._session.ask(text.encode(), [value.encode() for value in values])
-        self._send()
-        await self._silence()
-        if question.error or not question.done:
-            raise ProtocolViolation(f"louver could not look up names on this session ({question.error})", "XX000")
-        return [[None if column is None else column.decode() for column in row] for row in question.rows]
 
     # -- after a statement ---------------------------------------------------------------------------------------
 

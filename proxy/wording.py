@@ -22,6 +22,11 @@ NO_LEDGER = Refusal(
     "louver cannot write down which columns become sensitive, so nothing may be ruled that hangs on it",
     hint="The operator of Louver finds the reason in its log; the next statement tries again.",
 )
+UNSETTLED = Refusal(
+    "55000",
+    "louver cannot rule this statement: tables change faster than it can write down what the statement copies",
+    hint="Send it again when the definitions of this database are at rest.",
+)
 CUT_OFF_HINT = "The definitions of the database may just have changed: connect again, and tell the operator of Louver."
 OUTGROWN = "louver: what you may see has changed, and this session cannot go on with it; connect again"
 UNREADABLE = "louver: client_encoding must be UTF8 and standard_conforming_strings on while columns are masked for you; connect again"

@@ -132,6 +132,15 @@ class House:
         """Bytes of the server."""
         self.relay.server_received(self.wire.server(line))
 
+    def names(self) -> bytes:
+        """The server's answer to what names mean: the search path is public."""
+        row = b"\0\x09" + b"".join(
+            b"\xff\xff\xff\xff" if v is None else len(v).to_bytes(4, "big") + v
+            for v in (b"path", b"public", b"1", *[None] * 6)
+        )
+        row = b"D" + (len(row) + 4).to_bytes(4, "big") + row
+        return self.wire.server("1 2") + row + self.wire.server("C(SELECT 1) 3 3 Z(I)")
+
 
 async def turn() -> None:
     """Let everything run that can."""
@@ -203,17 +212,30 @@ async def test_a_masked_statement_waits_for_the_catalog_and_the_names(masked: Ho
     asked = masked.server.take()
     assert b"current_schemas" in asked
     assert b"people" not in asked
-    row = b"\0\x09" + b"".join(
-        b"\xff\xff\xff\xff" if v is None else len(v).to_bytes(4, "big") + v
-        for v in (b"path", b"public", b"1", *[None] * 6)
-    )
-    row = b"D" + (len(row) + 4).to_bytes(4, "big") + row
-    masked.relay.server_received(masked.wire.server("1 2") + row + masked.wire.server("C(SELECT 1) 3 3 Z(I)"))
+    masked.relay.server_received(masked.names())
     await turn()
     sent = masked.server.take()
     assert b'FROM "public"."people"' in sent
     assert sent.endswith(masked.wire.client("Q(select 2)"))
     assert masked.client.take() == b""
+
+
+async def test_a_copy_that_never_comes_to_be_remembered_is_refused(
+    masked: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While labels change faster than they are written, what copies labelled columns does not go off for ever."""
+    monkeypatch.setattr(Catalogs, "dirty", property(lambda _: True))
+    masked.ask("Q(create table copy as select phone from people)")
+    assert masked.reading is not None
+    masked.reading.set()
+    await turn()
+    masked.relay.server_received(masked.names())
+    await turn()
+    await turn()
+    sent = masked.server.take()
+    assert b"copy" not in sent
+    assert b"louver.refused" in sent
+    assert masked.ended == []
 
 
 async def test_a_client_that_sends_on_while_it_waits_is_read_no_more(masked: House) -> None:
