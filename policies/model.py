@@ -147,3 +147,8 @@ class Decision:
     def all_clear(self) -> bool:
         """True when this caller sees every labelled column as it is."""
         return not any(treatment.treated for treatment in self.treatments.values())
+
+    @property
+    def hides(self) -> bool:
+        """True when there is a column of which this caller does not see every value."""
+        return any(treatment.hides for treatment in self.treatments.values())

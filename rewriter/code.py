@@ -40,6 +40,7 @@ class Verdict:
     unknown: frozenset[WrittenName] = frozenset()
     unknown_functions: frozenset[WrittenName] = frozenset()
     inlines: bool = False  # it runs a listed function whose query a plan may show
+    opaque: bool = False  # it may do anything, as it may only where nothing is hidden
 
 
 @dataclass(slots=True)
@@ -54,11 +55,14 @@ class Judge:
     examiner: Examiner = field(init=False)
     asked: int = 0  # verdicts so far
     inlined: int = 0  # of these, how many on code whose listed functions a plan may show
+    opaque: int = 0  # of these, how many on code that may do anything
+    is_open: bool = field(init=False)  # nothing is hidden from the caller: all code is harmless
     _verdicts: dict[tuple[Name, int | None], Verdict] = field(default_factory=dict)
     _examined: dict[int, Examined] = field(default_factory=dict)  # by identity of a Function of the catalog or names
 
     def __post_init__(self) -> None:
         self.examiner = Examiner(self.catalog, self.names, self.world, keyed=self.key is not None)
+        self.is_open = self.world.open and self.key is None
 
     def verdict(self, function: Name, arguments: int | None = None) -> Verdict:
         """The verdict on all functions of a name that take so many arguments (None: any)."""
@@ -68,20 +72,25 @@ class Judge:
         if known is None:
             known = self._verdicts[key] = self._follow([(function, arguments, "")])
         self.inlined += known.inlines
+        self.opaque += known.opaque
         return known
 
     def verdict_on(self, examined: Examined) -> Verdict:
         """The verdict on code that was examined already, with all that it calls."""
         if examined.reason is not None:
-            return Verdict(examined.reason)
+            harmful = self._harmful(examined.reason)
+            self.opaque += harmful.opaque
+            return harmful
         followed = self._follow([(name, count, f"it calls {'.'.join(name)}(), and ") for name, count in examined.calls])
         self.inlined += followed.inlines
+        self.opaque += followed.opaque
         return Verdict(
             followed.reason,
             followed.changes_names or examined.changes_names,
             followed.unknown | examined.unknown,
             followed.unknown_functions | examined.unknown_functions,
             followed.inlines,
+            followed.opaque,
         )
 
     def _follow(self, start: list[tuple[Name, int | None, str]]) -> Verdict:
@@ -98,14 +107,14 @@ class Judge:
                 continue
             if not overloads:
                 if name in self.catalog.functions or name in self.names.functions:
-                    return Verdict(way + _UNKNOWN)
+                    return self._harmful(way + _UNKNOWN)
                 unknown_functions.add(name)  # made in the open transaction
             for overload in overloads:
                 if overload.harmless or (count is not None and not overload.least <= count <= overload.most):
                     continue
                 examined = self._examine(overload)
                 if examined.reason is not None:
-                    return Verdict(way + examined.reason)
+                    return self._harmful(way + examined.reason)
                 changes |= examined.changes_names
                 unknown |= examined.unknown
                 unknown_functions |= examined.unknown_functions
@@ -113,6 +122,10 @@ class Judge:
                     seen.add(callee)
                     waiting.append((*callee, way or f"it calls {'.'.join(callee[0])}(), and "))
         return Verdict(None, changes, frozenset(unknown), frozenset(unknown_functions), inlines)
+
+    def _harmful(self, reason: str) -> Verdict:
+        """The verdict on code that may do anything: where nothing is hidden it runs, and what names mean may change by it."""
+        return Verdict(changes_names=True, opaque=True) if self.is_open else Verdict(reason)
 
     def _code(self, name: Name) -> tuple[Function, ...]:
         known = self.catalog.code.get(name, ())

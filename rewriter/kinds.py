@@ -206,6 +206,20 @@ _ENDING = frozenset(
 )
 
 
+_REPLACED = frozenset({"query", "declare", "explain", "prepare", "execute", "copy", "store", "setting", "show"})
+"""The ways of what is replaced or looked at even where nothing is hidden, for what names mean and how texts are read."""
+
+
+def way_of(kind: str, *, is_open: bool) -> Way:
+    """The way of a kind for a caller with masked columns; `is_open`: for one from whom nothing is hidden, yet columns are replaced.
+
+    What such a caller defines or runs tells nothing, so that it passes as for those who see every column as it is.
+    """
+    known = KINDS.get(kind)
+    way: Way = "refuse" if known is None else known.way
+    return "pass" if is_open and way not in _REPLACED else way
+
+
 def reads_nothing(statement: dict[str, Any], *, guarded: bool) -> bool:
     """Whether a statement node can be ruled before the catalog is read again, for no row of any relation is read by it.
 

@@ -24,8 +24,8 @@ from rewriter.expansion import (
     check_system_columns,
     substitute_for,
 )
-from rewriter.functions import ANY_TYPES, names_types, types_in, uses_of
-from rewriter.kinds import KINDS, changes
+from rewriter.functions import ANY_TYPES, Uses, names_types, types_in, uses_of
+from rewriter.kinds import KINDS, changes, way_of
 from rewriter.masks import KeyMaterial
 from rewriter.mentions import check_mentions, refuse_definition
 from rewriter.model import Catalog, Names, Probe, Refusal, Relation, WrittenName
@@ -40,7 +40,6 @@ from rewriter.world import World, reason_against
 from rewriter.writes import Target
 
 if TYPE_CHECKING:
-    from rewriter.functions import Uses
     from rewriter.names import Meaning
     from rewriter.scopes import Reference
 
@@ -48,6 +47,8 @@ Node = dict[str, Any]
 
 _KEPT = frozenset({"PrepareStmt", "DeclareCursorStmt"})
 """Statements that keep another one, to run it later."""
+_RUNNING = frozenset({"ExecuteStmt", "FetchStmt", "DoStmt"})
+"""Statements that run what was kept, or code: where nothing is hidden, any code that may change what names mean."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,20 +95,24 @@ def rule(statement: Node, where: Circumstances) -> Ruling:
     """
     name, fields = next(iter(statement.items()))
     known = KINDS.get(name)
-    if known is None or known.way == "refuse":
+    is_open = where.judge.is_open
+    way = way_of(name, is_open=is_open)
+    if way == "refuse":
         label = known.label if known else name.removesuffix("Stmt")
         hint = known.hint if known else "Ask an administrator to do this with an account that no policy masks."
         raise Refusal("0A000", f"{label} is not available to you, because columns are masked for you", hint=hint)
     ruling = Ruling(statement, name, walk(statement), *changes(statement))
-    calls, renames = settings.check_calls(where.data, ruling.found, keyed=where.key is not None)
-    ruling.changes_names |= renames
+    calls, renames = settings.check_calls(where.data, ruling.found, keyed=where.key is not None, is_open=is_open)
+    ruling.changes_names |= renames or (is_open and name in _RUNNING)
     by_text = names_types(ruling.found)
-    ruling.literal_free = known.way in {"query", "declare", "explain", "execute", "pass"} and not (calls or by_text)
-    judged = where.judge.asked
-    _WAYS[known.way](ruling, fields, where)
-    if name in _KEPT and (by_text or where.judge.asked != judged):
+    ruling.literal_free = way in {"query", "declare", "explain", "execute", "pass"} and not (calls or by_text)
+    judged, opaque = where.judge.asked, where.judge.opaque
+    _WAYS[way](ruling, fields, where)
+    if is_open:
+        ruling.changes_catalog |= name == "DoStmt" or where.judge.opaque != opaque
+    elif name in _KEPT and (by_text or where.judge.asked != judged):
         # what the code's names mean may change before it runs
-        message = f"{known.label} of a statement that runs functions of users is not available to you"
+        message = f"{KINDS[name].label} of a statement that runs functions of users is not available to you"
         hint = "Run the statement itself; drivers may prepare it by the protocol."
         raise Refusal("0A000", message, hint=hint)
     return ruling
@@ -164,7 +169,7 @@ def _prepare(ruling: Ruling, fields: Node, where: Circumstances) -> None:
 
 
 def _copy(ruling: Ruling, fields: Node, where: Circumstances) -> None:
-    if fields.get("is_program") or "filename" in fields:
+    if (fields.get("is_program") or "filename" in fields) and not where.judge.is_open:
         hint = "Use COPY ... TO STDOUT or FROM STDIN (in psql: \\copy)."
         raise Refusal("42501", "COPY to or from files and programs of the server is not available to you", hint=hint)
     _references(ruling, where, mentions=False)
@@ -184,13 +189,14 @@ def _copy(ruling: Ruling, fields: Node, where: Circumstances) -> None:
 
 
 def _store(ruling: Ruling, fields: Node, where: Circumstances) -> None:
-    if "ExecuteStmt" in fields["query"]:
+    if "ExecuteStmt" in fields["query"] and not where.judge.is_open:
         raise Refusal("0A000", "CREATE TABLE AS EXECUTE is not available to you", hint="Write the query out.")
     _references(ruling, where, mentions=False)
     check_mentions(ruling, where)
     if fields.get("objtype") == "OBJECT_MATVIEW" and ruling.substitutes and not ruling.unknown:
         meant = {id(each.reference): each.relation for each in ruling.substitutes}
-        check_stored_view(fields["query"].get("SelectStmt", {}), ruling.found, meant, where.world)
+        if not where.judge.is_open:
+            check_stored_view(fields["query"].get("SelectStmt", {}), ruling.found, meant, where.world)
         ruling.substitutes.clear()  # real values are stored, and masked again when they are read
 
 
@@ -265,8 +271,8 @@ def _code(ruling: Ruling, fields: Node, where: Circumstances) -> None:
     ruling.unknown_functions |= verdict.unknown_functions
 
 
-def _setting(_: Ruling, fields: Node, __: Circumstances) -> None:
-    settings.check_set(fields)
+def _setting(_: Ruling, fields: Node, where: Circumstances) -> None:
+    settings.check_set(fields, is_open=where.judge.is_open)
 
 
 def _show(_: Ruling, fields: Node, __: Circumstances) -> None:
@@ -336,7 +342,13 @@ def _write(ruling: Ruling, targets: list[Target]) -> None:
 
 def _functions(ruling: Ruling, columns: set[str], where: Circumstances) -> Uses:
     """Refuse functions that may not run; returns the user functions that the statement uses."""
-    uses = uses_of(where.data, ruling.found, where.catalog, where.names, columns, ruling.oids)
+    try:
+        uses = uses_of(where.data, ruling.found, where.catalog, where.names, columns, ruling.oids)
+    except Refusal:
+        if not where.judge.is_open:
+            raise
+        ruling.changes_names = ruling.changes_catalog = True
+        return Uses()
     ruling.changes_names |= where.judge.check(uses, ruling.unknown)
     ruling.unknown_functions |= uses.unknown
     return uses
@@ -397,7 +409,7 @@ def _meaning(ruling: Ruling, reference: Reference, where: Circumstances) -> Mean
 def _check_temporary(reference: Reference, where: Circumstances) -> None:
     """Refuse a temporary view over what is protected, or over what the snapshot does not hold."""
     name = reference.node["relname"]
-    for oid in where.names.temporary_views.get(name, ()):
+    for oid in () if where.judge.is_open else where.names.temporary_views.get(name, ()):
         if where.world.hides(oid) or oid in where.world.barred or oid not in where.catalog.relations:
             message = f"reading temporary view {name} is not allowed: it reads what is protected"
             hint = "Create it as a lasting view, or query the tables themselves."

@@ -36,12 +36,12 @@ _REFUSED = {
 }
 
 
-def check_set(statement: Node) -> None:
-    """Check a VariableSetStmt (SET, RESET and their forms); raises Refusal 42501."""
+def check_set(statement: Node, *, is_open: bool = False) -> None:
+    """Check a VariableSetStmt (SET, RESET and their forms); raises Refusal 42501. `is_open`: nothing is hidden from the caller."""
     name = str(statement.get("name", "")).lower()
     _refuse_own(name, "SET")
     if statement.get("kind") == "VAR_SET_VALUE":
-        _check_value(name, _literal(statement.get("args", [])[:1]))
+        _check_value(name, _literal(statement.get("args", [])[:1]), is_open=is_open)
 
 
 def check_option(name: str, value: str) -> None:
@@ -55,10 +55,10 @@ def check_show(statement: Node) -> None:
     _refuse_own(str(statement.get("name", "")).lower(), "SHOW")
 
 
-def check_calls(data: bytes, found: Findings, *, keyed: bool) -> tuple[bool, bool]:
+def check_calls(data: bytes, found: Findings, *, keyed: bool, is_open: bool = False) -> tuple[bool, bool]:
     """Check every set_config and current_setting of a statement: (calls one of them, changes what names mean).
 
-    `keyed`: the session holds the key of keyed masks. Raises Refusal 42501 when the name of the setting is not a plain
+    `keyed`: the session holds the key of keyed masks; `is_open`: nothing is hidden from the caller. Raises Refusal 42501 when the name of the setting is not a plain
     string, so that it cannot be judged, and the call could read the key or change how statements are read.
     """
     calls = changes_names = False
@@ -73,9 +73,9 @@ def check_calls(data: bytes, found: Findings, *, keyed: bool) -> tuple[bool, boo
         if name is not None:
             _refuse_own(name.lower(), function, where)
             if function == "set_config":
-                _check_value(name.lower(), value, where)
+                _check_value(name.lower(), value, where, is_open=is_open)
                 changes_names |= name.lower() in NAME_SETTINGS
-        elif function == "set_config" and value in _HARMLESS_VALUES:
+        elif function == "set_config" and (value in _HARMLESS_VALUES or is_open):
             changes_names = True
         elif function == "set_config" or keyed:
             message = f"{function}() is only allowed with the name of the setting as a plain string"
@@ -83,10 +83,10 @@ def check_calls(data: bytes, found: Findings, *, keyed: bool) -> tuple[bool, boo
     return calls, changes_names
 
 
-def _check_value(name: str, value: str | None, where: int | None = None) -> None:
+def _check_value(name: str, value: str | None, where: int | None = None, *, is_open: bool = False) -> None:
     """Check the value that a setting shall get; None stands for one that only the server will know."""
     reason = _REFUSED["auto_explain"] if name.startswith("auto_explain.") else _REFUSED.get(name)
-    if reason is not None:
+    if reason is not None and not is_open:
         raise Refusal("42501", f"changing {name} is not allowed for you", detail=f"Reason: {reason}.", position=where)
     if name == "standard_conforming_strings" and (value is None or value.lower() not in _ON):
         message = "standard_conforming_strings must stay on"

@@ -32,7 +32,7 @@ def target_of(
     """The target of a statement (its kind and its fields); raises Refusal when it may not be written at all."""
     full = f"{relation.schema}.{relation.name}"
     at = position(where.data, reference.node)
-    if relation.schema in system.SYSTEM_SCHEMAS:
+    if relation.schema in system.SYSTEM_SCHEMAS and not where.judge.is_open:
         message = f"writing to {full} is not allowed, because it is the server's own"
         raise Refusal("42501", message, hint=_HINT, position=at)
     if relation.kind == "m" and where.world.hides(relation.oid):

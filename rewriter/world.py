@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 class World:
     """`treatments`: by relation OID, the treatment of every labelled column of a protected relation.
 
-    `views`: OIDs of the views that read protected relations and are replaced by their definitions. `hiding`: of all these,
+    `open`: nothing of the database is hidden, so that nothing is barred. `views`: OIDs of the views that read protected relations and are replaced by their definitions. `hiding`: of all these,
     those that hide any value; a rule may replace columns by themselves, on the rows where TRUE holds. `barred`: by OID, why a
     relation may not be read. `names` are of all these, but for the server's own; `guarded` and `schemas` are of those that
     hold hidden values themselves or are barred. `searchable`: a hidden column may be searched by its real values. `joinable`: by OID, the
@@ -45,6 +45,7 @@ class World:
     names: frozenset[str]
     guarded: frozenset[str]
     schemas: frozenset[str]
+    open: bool = False
     searchable: bool = False
     joinable: Mapping[int, Mapping[str, str]] = field(default_factory=dict)
     shown: dict[tuple[int, str, str], str] = field(default_factory=dict)
@@ -90,15 +91,17 @@ def strictest(own: Treatment | None, others: list[Treatment]) -> Treatment:
         best = replace(best, on_write=on_write)
         candidates = [replace(other, on_write=on_write) for other in candidates]
     best = _permitted(best, candidates)
-    if _strictness(best) == 1:
+    if _strictness(best) == _BY_ROW:
         for other in candidates:
-            if _strictness(other) == 1 and other != best:
+            if _strictness(other) == _BY_ROW and other != best:
                 kept = best.fallback
                 return Treatment("mask", best.rule, mask=kept, on_write=best.on_write, explain=best.explain)
     return best
 
 
 _WRITES: tuple[OnWrite, ...] = ("deny", "preserve", "allow")
+_BY_ROW = 2
+"""How strict a treatment is that depends on the row; the same on all rows, where it hides nothing, is less."""
 
 
 def _permitted(best: Treatment, candidates: list[Treatment]) -> Treatment:
@@ -120,15 +123,18 @@ def _least(allowed: list[int | None]) -> int | None:
 
 def _strictness(treatment: Treatment) -> int:
     if treatment.kind == "deny":
-        return 3
+        return 4
     if treatment.rows is not None:
-        return 1
-    return 2 if treatment.kind == "mask" else 0
+        return _BY_ROW if treatment.hides else 1
+    return 3 if treatment.kind == "mask" else 0
 
 
 def _make(catalog: Catalog, decision: Decision) -> World:
     treatments = _treatments(catalog, decision)
     views, hiding, barred = _views(catalog, treatments)
+    is_open = not decision.hides and not hiding
+    if is_open:
+        barred = {}
 
     def names(*groups: Iterable[int]) -> list[Relation]:
         affected = {oid for group in groups for oid in group}
@@ -143,6 +149,7 @@ def _make(catalog: Catalog, decision: Decision) -> World:
         names=frozenset(relation.name for relation in names(treatments, barred, views)),
         guarded=frozenset(relation.name for relation in guarded),
         schemas=frozenset(relation.schema for relation in guarded),
+        open=is_open,
         searchable=any(t.search is not None for columns in treatments.values() for t in columns.values()),
         joinable=_joinable(catalog, decision, treatments),
     )
@@ -308,7 +315,7 @@ def _full(catalog: Catalog, oid: int) -> str:
 
 def reason_against(relation: Relation, world: World, catalog: Catalog) -> str | None:
     """Why a relation may not be read, None when it may; a relation the snapshot does not hold is examined here."""
-    if relation.oid in catalog.relations:
+    if relation.oid in catalog.relations or world.open:
         return world.barred.get(relation.oid)
     reason = system.refusal_of(relation.schema, relation.name)
     if reason is not None:

@@ -127,7 +127,8 @@ class Conversation:
 
     def outdated(self) -> bool:
         """Whether a cursor or a statement made by SQL may be left from before the caller's decision changed."""
-        return any(decision is not self.decision for decision, _ in self.made)
+        now = self.decision
+        return any(made is not now and (made.hides or now is None or now.hides) for made, _ in self.made)
 
     def running(self) -> list[Execution]:
         """The client's statements that have not ended."""

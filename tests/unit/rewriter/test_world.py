@@ -16,6 +16,7 @@ FULL = Treatment("mask", "r", mask=Mask("full"))
 PARTIAL = Treatment("mask", "s", mask=Mask("partial"))
 DENY = Treatment("deny", "r")
 OSLO = Treatment("clear", "r", rows=RowCondition("city = 'Oslo'"), fallback=Mask("full"))
+EVERY = Treatment("clear", "r", rows=RowCondition("true"), fallback=Mask("full"))
 BERGEN = Treatment("clear", "s", rows=RowCondition("city = 'Bergen'"), fallback=Mask("null"))
 
 
@@ -30,6 +31,9 @@ BERGEN = Treatment("clear", "s", rows=RowCondition("city = 'Bergen'"), fallback=
         (OSLO, [OSLO], OSLO),
         (OSLO, [BERGEN], Treatment("mask", "r", mask=Mask("full"))),
         (CLEAR, [CLEAR], CLEAR),
+        (CLEAR, [EVERY], EVERY),
+        (EVERY, [replace(EVERY, rule="s")], EVERY),
+        (EVERY, [OSLO], OSLO),
     ],
 )
 def test_strictest_treatment_of_a_family_wins(own, others, expected):

@@ -5,14 +5,15 @@ from __future__ import annotations
 import pytest
 
 from audit.record import Judgement
-from policies.model import Decision
+from policies.model import ColumnName, Decision, Treatment
 from proxy.plans import Makes, NamesEffect, Plan
 from proxy.postgres.conversation import Conversation, ProtocolViolation
 from proxy.postgres.replies import BIND_REPLY, Execution, Reply
 
 JUDGEMENT = Judgement((), "text", None, (), (), "pass", "", 0)
-NOW = Decision("now", {}, {})
-BEFORE = Decision("before", {}, {})
+HIDDEN = {ColumnName("public", "people", "phone"): Treatment("deny", "r")}
+NOW = Decision("now", HIDDEN, {})
+BEFORE = Decision("before", HIDDEN, {})
 
 
 def plan(decision: Decision = NOW, effect: NamesEffect = "none", makes: Makes = "none") -> Plan:
@@ -83,8 +84,18 @@ def test_what_was_made_under_another_decision_is_outdated(conversation: Conversa
 
 def test_equal_decisions_are_not_the_same_decision(conversation: Conversation) -> None:
     """A decision is known by identity: one made anew counts as changed, however alike it looks."""
-    start(conversation, plan(Decision("now", {}, {}), makes="session"))
+    start(conversation, plan(Decision("now", HIDDEN, {}), makes="session"))
     assert conversation.outdated()
+
+
+@pytest.mark.parametrize(("then", "now", "outdated"), [({}, {}, False), ({}, HIDDEN, True), (HIDDEN, {}, True)])
+def test_between_decisions_that_hide_nothing_nothing_is_outdated(
+    conversation: Conversation, then: dict[ColumnName, Treatment], now: dict[ColumnName, Treatment], outdated: bool
+) -> None:
+    """A table more, all of it shown, takes no cursor away; what hid something then or now does."""
+    conversation.decision = Decision("now", now, {})
+    start(conversation, plan(Decision("then", then, {}), makes="session"))
+    assert conversation.outdated() is outdated
 
 
 def test_one_decision_is_noted_once(conversation: Conversation) -> None:
