@@ -17,7 +17,7 @@ from rewriter.reading import position
 
 if TYPE_CHECKING:
     from rewriter.model import WrittenName
-    from rewriter.rulings import Circumstances, Ruling
+    from rewriter.ruling import Circumstances, Ruling
     from rewriter.scopes import Reference
 
 Node = dict[str, Any]

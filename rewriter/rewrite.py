@@ -18,7 +18,8 @@ from rewriter.model import Edit, Refusal, Relation, Rewritten, UnknownNames
 from rewriter.names import meaning_of
 from rewriter.predicates import compared
 from rewriter.reading import MAX_BYTES, Reading, character, encode, kind, read, tokens
-from rewriter.rulings import Circumstances, Ruling, rule
+from rewriter.ruling import Circumstances, Ruling
+from rewriter.rulings import rule
 from rewriter.scopes import walk
 from rewriter.searching import STATEMENTS, search
 from rewriter.substitution import Splice, apply, requalify, splice_of

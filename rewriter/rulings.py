@@ -7,13 +7,11 @@ substitutes and splices for `rewriter.rewrite`, which proves them.
 from __future__ import annotations
 
 import dataclasses
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from rewriter import administration, explaining, settings, tableoid
 from rewriter.attachments import check_read
 from rewriter.bodies import written_body
-from rewriter.code import Judge
 from rewriter.copying import copied
 from rewriter.creations import created_function, used_by_definition
 from rewriter.examination import block_of
@@ -26,22 +24,21 @@ from rewriter.expansion import (
 )
 from rewriter.functions import ANY_TYPES, Uses, names_types, types_in, uses_of
 from rewriter.kinds import KINDS, changes, way_of
-from rewriter.masks import KeyMaterial
 from rewriter.mentions import check_mentions, refuse_definition
-from rewriter.model import Catalog, Names, Probe, Refusal, Relation, WrittenName
+from rewriter.model import Refusal, Relation
 from rewriter.names import Elsewhere, absent, meaning_of, written_name
 from rewriter.plpgsql_words import Unreadable
 from rewriter.reading import position
-from rewriter.scopes import Findings, walk
+from rewriter.ruling import Circumstances, Ruling
+from rewriter.scopes import walk
 from rewriter.storing import check_stored_view, check_view, check_view_functions, is_temporary
-from rewriter.substitution import Patch, Splice, Substitute
 from rewriter.targets import check_temporary, target_of
-from rewriter.world import World, reason_against
-from rewriter.writes import Target
+from rewriter.world import reason_against
 
 if TYPE_CHECKING:
     from rewriter.names import Meaning
     from rewriter.scopes import Reference
+    from rewriter.writes import Target
 
 Node = dict[str, Any]
 
@@ -49,43 +46,6 @@ _KEPT = frozenset({"PrepareStmt", "DeclareCursorStmt"})
 """Statements that keep another one, to run it later."""
 _RUNNING = frozenset({"ExecuteStmt", "FetchStmt", "DoStmt"})
 """Statements that run what was kept, or code: where nothing is hidden, any code that may change what names mean."""
-
-
-@dataclass(frozen=True, slots=True)
-class Circumstances:
-    """All that a ruling depends on besides the statement."""
-
-    data: bytes
-    catalog: Catalog
-    names: Names
-    world: World
-    key: KeyMaterial | None
-    judge: Judge
-    explained: bool = False  # the statement's plan is asked for
-
-
-@dataclass(slots=True)
-class Ruling:
-    """What was found out about one statement."""
-
-    node: Node
-    kind: str
-    found: Findings
-    changes_names: bool
-    changes_catalog: bool
-    literal_free: bool = True
-    substitutes: list[Substitute] = field(default_factory=list)
-    copied: tuple[Substitute, Splice] | None = None
-    qualified: list[tuple[Node, str]] = field(default_factory=list)  # RangeVars of PREPARE and their schema
-    settled: set[int] = field(default_factory=set)  # ids of RangeVars that are substituted or qualified
-    relations: list[tuple[str, str]] = field(default_factory=list)
-    counts_values: bool = False  # it depends on how many values stand in a list, and which are NULL
-    patches: list[Patch] = field(default_factory=list)
-    probes: list[Probe] = field(default_factory=list)  # of the relations that it writes
-    written: list[Target] = field(default_factory=list)  # protected relations that it writes
-    oids: set[int] = field(default_factory=set)  # of the same, ANY_TYPES for a temporary one
-    unknown: set[WrittenName] = field(default_factory=set)
-    unknown_functions: set[WrittenName] = field(default_factory=set)
 
 
 def rule(statement: Node, where: Circumstances) -> Ruling:

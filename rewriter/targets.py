@@ -18,7 +18,7 @@ from rewriter.updatable import surface_of
 from rewriter.writes import Target
 
 if TYPE_CHECKING:
-    from rewriter.rulings import Circumstances, Ruling
+    from rewriter.ruling import Circumstances, Ruling
     from rewriter.scopes import Reference
 
 Node = dict[str, Any]

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from policies.masks import SCHEMAS
 from policies.model import Decision, Treatment
 from rewriter import system
 from rewriter.definitions import definition_of, definitions_of
@@ -132,7 +133,7 @@ def _strictness(treatment: Treatment) -> int:
 def _make(catalog: Catalog, decision: Decision) -> World:
     treatments = _treatments(catalog, decision)
     views, hiding, barred = _views(catalog, treatments)
-    is_open = not decision.hides and not hiding
+    is_open = not (decision.hides or hiding or _keyed(decision))
     if is_open:
         barred = {}
 
@@ -153,6 +154,12 @@ def _make(catalog: Catalog, decision: Decision) -> World:
         searchable=any(t.search is not None for columns in treatments.values() for t in columns.values()),
         joinable=_joinable(catalog, decision, treatments),
     )
+
+
+def _keyed(decision: Decision) -> bool:
+    """Whether a session under this decision holds the key of keyed masks, which is to be kept from it."""
+    masks = (mask for treatment in decision.treatments.values() for mask in (treatment.mask, treatment.fallback))
+    return any(mask is not None and SCHEMAS[mask.name].keyed for mask in masks)
 
 
 def _joinable(

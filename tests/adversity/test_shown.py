@@ -120,3 +120,54 @@ def test_every_answer_is_that_of_the_database(house: Any, databases: list[str]) 
     assert answers[1] == answers[0]
     rulings = [record["ruling"] for record in records(house.audit_directory) if record["event"] == "statement"]
     assert rulings[-1] == "rewrite"
+
+
+GUARDED = """
+version: 1
+dictionary:
+  - {column: "*.public.kept.word", category: plain, level: 1}
+  - {column: "*.public.kept.code", category: code, level: 1}
+categories: {code: {mask: hash}}
+rules:
+  - {name: all but words, columns: {category: code}, when: principal.name == "bob", rows: "true", treatment: clear}
+  - {name: all that is plain, columns: {category: plain}, when: principal.name != "bob", rows: "true", treatment: clear}
+  - {name: all codes, columns: {category: code}, rows: "TRUE", treatment: clear}
+"""
+"""bob sees no words. From ann nothing is hidden, but the default mask of codes is keyed, so that her session holds the key."""
+CLOSED = [
+    "CREATE RULE r AS ON SELECT TO kept DO ALSO NOTHING",
+    "SELECT rolpassword FROM pg_authid",
+    "SELECT query_to_xml('SELECT current_setting(name) FROM pg_settings', true, false, '')",
+    "DO $$ BEGIN EXECUTE 'SELECT ' || 1; END $$",
+    "COPY kept TO '/nonexistent/file'",
+    "SELECT set_config('standard_' || 'conforming_strings', 'off', false)",
+    "SET session_replication_role = replica",
+    "SELECT pg_read_file('/nonexistent')",
+    "UPDATE pg_class SET relname = relname WHERE false",
+    "CREATE LANGUAGE nothing",
+]
+
+
+@pytest.mark.parametrize("user", ["ann", "bob"])
+def test_one_hidden_column_or_the_key_closes_every_way(
+    postgres: Any, louver_factory: Callable[..., Any], user: str
+) -> None:
+    """Whoever does not see one column, or whose session holds the key of keyed masks, is refused what could get at it."""
+    dsn = postgres.create_database(f"guarded_{user}")
+    with psycopg.connect(dsn, autocommit=True) as direct:
+        direct.execute("CREATE TABLE kept (word text, code text)")
+    with (
+        louver_factory(users={user: {}}, policies=GUARDED, notices=False) as louver,
+        psycopg.connect(louver.dsn(user, database=f"guarded_{user}"), autocommit=True) as client,
+    ):
+        client.execute("BEGIN")
+        for statement in CLOSED:  # but for the first in a transaction that has failed
+            with pytest.raises(psycopg.Error):
+                client.execute(statement)
+        client.execute("ROLLBACK")
+        for statement in CLOSED:
+            with pytest.raises(
+                psycopg.Error, match=r"louver|not allowed|not available|may not run|only allowed"
+            ) as refused:
+                client.execute(statement)
+            assert refused.value.sqlstate in {"42501", "0A000"}
