@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from audit.record import Judgement
-from policies.model import Decision
+from policies.model import ColumnName, Decision, Treatment
 from proxy.plans import Plan, Ruling
 from proxy.postgres.conversation import Conversation, ProtocolViolation
 from proxy.postgres.provocations import REFUSED, Refusals
@@ -89,7 +89,8 @@ def test_a_denied_query_is_one_that_must_fail(desk: Desk) -> None:
 
 def test_a_query_that_uses_what_was_made_before_a_change_is_refused(desk: Desk) -> None:
     """FETCH from a cursor that was declared under another decision fails, though the FETCH itself may pass."""
-    desk.state.made.append((Decision("before", {}, {}), "transaction"))
+    hidden = {ColumnName("public", "people", "phone"): Treatment("deny", "r")}
+    desk.state.made.append((Decision("before", hidden, {}), "transaction"))
     desk.take("Q(fetch c)")
     fetch = Plan("pass", 3, NOW, JUDGEMENT, uses_made=True)
     assert desk.requests.answer(Ruling(fetch))[0] is not None
