@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from rewriter import proof, system
 from rewriter.definitions import is_written
 from rewriter.model import Names, Refusal, Relation, Use
-from rewriter.names import meaning_of, written_name
+from rewriter.names import meaning_of
 from rewriter.reading import MAX_BYTES, encode, position, read, tokens
 from rewriter.scopes import walk
 from rewriter.substitution import Splice, Substitute, apply, needed_columns, requalify, splice_of, unedited
@@ -145,18 +145,6 @@ def check_same_names(found: Findings, substitutes: list[Substitute], data: bytes
             message = f'table name "{mine.alias}" specified more than once'
             hint = "Give each of them an alias."
             raise Refusal("42712", message, hint=hint, position=position(data, mine.node))
-
-
-def check_renamed_rows(found: Findings, substitutes: list[Substitute], data: bytes) -> None:
-    """Refuse t for a whole row where FROM has t (a, b): a table's row keeps the table's names, a subquery's takes these."""
-    for substitute in substitutes:
-        reference = substitute.reference
-        names = reference.node.get("alias", {}).get("colnames", ())
-        columns = {part["String"]["sval"] for part in names}
-        if columns and reference.alias in found.alone and reference.alias not in columns:
-            message = f"a whole row of {written_name(reference)} under other column names is not supported, because columns of it are masked"
-            hint = "Name the columns, or leave out the names after the alias."
-            raise Refusal("0A000", message, hint=hint, position=position(data, reference.node))
 
 
 def _expand(view: Relation, world: World, catalog: Catalog, key: KeyMaterial | None) -> Expansion:

@@ -37,6 +37,25 @@ _XML = {
     "IS_XMLPI": "xmlpi",
     "IS_XMLROOT": "xmlroot",
 }
+LABELS = frozenset(
+    {
+        UNNAMED,
+        "case",
+        "nullif",
+        "greatest",
+        "least",
+        "exists",
+        "ordinality",
+        "user",
+        "session_user",
+        "localtime",
+        "localtimestamp",
+    }
+    | {f"current_{what}" for what in ("date", "time", "timestamp", "role", "user", "catalog", "schema")}
+    | {*_FIXED.values(), *_JSON.values(), *_XML.values()}
+    | {f"column{number}" for number in range(1, 1665)}  # of VALUES; no query has more columns (MaxTupleAttributeNumber)
+)
+"""Names that result columns get without any of these names being written."""
 
 
 def label_of(target: Node) -> str:

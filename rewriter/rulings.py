@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING, Any
 
-from rewriter import administration, explaining, settings, tableoid
+from rewriter import administration, explaining, rows, settings, tableoid
 from rewriter.attachments import check_read
 from rewriter.bodies import written_body
 from rewriter.copying import copied
@@ -17,7 +17,6 @@ from rewriter.creations import created_function, used_by_definition
 from rewriter.examination import block_of
 from rewriter.expansion import (
     caller_view,
-    check_renamed_rows,
     check_same_names,
     check_system_columns,
     substitute_for,
@@ -284,7 +283,8 @@ def _references(ruling: Ruling, where: Circumstances, *, mentions: bool = True) 
         check_system_columns(found, ruling.substitutes, where.data)
         ruling.patches += tableoid.patches(found, ruling.substitutes, where.data)
         check_same_names(found, ruling.substitutes, where.data)
-        check_renamed_rows(found, ruling.substitutes, where.data)
+        certain = None if ANY_TYPES in ruling.oids else columns  # of temporary relations they are not known
+        ruling.patches += rows.patches(found, ruling.substitutes, certain, ruling.node, where.data)
         _write(ruling, targets)
 
 

@@ -21,6 +21,7 @@ from rewriter.masks import KeyMaterial
 from rewriter.model import Catalog, Probe, Refusal, Relation, Use, column_name
 from rewriter.preserving import Around, Guard, around
 from rewriter.reading import Tokens, position, tokens
+from rewriter.rows import typed_row
 from rewriter.scopes import Findings, Reference
 from rewriter.searching import in_place, probe_of, searchable
 from rewriter.substitution import Patch, Splice, end_of_name
@@ -313,8 +314,8 @@ class Target:
             message = f"a whole row of {bound.item.name} is not available, because columns of the relation are masked"
             raise Refusal("0A000", message, hint="Name the columns.", position=self._at(column))
         inner = f"SELECT {self._listed(bound.item, labelled=True)}"
-        own = quote_identifier("louver_row" if self.reference.alias != "louver_row" else "louver_list")
-        row = f"(SELECT {own} FROM ({inner}) AS {own})"  # noqa: S608  our own text, and proved after the edit
+        own = "louver_row" if self.reference.alias != "louver_row" else "louver_list"
+        row = f"(SELECT {typed_row(own, self.relation)} FROM ({inner}) AS {own})"  # noqa: S608  our own text, and proved after the edit
         self._put(bound, row, bound.item.name or "")
 
     def _listed(self, item: Item, *, labelled: bool) -> str:
