@@ -7,7 +7,7 @@ function may look at NEW and OLD only where the caller sees them as they are. Ma
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rewriter.bodies import Part, condition_of, definition, parts_of
 from rewriter.definitions import DEFINED, behind, run_by
@@ -54,17 +54,17 @@ def check_write(judge: Judge, relation: Relation, unknown: set[WrittenName], fun
     for changed in changed_with(relation, judge.catalog):
         subject = f"writing to {changed.schema}.{changed.name} runs "
         shown: set[Name] = set()
+        triggered: set[Name] = set()  # judged as what they are: with their transition tables
         for attached in judge.catalog.attached.get(changed.oid, ()):
             if not attached.writes:
                 continue
             if attached.what == "trigger":
-                shown.add(_trigger(judge, changed, attached, subject, verdicts))
+                triggered.add(_trigger(judge, changed, attached, subject, verdicts))
             else:
                 shown |= _expression(judge, changed, attached, subject, verdicts)
+        others = [function for function in changed.write_functions if function not in triggered]
         made = index_of(judge.catalog).relations.get(changed.oid, ())
-        _functions(
-            judge, [*changed.write_functions, *made], shown, judge.world.stores_hidden(changed.oid), subject, verdicts
-        )
+        _functions(judge, [*others, *made], shown, judge.world.stores_hidden(changed.oid), subject, verdicts)
     return _all_of(verdicts, unknown, functions)
 
 
@@ -105,7 +105,8 @@ def _trigger(judge: Judge, relation: Relation, attached: Attached, subject: str,
     function = (parts[-2] if len(parts) > 1 else "pg_catalog", parts[-1])
     written = ".".join(function)
     hidden = _hidden(judge, relation)
-    verdict = judge.verdict(function) if function[0] != "pg_catalog" else None
+    given = _transitions(node["CreateTrigStmt"])
+    verdict = judge.verdict(function, transitions=given) if function[0] != "pg_catalog" else None
     if verdict is not None:
         if verdict.reason is not None:
             raise _refused(
@@ -128,12 +129,17 @@ def _trigger(judge: Judge, relation: Relation, attached: Attached, subject: str,
     message = f"{subject}trigger function {written}(), which looks at values that are masked for you"
     if (
         verdict is None
-        or "transitionRels" in node["CreateTrigStmt"]
+        or given
         or (condition is not None and _reads(condition, hidden))
         or not all(blind(overload, hidden) for overload in judge.catalog.code.get(function, ()))
     ):
         raise _refused(message, _hint(written))
     return function
+
+
+def _transitions(trigger: dict[str, Any]) -> frozenset[str]:
+    """The names of the transition tables of a CreateTrigStmt."""
+    return frozenset(each["TriggerTransition"]["name"] for each in trigger.get("transitionRels", ()))
 
 
 def blind(function: Function, hidden: AbstractSet[str]) -> bool:

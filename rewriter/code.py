@@ -57,20 +57,26 @@ class Judge:
     inlined: int = 0  # of these, how many on code whose listed functions a plan may show
     opaque: int = 0  # of these, how many on code that may do anything
     is_open: bool = field(init=False)  # nothing is hidden from the caller: all code is harmless
-    _verdicts: dict[tuple[Name, int | None], Verdict] = field(default_factory=dict)
-    _examined: dict[int, Examined] = field(default_factory=dict)  # by identity of a Function of the catalog or names
+    _verdicts: dict[tuple[Name, int | None, frozenset[str]], Verdict] = field(default_factory=dict)
+    # by identity of a Function of the catalog or names
+    _examined: dict[tuple[int, frozenset[str]], Examined] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.examiner = Examiner(self.catalog, self.names, self.world, keyed=self.key is not None)
         self.is_open = self.world.open and self.key is None
 
-    def verdict(self, function: Name, arguments: int | None = None) -> Verdict:
-        """The verdict on all functions of a name that take so many arguments (None: any)."""
+    def verdict(
+        self, function: Name, arguments: int | None = None, transitions: frozenset[str] = frozenset()
+    ) -> Verdict:
+        """The verdict on all functions of a name that take so many arguments (None: any).
+
+        `transitions` are names of transition tables that a trigger gives to this function alone.
+        """
         self.asked += 1
-        key = (function, arguments)
+        key = (function, arguments, transitions)
         known = self._verdicts.get(key)
         if known is None:
-            known = self._verdicts[key] = self._follow([(function, arguments, "")])
+            known = self._verdicts[key] = self._follow([(function, arguments, "")], transitions)
         self.inlined += known.inlines
         self.opaque += known.opaque
         return known
@@ -93,8 +99,8 @@ class Judge:
             followed.opaque,
         )
 
-    def _follow(self, start: list[tuple[Name, int | None, str]]) -> Verdict:
-        """Everything that may be called from `start`, each function once."""
+    def _follow(self, start: list[tuple[Name, int | None, str]], transitions: frozenset[str] = frozenset()) -> Verdict:
+        """Everything that may be called from `start`, each function once; `transitions` are seen by what is called first."""
         waiting, seen = list(start), {(name, count) for name, count, _ in start}
         changes = inlines = False
         unknown: set[WrittenName] = set()
@@ -112,7 +118,7 @@ class Judge:
             for overload in overloads:
                 if overload.harmless or (count is not None and not overload.least <= count <= overload.most):
                     continue
-                examined = self._examine(overload)
+                examined = self._examine(overload, frozenset() if way else transitions)
                 if examined.reason is not None:
                     return self._harmful(way + examined.reason)
                 changes |= examined.changes_names
@@ -138,16 +144,18 @@ class Judge:
             if (found.schema, found.name) == name
         )
 
-    def _examine(self, function: Function) -> Examined:
-        known = self._examined.get(id(function))
+    def _examine(self, function: Function, transitions: frozenset[str]) -> Examined:
+        key = (id(function), transitions)
+        known = self._examined.get(key)
         if known is None:
-            known = self._examined[id(function)] = self.examine(function)
+            known = self._examined[key] = self.examine(function, transitions)
         return known
 
-    def examine(self, function: Function) -> Examined:
+    def examine(self, function: Function, transitions: frozenset[str] = frozenset()) -> Examined:
         """What the function itself does, without the functions that it calls."""
         try:
-            return self.examiner.examine(parts_of(function), function.settings, function.support, function.types)
+            parts = parts_of(function)
+            return self.examiner.examine(parts, function.settings, function.support, function.types, transitions)
         except Unreadable as unreadable:
             return Examined(str(unreadable))
 

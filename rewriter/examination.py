@@ -50,6 +50,7 @@ class _Harmful(Exception):  # noqa: N818  an answer, not a fault
 class _Taken:
     """What is taken down while a body is examined. `path` is the search path that it sets for itself."""
 
+    transitions: frozenset[str] = frozenset()
     path: tuple[str, ...] | None = None
     calls: set[Call] = field(default_factory=set)
     attached: set[tuple[int, bool]] = field(default_factory=set)  # (OID, whether it is written) of relations
@@ -74,9 +75,14 @@ class Examiner:
         options: tuple[tuple[str, str], ...] = (),
         support: tuple[Name, ...] = (),
         types: tuple[str, ...] = (),
+        transitions: frozenset[str] = frozenset(),
     ) -> Examined:
-        """Examine the statements of a function with its SET clauses, support functions and types."""
-        taken = _Taken()
+        """Examine the statements of a function with its SET clauses, support functions and types.
+
+        `transitions` are names of transition tables, which a trigger gives to its function: they go before all relations
+        (parse_clause.c, getNSItemForSpecialRelationTypes), and hold no hidden values.
+        """
+        taken = _Taken(transitions=transitions)
         try:
             self._options(options, taken)
             for schema, name in support:
@@ -161,6 +167,8 @@ class Examiner:
         schema, name = reference.written
         if reference.node.get("catalogname") not in {None, self.catalog.database}:
             raise _Harmful("it names another database")
+        if schema is None and name in taken.transitions:
+            return []
         if schema is None or schema.startswith("pg_temp"):
             if schema not in {None, "pg_temp"}:
                 raise _Harmful("it uses temporary relations of other sessions")

@@ -72,6 +72,11 @@ def substitute_for(  # noqa: PLR0913, PLR0917  a reference, what it means, and a
     return Substitute(reference, relation, query, (*uses, *behind.uses), behind.reads, known_as=known_as)
 
 
+def replaceable(found: Findings, reference: Reference) -> bool:
+    """Whether a subquery can stand for a reference: it has no pages to sample, and no ctid."""
+    return not reference.sampled and found.names.isdisjoint(system.SYSTEM_COLUMNS)
+
+
 def caller_view(
     relation: Relation, world: World, catalog: Catalog, key: KeyMaterial | None, where: int | None
 ) -> CallerView:

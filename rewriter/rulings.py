@@ -19,6 +19,7 @@ from rewriter.expansion import (
     caller_view,
     check_same_names,
     check_system_columns,
+    replaceable,
     substitute_for,
 )
 from rewriter.functions import ANY_TYPES, Uses, names_types, types_in, uses_of
@@ -318,7 +319,8 @@ def _read(ruling: Ruling, reference: Reference, where: Circumstances) -> set[str
     meaning = _meaning(ruling, reference, where)
     if not isinstance(meaning, Relation):
         return set()
-    if where.world.protects(meaning.oid):
+    # what hides nothing stays as it is where a subquery could not stand for it
+    if where.world.protects(meaning.oid) and (where.world.hides(meaning.oid) or replaceable(ruling.found, reference)):
         at = position(where.data, reference.node)
         made = substitute_for(
             ruling.found, reference, meaning, where.world, where.catalog, where.key, at, explained=where.explained
@@ -384,7 +386,7 @@ def _qualify(ruling: Ruling, reference: Reference, where: Circumstances) -> None
     ruling.settled.add(id(node))
     meaning = meaning_of(node, where.names, where.catalog)
     if isinstance(meaning, Relation):
-        if not where.world.protects(meaning.oid) or reference.role == "target":
+        if not where.world.protects(meaning.oid) or reference.role != "mention":
             ruling.qualified.append((node, meaning.schema))
     elif meaning is Elsewhere.TEMPORARY:
         ruling.qualified.append((node, "pg_temp"))

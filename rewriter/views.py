@@ -114,7 +114,7 @@ class CallerView:
     def _shown(self, column: Column, treatment: Treatment, qualifier: str) -> str:
         reference = self._reference(column.name, qualifier)
         inside = reference if treatment.kind == "clear" else _masked(treatment.mask, column, reference, self.key)
-        if treatment.rows is None:
+        if treatment.rows is None or not treatment.hides:
             return inside
         condition = self.condition(treatment.rows, qualifier)
         outside = _masked(treatment.fallback, column, reference, self.key)
