@@ -227,7 +227,8 @@ SELECT DISTINCT confrelid::int8 AS relation, conrelid::int8 AS changed FROM pg_c
 WHERE contype = 'f' AND (confdeltype IN ('c', 'n', 'd') OR confupdtype IN ('c', 'n', 'd')) ORDER BY 1, 2"""
 
 # Functions that making or converting a value of a type runs, with all types made of it and the relations that hold them.
-# A cast counts for its user-made ends; one between two types of the server for both.
+# A cast counts for its user-made ends; one between two types of the server for both. Context o: of a type's default order, not in
+# the languages c and internal, which nobody but a superuser or an extension gives an order.
 CONVERSIONS: Final = """
 WITH RECURSIVE part(whole, part) AS (
   SELECT oid, typbasetype FROM pg_type WHERE typbasetype <> 0
@@ -242,6 +243,10 @@ start(type, function, target, context) AS (
     WHERE classid = 'pg_type'::regclass AND refclassid = 'pg_proc'::regclass
   UNION SELECT o.opcintype, p.amproc::oid, NULL, 'e' FROM pg_opclass o JOIN pg_amproc p ON p.amprocfamily = o.opcfamily
     WHERE o.opcintype >= 16384
+  UNION SELECT o.opcintype, f.oid, NULL, 'o' FROM pg_opclass o JOIN pg_proc f ON f.oid >= 16384 AND f.oid IN (
+      SELECT amproc::oid FROM pg_amproc WHERE amprocfamily = o.opcfamily
+      UNION SELECT n.oprcode::oid FROM pg_amop a JOIN pg_operator n ON n.oid = a.amopopr WHERE a.amopfamily = o.opcfamily)
+    JOIN pg_language l ON l.oid = f.prolang WHERE o.opcdefault AND l.lanname NOT IN ('c', 'internal')
   UNION SELECT r.rngtypid, p.amproc::oid, NULL, 'e' FROM pg_range r JOIN pg_opclass o ON o.oid = r.rngsubopc
     JOIN pg_amproc p ON p.amprocfamily = o.opcfamily
   UNION SELECT x.type, c.castfunc, t.typname::text, c.castcontext::text FROM pg_cast c JOIN pg_type t ON t.oid = c.casttarget
@@ -298,6 +303,7 @@ FINGERPRINT: Final = "SELECT pg_catalog.md5(pg_catalog.concat_ws(',', {}))".form
                     "pg_attrdef",
                     "pg_opclass",
                     "pg_amproc",
+                    "pg_amop",
                     "pg_statistic_ext",
                 )
             ),

@@ -35,7 +35,8 @@ def check_read(judge: Judge, relation: Relation, unknown: set[WrittenName], func
     """
     verdicts: list[Verdict] = []
     for each in behind(relation, judge.catalog):
-        if not (each.functions or each.oid in judge.catalog.attached or each.kind in DEFINED):
+        run = run_by(each, judge.catalog)
+        if not (run or each.oid in judge.catalog.attached):
             continue
         subject = f"reading {each.schema}.{each.name} runs "
         shown: set[Name] = set()
@@ -44,7 +45,7 @@ def check_read(judge: Judge, relation: Relation, unknown: set[WrittenName], func
                 shown |= _expression(judge, each, attached, subject, verdicts)
         # what is protected behind a view is masked before the view's own functions get it
         protected = judge.world.stores_hidden(each.oid) and each.kind not in DEFINED
-        _functions(judge, run_by(each, judge.catalog), shown, protected, subject, verdicts)
+        _functions(judge, run, shown, protected, subject, verdicts)
     return _all_of(verdicts, unknown, functions)
 
 

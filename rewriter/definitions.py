@@ -97,10 +97,11 @@ def behind(relation: Relation, catalog: Catalog) -> list[Relation]:
 
 
 def run_by(relation: Relation, catalog: Catalog) -> frozenset[Name]:
-    """The user functions that reading a relation runs itself, without those of what it reads."""
+    """The user functions that reading a relation runs itself, or putting it in order, without those of what it reads."""
+    own = index_of(catalog).orders.get(relation.oid, frozenset()).union(relation.functions)
     if relation.kind not in DEFINED:
-        return frozenset(relation.functions)
-    return (definitions_of(catalog).get(relation.oid) or definition_of(relation, catalog)).runs | {*relation.functions}
+        return own
+    return own | (definitions_of(catalog).get(relation.oid) or definition_of(relation, catalog)).runs
 
 
 def is_written(holder: dict[str, Any]) -> bool:

@@ -333,6 +333,7 @@ class _Index:
     harmless: frozenset[str]
     types: dict[str, list[Name]]  # functions of conversions by the names of types
     relations: dict[int, list[Name]]  # functions of conversions by relations that hold such types
+    orders: dict[int, frozenset[Name]]  # functions of the orders of types, by the same
 
 
 def _make_index(catalog: Catalog) -> _Index:
@@ -341,12 +342,15 @@ def _make_index(catalog: Catalog) -> _Index:
         functions.setdefault(function[1], []).append(function)
     types: dict[str, list[Name]] = {}
     relations: dict[int, list[Name]] = {}
+    orders: dict[int, frozenset[Name]] = {}
     for conversion in catalog.conversions:
         for name in conversion.types:
             types.setdefault(name, []).extend(conversion.functions)
         for oid in conversion.relations:
             relations.setdefault(oid, []).extend(conversion.functions)
-    return _Index(functions, frozenset(name for _, name in catalog.harmless), types, relations)
+            if conversion.context == "o":
+                orders[oid] = orders.get(oid, frozenset()).union(conversion.functions)
+    return _Index(functions, frozenset(name for _, name in catalog.harmless), types, relations, orders)
 
 
 index_of: Kept[_Index] = Kept(_make_index, 16)

@@ -180,7 +180,8 @@ class Conversion:
     """Functions that run when a value of some user-made type is made or converted: a cast, a domain's check, input.
 
     `types` are the names of the type and of all types made of it, `relations` those with a column of such a type.
-    `target` is what a cast converts to, `context` when it does so unasked: i everywhere, a on assignment, e never.
+    `target` is what a cast converts to, `context` when it does so unasked: i everywhere, a on assignment, e never;
+    o when values are sorted, grouped or compared without an operator that is written.
     """
 
     functions: tuple[Name, ...]

@@ -53,5 +53,5 @@ def test_triggers_read_their_transition_tables(clerk):
     assert clerk.execute("INSERT INTO visits VALUES (1, 'a'), (2, 'b')").rowcount == 2
     assert clerk.execute("UPDATE visits SET note = 'c' WHERE id = 2").rowcount == 1
     assert clerk.execute("SELECT * FROM history").fetchall() == [("INSERT", 2, "a,b"), ("UPDATE", 1, "b>c")]
-    with pytest.raises(psycopg.errors.InsufficientPrivilege, match="it uses public.people"):
+    with pytest.raises(psycopg.errors.InsufficientPrivilege, match=r"it uses public\.people"):
         clerk.execute("UPDATE calls SET note = 'd'")
