@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from rewriter.bodies import READ, body_of, selected, written_body
 from rewriter.examination import Examined, quoted_path
 from rewriter.functions import HARMLESS_EXTENSIONS
-from rewriter.handed import handed
+from rewriter.handed import is_handed
 from rewriter.model import LOCKED, Function, Refusal
 from rewriter.plpgsql_words import Unreadable
 
@@ -202,6 +202,6 @@ def _own_name(name: str, judge: Judge) -> None:
     if not judge.catalog.whole:
         message = f"whether functions named {name} are handed values that are masked for you cannot be told now"
         raise Refusal("42501", message, hint=f"A definition cannot be read: {LOCKED}.")
-    if name in handed(judge):
+    if is_handed(judge, name):
         message = f"{name} is the name of a function that may be handed values which are masked for you"
         raise Refusal("42501", message, hint="Give it another name, or ask an administrator to do this.")

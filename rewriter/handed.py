@@ -2,75 +2,115 @@
 
 A trigger, check or index of a protected relation, a view over one, a function that reads one: when somebody who may sees or
 writes, they hand real values to the functions that they name. Whoever could give such a name to code of his own, by CREATE OR
-REPLACE, ALTER ... RENAME or SET SCHEMA, would be handed them. Names are found as words of the texts, and followed through the
-bodies of functions: too many rather than too few. May not do: judge what a function does (`rewriter.code`).
+REPLACE, ALTER ... RENAME or SET SCHEMA, would be handed them. Names are found as words of the texts, from the name that is asked
+for back to what mentions it, so that a database of a thousand functions is not judged whole for one: too many are
+found rather than too few. May not do: judge what a function does (`rewriter.code`).
 """
 
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from rewriter.kept import Kept
+from rewriter.model import Name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from rewriter.code import Judge
-    from rewriter.model import Function
+    from rewriter.model import Catalog, Function
+    from rewriter.world import World
 
-_WORD = re.compile(r'"((?:[^"]|"")+)"|([^\W\d][\w$]*)')
-
-
-def handed(judge: Judge) -> frozenset[str]:
-    """Names, without schemas, of functions that are handed hidden values, and of those that the policies list."""
-    return _handed(judge)
+_SPELLED_OUT = 'u&"'
+"""How a name begins whose letters are given by number: it may be any."""
 
 
-def _make(judge: Judge) -> frozenset[str]:
-    bodies: dict[str, list[Function]] = {}
-    for (_, name), overloads in judge.catalog.code.items():
-        bodies.setdefault(name, []).extend(overloads)
-    found = {written.rsplit(".", 1)[-1] for written in judge.listed}
-    for text in _handing(judge):
-        found |= _words(text)
-    waiting = [name for name in found if name in bodies]
+@dataclass(frozen=True, slots=True)
+class _Body:
+    """All overloads of a function: their texts, folded, and whether each only computes."""
+
+    function: Name
+    text: str
+    harmless: bool
+
+
+def is_handed(judge: Judge, name: str) -> bool:
+    """Whether functions of that name, in any schema, may be handed hidden values; what the policies list is taken to be."""
+    listed = {written.rsplit(".", 1)[-1] for written in judge.listed}
+    definitions = _definitions(judge.catalog, judge.world)
+    waiting, seen = [name], {name}
     while waiting:
-        for function in bodies[waiting.pop()]:
-            new = _words(_text(function)) - found
-            found |= new
-            waiting += [name for name in new if name in bodies]
-    return frozenset(found)
+        each = waiting.pop()
+        if each in listed or _mentions(definitions, each):
+            return True
+        for body in _bodies(judge.catalog):
+            if not _mentions(body.text, each):
+                continue
+            if not body.harmless and _may_hold(judge, body.function):
+                return True
+            called = body.function[1]
+            if called not in seen:
+                seen.add(called)
+                waiting.append(called)
+    return False
 
 
-def _handing(judge: Judge) -> Iterator[str]:
-    """The texts of code that has hidden values in its hands."""
-    catalog, world = judge.catalog, judge.world
+def _may_hold(judge: Judge, function: Name) -> bool:
+    """Whether a function comes by hidden values: it may not run for the caller, or reads what is not there before it runs."""
+    verdict = judge.verdict(function)
+    return verdict.reason is not None or bool(verdict.unknown)
+
+
+def _make_definitions(catalog: Catalog, world: World) -> str:
+    return _folded("\n".join(_handing(catalog, world)))
+
+
+def _handing(catalog: Catalog, world: World) -> Iterator[str]:
+    """The texts of what has hidden values in its hands, but for functions."""
     for oid, attached in catalog.attached.items():
         if world.hides(oid):
             yield from (each.text for each in attached)
     for oid, relation in catalog.relations.items():
         if world.hides(oid) or any(world.hides(source) for source in relation.sources):
             yield relation.definition or ""
-            yield from (f'"{name}"' for _, name in (*relation.functions, *relation.write_functions))
+            yield from map(_quoted, (*relation.functions, *relation.write_functions))
     for conversion in catalog.conversions:
         if any(world.hides(oid) for oid in conversion.relations):
-            yield from (f'"{name}"' for _, name in conversion.functions)
-    for name, overloads in catalog.code.items():
-        if any(not overload.harmless for overload in overloads) and judge.verdict(name).reason is not None:
-            yield from map(_text, overloads)
+            yield from map(_quoted, conversion.functions)
+
+
+def _make_bodies(catalog: Catalog) -> tuple[_Body, ...]:
+    return tuple(
+        _Body(name, _folded("\n".join(map(_text, overloads))), all(overload.harmless for overload in overloads))
+        for name, overloads in catalog.code.items()
+    )
 
 
 def _text(function: Function) -> str:
-    support = " ".join(f'"{name}"' for _, name in function.support)
+    support = " ".join(map(_quoted, function.support))
     return f"{function.body or ''} {function.defaults or ''} {support}"
 
 
-def _words(text: str) -> set[str]:
-    """The words of a text as names: folded, quotes taken off. Those of comments and strings are among them."""
-    return {quoted.replace('""', '"') if quoted else plain.lower() for quoted, plain in _WORD.findall(text)} | {
-        word.lower() for word in re.findall(r"[^\W\d][\w$]*", text)
-    }
+def _quoted(name: Name) -> str:
+    return '"' + name[1].replace('"', '""') + '"'
 
 
-_handed: Kept[frozenset[str]] = Kept(_make, 16)
+def _folded(text: str) -> str:
+    """A text in which letters of both cases are one; that of a part is the part of that of the whole."""
+    return text.casefold()
+
+
+def _mentions(text: str, name: str) -> bool:
+    """Whether a folded text has a name as a word, in code, comment or string; letters beyond ASCII may belong to it or not."""
+    if _SPELLED_OUT in text:
+        return True
+    written = _folded(name.replace('"', '""'))
+    if written not in text:
+        return False
+    return re.search(rf"(?<![a-z0-9_$]){re.escape(written)}(?![a-z0-9_$])", text) is not None
+
+
+_definitions: Kept[str] = Kept(_make_definitions, 16)
+_bodies: Kept[tuple[_Body, ...]] = Kept(_make_bodies, 4)

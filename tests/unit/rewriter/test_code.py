@@ -8,10 +8,12 @@ import pytest
 from fixtures.rewriting import rewriter_cases
 
 from rewriter.attachments import blind
+from rewriter.code import judge_of
 from rewriter.model import Attached, Conversion, Function, Names, Refusal, UnknownNames
 from rewriter.plpgsql import pieces
 from rewriter.plpgsql_words import Unreadable
 from rewriter.rewrite import rewrite
+from rewriter.world import world_of
 
 _ABSENT = {(schema, "made_up_table"): None for schema in (None, "public", "pg_catalog")}
 
@@ -206,3 +208,46 @@ def test_every_piece_is_found():
              "eighteen nineteen twenty twentyone twentytwo twentythree twentyfour twentyfive twentysix twentyseven twentyeight "
              "twentynine thirty thirtyone thirtytwo thirtythree thirtyfour")  # fmt: skip
     assert [word for word in words.split() if f"{word}()" not in found] == []
+
+
+def _bodies(**bodies):
+    """Fields of a catalog whose functions have these bodies, by name."""
+    code = {("public", name): (Function("public", name, "f", "plpgsql", body),) for name, body in bodies.items()}
+    return {"functions": frozenset(code), "code": code}
+
+
+CREATE = "CREATE FUNCTION {}(t text) RETURNS text LANGUAGE sql AS 'SELECT upper(t)'"
+
+
+@pytest.mark.parametrize(
+    ("name", "body"),
+    [
+        ("helper", "BEGIN PERFORM helper(ssn) FROM users; END"),
+        ("helper", "BEGIN PERFORM HELPER(ssn) FROM users; END"),
+        ("helper", 'BEGIN PERFORM "helper"(ssn) FROM users; END'),
+        ("helper", "BEGIN PERFORM ssn.helper FROM users; END"),
+        ("helper", "BEGIN EXECUTE 'SELECT helper($1)' USING (SELECT ssn FROM users); END"),
+        ("helper", "BEGIN PERFORM middle(ssn) FROM users; END"),
+        ("helper", "BEGIN PERFORM helper(t) FROM filled_elsewhere; END"),
+        ("helper", 'BEGIN PERFORM U&"h\\0065lper"(ssn) FROM users; END'),
+        ('"Σ€"', "BEGIN PERFORM Σ€(ssn) FROM users; END"),
+        ('"a""b"', 'BEGIN PERFORM "a""b"(ssn) FROM users; END'),
+    ],
+)
+def test_names_that_are_handed_hidden_values_are_taken(rewriter_world, name, body):
+    """Whoever gave such a name to his own code would be handed the values when somebody else runs the function."""
+    fields = _bodies(reads=body, middle="BEGIN RETURN helper(t); END")
+    assert ruled(rewriter_world, CREATE.format("other"), **_bodies(middle="BEGIN RETURN 1; END")).edits == ()
+    with pytest.raises(Refusal, match=r"is the name of a function that may be handed values"):
+        ruled(rewriter_world, CREATE.format(name), **fields)
+
+
+def test_only_what_mentions_a_name_is_judged_for_it(rewriter_world):
+    """A thousand functions that have nothing to do with a new one cost it nothing; words that are parts of others are none."""
+    many = {f"other_{n}": "BEGIN PERFORM helper_of(ssn), my_helper(ssn), total FROM users; END" for n in range(1000)}
+    catalog = dataclasses.replace(rewriter_world.catalog, **_bodies(**many, last="BEGIN RETURN helper(1); END"))
+    names = Names(rewriter_world.names.path, looked_up=_ABSENT)
+    listed = frozenset()
+    world = world_of(catalog, rewriter_world.decision)
+    assert rewrite(CREATE.format("helper"), catalog, names, rewriter_world.decision, None, listed).edits == ()
+    assert judge_of(catalog, names, world, None, listed).asked == 1
