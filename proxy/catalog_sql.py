@@ -71,8 +71,9 @@ SELECT c.oid::int8 AS oid, n.nspname::text AS schema, c.relname::text AS name, c
          WHERE r.ev_class = c.oid AND d.refclassid = 'pg_class'::regclass AND d.refobjid IN {LOCKED})
        THEN pg_get_viewdef(c.oid) END AS definition,
        ARRAY(SELECT i.inhparent::int8 FROM pg_inherits i WHERE i.inhrelid = c.oid ORDER BY i.inhseqno) AS parents,
-       ARRAY(SELECT a.attname::text FROM pg_index x JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = ANY (x.indkey)
-             WHERE x.indrelid = c.oid AND x.indisprimary ORDER BY array_position(x.indkey::int2[], a.attnum)) AS primary_key,
+       ARRAY(SELECT a.attname::text FROM pg_index x
+             JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = ANY ((x.indkey::int2[])[0:x.indnkeyatts - 1])
+             WHERE x.indrelid = c.oid AND x.indisprimary AND x.indimmediate ORDER BY array_position(x.indkey::int2[], a.attnum)) AS primary_key,
        c.relrowsecurity AS row_security,
        EXISTS (SELECT FROM pg_options_to_table(c.reloptions) WHERE option_name = 'security_invoker' AND option_value::bool)
        AS invoker,

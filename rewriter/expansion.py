@@ -11,7 +11,7 @@ import dataclasses
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from rewriter import proof, system
+from rewriter import grouping, proof, system
 from rewriter.definitions import is_written
 from rewriter.model import Names, Refusal, Relation, Use
 from rewriter.names import meaning_of
@@ -183,6 +183,9 @@ def _expand(view: Relation, world: World, catalog: Catalog, key: KeyMaterial | N
     for substitute in substitutes:
         splices.append(splice_of(substitute, lexed))
         proof.expect_subquery(substitute)
+    for patch in grouping.patches(substitutes, world, catalog, data):
+        splices += patch.splices
+        patch.expect()
     splices += _own_names(found, catalog, lexed)
     text = apply(data, sorted(splices, key=lambda splice: splice.start)) or definition
     proof.prove(reading.statements, text, MAX_BYTES + len(text))

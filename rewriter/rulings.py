@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING, Any
 
-from rewriter import administration, explaining, rows, settings, tableoid
+from rewriter import administration, explaining, grouping, rows, settings, tableoid
 from rewriter.attachments import check_read
 from rewriter.bodies import written_body
 from rewriter.copying import copied
@@ -65,7 +65,8 @@ def rule(statement: Node, where: Circumstances) -> Ruling:
     calls, renames = settings.check_calls(where.data, ruling.found, keyed=where.key is not None, is_open=is_open)
     ruling.changes_names |= renames or (is_open and name in _RUNNING)
     by_text = names_types(ruling.found)
-    ruling.literal_free = way in {"query", "declare", "explain", "execute", "pass"} and not (calls or by_text)
+    own_way = known.way if known else way
+    ruling.literal_free = own_way in {"query", "declare", "explain", "execute", "pass"} and not (calls or by_text)
     judged, opaque = where.judge.asked, where.judge.opaque
     _WAYS[way](ruling, fields, where)
     if is_open:
@@ -283,6 +284,8 @@ def _references(ruling: Ruling, where: Circumstances, *, mentions: bool = True) 
         _functions(ruling, columns, where)
         check_system_columns(found, ruling.substitutes, where.data)
         ruling.patches += tableoid.patches(found, ruling.substitutes, where.data)
+        ruling.patches += grouping.patches(ruling.substitutes, where.world, where.catalog, where.data)
+        ruling.literal_free &= not grouping.keyed_by_place(ruling.substitutes)
         check_same_names(found, ruling.substitutes, where.data)
         certain = None if ANY_TYPES in ruling.oids else columns  # of temporary relations they are not known
         ruling.patches += rows.patches(found, ruling.substitutes, certain, ruling.node, where.data)

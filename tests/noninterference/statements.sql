@@ -195,6 +195,14 @@ SELECT people.nosuch FROM people
 SELECT name + 1 FROM people
 SELECT sum(name) FROM people
 SELECT name FROM people GROUP BY id
+SELECT * FROM people GROUP BY id ORDER BY id
+SELECT p.*, count(a.id) FROM people p LEFT JOIN accounts a ON a.person = p.id GROUP BY (p.id) HAVING p.vip OR count(*) > 1 ORDER BY p.ssn NULLS LAST, 1
+SELECT "people"."id", "people"."phone", count(*) AS n FROM people INNER JOIN accounts ON accounts.person = people.id GROUP BY 1 ORDER BY n, people.ssn, 1
+SELECT a.id, p.ssn, p.salary + a.balance FROM accounts a LEFT JOIN people p ON p.id = a.person AND p.id < 5 GROUP BY a.id, p.id ORDER BY 1
+SELECT id, (SELECT max(o.memo || p.ssn) FROM orders o WHERE o.person = p.id) FROM people p GROUP BY p.id ORDER BY 1
+SELECT id, rank() OVER (ORDER BY ssn), sum(sum(salary)) OVER (PARTITION BY city ORDER BY id) FROM people GROUP BY id ORDER BY 1
+SELECT city, x.n FROM (SELECT p.id, p.city, p.ssn AS n FROM people p JOIN accounts USING (id) GROUP BY p.id) x ORDER BY 1, 2
+SELECT DISTINCT ON (p.ssn) p.ssn, p.id FROM people p GROUP BY p.id ORDER BY p.ssn, p.id
 SELECT max(salary) FROM people WHERE max(salary) > 1
 SELECT attname, atttypid::regtype, attnotnull FROM pg_attribute WHERE attrelid = 'people'::regclass AND attnum > 0 ORDER BY attnum
 SELECT column_name, data_type, column_default FROM information_schema.columns WHERE table_name = 'people' ORDER BY ordinal_position

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from louver.demo.postgres import LocalPostgres
 
-REFUSALS = frozenset({"42501", "0A000", "42712", "42803", "54000", "54001", "XX000"})
+REFUSALS = frozenset({"42501", "0A000", "42712", "54000", "54001", "XX000"})
 """SQLSTATEs by which Louver refuses."""
 
 _UNKNOWN = "was created a moment ago"  # of a function that the catalog does not know
