@@ -17,7 +17,7 @@ WITH part AS (
          (i.indisunique AND NOT coalesce((to_jsonb(i) ->> 'indnullsnotdistinct')::bool, false)) OR i.indisexclusion AS distinct_nulls,
          concat(i.indexprs, i.indpred) AS tree, true AS valid
   FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid
-  WHERE i.indrelid >= 16384 AND (i.indisunique OR i.indisexclusion OR i.indexprs IS NOT NULL OR i.indpred IS NOT NULL)
+  WHERE i.indrelid >= 16384 AND c.relnamespace <> 'pg_toast'::regnamespace AND (i.indisunique OR i.indisexclusion OR i.indexprs IS NOT NULL OR i.indpred IS NOT NULL)
   UNION ALL
   SELECT conrelid, conname, 'check', conkey, false, conbin::text, convalidated
   FROM pg_constraint WHERE contype = 'c' AND conrelid <> 0

@@ -6,6 +6,7 @@ judge what is protected. Everything is named in full, for look-ups run under the
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, Protocol
@@ -83,7 +84,9 @@ async def _read_catalog(connection: asyncpg.Connection, revision: int) -> Catalo
         database = await connection.fetchval("SELECT current_database()", timeout=_TIMEOUT)
         known = await fetch(sql.FUNCTIONS)
         functions = sort_functions(known, await fetch(sql.TYPES))
-        relations = relations_from(
+        # in a thread of its own: thousands of tables take some hundred milliseconds, in which others are served
+        relations = await asyncio.to_thread(
+            relations_from,
             await fetch(sql.RELATIONS),
             await fetch(sql.USER_COLUMNS),
             await fetch(sql.SOURCES),
