@@ -53,6 +53,9 @@ def _columns(fields: Node, relation: Relation, where: int | None) -> list[Column
         if name not in by_name:
             message = f'column "{name}" of relation "{relation.name}" does not exist'
             raise Refusal("42703", message, position=where)
+        if by_name[name].generated:
+            detail = "Generated columns cannot be used in COPY."
+            raise Refusal("42P10", f'column "{name}" is a generated column', detail=detail, position=where)
         if named.count(name) > 1:
             raise Refusal("42701", f'column "{name}" specified more than once', position=where)
     return [by_name[name] for name in named]

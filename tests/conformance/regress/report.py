@@ -66,6 +66,7 @@ REASONS: Mapping[str, str] = {
     r"is the name of a built-in function": "others could call it in place of the server's own",
     r"subtype_opclass outside": "the functions of an order of users run whenever a value of the range is made",
     r"CREATE TEXT SEARCH": "reads files of the server",
+    r"^42P10": "the server prints a definition that it does not take itself, for columns were dropped behind its back",
     r"^columns$|cannot cast type": "a whole row has the type record",
 }
 """A part of a class's message, as a regular expression, and the reason for it."""
