@@ -25,17 +25,18 @@ _SPACE = r"[ \t\n\r\f\v]"
 _CONTINUED = re.compile(rf"(?:[ \t\f\v]++|--[^\n\r]*+){{0,500}}[\n\r](?:{_SPACE}++|--[^\n\r]*+(?=[\n\r])){{0,500}}'")
 
 # What stays comes in runs, so that one step takes many tokens: a step costs more than a token. Bounded, for the limit on
-# what is kept is looked at between steps. Single characters repeat possessively, groups never, and never without a
+# what is kept is looked at between steps. The first alternative takes what the others would take one by one. Single characters repeat possessively, groups never, and never without a
 # bound: Python before 3.11.5 matches possessive groups wrongly (gh-106052), and others take memory for each turn.
 _TOKEN = re.compile(
     rf"""
       (?P<kept> (?:
-          {_SPACE}++
+          [ \t\n\rA-Za-z_+*<>=~!@\#%^|?(),;:\[\]]{{1,100}}+(?:(?<=[ \t\n\r+*<>=~!@\#%^|?(),;:\[\]])|(?![\w'"$&]))
+        | {_SPACE}++
         | (?! [eEbBxXnN]' | [uU]&['"] ) [^\W\d][\w$]*+
         | "(?!\w{{0,59}}\d{{4}})[^\W\d]\w{{0,62}}"(?!")
         | \$[0-9]{{1,5}}(?![\w$])
         | -(?!-) | /(?!\*) | \.(?!\d) | [+*<>=~!@\#%^&|`?,;:()\[\]]
-      ){{1,64}} )
+      ){{1,32}} )
     | (?P<number> (?:\d|\.\d)(?:[\w.]++|(?<=[eE])[+-](?=\d)){{0,64}} )
     | (?P<string> (?:[uU]&|[bBxXnN])?' )
     | (?P<escaped> [eE]' )

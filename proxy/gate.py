@@ -105,7 +105,7 @@ class Gate:
         self._witness = Kept[Witness](lambda catalog, decision: Witness(hidden_columns(catalog, decision)), _WITNESSES)
         self._worlds: dict[tuple[object, ...], World] = {}
         self._revisions: dict[str, int] = {}
-        self._listed: frozenset[str] = frozenset()
+        self._listed: tuple[object, frozenset[str]] = ((), frozenset())
 
     def decide(self, principal: Principal, session: Session, labels: Mapping[ColumnName, Label]) -> Decision:
         """The caller's decision at this moment."""
@@ -241,10 +241,11 @@ class Gate:
 
     def _listed_functions(self) -> frozenset[str]:
         """The functions that the policies allow; the same object as long as it is the same list."""
-        listed = frozenset(f"{schema}.{name}" for schema, name in self.policies.functions)
-        if listed != self._listed:
-            self._listed = listed
-        return self._listed
+        functions = self.policies.functions
+        if functions is not self._listed[0]:
+            listed = frozenset(f"{schema}.{name}" for schema, name in functions)
+            self._listed = (functions, self._listed[1] if listed == self._listed[1] else listed)
+        return self._listed[1]
 
     def deny(self, world: World, text: bytes, refusal: Refusal) -> Ruling:
         """The ruling that refuses `text`."""

@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 
 Node = dict[str, Any]
 
+_QUERIES = 1024
+"""What takes the place of references, kept in a world; each is as long as a list of a relation's columns."""
+
 _SERVER = Names(("pg_catalog",))
 """How a definition is to be read: the snapshot has it with every name qualified but for the server's own."""
 
@@ -62,14 +65,22 @@ def substitute_for(  # noqa: PLR0913, PLR0917  a reference, what it means, and a
     if reference.sampled:
         raise _sampled(relation, where)
     known_as = reference.alias if explained and reference.alias != relation.name else ""
-    view = caller_view(relation, world, catalog, key, where)
-    if known_as:
-        view = dataclasses.replace(view, known_as=known_as)
     tableoid = carries(found, reference, relation)
     columns = needed_columns(found, reference, relation)
-    query, uses = view.query(columns, only=not reference.node.get("inh"), tableoid=tableoid)
-    behind = world.expansions[place(relation, key)] if view.body is not None else Expansion("", (), ())
-    return Substitute(reference, relation, query, (*uses, *behind.uses), behind.reads, known_as=known_as)
+    only = not reference.node.get("inh")
+    what = (*place(relation, key), known_as, only, tableoid, *[column.number for column in columns])
+    kept = world.queries.get(what)
+    if kept is None:
+        view = caller_view(relation, world, catalog, key, where)
+        if known_as:
+            view = dataclasses.replace(view, known_as=known_as)
+        query, uses = view.query(columns, only=only, tableoid=tableoid)
+        behind = world.expansions[place(relation, key)] if view.body is not None else Expansion("", (), ())
+        if len(world.queries) >= _QUERIES:  # a client may ask for any columns, under any name
+            world.queries.clear()
+        kept = world.queries[what] = (query, (*uses, *behind.uses), behind.reads)
+    query, uses, reads = kept
+    return Substitute(reference, relation, query, uses, reads, known_as=known_as)
 
 
 def replaceable(found: Findings, reference: Reference) -> bool:

@@ -11,7 +11,6 @@ import re
 from bisect import bisect_left
 from contextlib import suppress
 from dataclasses import dataclass
-from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -26,9 +25,6 @@ if TYPE_CHECKING:
 
 Node = dict[str, Any]
 """A node of libpg_query's JSON tree: {"NodeName": {...}} where the field may hold any node, bare fields elsewhere."""
-
-Token = tuple[bytes, bytes, bytes, bytes]
-"""Of a token as the lexer gives it: its start, its end and its number as varints, and what is said of keywords."""
 
 Unparted = list[bytes]
 """Tokens as the lexer gives them, each not taken apart: where they are only counted."""
@@ -69,10 +65,7 @@ _PIECE = 8 * 1024
 
 _VARINT = rb"[\x80-\xff]*+[\x00-\x7f]"
 _VERSION = re.compile(rb"\x08" + _VARINT)
-_TOKEN = rb"\x12[\x00-\x7f](?:\x08%b)?\x10%b\x20%b%b?"
-_FIELDS = (_VARINT, _VARINT, _VARINT, rb"\x28[\x00-\x7f]")
-_SCAN_TOKEN = re.compile(_TOKEN % tuple(b"(%b)" % field for field in _FIELDS))
-_UNPARTED = re.compile(_TOKEN % tuple(b"(?:%b)" % field for field in _FIELDS))
+_UNPARTED = re.compile(rb"\x12[\x00-\x7f](?:\x08%b)?\x10%b\x20%b(?:\x28[\x00-\x7f])?" % (_VARINT, _VARINT, _VARINT))
 _decode = msgspec.json.Decoder().decode
 
 
@@ -81,8 +74,8 @@ class Tokens:
     """The tokens of a text without its comments: byte offsets, starts ascending."""
 
     data: bytes
-    starts: tuple[int, ...]
-    ends: tuple[int, ...]
+    starts: list[int]
+    ends: list[int]
 
     def at(self, offset: int) -> int:
         """Index of the token that starts at byte `offset`; raises Refusal XX000 when none does."""
@@ -175,8 +168,14 @@ def parse(data: bytes) -> list[Node]:
 
 def tokens(data: bytes) -> Tokens:
     """Tokens of an encoded text; raises Refusal 42601 when it does not lex."""
-    spans = [(_NUMBERS[start], _NUMBERS[end]) for start, end, kind, _ in _scan(data) if _NUMBERS[kind] not in _COMMENTS]
-    starts, ends = zip(*spans, strict=True) if spans else ((), ())
+    message, at = _message(data)
+    starts: list[int] = []
+    ends: list[int] = []
+    while at < len(message):
+        start, end, number, at = _token_at(message, at)
+        if number not in _COMMENTS:
+            starts.append(start)
+            ends.append(end)
     return Tokens(data, starts, ends)
 
 
@@ -295,7 +294,7 @@ def _begin(piece: bytes) -> tuple[Unparted, int]:
             return _unparted(piece[:end]), end
         return [], 0
     for index in range(len(found) - 1, max(0, len(found) - _TOGETHER), -1):
-        start = _NUMBERS[_SCAN_TOKEN.findall(found[index])[0][0]]
+        start, _, _, _ = _token_at(found[index], 0)
         if piece[start - 1] in _APART and piece[start] not in _SIGNS:
             return found[:index], start
     if len(found) > _TOGETHER:
@@ -308,28 +307,53 @@ def _too_many(total: int, nesting: int) -> Refusal:
     return Refusal("54001", message, hint="Split the statement, or load many rows with COPY ... FROM STDIN.")
 
 
-def _scan(data: bytes) -> list[Token]:
-    """Lex a text; raises Refusal 42601 when it does not lex."""
-    message, begin = _message(data)
-    found: list[Token] = _SCAN_TOKEN.findall(message, begin)
-    starts = len(found) - bool(found and not found[0][0])  # only the first token may stand at 0, which is not written
-    _check_whole(message, begin + len(b"".join(chain.from_iterable(found))) + 4 * len(found) + starts)
-    return found
+def _token_at(message: bytes, at: int) -> tuple[int, int, int, int]:
+    """Of the token at a place of the lexer's answer: its start, its end, its number, and where the next one is.
+
+    Raises Refusal XX000 for anything else than a token, IndexError where one is cut off.
+    """
+    if message[at] != 0x12:
+        raise _not_whole()
+    behind = at + 2 + message[at + 1]
+    at += 2
+    start = end = number = 0
+    while at < behind:
+        tag, value, shift = message[at], 0, 0
+        at += 1
+        while message[at] >= 0x80:
+            value |= (message[at] & 0x7F) << shift
+            shift += 7
+            at += 1
+        value |= message[at] << shift
+        at += 1
+        if tag == 0x08:
+            start = value
+        elif tag == 0x10:
+            end = value
+        elif tag == 0x20:
+            number = value
+        elif tag != 0x28:
+            raise _not_whole()
+    if at != behind:
+        raise _not_whole()
+    return start, end, number, at
 
 
 def _unparted(data: bytes) -> Unparted:
-    """Lex a text whose tokens are only counted, which takes half the time; raises what `_scan` raises."""
+    """Lex a text whose tokens are only counted; raises Refusal 42601 when it does not lex."""
     message, begin = _message(data)
     found: Unparted = _UNPARTED.findall(message, begin)
-    _check_whole(message, begin + sum(map(len, found)))
+    if begin + sum(map(len, found)) != len(message):
+        raise _not_whole()
     return found
 
 
 def _message(data: bytes) -> tuple[bytes, int]:
     """The answer of pg_query_scan, and where its tokens begin.
 
-    It is a protobuf ScanResult {version = 1, tokens = 2: ScanToken {start = 1, end = 2, token = 4, keyword_kind = 5}}, which
-    is taken apart by a pattern, for the generated classes cost fifty times as much.
+    It is a protobuf ScanResult {version = 1, tokens = 2: ScanToken {start = 1, end = 2, token = 4, keyword_kind = 5}}, where
+    a field that is 0 is left out. It is taken apart here, for the generated classes cost fifty times as much.
+    Raises Refusal 42601 when the text does not lex.
     """
     result = lib.pg_query_scan(data)
     try:
@@ -342,30 +366,14 @@ def _message(data: bytes) -> tuple[bytes, int]:
     return message, version.end() if version else 0
 
 
-def _check_whole(message: bytes, size: int) -> None:
-    """Refuse when what was found of the tokens is not all of them."""
-    if size != len(message):
-        raise Refusal("XX000", "the statement could not be taken apart", hint="Report this message.")
-
-
-class _Numbers(dict[bytes, int]):
-    """The number of each varint, nothing standing for 0; the short ones, of which there are few, are kept."""
-
-    def __missing__(self, varint: bytes) -> int:
-        number = 0
-        for byte in reversed(varint):
-            number = number << 7 | byte & 0x7F
-        if len(varint) <= _SHORT:
-            self[varint] = number
-        return number
+def _not_whole() -> Refusal:
+    return Refusal("XX000", "the statement could not be taken apart", hint="Report this message.")
 
 
 def _varint(number: int) -> bytes:
     return bytes([number]) if number < 0x80 else bytes([number & 0x7F | 0x80]) + _varint(number >> 7)
 
 
-_NUMBERS = _Numbers()
-_SHORT = 2
 _NOT_NESTING = [b"\x20" + _varint(number) for number in sorted(_FLAT | _COMMENTS)]
 """How the numbers of these tokens stand in the lexer's answer. A byte 0x20 that ends another field has a field's tag behind it:
 0x08, 0x10, 0x12, 0x20 or 0x28, with which none of these goes on."""

@@ -7,8 +7,7 @@ looked up. May not do: know a catalog, a caller or a treatment.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal
 
 from rewriter.system import SYSTEM_COLUMNS
 
@@ -20,27 +19,42 @@ Role = Literal["read", "target", "mention"]
 """read: stands in FROM and may be substituted. target: INSERT, UPDATE, DELETE or MERGE writes it. mention: anything else."""
 
 
-@dataclass(slots=True, eq=False)
 class Level:
     """One SELECT or DML statement: what is said of all the relations of its FROM at once."""
 
-    star: bool = False  # an unqualified * stands in its target or RETURNING list
-    positional: bool = False  # NATURAL, or a join with a column alias list: every column counts
-    selects: bool = False  # it is a SELECT
-    query: Node = field(default_factory=dict)
+    __slots__ = ("positional", "query", "selects", "star")
+
+    def __init__(self, query: Node, *, selects: bool) -> None:
+        self.query = query
+        self.selects = selects  # it is a SELECT
+        self.star = False  # an unqualified * stands in its target or RETURNING list
+        self.positional = False  # NATURAL, or a join with a column alias list: every column counts
 
 
-@dataclass(slots=True, eq=False)
 class Reference:
-    """A RangeVar that is not a WITH item. `holder` is the dict {"RangeVar": node} when it stands where a subquery may."""
+    """A RangeVar that is not a WITH item. `holder` is the dict {"RangeVar": node} when it stands where a subquery may.
 
-    node: Node
-    role: Role
-    level: Level | None
-    holder: Node | None = None
-    sampled: bool = False  # under TABLESAMPLE
-    statement: str = ""  # kind of the statement whose target it is
-    fields: Node = field(default_factory=dict)  # of that statement
+    `statement` is the kind of the statement whose target it is, `fields` are that statement's.
+    """
+
+    __slots__ = ("fields", "holder", "level", "node", "role", "sampled", "statement")
+
+    def __init__(  # noqa: PLR0913, PLR0917  a name and all that is said of where it stands
+        self,
+        node: Node,
+        role: Role,
+        level: Level | None,
+        holder: Node | None = None,
+        statement: str = "",
+        fields: Node | None = None,
+    ) -> None:
+        self.node = node
+        self.role: Role = role
+        self.level = level
+        self.holder = holder
+        self.sampled = False  # under TABLESAMPLE
+        self.statement = statement
+        self.fields: Node = {} if fields is None else fields
 
     @property
     def written(self) -> tuple[str | None, str]:
@@ -54,34 +68,32 @@ class Reference:
         return str(alias["aliasname"] if alias else self.node["relname"])
 
 
-@dataclass(slots=True, eq=False)
 class Findings:
     """All that one statement names. Names are as the parser gives them: folded, unquoted, cut to 63 bytes."""
 
-    references: list[Reference] = field(default_factory=list)
-    columns: list[Node] = field(default_factory=list)  # ColumnRef fields
-    names: set[str] = field(default_factory=set)  # every name in a ColumnRef or USING
-    deciding: list[Node] = field(
-        default_factory=list
-    )  # those in a clause that decides which rows come, how put together
-    merged: set[str] = field(default_factory=set)  # the names in USING
-    natural: bool = False  # a NATURAL join stands in it
-    qualified: dict[str, set[str]] = field(default_factory=dict)  # by qualifier, each x of q.x
-    stars: list[Node] = field(default_factory=list)  # those that end with a star
-    starred: set[str] = field(default_factory=set)  # qualifiers of q.*
-    alone: set[str] = field(default_factory=set)  # names that stand alone in a ColumnRef; q of f(q.*) and (q.*).x
-    functions: list[Node] = field(default_factory=list)  # FuncCall fields
-    attributes: list[str] = field(default_factory=list)  # x in (expression).x
-    operators: list[tuple[Node, list[Node]]] = field(default_factory=list)  # (node that holds it, name)
-    types: list[Node] = field(default_factory=list)  # TypeName fields
-    ctes: set[str] = field(default_factory=set)
-    item_references: int = 0  # RangeVars that mean a WITH item, or name a FROM item in FOR UPDATE OF
-    aliases: set[str] = field(default_factory=set)  # of subqueries, functions and joins
-    kinds: list[str] = field(default_factory=list)  # of nested queries
-    strings: set[str] = field(default_factory=set)  # every bare name list entry, for definitions
-    stores: bool = False  # SELECT ... INTO
-    constants: list[int] = field(default_factory=list)  # where each begins, in bytes
-    parameters: bool = False  # $1 stands in it
+    def __init__(self) -> None:
+        self.references: list[Reference] = []
+        self.columns: list[Node] = []  # ColumnRef fields
+        self.names: set[str] = set()  # every name in a ColumnRef or USING
+        self.deciding: list[Node] = []  # those in a clause that decides which rows come, how put together
+        self.merged: set[str] = set()  # the names in USING
+        self.natural = False  # a NATURAL join stands in it
+        self.qualified: dict[str, set[str]] = {}  # by qualifier, each x of q.x
+        self.stars: list[Node] = []  # those that end with a star
+        self.starred: set[str] = set()  # qualifiers of q.*
+        self.alone: set[str] = set()  # names that stand alone in a ColumnRef; q of f(q.*) and (q.*).x
+        self.functions: list[Node] = []  # FuncCall fields
+        self.attributes: list[str] = []  # x in (expression).x
+        self.operators: list[tuple[Node, list[Node]]] = []  # (node that holds it, name)
+        self.types: list[Node] = []  # TypeName fields
+        self.ctes: set[str] = set()
+        self.item_references = 0  # RangeVars that mean a WITH item, or name a FROM item in FOR UPDATE OF
+        self.aliases: set[str] = set()  # of subqueries, functions and joins
+        self.kinds: list[str] = []  # of nested queries
+        self.strings: set[str] = set()  # every bare name list entry, for definitions
+        self.stores = False  # SELECT ... INTO
+        self.constants: list[int] = []  # where each begins, in bytes
+        self.parameters = False  # $1 stands in it
 
 
 def walk(root: Node) -> Findings:
@@ -106,12 +118,15 @@ def _location(reference: Reference) -> int:
 _EQUAL: list[Node] = [{"String": {"sval": "="}}]
 
 
-class _Place(NamedTuple):
+class _Place:
     """Where a node stands: the WITH items in scope, the query it belongs to, whether it is in a clause that decides."""
 
-    scope: frozenset[str]
-    level: Level | None
-    decides: bool = False
+    __slots__ = ("decides", "level", "scope")
+
+    def __init__(self, scope: frozenset[str], level: Level | None, *, decides: bool = False) -> None:
+        self.scope = scope
+        self.level = level
+        self.decides = decides
 
 
 class _Walker:
@@ -152,7 +167,7 @@ class _Walker:
 
     def query(self, name: str, query: Node, place: _Place) -> None:
         """Open a level for a query: its WITH first, then everything else with the WITH items in scope."""
-        level = Level(selects=name == "SelectStmt", query=query)
+        level = Level(query, selects=name == "SelectStmt")
         self.found.kinds.append(name)
         scope = place.scope
         if "withClause" in query:
@@ -165,7 +180,7 @@ class _Walker:
         rest = query
         if not _APART.isdisjoint(query):
             rest = {key: value for key, value in query.items() if key not in _APART}
-        self.stack.append((rest, _Place(scope, level, place.decides)))
+        self.stack.append((rest, _Place(scope, level, decides=place.decides)))
 
     def with_items(self, clause: Node, place: _Place) -> frozenset[str]:
         """Walk the items of a WITH; returns the scope of the query it belongs to."""
@@ -175,7 +190,7 @@ class _Walker:
         recursive = bool(clause.get("recursive"))
         seen = place.scope.union(names) if recursive else place.scope
         for item in items:
-            self.stack.append((item, _Place(seen, None, place.decides)))
+            self.stack.append((item, _Place(seen, None, decides=place.decides)))
             if not recursive:
                 seen |= {item["ctename"]}
         return seen

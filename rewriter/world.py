@@ -16,7 +16,7 @@ from rewriter import system
 from rewriter.definitions import definition_of, definitions_of
 from rewriter.expansion import Expansion
 from rewriter.kept import Kept
-from rewriter.model import column_name
+from rewriter.model import Name, Use, column_name
 from rewriter.simple_views import under
 from rewriter.stored import treatments_of
 
@@ -36,7 +36,8 @@ class World:
     relation may not be read. `names` are of all these, but for the server's own; `guarded` and `schemas` are of those that
     hold hidden values themselves or are barred. `searchable`: a hidden column may be searched by its real values. `joinable`: by OID, the
     columns that may be joined by their real values, with the category of each. `shown`
-    keeps what `rewriter.views` made of a column: by (OID, column, fingerprint of the key); `expansions` what `rewriter.expansion` made of a view: by (OID, fingerprint).
+    keeps what `rewriter.views` made of a column: by (OID, column, fingerprint of the key); `expansions` what `rewriter.expansion`
+    made of a view, by (OID, fingerprint), and `queries` what it puts in place of references.
     """
 
     treatments: Mapping[int, Mapping[str, Treatment]]
@@ -51,6 +52,7 @@ class World:
     joinable: Mapping[int, Mapping[str, str]] = field(default_factory=dict)
     shown: dict[tuple[int, str, str], str] = field(default_factory=dict)
     expansions: dict[tuple[int, str], Expansion] = field(default_factory=dict)
+    queries: dict[tuple[object, ...], tuple[str, tuple[Use, ...], tuple[Name, ...]]] = field(default_factory=dict)
 
     def hidden(self, oid: int) -> frozenset[str]:
         """The columns of a relation of which the caller does not see every value."""

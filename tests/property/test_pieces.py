@@ -52,17 +52,20 @@ def test_tokens_are_counted_as_they_are_taken_apart(fragments, before):
     """What nests is counted alike in the lexer's answer as it comes and token by token, wherever the tokens stand."""
     data = b" " * before + "".join(fragments).encode()
     try:
-        parted = [reading._NUMBERS[number] for _, _, number, _ in reading._scan(data)]
+        found = reading._unparted(data)
     except Refusal:
         return
-    together = b"".join(reading._unparted(data))
+    together = b"".join(found)
     flat = sum(together.count(mark) for mark in reading._NOT_NESTING)
-    assert flat == sum(number in reading._FLAT | reading._COMMENTS for number in parted)
+    parted = [reading._token_at(token, 0) for token in found]
+    assert flat == sum(number in reading._FLAT | reading._COMMENTS for _, _, number, _ in parted)
+    starts = [start for start, _, number, _ in parted if number not in reading._COMMENTS]
+    assert starts == reading.tokens(data).starts
 
 
 def _read(scan):
     """The numbers of the tokens, or the error: its message and its position."""
     try:
-        return [reading._SCAN_TOKEN.findall(token)[0][2] for token in scan()]
+        return [reading._token_at(token, 0)[2] for token in scan()]
     except Refusal as refusal:
         return refusal.message, refusal.position
