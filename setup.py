@@ -11,6 +11,7 @@ from setuptools import setup
 HOT_PATH = [
     "audit/chain.py",
     "audit/record.py",
+    "audit/scrub.py",
     "audit/writer.py",
     "proxy/caller.py",
     "proxy/deliberation.py",
@@ -33,8 +34,26 @@ HOT_PATH = [
     "proxy/postgres/frontend.py",
     "proxy/postgres/backend.py",
     "proxy/postgres/session.py",
+    "rewriter/attachments.py",
+    "rewriter/conditions.py",
+    "rewriter/definitions.py",
+    "rewriter/expansion.py",
+    "rewriter/functions.py",
+    "rewriter/kept.py",
+    "rewriter/kinds.py",
+    "rewriter/names.py",
+    "rewriter/predicates.py",
+    "rewriter/proof.py",
+    "rewriter/reading.py",
+    "rewriter/rewrite.py",
+    "rewriter/rulings.py",
+    "rewriter/scopes.py",
+    "rewriter/settings.py",
+    "rewriter/substitution.py",
+    "rewriter/tableoid.py",
+    "rewriter/views.py",
 ]
-"""What runs for every statement, and nothing that runs once."""
+"""What runs for every statement, or for every one that is new, and nothing that runs once."""
 
 
 def extensions() -> list[object]:
