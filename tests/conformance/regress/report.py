@@ -17,63 +17,21 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
 REASONS: Mapping[str, str] = {
-    r"EXPLAIN": "plans and estimates are made from statistics of the hidden values",
-    r"COPY to or from files and programs": "leads around the proxy, by policy",
-    r"(CREATE|ALTER|DROP) (DATABASE|TABLESPACE|SERVER|FOREIGN|SUBSCRIPTION|PUBLICATION|USER MAPPING)": "leads around the proxy",
-    r"ALTER (SYSTEM|ROLE \.\.\. SET|DATABASE|TABLE ALL IN TABLESPACE)|IMPORT FOREIGN|SECURITY LABEL": "leads around the proxy",
-    r"its body is in the language (internal|c)\b": "code that is not SQL or PL/pgSQL cannot be examined; a policy can list it",
-    r"SQL text that is only known when it runs": "what EXECUTE puts together cannot be examined; a policy can list the function",
-    r"CREATE (RULE|CAST|OPERATOR|EVENT TRIGGER|LANGUAGE|ACCESS METHOD|TRANSFORM|CONVERSION|TYPE is)|ALTER (OPERATOR|EVENT TRIGGER|EXTENSION)": (
-        "code that the server would run out of sight"
-    ),
-    r"ALTER TYPE is not available|a deferrable trigger": "code that the server would run out of sight",
-    r"(unique constraint|exclusion constraint|foreign key|check|partition key|index) .*success would tell": (
-        "with every column hidden, whether such a write succeeds tells hidden values; UPDATE of what a row has already passes"
-    ),
-    r"(it uses|uses|reads|writes to) N,? columns of which are masked": "code of users is not rewritten; it may not touch what is protected",
-    r"looks at values that are masked|hands values which are masked|it is handed values": "code of users is handed the real values there",
-    r"writing to N is not allowed, because it is the server's own": "definitions are not changed by hand",
-    r"because it is a view over columns": "write to the table",
-    r"a rule of it reads or writes": "a rule runs with the stored rows",
-    r"TABLESAMPLE": "the choice of rows follows the sizes of hidden values",
-    r"statements and addresses of other sessions|samples and frequencies|passwords or connection|outside their tables|inside of the server": (
-        "a system view with hidden values, secrets or what others do"
-    ),
-    r"function (pg_|lo_|query_to|cursor_to|table_to|schema_to|database_to|ts_|binary_)?N?.* is not allowed": (
-        "reads relations, files, other sessions or SQL text by name"
-    ),
-    r"standard_conforming_strings|client_encoding|session_replication_role|debug_print": "texts would be read differently, or masks be weakened",
-    r"MATERIALIZED VIEW over protected|it holds data of protected": "it stores what is masked for its maker",
-    r"system column": "a subquery has none",
-    r"VERBOSE": "sizes of hidden values",
-    r"must keep its value": "the success of this UPDATE would tell hidden values",
-    r"^25P02": "follows from a refusal in the same transaction",
-    r"permission denied for": "a view over protected relations reads them with the rights of the caller",
-    r"it runs [A-Z]+|which does not exist|its body cannot be read": "what code of users may do is listed; it names what exists",
-    r"CREATE TRIGGER on N": "code of users is handed the real values there",
-    r"CREATE POLICY on N|CREATE STATISTICS on N": "a policy decides with the real values, statistics hold them",
-    r"CREATE VIEW on N": "every column of the database is labelled here, so that the view itself is protected",
-    r"(user|that runs) functions of users is not available|when the transaction ends": "by then names may mean something else",
-    r"CREATE TABLE AS EXECUTE": "what was prepared is not read again; write the query out",
-    r"CREATE TABLE AS on N": "a relation of that name is there already, and protected",
-    r"temporary view": "a temporary view is not expanded; it may not read what is protected",
+    r"changes what names mean": "names would be read as they are before it runs, and mean others when it has",
     r"what you may see has changed": "a cursor ends when the decision changes, here by each new table with its labelled columns",
-    r"assigning a part of|cannot be assigned in this way": "parts of a masked value are not assigned",
-    r"a view over protected N may not": "a view acts for those who read it",
-    r"may be handed values which are masked": "others hand real values to the functions of that name",
-    r"^42883 function N does not exist": "functions of temporary schemas are not looked at",
-    r"^42P01 relation N does not exist": "a part of CREATE SCHEMA names what another part of it makes, or a toast table by number",
-    r"is the name of a built-in function": "others could call it in place of the server's own",
-    r"subtype_opclass outside": "the functions of an order of users run whenever a value of the range is made",
-    r"CREATE TEXT SEARCH": "reads files of the server",
+    r"standard_conforming_strings|client_encoding": "texts would be read differently",
+    r"permission denied for": "a view over protected relations reads them with the rights of the caller",
+    r"^columns$|cannot cast type": "a whole row has the type record where its name may mean something else",
+    r"must appear in the GROUP BY clause": "a subquery has no primary key",
     r"^42P10": "the server prints a definition that it does not take itself, for columns were dropped behind its back",
-    r"^columns$|cannot cast type": "a whole row has the type record",
+    r"^25P02": "follows from another in the same transaction",
 }
 """A part of a class's message, as a regular expression, and the reason for it."""
 
 BY_TEXT: Mapping[str, str] = {
     r"relfilenode|_filenode|pg_my_temp_schema|pg_temp_\d|reltoastrelid": "numbers that each server counts for itself, and behind refusals otherwise",
     r"^\s*explain\b": "the plan is that of the rewritten statement",
+    r"^execute p1": "a statement made by PREPARE keeps the tables that its names meant",
     r"pg_cursors|pg_prepared_statements": "they show the statement as it was rewritten",
 }
 """A part of a statement, as a regular expression, and the reason for it."""
