@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import gc
 import json
+import os
 import subprocess
 import sys
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from time import process_time_ns
 from typing import TYPE_CHECKING
 
@@ -22,7 +24,6 @@ from rewriter.model import Catalog, Column, Names, Relation
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
     from proxy.gate import World
 
@@ -55,8 +56,10 @@ class _Case:
 
 def rulings(compiled: Path | None) -> list[Ruled]:
     """Measure in a process of its own, which takes the packages from `compiled` when there is native code."""
-    environment = {"PYTHONPATH": str(compiled)} if compiled else {}
-    command = [sys.executable, "-m", "benchmarks.rewriting"]
+    # -P: else the sources in the working directory would be found before the native code
+    path = [str(compiled)] if compiled else []
+    environment = {"PYTHONPATH": os.pathsep.join([*path, str(Path(__file__).parents[1])])}
+    command = [sys.executable, "-P", "-m", "benchmarks.rewriting"]
     done = subprocess.run(command, env=environment, check=True, capture_output=True, text=True)
     return [Ruled(**ruled) for ruled in json.loads(done.stdout)]
 
