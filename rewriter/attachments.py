@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from rewriter.bodies import Part, condition_of, definition, parts_of
 from rewriter.definitions import DEFINED, behind, run_by
 from rewriter.examination import changed_with
+from rewriter.firing import ALL, fires
 from rewriter.functions import index_of
 from rewriter.model import Refusal
 from rewriter.plpgsql_words import Unreadable
@@ -49,8 +50,13 @@ def check_read(judge: Judge, relation: Relation, unknown: set[WrittenName], func
     return _all_of(verdicts, unknown, functions)
 
 
-def check_write(judge: Judge, relation: Relation, unknown: set[WrittenName], functions: set[WrittenName]) -> bool:
-    """The same for writing to a relation, with all that changes with it: partitions, children, what foreign keys cascade to."""
+def check_write(
+    judge: Judge, relation: Relation, unknown: set[WrittenName], functions: set[WrittenName], *, events: int = ALL
+) -> bool:
+    """The same for writing to a relation, with all that changes with it: partitions, children, what foreign keys cascade to.
+
+    `events` are those of triggers that the write can come to (`rewriter.firing`).
+    """
     verdicts: list[Verdict] = []
     for changed in changed_with(relation, judge.catalog):
         subject = f"writing to {changed.schema}.{changed.name} runs "
@@ -60,7 +66,7 @@ def check_write(judge: Judge, relation: Relation, unknown: set[WrittenName], fun
             if not attached.writes:
                 continue
             if attached.what == "trigger":
-                triggered.add(_trigger(judge, changed, attached, subject, verdicts))
+                triggered.add(_trigger(judge, changed, attached, subject, verdicts, events))
             else:
                 shown |= _expression(judge, changed, attached, subject, verdicts)
         others = [function for function in changed.write_functions if function not in triggered]
@@ -96,14 +102,13 @@ def _expression(
     return {name for name, _ in examined.calls}
 
 
-def _trigger(judge: Judge, relation: Relation, attached: Attached, subject: str, verdicts: list[Verdict]) -> Name:
-    """Judge a trigger; returns its function."""
-    try:
-        node = definition(attached).node
-    except Unreadable:
-        raise _refused(f"{subject}a trigger that cannot be read") from None
-    parts = [part["String"]["sval"] for part in node["CreateTrigStmt"]["funcname"]]
-    function = (parts[-2] if len(parts) > 1 else "pg_catalog", parts[-1])
+def _trigger(  # noqa: PLR0913, PLR0917  a trigger and what fires it
+    judge: Judge, relation: Relation, attached: Attached, subject: str, verdicts: list[Verdict], events: int
+) -> Name:
+    """Judge a trigger if any of the events fires it; returns its function."""
+    node, function = _statement_of(attached, subject)
+    if not fires(node["CreateTrigStmt"], events):
+        return function
     written = ".".join(function)
     hidden = _hidden(judge, relation)
     given = _transitions(node["CreateTrigStmt"])
@@ -136,6 +141,16 @@ def _trigger(judge: Judge, relation: Relation, attached: Attached, subject: str,
     ):
         raise _refused(message, _hint(written))
     return function
+
+
+def _statement_of(attached: Attached, subject: str) -> tuple[dict[str, Any], Name]:
+    """The statement that makes a trigger, and its function."""
+    try:
+        node = definition(attached).node
+    except Unreadable:
+        raise _refused(f"{subject}a trigger that cannot be read") from None
+    parts = [part["String"]["sval"] for part in node["CreateTrigStmt"]["funcname"]]
+    return node, (parts[-2] if len(parts) > 1 else "pg_catalog", parts[-1])
 
 
 def _transitions(trigger: dict[str, Any]) -> frozenset[str]:

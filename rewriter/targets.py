@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from rewriter import searching, system
 from rewriter.attachments import check_write
 from rewriter.examination import changed_with
+from rewriter.firing import ALL, events_of
 from rewriter.model import Refusal, Relation
 from rewriter.names import meaning_of
 from rewriter.reading import position
@@ -41,7 +42,8 @@ def target_of(
     if isinstance(surface, str):
         message = f"writing to {full} is not allowed: columns of it are masked for you, and {surface}"
         raise Refusal("42501", message, hint="Write to the table.", position=at)
-    check_changes(ruling, reference, relation, where)
+    events = events_of(*statement, changed_with(relation, where.catalog))
+    check_changes(ruling, reference, relation, where, events=events)
 
     def columns_of(node: Node) -> tuple[tuple[str, ...] | None, tuple[str, str] | None]:
         meant = meaning_of(node, where.names, where.catalog)
@@ -58,14 +60,16 @@ def target_of(
     return target
 
 
-def check_changes(ruling: Ruling, reference: Reference, relation: Relation, where: Circumstances) -> None:
+def check_changes(
+    ruling: Ruling, reference: Reference, relation: Relation, where: Circumstances, *, events: int = ALL
+) -> None:
     """Refuse a write that would run rules or code which may not run, of the relation or of what changes with it."""
     for changed in changed_with(relation, where.catalog):
         if any(where.world.hides(oid) or oid in where.world.barred for oid in changed.write_sources):
             full = f"{changed.schema}.{changed.name}"
             message = f"writing to {full} is not allowed: a rule of it reads or writes a protected relation"
             raise Refusal("42501", message, hint=_HINT, position=position(where.data, reference.node))
-    ruling.changes_names |= check_write(where.judge, relation, ruling.unknown, ruling.unknown_functions)
+    ruling.changes_names |= check_write(where.judge, relation, ruling.unknown, ruling.unknown_functions, events=events)
 
 
 def check_temporary(ruling: Ruling, reference: Reference, where: Circumstances) -> None:

@@ -7,7 +7,7 @@ import pytest
 
 POLICIES = """
 version: 1
-dictionary: [{column: "triggers.*.people.phone", category: phone, level: 3}]
+dictionary: [{column: "*.*.*.phone", category: phone, level: 3}]
 """
 SCHEMA = """
 CREATE TABLE people (id int PRIMARY KEY, phone text);
@@ -34,13 +34,20 @@ CREATE TRIGGER c AFTER UPDATE ON calls REFERENCING OLD TABLE AS old_rows FOR EAC
 
 
 @pytest.fixture
-def clerk(louver_factory, postgres):
+def database(request, postgres):
+    """A database of the test's own."""
+    name = request.node.name[-60:]
+    postgres.create_database(name)
+    postgres.run_sql(SCHEMA, name)
+    return name
+
+
+@pytest.fixture
+def clerk(louver_factory, database):
     """A caller from whom phones are hidden."""
-    postgres.create_database("triggers")
-    postgres.run_sql(SCHEMA, "triggers")
     with (
         louver_factory(users={"clerk": {}}, policies=POLICIES) as louver,
-        psycopg.connect(louver.dsn("clerk", database="triggers"), autocommit=True) as connection,
+        psycopg.connect(louver.dsn("clerk", database=database), autocommit=True) as connection,
     ):
         yield connection
 
@@ -55,3 +62,49 @@ def test_triggers_read_their_transition_tables(clerk):
     assert clerk.execute("SELECT * FROM history").fetchall() == [("INSERT", 2, "a,b"), ("UPDATE", 1, "b>c")]
     with pytest.raises(psycopg.errors.InsufficientPrivilege, match=r"it uses public\.people"):
         clerk.execute("UPDATE calls SET note = 'd'")
+
+
+def test_triggers_count_for_the_events_they_are_for(clerk, postgres, database):
+    """What a DELETE would show a trigger stops no INSERT; where one event brings another, it does."""
+    postgres.run_sql(
+        """
+        CREATE TABLE seen (what text);
+        CREATE FUNCTION tells() RETURNS trigger LANGUAGE plpgsql AS $$
+        BEGIN INSERT INTO seen VALUES (OLD.phone); RETURN OLD; END $$;
+        CREATE TABLE clients (id int PRIMARY KEY, phone text);
+        CREATE TRIGGER gone AFTER DELETE ON clients FOR EACH ROW EXECUTE FUNCTION tells();
+        CREATE TABLE numbers (client int REFERENCES clients ON DELETE SET NULL, phone text);
+        CREATE TRIGGER moved AFTER UPDATE ON numbers FOR EACH ROW EXECUTE FUNCTION tells();
+        CREATE TABLE parts (id int, phone text) PARTITION BY LIST (id);
+        CREATE TABLE part_1 PARTITION OF parts FOR VALUES IN (1);
+        CREATE TABLE part_2 PARTITION OF parts FOR VALUES IN (2);
+        CREATE TRIGGER gone AFTER DELETE ON parts FOR EACH ROW EXECUTE FUNCTION tells();
+        CREATE TABLE alone (id int, phone text);
+        CREATE TRIGGER gone AFTER DELETE ON alone FOR EACH ROW EXECUTE FUNCTION tells();
+        CREATE TABLE ruled (id int, phone text);
+        CREATE TRIGGER gone AFTER DELETE ON ruled FOR EACH ROW EXECUTE FUNCTION tells();
+        CREATE RULE only_one AS ON INSERT TO ruled DO ALSO DELETE FROM ruled WHERE id = new.id - 1;
+        INSERT INTO clients VALUES (1, '13800000001');
+        INSERT INTO numbers VALUES (1, '13800000001');
+        INSERT INTO parts VALUES (1, '13800000001');
+        INSERT INTO ruled VALUES (1, '13800000001');
+        """,
+        database,
+    )
+    labelled = ("clients", "numbers", "parts", "ruled")
+    assert [clerk.execute(f"SELECT count(*) FROM {name} WHERE phone LIKE '%00000%'").fetchone() for name in labelled] == [
+        (0,)
+    ] * len(labelled)
+    assert clerk.execute("INSERT INTO clients VALUES (2, '13800000002')").rowcount == 1
+    assert clerk.execute("INSERT INTO alone VALUES (2, '13800000002')").rowcount == 1
+    assert clerk.execute("UPDATE alone SET id = 3 WHERE id = 2").rowcount == 1
+    assert clerk.execute("INSERT INTO parts VALUES (2, '13800000002')").rowcount == 1
+    for sql in (
+        "DELETE FROM clients",
+        "INSERT INTO clients VALUES (1, '1') ON CONFLICT (id) DO UPDATE SET id = 9",
+        "UPDATE parts SET id = 2 WHERE id = 1",
+        "INSERT INTO ruled VALUES (2, '13800000002')",
+    ):
+        with pytest.raises(psycopg.errors.InsufficientPrivilege, match=r"tells|masked for you"):
+            clerk.execute(sql)
+    assert clerk.execute("SELECT * FROM seen").fetchall() == []
