@@ -11,6 +11,7 @@ import itertools
 from typing import TYPE_CHECKING
 
 from policies.model import Decision, Label, Principal, Session
+from proxy.catalogs import CatalogUnavailable
 from proxy.gate import World
 from proxy.introspection import look_up_sql, read_look_up
 from proxy.own import laid_over, read_own
@@ -37,6 +38,9 @@ _LOOK_UPS = 16
 _ENDLESS = Refusal(
     "54001", "the names in this statement lead to too many others", hint="Use functions that call fewer others."
 )
+
+_SETTLINGS = 8
+"""How often a world is looked for that holds still while it is looked at."""
 
 _serials = itertools.count(1)
 
@@ -162,32 +166,39 @@ class Caller:
     async def settle(self, ask: Ask, *, names_stale: bool, status: bytes = b"I") -> None:
         """Find the world that the caller is in now. Raises CatalogUnavailable, LedgerUnavailable and Outgrown.
 
+        Policies and catalog may move on while the server is asked; then it is found again, for nothing may be ruled by half of each.
+
         `status` is the transaction's as ReadyForQuery tells it. In a failed one nothing can be asked, so that the world
         stays behind until it is over.
         """
-        if self._known.stale:
-            await self._catalogs.refresh(self._known)
-        if self._own_stale and status != b"E":
-            self._own = await read_own(ask) if status == b"T" else []
-            self._own_stale = False
-            names_stale = True
-        self._catalog = laid_over(self._known.catalog, self._own) if self._own else None
-        decision = self._decide()
-        if decision.all_clear:
-            if self._held is not None:  # unguarded, it could be read
-                raise Outgrown
-            self._names = None
-        elif self._names is None or names_stale:
-            self._names = read_look_up(await ask(look_up_sql()))
-            self._key = None  # what may have changed the search path may have taken the key away
-        if self._names is not None:
-            key = self._gate.key_for(decision)
-            if key is not None and key is not self._key:
-                self._held = key
-                await ask(_SET_KEY, key.name, key.setting)
-                self._key = key
-        await self._catalogs.remember()
-        self._enter(decision)
+        for _ in range(_SETTLINGS):
+            if self._known.stale:
+                await self._catalogs.refresh(self._known)
+            if self._own_stale and status != b"E":
+                self._own = await read_own(ask) if status == b"T" else []
+                self._own_stale = False
+                names_stale = True
+            self._catalog = laid_over(self._known.catalog, self._own) if self._own else None
+            generation, decision = self._known.generation, self._decide()
+            if decision.all_clear:
+                if self._held is not None:  # unguarded, it could be read
+                    raise Outgrown
+                self._names = None
+            elif self._names is None or names_stale:
+                self._names = read_look_up(await ask(look_up_sql()))
+                names_stale = False
+                self._key = None  # what may have changed the search path may have taken the key away
+            if self._names is not None:
+                key = self._gate.key_for(decision)
+                if key is not None and key is not self._key:
+                    self._held = key
+                    await ask(_SET_KEY, key.name, key.setting)
+                    self._key = key
+            await self._catalogs.remember()
+            if generation == self._known.generation:
+                self._enter(decision)
+                return
+        raise CatalogUnavailable("policies or definitions change faster than they can be looked at")
 
     async def look_up(self, ask: Ask, text: bytes) -> Ruling:
         """Rule a statement with names that the catalog does not know, by what the session's own server knows.
@@ -216,9 +227,7 @@ class Caller:
             elif self._names is not None:
                 self._names = _joined(self._names, _present(found))
                 missing = _joined(missing, found)
-                decision = self._decide()
-                await self._catalogs.remember()
-                self._enter(decision)
+                await self.settle(ask, names_stale=False, status=b"T" if self._own else b"I")
         return self._gate.deny(self.world, text, _ENDLESS)
 
     def nameless_world(self) -> World:

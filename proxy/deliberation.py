@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from proxy.postgres.session import PostgresSession
 
 _ROUNDS: Final = 20
-"""How often one statement is ruled anew because what it copies had to be remembered first. One round is the rule; another
-follows when the catalog has moved on meanwhile."""
+"""How often one statement is ruled anew because what it copies had to be remembered first, or because it uses what was made
+earlier and policies or definitions have moved on. One round is the rule."""
 
 
 class Deliberation:
@@ -81,9 +81,12 @@ class Deliberation:
             if caller.guarded and not conversation.readable:
                 raise ProtocolViolation(UNREADABLE, "0A000")
             ruling = caller.find(text) or await caller.look_up(self._ask, text)
-            if not (ruling.plan.copies and caller.makes(text, conversation.number)):
+            if ruling.plan.copies and caller.makes(text, conversation.number):
+                await caller.remember()
+            elif (
+                caller.current or not ruling.plan.uses_made
+            ):  # what was made earlier is compared with the decision of now
                 return ruling
-            await caller.remember()
         return self._gate.deny(caller.world, text, UNSETTLED)
 
     def _in_failed_transaction(self, text: bytes) -> Ruling:

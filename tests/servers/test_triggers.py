@@ -92,9 +92,9 @@ def test_triggers_count_for_the_events_they_are_for(clerk, postgres, database):
         database,
     )
     labelled = ("clients", "numbers", "parts", "ruled")
-    assert [clerk.execute(f"SELECT count(*) FROM {name} WHERE phone LIKE '%00000%'").fetchone() for name in labelled] == [
-        (0,)
-    ] * len(labelled)
+    assert [
+        clerk.execute(f"SELECT count(*) FROM {name} WHERE phone LIKE '%00000%'").fetchone() for name in labelled
+    ] == [(0,)] * len(labelled)
     assert clerk.execute("INSERT INTO clients VALUES (2, '13800000002')").rowcount == 1
     assert clerk.execute("INSERT INTO alone VALUES (2, '13800000002')").rowcount == 1
     assert clerk.execute("UPDATE alone SET id = 3 WHERE id = 2").rowcount == 1

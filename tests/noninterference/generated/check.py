@@ -54,11 +54,12 @@ class Caller:
     def ask(self, statement: Statement) -> Verdict:
         """Send a statement to all three worlds and compare the answers.
 
-        A plan is made for tables of so many pages, and what was rolled back, or failed in one world only, leaves pages behind: when
-        plans differ, tables are written anew first.
+        A plan is made for tables of so many pages, and what was rolled back, or failed in one world only, leaves pages behind. A
+        plan decides the order of rows, too, and so which of several errors comes first: before a difference is believed, tables
+        are written anew.
         """
         verdict = self._ask(statement)
-        if verdict.outcome == "differs" and statement.texts[0].startswith("EXPLAIN"):
+        if verdict.outcome == "differs":
             self._tidy(self.name)
             verdict = self._ask(statement)
         return verdict

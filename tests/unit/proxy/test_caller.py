@@ -283,3 +283,47 @@ async def test_the_nameless_world_knows_no_name() -> None:
     assert house.gate.rule(world, b"rollback").plan.verdict == "pass"
     with pytest.raises(Exception, match="people"):
         house.gate.rule(world, b"select * from people")
+
+
+async def test_policies_that_change_while_names_are_asked_are_those_that_rule() -> None:
+    """The decision made before the question is not taken for the one of now: the world is found again."""
+    house = House()
+    harder = parse_policies(POLICIES.replace("{mask: full}", "deny"), file="policies.yaml")
+
+    async def ask(text: str, *values: str) -> list[list[str | None]]:
+        if len(house.asked) == 0:
+            house.gate.policies = harder
+            house.catalogs.policies_changed(harder)
+        return await house.ask(text, *values)
+
+    await house.caller.settle(ask, names_stale=True)
+    assert house.caller.current
+    assert b"permission denied for column public.people.phone" in await house.rule(b"select phone from people")
+
+
+async def test_policies_that_change_while_a_name_is_looked_up_are_those_that_rule() -> None:
+    """The same where a statement names what is not known yet."""
+    house = await House().settled()
+    harder = parse_policies(POLICIES.replace("{mask: full}", "deny"), file="policies.yaml")
+
+    async def remember() -> None:
+        if house.gate.policies is not harder:
+            house.gate.policies = harder
+            house.catalogs.policies_changed(harder)
+
+    house.catalogs.remember = remember  # type: ignore[method-assign]
+    assert b"permission denied for column public.people.phone" in await house.rule(b"select phone from people, nobody")
+    assert house.caller.current
+
+
+async def test_a_world_that_never_holds_still_is_not_ruled_by() -> None:
+    """When policies change at every look, nothing is ruled by half of one and half of another."""
+    house = House()
+
+    async def remember() -> None:
+        house.catalogs.time_passed()
+
+    house.catalogs.remember = remember  # type: ignore[method-assign]
+    with pytest.raises(CatalogUnavailable, match="change faster"):
+        await house.settled()
+    assert not house.caller.current
