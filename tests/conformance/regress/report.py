@@ -24,12 +24,15 @@ REASONS: Mapping[str, str] = {
     r"^columns$|cannot cast type": "a whole row has the type record where its name may mean something else",
     r"must appear in the GROUP BY clause": "a subquery has no primary key",
     r"^42P10": "the server prints a definition that it does not take itself, for columns were dropped behind its back",
+    r"fast path": "calls by the protocol's fast path are refused to everybody",
+    r"COPY BINARY": "a spelling from before version 7.3, which is not read",
+    r"TABLESAMPLE": "it cannot be taken of a subquery, as a view over such a table is replaced by",
     r"^25P02": "follows from another in the same transaction",
 }
 """A part of a class's message, as a regular expression, and the reason for it."""
 
 BY_TEXT: Mapping[str, str] = {
-    r"relfilenode|_filenode|pg_my_temp_schema|pg_temp_\d|reltoastrelid": "numbers that each server counts for itself, and behind refusals otherwise",
+    r"relfilenode|_filenode|pg_my_temp_schema|pg_temp_\d|reltoastrelid|pg_toast\.|large object \d|lo_from_bytea": "numbers that each server counts for itself, and behind refusals otherwise",
     r"^\s*explain\b": "the plan is that of the rewritten statement",
     r"^execute p1": "a statement made by PREPARE keeps the tables that its names meant",
     r"pg_cursors|pg_prepared_statements": "they show the statement as it was rewritten",
