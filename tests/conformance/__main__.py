@@ -11,7 +11,6 @@ import json
 import shutil
 import subprocess
 import sys
-import tarfile
 import tempfile
 import venv
 from dataclasses import asdict
@@ -141,8 +140,7 @@ def _tests(suite: Suite, build: Path, python: Path, source: str | None) -> Path:
             command = ("-m", "pip", "download", "--quiet", "--no-deps", "--no-build-isolation", "--no-binary", ":all:")
             _run(python, *command, "--dest", scratch, suite.package)
             archive = next(Path(scratch).glob("*.tar.gz"))
-            with tarfile.open(archive) as opened:
-                opened.extractall(scratch, filter="data")
+            shutil.unpack_archive(archive, scratch)
             unpacked = Path(scratch) / archive.name.removesuffix(".tar.gz")
         directory.mkdir()
         for member in suite.members:
