@@ -11,7 +11,6 @@ import itertools
 from typing import TYPE_CHECKING
 
 from policies.model import Decision, Label, Principal, Session
-from proxy.catalogs import CatalogUnavailable
 from proxy.gate import World
 from proxy.introspection import look_up_sql, read_look_up
 from proxy.own import laid_over, read_own
@@ -26,6 +25,10 @@ if TYPE_CHECKING:
     from proxy.plans import Ruling
     from rewriter.lineage import Inheritance
     from rewriter.masks.keys import KeyMaterial
+
+
+class Unsettled(Exception):  # noqa: N818  a state of the database, not a fault of ours
+    """Policies or definitions change faster than they can be looked at, so nothing can be ruled now."""
 
 
 class Outgrown(Exception):  # noqa: N818  an end, not a fault
@@ -164,7 +167,7 @@ class Caller:
         return True
 
     async def settle(self, ask: Ask, *, names_stale: bool, status: bytes = b"I") -> None:
-        """Find the world that the caller is in now. Raises CatalogUnavailable, LedgerUnavailable and Outgrown.
+        """Find the world that the caller is in now. Raises CatalogUnavailable, LedgerUnavailable, Unsettled and Outgrown.
 
         Policies and catalog may move on while the server is asked; then it is found again, for nothing may be ruled by half of each.
 
@@ -198,7 +201,7 @@ class Caller:
             if generation == self._known.generation:
                 self._enter(decision)
                 return
-        raise CatalogUnavailable("policies or definitions change faster than they can be looked at")
+        raise Unsettled
 
     async def look_up(self, ask: Ask, text: bytes) -> Ruling:
         """Rule a statement with names that the catalog does not know, by what the session's own server knows.

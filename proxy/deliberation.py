@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Final
 
-from proxy.caller import Outgrown
+from proxy.caller import Outgrown, Unsettled
 from proxy.catalogs import CatalogUnavailable
 from proxy.ledger import LedgerUnavailable
 from proxy.postgres.conversation import FAILED, ProtocolViolation
@@ -68,6 +68,8 @@ class Deliberation:
             return self._gate.deny(caller.world, text, NO_CATALOG)
         except LedgerUnavailable:
             return self._gate.deny(caller.world, text, NO_LEDGER)
+        except Unsettled:
+            return self._gate.deny(caller.world, text, UNSETTLED)
         except Outgrown:
             raise ProtocolViolation(OUTGROWN, "57P01") from None
 
@@ -83,11 +85,10 @@ class Deliberation:
             ruling = caller.find(text) or await caller.look_up(self._ask, text)
             if ruling.plan.copies and caller.makes(text, conversation.number):
                 await caller.remember()
-            elif (
-                caller.current or not ruling.plan.uses_made
-            ):  # what was made earlier is compared with the decision of now
+            elif caller.current or not ruling.plan.uses_made:
                 return ruling
-        return self._gate.deny(caller.world, text, UNSETTLED)
+            # what was made earlier is compared with the decision of now, which is to be found first
+        raise Unsettled
 
     def _in_failed_transaction(self, text: bytes) -> Ruling:
         """Nothing can be looked up; only what ends the transaction needs no name."""

@@ -24,8 +24,8 @@ NO_LEDGER = Refusal(
 )
 UNSETTLED = Refusal(
     "55000",
-    "louver cannot rule this statement: tables change faster than it can write down what the statement copies",
-    hint="Send it again when the definitions of this database are at rest.",
+    "louver cannot rule this statement: policies or definitions change faster than they can be looked at",
+    hint="Send it again.",
 )
 CUT_OFF_HINT = "The definitions of the database may just have changed: connect again, and tell the operator of Louver."
 OUTGROWN = "louver: what you may see has changed, and this session cannot go on with it; connect again"

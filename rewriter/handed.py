@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 _SPELLED_OUT = 'u&"'
 """How a name begins whose letters are given by number: it may be any."""
 
+_CUT_BYTES = 60
+"""Names from this length on can be what is left of a longer one: it is cut at 63 bytes (NAMEDATALEN), before a letter of up to four."""
+
 
 @dataclass(frozen=True, slots=True)
 class _Body:
@@ -109,7 +112,9 @@ def _mentions(text: str, name: str) -> bool:
     written = _folded(name.replace('"', '""'))
     if written not in text:
         return False
-    return re.search(rf"(?<![a-z0-9_$]){re.escape(written)}(?![a-z0-9_$])", text) is not None
+    # a longer name is cut to this one by the server
+    end = "" if len(name.encode()) >= _CUT_BYTES else "(?![a-z0-9_$])"
+    return re.search(f"(?<![a-z0-9_$]){re.escape(written)}{end}", text) is not None
 
 
 _definitions: Kept[str] = Kept(_make_definitions, 16)

@@ -230,6 +230,7 @@ CREATE = "CREATE FUNCTION {}(t text) RETURNS text LANGUAGE sql AS 'SELECT upper(
         ("helper", "BEGIN PERFORM middle(ssn) FROM users; END"),
         ("helper", "BEGIN PERFORM helper(t) FROM filled_elsewhere; END"),
         ("helper", 'BEGIN PERFORM U&"h\\0065lper"(ssn) FROM users; END'),
+        ("h" * 63, f"BEGIN PERFORM {'h' * 70}(ssn) FROM users; END"),
         ('"Σ€"', "BEGIN PERFORM Σ€(ssn) FROM users; END"),
         ('"a""b"', 'BEGIN PERFORM "a""b"(ssn) FROM users; END'),
     ],
