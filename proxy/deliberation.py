@@ -14,7 +14,7 @@ from proxy.catalogs import CatalogUnavailable
 from proxy.ledger import LedgerUnavailable
 from proxy.postgres.conversation import FAILED, ProtocolViolation
 from proxy.wording import ABORTED, NO_CATALOG, NO_LEDGER, OUTGROWN, UNREADABLE, UNSETTLED
-from rewriter.model import UnknownNames
+from rewriter.model import Refusal, UnknownNames
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -27,6 +27,13 @@ if TYPE_CHECKING:
 _ROUNDS: Final = 20
 """How often one statement is ruled anew because what it copies had to be remembered first, or because it uses what was made
 earlier and policies or definitions have moved on. One round is the rule."""
+
+_REFUSALS: Final[dict[type[Exception], Refusal]] = {
+    CatalogUnavailable: NO_CATALOG,
+    LedgerUnavailable: NO_LEDGER,
+    Unsettled: UNSETTLED,
+}
+"""Why nothing can be ruled now, as the client is told."""
 
 
 class Deliberation:
@@ -64,12 +71,8 @@ class Deliberation:
             return self._in_failed_transaction(text)
         try:
             return await self._settled(text)
-        except CatalogUnavailable:
-            return self._gate.deny(caller.world, text, NO_CATALOG)
-        except LedgerUnavailable:
-            return self._gate.deny(caller.world, text, NO_LEDGER)
-        except Unsettled:
-            return self._gate.deny(caller.world, text, UNSETTLED)
+        except (CatalogUnavailable, LedgerUnavailable, Unsettled) as reason:
+            return self._gate.deny(caller.world, text, _REFUSALS[type(reason)])
         except Outgrown:
             raise ProtocolViolation(OUTGROWN, "57P01") from None
 
