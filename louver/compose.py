@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from policies.model import ColumnName
     from proxy.book import Kept
     from proxy.labelling import Told
-    from rewriter.model import Catalog
+    from rewriter.postgres.catalog import Catalog
 
 log = logging.getLogger(__name__)
 

@@ -20,7 +20,7 @@ from proxy.handshake import HandshakeSettings
 from proxy.identity import Users
 from proxy.postgres.authentication import ServiceAccount
 from proxy.upstream import Upstream
-from rewriter.masks.keys import SETTING, KeyMaterial, key_material
+from rewriter.postgres.masks.keys import SETTING, KeyMaterial, key_material
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

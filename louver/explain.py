@@ -17,13 +17,15 @@ from policies.model import Principal, Session
 from policies.words import describe, words
 from proxy import introspection
 from proxy.ledger import Ledger
-from rewriter.model import Names, Refusal, UnknownNames
-from rewriter.rewrite import rewrite
+from rewriter.model import Refusal, UnknownNames
+from rewriter.postgres.catalog import Names
+from rewriter.postgres.rewrite import rewrite
 
 if TYPE_CHECKING:
     from louver.configuration import Parts
     from policies.model import Decision
-    from rewriter.model import Catalog, Rewritten
+    from rewriter.model import Rewritten
+    from rewriter.postgres.catalog import Catalog
 
 
 class UnknownUserError(Exception):

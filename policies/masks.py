@@ -1,6 +1,6 @@
 """The masks by name: which there are, which parameters they take, what each lets through, in words.
 
-Owns names and parameters, so that a policy is checked without a database. May not do: SQL; `rewriter.masks` renders
+Owns names and parameters, so that a policy is checked without a database. May not do: SQL; `rewriter.postgres.masks` renders
 what is named here, and a test holds the two together.
 """
 

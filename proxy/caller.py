@@ -14,7 +14,8 @@ from policies.model import Decision, Label, Principal, Session
 from proxy.gate import World
 from proxy.introspection import look_up_sql, read_look_up
 from proxy.own import laid_over, read_own
-from rewriter.model import Catalog, Names, Refusal, Relation, UnknownNames
+from rewriter.model import Refusal, UnknownNames
+from rewriter.postgres.catalog import Catalog, Names, Relation
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,8 +24,8 @@ if TYPE_CHECKING:
     from proxy.gate import Gate
     from proxy.introspection import Ask
     from proxy.plans import Ruling
-    from rewriter.lineage import Inheritance
-    from rewriter.masks.keys import KeyMaterial
+    from rewriter.postgres.lineage import Inheritance
+    from rewriter.postgres.masks.keys import KeyMaterial
 
 
 class Unsettled(Exception):  # noqa: N818  a state of the database, not a fault of ours

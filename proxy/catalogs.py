@@ -17,14 +17,14 @@ from typing import TYPE_CHECKING
 from policies.model import ColumnName, Label
 from proxy.labelling import Labelling, Told
 from proxy.ledger import Ledger, LedgerUnavailable
-from rewriter.model import Catalog, Relation
+from rewriter.postgres.catalog import Catalog, Relation
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Collection
 
     from policies.decide import PolicySet
     from proxy.book import Asker
-    from rewriter.lineage import Inheritance
+    from rewriter.postgres.lineage import Inheritance
 
 log = logging.getLogger(__name__)
 

@@ -22,13 +22,14 @@ from proxy.positions import moves_of
 from proxy.postgres.messages import notice_response, report_fields
 from proxy.witness import Witness
 from rewriter.kept import Kept
-from rewriter.kinds import reads_nothing
-from rewriter.lineage import Inheritance, inheritances, renamed
-from rewriter.masks.keys import KeyMaterial
-from rewriter.model import Catalog, Names, Refusal, Rewritten, UnknownNames, Use
-from rewriter.reading import MAX_BYTES, describe, encode, parse
-from rewriter.rewrite import rewrite
-from rewriter.world import hidden_columns
+from rewriter.model import Refusal, Rewritten, UnknownNames, Use
+from rewriter.postgres.catalog import Catalog, Names
+from rewriter.postgres.kinds import reads_nothing
+from rewriter.postgres.lineage import Inheritance, inheritances, renamed
+from rewriter.postgres.masks.keys import KeyMaterial
+from rewriter.postgres.reading import MAX_BYTES, describe, encode, parse
+from rewriter.postgres.rewrite import rewrite
+from rewriter.postgres.world import hidden_columns
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -17,10 +17,10 @@ from proxy import catalog_sql as sql
 from proxy.catalog_sql import FINGERPRINT as FINGERPRINT  # noqa: PLC0414
 from proxy.constraint_sql import CONSTRAINTS, FILLED
 from proxy.snapshot import attached_to, by_name, code_of, conversions_of, function_of, relations_from, sort_functions
-from rewriter.bodies import READ
-from rewriter.definitions import DEFINED, FIRST_MADE
-from rewriter.functions import HARMLESS_EXTENSIONS
-from rewriter.model import Attached, Catalog, Column, Function, Names, Relation
+from rewriter.postgres.bodies import READ
+from rewriter.postgres.catalog import Attached, Catalog, Column, Function, Names, Relation
+from rewriter.postgres.definitions import DEFINED, FIRST_MADE
+from rewriter.postgres.functions import HARMLESS_EXTENSIONS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

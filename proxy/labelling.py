@@ -14,16 +14,16 @@ from typing import TYPE_CHECKING, Final
 
 from policies.model import ColumnName, Label
 from proxy.book import Asker, Book, Expected, Kept, State
-from rewriter.lineage import generated
-from rewriter.world import families
+from rewriter.postgres.lineage import generated
+from rewriter.postgres.world import families
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
 
     from policies.decide import PolicySet
     from proxy.ledger import Ledger
-    from rewriter.lineage import Inheritance
-    from rewriter.model import Catalog, Column, Relation
+    from rewriter.postgres.catalog import Catalog, Column, Relation
+    from rewriter.postgres.lineage import Inheritance
 
 _EXPECTED_SECONDS: Final = 86_400.0
 """How long a statement may take to make the table that it was sent for, its transaction included; what was seen in a
@@ -252,7 +252,7 @@ class Labelling:
     def _left(self, catalog: Catalog, labels: Mapping[ColumnName, Label]) -> dict[ColumnName, Label]:
         """Labels of columns that were a labelled relation's own partitions' or children's, and are so no longer.
 
-        A member of a labelled family needs none, for `rewriter.world` treats families as one; what it shares is remembered.
+        A member of a labelled family needs none, for `rewriter.postgres.world` treats families as one; what it shares is remembered.
         """
         family = families(catalog)
         shared = _shared(catalog, family, labels)

@@ -16,7 +16,7 @@ from proxy.snapshot import relations_from
 
 if TYPE_CHECKING:
     from proxy.introspection import Ask
-    from rewriter.model import Catalog, Relation
+    from rewriter.postgres.catalog import Catalog, Relation
 
 # Rows written by the transaction itself, its savepoints included, or by others since it began to write. age() counts from
 # the transaction's own number once it has one (xid.c, xid_age).

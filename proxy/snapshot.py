@@ -10,9 +10,9 @@ import json
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from rewriter.definitions import DEFINED
-from rewriter.functions import HARMLESS_EXTENSIONS, unjudged
-from rewriter.model import Attached, Column, Constraint, Conversion, Function, Link, Relation
+from rewriter.postgres.catalog import Attached, Column, Constraint, Conversion, Function, Link, Relation
+from rewriter.postgres.definitions import DEFINED
+from rewriter.postgres.functions import HARMLESS_EXTENSIONS, unjudged
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

@@ -29,7 +29,7 @@ _COPY_LINE: Final = b"WCOPY "  # context that quotes the client's own input
 _LIMIT: Final = b"54000"  # "row is too big: size ...": the message tells lengths
 _LIMIT_MESSAGE: Final = b"a row or value exceeds a limit of the server"
 _PROVOKED: Final = (b"22P02", b'"louver: ')
-"""How an error looks that a rewritten statement provokes, see `rewriter.preserving`: our message, quoted as input."""
+"""How an error looks that a rewritten statement provokes, see `rewriter.postgres.preserving`: our message, quoted as input."""
 _DENIED: Final = b"42501"
 _CUT: Final = (b"S", b"V", b"C")  # what is kept of an error too long to be looked at
 _LOGGED: Final = frozenset((b"VLOG", b"VDEBUG"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from rewriter.kinds import KINDS
+from rewriter.postgres.kinds import KINDS
 
 PAGE = Path(__file__).parent.parent.parent / "docs" / "statements.md"
 TREATMENTS = {

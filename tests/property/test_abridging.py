@@ -8,11 +8,11 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from rewriter import abridging
-from rewriter.abridging import Abridged, abridge
 from rewriter.model import Refusal, UnknownNames
-from rewriter.reading import tokens
-from rewriter.rewrite import rewrite
+from rewriter.postgres import abridging
+from rewriter.postgres.abridging import Abridged, abridge
+from rewriter.postgres.reading import tokens
+from rewriter.postgres.rewrite import rewrite
 
 if TYPE_CHECKING:
     from rewriter.model import Rewritten

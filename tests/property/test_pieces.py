@@ -8,8 +8,8 @@ from unittest.mock import patch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rewriter import reading
 from rewriter.model import Refusal
+from rewriter.postgres import reading
 
 _QUOTED = ("'", "''", '"', "$a$", "E'\\'", "U&'x'", "U&", "b'1'", "'a'", "--x\n", "/*c*/", "/*", "é", "x$y", "a")
 _PLAIN = (

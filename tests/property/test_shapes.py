@@ -18,13 +18,14 @@ from audit.record import Judgement
 from policies.model import Decision
 from proxy.plans import Plan, PlanCache, Ruling
 from rewriter.model import Refusal, UnknownNames
-from rewriter.proof import same
-from rewriter.reading import encode, parse
-from rewriter.rewrite import rewrite
-from rewriter.scopes import walk
+from rewriter.postgres.proof import same
+from rewriter.postgres.reading import encode, parse
+from rewriter.postgres.rewrite import rewrite
+from rewriter.postgres.scopes import walk
 
 if TYPE_CHECKING:
-    from rewriter.model import Catalog, Rewritten
+    from rewriter.model import Rewritten
+    from rewriter.postgres.catalog import Catalog
 
 TEMPLATES = [
     line

@@ -9,11 +9,12 @@ import psycopg
 import pytest
 
 from proxy.introspection import read_catalog
-from rewriter.functions import refused_builtin, unjudged
-from rewriter.known import KNOWN_FUNCTIONS, KNOWN_RELATIONS
-from rewriter.model import Names, Refusal
-from rewriter.rewrite import rewrite
-from rewriter.system import SYSTEM_SCHEMAS, refusal_of
+from rewriter.model import Refusal
+from rewriter.postgres.catalog import Names
+from rewriter.postgres.functions import refused_builtin, unjudged
+from rewriter.postgres.known import KNOWN_FUNCTIONS, KNOWN_RELATIONS
+from rewriter.postgres.rewrite import rewrite
+from rewriter.postgres.system import SYSTEM_SCHEMAS, refusal_of
 
 SYSTEM = "n.nspname IN ('pg_catalog', 'information_schema')"
 

@@ -1,4 +1,4 @@
-"""Every mask on every type, with odd values, on a real server: the laws that `rewriter.masks` promises."""
+"""Every mask on every type, with odd values, on a real server: the laws that `rewriter.postgres.masks` promises."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from servers.mask_subjects import KINDS, MASKS, NULL_TYPES, PG, Kind
 from policies.masks import SCHEMAS, make_mask, read_mask
 from policies.positions import Checker, compose
 from proxy.introspection import read_catalog
-from rewriter.masks import key_material, render
-from rewriter.masks.target import target_of
-from rewriter.model import Column
+from rewriter.postgres.catalog import Column
+from rewriter.postgres.masks import key_material, render
+from rewriter.postgres.masks.target import target_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

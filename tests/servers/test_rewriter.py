@@ -14,14 +14,14 @@ from fixtures.rewriting import real_and_masked, rewriter_cases
 
 from policies.model import ColumnName, Mask
 from proxy.introspection import FINGERPRINT, look_up_sql, read_catalog, read_look_up
-from rewriter.code import judge_of
-from rewriter.functions import REFUSED_FUNCTIONS, refused_builtin
-from rewriter.masks import render
-from rewriter.model import Names, Relation
-from rewriter.names import Elsewhere, meaning_of
-from rewriter.rewrite import rewrite
-from rewriter.system import refusal_of
-from rewriter.world import world_of
+from rewriter.postgres.catalog import Names, Relation
+from rewriter.postgres.code import judge_of
+from rewriter.postgres.functions import REFUSED_FUNCTIONS, refused_builtin
+from rewriter.postgres.masks import render
+from rewriter.postgres.names import Elsewhere, meaning_of
+from rewriter.postgres.rewrite import rewrite
+from rewriter.postgres.system import refusal_of
+from rewriter.postgres.world import world_of
 
 HIDDEN = re.compile(r"HIDDEN|77123|1966-06-06")
 _DATABASES = ("rewriter_real", "rewriter_masked")

@@ -11,8 +11,9 @@ from servers.test_rewriter import HIDDEN, answer, settings
 
 from policies.model import ColumnName, Decision, Mask, Treatment
 from proxy.introspection import read_catalog
-from rewriter.model import Names, Refusal
-from rewriter.rewrite import rewrite
+from rewriter.model import Refusal
+from rewriter.postgres.catalog import Names
+from rewriter.postgres.rewrite import rewrite
 
 _DATABASES = ("views_real", "views_masked")
 _CASES = rewriter_cases("views")

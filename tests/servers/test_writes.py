@@ -13,9 +13,10 @@ from servers.test_rewriter import HIDDEN, settings
 
 from policies.model import ColumnName, Mask, Treatment
 from proxy.introspection import read_catalog
-from rewriter.masks import render
-from rewriter.model import Constraint, Link, Names, Refusal
-from rewriter.rewrite import rewrite
+from rewriter.model import Refusal
+from rewriter.postgres.catalog import Constraint, Link, Names
+from rewriter.postgres.masks import render
+from rewriter.postgres.rewrite import rewrite
 
 _DATABASES = ("writes_real", "writes_masked")
 _CASES = [*rewriter_cases("writes"), *rewriter_cases("updatable")]

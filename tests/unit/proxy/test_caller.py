@@ -11,8 +11,8 @@ from policies.model import AttributeValue, Principal, Session
 from proxy.caller import Caller, Unsettled
 from proxy.catalogs import Catalogs, CatalogUnavailable
 from proxy.gate import Gate
-from rewriter.masks.keys import key_material
-from rewriter.model import Catalog, Column, Relation
+from rewriter.postgres.catalog import Catalog, Column, Relation
+from rewriter.postgres.masks.keys import key_material
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

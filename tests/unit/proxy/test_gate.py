@@ -13,8 +13,9 @@ from policies.model import ColumnName, Decision, Label, Mask, Treatment
 from proxy import gate as gate_module
 from proxy.gate import Gate, World, error_payload
 from proxy.postgres.messages import parse_report
-from rewriter.masks.keys import key_material
-from rewriter.model import Catalog, Column, Names, Refusal, Relation, UnknownNames
+from rewriter.model import Refusal, UnknownNames
+from rewriter.postgres.catalog import Catalog, Column, Names, Relation
+from rewriter.postgres.masks.keys import key_material
 
 if TYPE_CHECKING:
     from proxy.plans import Ruling

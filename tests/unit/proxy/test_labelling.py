@@ -10,8 +10,8 @@ from policies.loader import parse_policies
 from policies.model import ColumnName, Label
 from proxy.labelling import Labelling
 from proxy.ledger import Ledger
-from rewriter.lineage import Inheritance
-from rewriter.model import Catalog, Column, Relation
+from rewriter.postgres.catalog import Catalog, Column, Relation
+from rewriter.postgres.lineage import Inheritance
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -24,7 +24,7 @@ from proxy.postgres.session import PostgresSession
 from proxy.recording import Recorder
 from proxy.relay import Relay
 from proxy.side import Side
-from rewriter.model import Catalog, Column, Relation
+from rewriter.postgres.catalog import Catalog, Column, Relation
 
 if TYPE_CHECKING:
     from pathlib import Path

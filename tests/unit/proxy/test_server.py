@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from policies.decide import PolicySet
-    from rewriter.model import Catalog
+    from rewriter.postgres.catalog import Catalog
 
 POLICIES = 'version: 1\ndictionary:\n  - {column: "*.*.*.phone", category: phone, level: 3}\n'
 

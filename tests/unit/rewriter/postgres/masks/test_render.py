@@ -1,0 +1,129 @@
+"""Masks as SQL: one expression each, every name with its schema, the value never bare."""
+
+import pytest
+
+from policies.masks import SCHEMAS, make_mask
+from policies.model import Mask
+from rewriter.postgres.catalog import Column
+from rewriter.postgres.masks import RENDERERS, MissingKeyError, key_material, render
+from rewriter.postgres.reading import encode, parse
+
+KEY = key_material(b"a secret of the tests")
+EXAMPLES = {
+    "full": make_mask("full"),
+    "null": make_mask("null"),
+    "partial": make_mask("partial", keep_first=3, keep_last=4, keep_length=True),
+    "email": make_mask("email"),
+    "hash": make_mask("hash"),
+    "round": make_mask("round", step=1000),
+    "year": make_mask("year"),
+    "constant": make_mask("constant", value="it's"),
+}
+COLUMNS = [
+    Column("x", 1, "pg_catalog.text", "text"),
+    Column("x", 1, "pg_catalog.varchar(11)", "varchar", collation='pg_catalog."C"'),
+    Column("x", 1, 'pg_catalog."numeric"(10,2)', "numeric"),
+    Column("x", 1, "pg_catalog.int8", "int8"),
+    Column("x", 1, "pg_catalog.float4", "float4"),
+    Column("x", 1, "pg_catalog.date", "date"),
+    Column("x", 1, "pg_catalog.timestamptz", "timestamptz"),
+    Column("x", 1, "pg_catalog.uuid", "uuid"),
+    Column("x", 1, "pg_catalog.bytea", "bytea"),
+    Column("x", 1, "pg_catalog._text", "_text"),
+    Column("x", 1, "public.mood", "public.mood"),
+]
+
+
+def nodes(tree: object):
+    """Walk a parse tree: (node name, node)."""
+    if isinstance(tree, list):
+        for item in tree:
+            yield from nodes(item)
+    elif isinstance(tree, dict):
+        for name, item in tree.items():
+            yield name, item
+            yield from nodes(item)
+
+
+def names(node: list[dict]) -> list[str]:
+    return [item["String"]["sval"] for item in node]
+
+
+def test_what_policies_name_is_rendered():
+    """Every mask of the policy has its SQL, and no other."""
+    assert set(RENDERERS) == set(SCHEMAS) == set(EXAMPLES)
+
+
+@pytest.mark.parametrize("column", COLUMNS, ids=lambda column: column.type_name)
+@pytest.mark.parametrize("mask", EXAMPLES.values(), ids=EXAMPLES.keys())
+def test_every_name_has_its_schema(mask, column):
+    """PostgreSQL's parser sees one expression whose functions, operators, types and collations are qualified."""
+    (statement,) = parse(encode(f"SELECT {render(mask, column, 't.x', KEY)}"))
+    (target,) = statement["stmt"]["SelectStmt"]["targetList"]
+    for name, node in nodes(target):
+        if name == "FuncCall":
+            assert names(node["funcname"])[0] == "pg_catalog"
+        elif name == "A_Expr":
+            assert names(node["name"])[0] == "pg_catalog"
+        elif name == "typeName":
+            assert (
+                names(node["names"])[0] == column.type_name.partition(".")[0] or names(node["names"])[0] == "pg_catalog"
+            )
+        elif name == "CollateClause":
+            assert len(names(node["collname"])) == 2
+        elif name == "ColumnRef":
+            assert names(node["fields"]) == ["t", "x"]
+        assert name not in ("RangeVar", "fromClause", "ParamRef", "SQLValueFunction")
+
+
+@pytest.mark.parametrize("column", COLUMNS, ids=lambda column: column.type_name)
+@pytest.mark.parametrize("mask", EXAMPLES.values(), ids=EXAMPLES.keys())
+def test_the_key_is_in_no_text(mask, column):
+    """Rendered SQL holds the fingerprint at most."""
+    assert KEY.setting not in render(mask, column, "t.x", KEY)
+
+
+@pytest.mark.parametrize("mask", [EXAMPLES["partial"], EXAMPLES["email"], EXAMPLES["hash"]], ids=lambda mask: mask.name)
+def test_text_is_searched_bytewise_where_its_collation_could_forbid_it(mask):
+    """Under a column's own collation or a domain's, which may be nondeterministic, every reading of the value is bytewise."""
+    for column in (
+        Column("x", 1, "pg_catalog.text", "text", collation="public.blurred"),
+        Column("x", 1, "public.blurred_text", "text"),
+        Column("x", 1, "pg_catalog.name", "name"),
+    ):
+        sql = render(mask, column, "t.x", KEY)
+        bytewise = '(t.x::pg_catalog.text COLLATE pg_catalog."C")'
+        assert bytewise in sql
+        assert "t.x" not in sql.replace(bytewise, "").replace("WHEN t.x IS NOT NULL", "")
+
+
+def test_a_keyed_mask_without_a_key_is_an_error():
+    """Without a key there is no hash; nothing weaker takes its place."""
+    with pytest.raises(MissingKeyError, match="`hash` needs a key"):
+        render(make_mask("hash"), COLUMNS[0], "t.x")
+
+
+def test_a_mask_that_does_not_exist_is_an_error():
+    """An unknown mask renders nothing."""
+    with pytest.raises(KeyError):
+        render(Mask("clear"), COLUMNS[0], "t.x")
+
+
+@pytest.mark.parametrize(
+    ("mask", "column"),
+    [
+        (EXAMPLES["partial"], Column("x", 1, "pg_catalog.int8", "int8")),
+        (EXAMPLES["partial"], Column("x", 1, "pg_catalog.varchar(7)", "varchar")),
+        (EXAMPLES["email"], Column("x", 1, "pg_catalog.jsonb", "jsonb")),
+        (EXAMPLES["hash"], Column("x", 1, "pg_catalog.float8", "float8")),
+        (EXAMPLES["hash"], Column("x", 1, "pg_catalog.numeric(3,3)", "numeric")),
+        (EXAMPLES["round"], Column("x", 1, "pg_catalog.text", "text")),
+        (EXAMPLES["round"], Column("x", 1, "pg_catalog.money", "money")),
+        (EXAMPLES["round"], Column("x", 1, "pg_catalog.numeric(2,-3)", "numeric")),
+        (EXAMPLES["year"], Column("x", 1, "pg_catalog.int4", "int4")),
+    ],
+    ids=lambda value: getattr(value, "type_name", None) or value.name,
+)
+def test_a_mask_that_does_not_fit_the_type_hides_entirely(mask, column):
+    """Where a mask makes no sense, `full` takes its place."""
+    assert render(mask, column, "t.x", KEY) == render(make_mask("full"), column, "t.x")
