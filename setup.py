@@ -16,6 +16,7 @@ HOT_PATH = [
     "proxy/caller.py",
     "proxy/deliberation.py",
     "proxy/gate.py",
+    "proxy/postgres_gate.py",
     "proxy/outbox.py",
     "proxy/plans.py",
     "proxy/positions.py",

@@ -18,14 +18,14 @@ from typing import TYPE_CHECKING
 
 from policies.loader import parse_policies
 from policies.model import ColumnName, Decision, Label, Mask, Treatment
-from proxy.gate import Gate
+from proxy.postgres_gate import PostgresGate
 from rewriter.postgres.catalog import Catalog, Column, Names, Relation
 from rewriter.postgres.masks.keys import key_material
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from proxy.gate import World
+    from proxy.postgres_gate import PostgresWorld
 
 _ROUNDS_NS = 100_000_000
 """Processor time spent on each statement, at least; the shortest of its runs counts."""
@@ -101,7 +101,7 @@ def _cases() -> Iterator[_Case]:
     )
 
 
-def _world(gate: Gate) -> World:
+def _world(gate: PostgresGate) -> PostgresWorld:
     customers = Relation(
         1, "public", "customers", "r", (Column("id", 1, *_INT), Column("name", 2, *_TEXT), Column("phone", 3, *_TEXT))
     )
@@ -132,7 +132,7 @@ def _shortest(run: Callable[[], object]) -> float:
 
 def main() -> None:
     """Measure every case and print them."""
-    gate = Gate(parse_policies("version: 1\n", file="none"), key_material(b"k" * 32))
+    gate = PostgresGate(parse_policies("version: 1\n", file="none"), key_material(b"k" * 32))
     world = _world(gate)
     gc.freeze()
     measured = []

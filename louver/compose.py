@@ -21,8 +21,8 @@ from louver.configuration import ConfigurationError, Parts, reload_policies
 from proxy import introspection
 from proxy.cancel import CancelRegistry
 from proxy.catalogs import Catalogs
-from proxy.gate import Gate
 from proxy.ledger import Ledger, LedgerUnavailable
+from proxy.postgres_gate import PostgresGate
 from proxy.server import Server, ServerSettings, run
 from proxy.watch import Watch
 
@@ -138,7 +138,7 @@ async def _run(parts: Parts, trail: Trail, ledger: Ledger) -> None:
         ),
         users=parts.users,
         cancels=CancelRegistry(),
-        gate=Gate(
+        gate=PostgresGate(
             parts.policies,
             parts.key,
             analysed_bytes=settings.limits.analysed_bytes,

@@ -11,9 +11,9 @@ import itertools
 from typing import TYPE_CHECKING
 
 from policies.model import Decision, Label, Principal, Session
-from proxy.gate import World
 from proxy.introspection import look_up_sql, read_look_up
 from proxy.own import laid_over, read_own
+from proxy.postgres_gate import PostgresWorld, needs_nothing, what_it_makes
 from rewriter.model import Refusal, UnknownNames
 from rewriter.postgres.catalog import Catalog, Names, Relation
 
@@ -21,9 +21,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from proxy.catalogs import Catalogs
-    from proxy.gate import Gate
     from proxy.introspection import Ask
     from proxy.plans import Ruling
+    from proxy.postgres_gate import PostgresGate
     from rewriter.postgres.lineage import Inheritance
     from rewriter.postgres.masks.keys import KeyMaterial
 
@@ -57,7 +57,9 @@ class Caller:
     `world` is where it is now; it may be ruled by only while `current`.
     """
 
-    def __init__(self, principal: Principal, moment: Callable[[], Session], gate: Gate, catalogs: Catalogs) -> None:
+    def __init__(
+        self, principal: Principal, moment: Callable[[], Session], gate: PostgresGate, catalogs: Catalogs
+    ) -> None:
         self._principal = principal
         self.name = principal.name
         self._moment = moment
@@ -74,7 +76,7 @@ class Caller:
         self._catalog: Catalog | None = None  # with these, or None for the snapshot itself
         self._key: KeyMaterial | None = None  # what the session's server surely holds
         self._held: KeyMaterial | None = None  # what it may hold: a rollback can bring back what was taken away
-        self.world = World(Decision("", {}, {}), Catalog(database, 0, {}, {}), None)
+        self.world = PostgresWorld(Decision("", {}, {}), Catalog(database, 0, {}, {}), None)
 
     @property
     def current(self) -> bool:
@@ -107,7 +109,7 @@ class Caller:
         statement ruled again.
         """
         if self._known.held:
-            for inheritance in self._gate.inheritances(self.world, text, self._passing):
+            for inheritance in what_it_makes(self.world, text, self._passing):
                 if inheritance.temporary:
                     self._pass(inheritance)
                 else:
@@ -132,7 +134,7 @@ class Caller:
 
     def find_early(self, text: bytes, number: int) -> Ruling | None:
         """The ruling of a statement for which what was defined lately makes no difference; None for all others."""
-        if self._generation != self._known.generation or not self._gate.needs_nothing(self.world, text):
+        if self._generation != self._known.generation or not needs_nothing(self.world, text):
             return None
         found = self.find(text)
         if found is None or found.plan.verdict == "deny":  # what is in its way may be gone
@@ -216,7 +218,7 @@ class Caller:
         for _ in range(_LOOK_UPS):
             world, names = self.world, self.world.names
             if names is not None and (missing.looked_up or missing.functions):
-                world = World(world.decision, world.catalog, _joined(names, missing), self._held)
+                world = PostgresWorld(world.decision, world.catalog, _joined(names, missing), self._held)
             try:
                 return self._gate.rule(world, text)
             except UnknownNames as unknown:
@@ -234,9 +236,9 @@ class Caller:
                 await self.settle(ask, names_stale=False, status=b"T" if self._own else b"I")
         return self._gate.deny(self.world, text, _ENDLESS)
 
-    def nameless_world(self) -> World:
+    def nameless_world(self) -> PostgresWorld:
         """A world in which no name is known, for a transaction that has failed and can look nothing up."""
-        return World(self.world.decision, Catalog(self._known.database, 0, {}, {}), Names(()), self._held)
+        return PostgresWorld(self.world.decision, Catalog(self._known.database, 0, {}, {}), Names(()), self._held)
 
     def _decide(self) -> Decision:
         """The decision of this moment, over the catalog's columns and those looked up on the session."""

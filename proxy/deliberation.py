@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from proxy.caller import Caller
-    from proxy.gate import Gate
     from proxy.plans import Ruling
     from proxy.postgres.session import PostgresSession
+    from proxy.postgres_gate import PostgresGate
 
 _ROUNDS: Final = 20
 """How often one statement is ruled anew because what it copies had to be remembered first, or because it uses what was made
@@ -42,7 +42,7 @@ class Deliberation:
     `send` sends what the session has for its server. Call `answered` whenever the server has said something.
     """
 
-    def __init__(self, session: PostgresSession, caller: Caller, gate: Gate, send: Callable[[], None]) -> None:
+    def __init__(self, session: PostgresSession, caller: Caller, gate: PostgresGate, send: Callable[[], None]) -> None:
         self._session = session
         self._conversation = session.conversation
         self._caller = caller

@@ -1,7 +1,8 @@
 """The gate: from a statement's text to its ruling, for one caller.
 
 Owns the worlds (one decision, one catalog, one meaning of names, and the plans made under them) and the walk
-text -> rewrite -> plan. Any fault on this walk is a refusal.
+text -> rewrite -> plan. What differs between databases stands in a gate of each, such as `postgres_gate`.
+Any fault on this walk is a refusal.
 May not do: I/O; the relay fetches what is missing (catalog, names) and asks again.
 """
 
@@ -9,8 +10,9 @@ from __future__ import annotations
 
 import itertools
 import logging
+from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Generic, NamedTuple, Protocol, TypeVar
 
 from audit.record import ColumnUse, Judgement
 from audit.scrub import scrub
@@ -19,20 +21,13 @@ from policies.model import Decision
 from proxy.budgets import Budgets
 from proxy.plans import Makes, NamesEffect, Plan, PlanCache, Ruling, Tally
 from proxy.positions import moves_of
-from proxy.postgres.messages import notice_response, report_fields
 from proxy.witness import Witness
 from rewriter.kept import Kept
-from rewriter.model import Refusal, Rewritten, UnknownNames, Use
-from rewriter.postgres.catalog import Catalog, Names
-from rewriter.postgres.kinds import reads_nothing
-from rewriter.postgres.lineage import Inheritance, inheritances, renamed
+from rewriter.model import MAX_BYTES, Description, Refusal, Rewritten, UnknownNames, Use
 from rewriter.postgres.masks.keys import KeyMaterial
-from rewriter.postgres.reading import MAX_BYTES, describe, encode, parse
-from rewriter.postgres.rewrite import rewrite
-from rewriter.postgres.world import hidden_columns
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Hashable, Mapping, Sequence
 
     from policies.decide import PolicySet
     from policies.model import ColumnName, Label, Principal, Session
@@ -46,9 +41,6 @@ _FAULT = Refusal(
     "louver could not rule this statement",
     hint="This is a fault in Louver, reported in its log; nothing was sent to the database.",
 )
-_MASKED_CONDITION = "01000"
-"""The SQLSTATE of a notice about masked conditions: a warning of no particular kind."""
-
 COPYING = -2
 """The epoch of no world, of a statement that is ruled again each time it is bound."""
 
@@ -56,8 +48,34 @@ _epochs = itertools.count(1)
 """Every world gets a number of its own, so that an epoch never means two things. 0 is no world."""
 
 
+class Snapshot(Protocol):
+    """What every catalog has; `revision` tells snapshots of one database apart."""
+
+    @property
+    def database(self) -> str:
+        """The database that it describes, or "" for a whole server."""
+        ...
+
+    @property
+    def revision(self) -> int:
+        """Grows with each snapshot that differs."""
+        ...
+
+
+C = TypeVar("C", bound=Snapshot)
+N = TypeVar("N")
+
+
+class Effects(NamedTuple):
+    """What running a statement changes for those that follow it, as `proxy.plans.Plan` has it."""
+
+    names: NamesEffect = "none"
+    makes: Makes = "none"
+    uses_made: bool = False
+
+
 @dataclass(slots=True, eq=False)
-class World:
+class World(Generic[C, N]):
     """What one caller may see and how the server understands them, at this moment, with the plans made so far.
 
     `names` is None for callers who see everything as it is: they need no name resolved. `key` is what the session holds
@@ -66,8 +84,8 @@ class World:
     """
 
     decision: Decision
-    catalog: Catalog
-    names: Names | None
+    catalog: C
+    names: N | None
     key: KeyMaterial | None = None
     witness: Witness | None = None
     plans: PlanCache = field(default_factory=PlanCache)
@@ -79,7 +97,7 @@ class World:
         return self.names is not None
 
 
-class Gate:
+class Gate(ABC, Generic[C, N]):
     """Decides for every caller of one upstream.
 
     `key` is that of keyed masks. `analysed_bytes`: a masked caller's longer statement is refused, for reading it would
@@ -98,15 +116,43 @@ class Gate:
     ) -> None:
         self.policies = policies
         self._key = key
-        self._analysed_bytes = analysed_bytes
+        self.analysed_bytes = analysed_bytes
         self._whole_text = whole_text
         self.tally = Tally()
         self._notices = notices
         self._budgets = Budgets()
-        self._witness = Kept[Witness](lambda catalog, decision: Witness(hidden_columns(catalog, decision)), _WITNESSES)
-        self._worlds: dict[tuple[object, ...], World] = {}
+        self._witness = Kept[Witness](self._witness_of, _WITNESSES)
+        self._worlds: dict[tuple[object, ...], World[C, N]] = {}
         self._revisions: dict[str, int] = {}
         self._listed: tuple[object, frozenset[str]] = ((), frozenset())
+
+    @abstractmethod
+    def error(self, refusal: Refusal) -> bytes:
+        """The payload of the error message that tells a refusal."""
+
+    @abstractmethod
+    def _rewrite(self, world: World[C, N], text: str) -> Rewritten:
+        """Rule a text in a world that is guarded. Raises Refusal, and UnknownNames when the catalog does not know a name."""
+
+    @abstractmethod
+    def _describe(self, text: bytes) -> Description:
+        """What a text is, for a caller from whom nothing is hidden; raises nothing."""
+
+    @abstractmethod
+    def _effects(self, kinds: tuple[str, ...], text: bytes, *, changes_names: bool) -> Effects:
+        """What running a text changes for those that follow it."""
+
+    @abstractmethod
+    def _notice(self, use: Use) -> tuple[str, bytes]:
+        """The column that a statement compares as it is shown, and the message that tells the caller so: never a value."""
+
+    @abstractmethod
+    def _witness_of(self, catalog: C, decision: Decision) -> Witness:
+        """What answers are checked against under a decision."""
+
+    @abstractmethod
+    def _key_of(self, names: N) -> Hashable:
+        """What tells two meanings of names apart."""
 
     def decide(self, principal: Principal, session: Session, labels: Mapping[ColumnName, Label]) -> Decision:
         """The caller's decision at this moment."""
@@ -115,12 +161,12 @@ class Gate:
     def world(
         self,
         decision: Decision,
-        catalog: Catalog,
-        names: Names | None,
+        catalog: C,
+        names: N | None,
         held: KeyMaterial | None,
         *,
         shared: bool = True,
-    ) -> World:
+    ) -> World[C, N]:
         """The world of a decision in a session that holds a key or not, shared by all sessions that are in it.
 
         One over a catalog that one open transaction has of its own is not `shared`: nobody else comes into it, and it
@@ -131,7 +177,7 @@ class Gate:
             decision.policy,
             held,
             frozenset(decision.treatments.items()),
-            names and _key_of(names),
+            None if names is None else self._key_of(names),
         )
         world = self._worlds.get(key)
         if world is None:
@@ -146,7 +192,7 @@ class Gate:
                 self._worlds[key] = world
         return world
 
-    def _forget_others(self, catalog: Catalog) -> None:
+    def _forget_others(self, catalog: C) -> None:
         """Drop the worlds of other snapshots of a database: each holds a whole catalog, and DDL makes many of them."""
         self._worlds = {
             key: world
@@ -161,64 +207,12 @@ class Gate:
         keyed = any(mask is not None and SCHEMAS[mask.name].keyed for mask in masks)
         return self._key if keyed or any(treatment.join is not None for treatment in treatments) else None
 
-    @staticmethod
-    def needs_nothing(world: World, text: bytes) -> bool:
-        """Whether a text is ruled in `world` as in any that follows from definitions made since it was found."""
-        try:
-            statements = parse(encode(text.decode()))
-        except (Refusal, UnicodeDecodeError):
-            return False
-        return all(reads_nothing(statement["stmt"], guarded=world.guarded) for statement in statements)
-
-    @staticmethod
-    def only_kind(text: bytes) -> str:
-        """The kind of the one statement that a text is, of transaction control what it does; "" when it is several."""
-        try:
-            statements = parse(encode(text.decode()))
-        except (Refusal, UnicodeDecodeError):
-            return ""
-        if len(statements) != 1:
-            return ""
-        kind, fields = next(iter(statements[0]["stmt"].items()))
-        return str(fields.get("kind", "TRANS_STMT_BEGIN")) if kind == "TransactionStmt" else str(kind)
-
-    @staticmethod
-    def inheritances(world: World, text: bytes, passing: Mapping[str, Label]) -> list[Inheritance]:
-        """What the tables inherit that a text makes, of columns that the caller sees clear on any row.
-
-        `passing` are the labels of what is in tables of the session's own. A text that does not parse makes none, for the
-        server reads it alike.
-        """
-        try:
-            statements = [statement["stmt"] for statement in parse(encode(text.decode()))]
-        except (Refusal, UnicodeDecodeError):
-            return []
-        decision = world.decision
-        labels = {
-            column: label for column, label in decision.labels.items() if decision.treatments[column].kind == "clear"
-        }
-        made: list[Inheritance] = []
-        for statement in statements:
-            made += [new for new in (renamed(statement, each) for each in made) if new is not None]
-            here = {each.name: each.whole for each in made}
-            through = {**passing, **{name: label for name, label in here.items() if label is not None}}
-            made += inheritances(statement, world.catalog, labels, through)
-        return made
-
-    def rule(self, world: World, text: bytes) -> Ruling:
+    def rule(self, world: World[C, N], text: bytes) -> Ruling:
         """Rule a statement in full and remember it. Raises UnknownNames when the catalog does not know a name."""
         try:
             if world.names is None:
                 return self._pass(world, text)
-            rewritten = rewrite(
-                text.decode(),
-                catalog=world.catalog,
-                names=world.names,
-                decision=world.decision,
-                key=world.key,
-                listed_functions=self._listed_functions(),
-                limit=self._analysed_bytes,
-            )
+            rewritten = self._rewrite(world, text.decode())
         except Refusal as refusal:
             ruling = self.deny(world, text, refusal)
         except UnknownNames:
@@ -238,9 +232,9 @@ class Gate:
     def charge(self, principal: str, probes: Sequence[Probe], now: float) -> bytes:
         """Count what is compared with real values; the payload of the error when the budget is used up, else b""."""
         refusal = self._budgets.charge(principal, probes, now)
-        return b"" if refusal is None else error_payload(refusal)
+        return b"" if refusal is None else self.error(refusal)
 
-    def _listed_functions(self) -> frozenset[str]:
+    def listed_functions(self) -> frozenset[str]:
         """The functions that the policies allow; the same object as long as it is the same list."""
         functions = self.policies.functions
         if functions is not self._listed[0]:
@@ -248,7 +242,7 @@ class Gate:
             self._listed = (functions, self._listed[1] if listed == self._listed[1] else listed)
         return self._listed[1]
 
-    def deny(self, world: World, text: bytes, refusal: Refusal) -> Ruling:
+    def deny(self, world: World[C, N], text: bytes, refusal: Refusal) -> Ruling:
         """The ruling that refuses `text`."""
         judgement = Judgement(
             kinds=(),
@@ -262,11 +256,12 @@ class Gate:
             reason=refusal.message if refusal.rule is None else f"{refusal.message} (rule: {refusal.rule})",
             sqlstate=refusal.sqlstate,
         )
-        return Ruling(Plan("deny", world.epoch, world.decision, judgement, error=error_payload(refusal)))
+        return Ruling(Plan("deny", world.epoch, world.decision, judgement, error=self.error(refusal)))
 
-    def _pass(self, world: World, text: bytes) -> Ruling:
+    def _pass(self, world: World[C, N], text: bytes) -> Ruling:
         """The ruling for a caller from whom nothing is hidden: the statement leaves as it is."""
-        description = describe(text.decode(errors="replace"))
+        description = self._describe(text)
+        effects = self._effects(description.kinds, text, changes_names=False)
         judgement = Judgement(
             kinds=description.kinds,
             text=self._recorded(text),
@@ -285,18 +280,16 @@ class Gate:
                 judgement,
                 changes_catalog=description.changes_catalog,
                 copies=description.changes_catalog,
-                makes=_makes(description.kinds, text),
-                uses_made=_uses_made(description.kinds, text),
+                makes=effects.makes,
+                uses_made=effects.uses_made,
             )
         )
         world.plans.keep(text, ruling, literal_free=not self._whole_text)
         return ruling
 
-    def _remember(self, world: World, text: bytes, rewritten: Rewritten) -> Ruling:
+    def _remember(self, world: World[C, N], text: bytes, rewritten: Rewritten) -> Ruling:
         changed = bool(rewritten.edits)
-        effect: NamesEffect = "none"
-        if rewritten.changes_names:
-            effect = "transaction" if rewritten.kinds == ("TransactionStmt",) else "changes"
+        effects = self._effects(rewritten.kinds, text, changes_names=rewritten.changes_names)
         new_text = rewritten.text.encode()
         judgement = Judgement(
             kinds=rewritten.kinds,
@@ -313,16 +306,16 @@ class Gate:
             COPYING if rewritten.changes_catalog else world.epoch,
             world.decision,
             judgement,
-            names_effect=effect,
+            names_effect=effects.names,
             copies=rewritten.changes_catalog,
             changes_catalog=rewritten.changes_catalog,
-            makes=_makes(rewritten.kinds, text),
-            uses_made=_uses_made(rewritten.kinds, text),
+            makes=effects.makes,
+            uses_made=effects.uses_made,
             moves=moves_of(text, rewritten.edits) if changed else (),
             witness=world.witness,
             probes=tuple(probe for probe in rewritten.probes if not probe.parameter),
             array_probes=tuple(probe for probe in rewritten.probes if probe.parameter),
-            notices=tuple(_notice(use) for use in rewritten.compared) if self._notices else (),
+            notices=tuple(self._notice(use) for use in rewritten.compared) if self._notices else (),
         )
         ruling = Ruling(plan, new_text if changed else None)
         literal_free = rewritten.literal_free and not self._whole_text
@@ -332,28 +325,6 @@ class Gate:
     def _recorded(self, text: bytes) -> str | None:
         """The text as the audit keeps it; None when each statement brings its own."""
         return None if self._whole_text else scrub(text.decode(errors="backslashreplace"))
-
-
-def _makes(kinds: tuple[str, ...], text: bytes) -> Makes:
-    """What a statement leaves behind that was ruled with it: by PREPARE, by DECLARE with or without HOLD."""
-    if "PrepareStmt" in kinds or ("DeclareCursorStmt" in kinds and b"hold" in text.lower()):
-        return "session"
-    return "transaction" if "DeclareCursorStmt" in kinds else "none"
-
-
-def _uses_made(kinds: tuple[str, ...], text: bytes) -> bool:
-    """Whether a statement runs what an earlier one left behind; CREATE TABLE AS and EXPLAIN can, by EXECUTE."""
-    if "ExecuteStmt" in kinds or "FetchStmt" in kinds:
-        return True
-    return ("CreateTableAsStmt" in kinds or "ExplainStmt" in kinds) and b"execute" in text.lower()
-
-
-def _notice(use: Use) -> tuple[str, bytes]:
-    """What is told of a column whose masked values a statement compares: never a value."""
-    column = str(use.column)
-    message = f'conditions, orders and groups see {column} as rule "{use.treatment.rule}" shows it'
-    hint = "Compare with what you are shown. This is said once in a session."
-    return column, notice_response("NOTICE", _MASKED_CONDITION, message, hint=hint)
 
 
 def _column_use(use: Use, decision: Decision) -> ColumnUse:
@@ -372,26 +343,8 @@ def _column_use(use: Use, decision: Decision) -> ColumnUse:
     )
 
 
-def _key_of(names: Names) -> tuple[object, ...]:
-    """What tells two meanings of names apart."""
-    mappings = (names.looked_up, names.temporary_views, names.functions)
-    return (names.path, names.temporary, *(tuple(mapping.items()) for mapping in mappings))
-
-
 _WITNESSES = 64
 """Kept for worlds that differ in what names mean: each holds every hidden column of a catalog."""
 
 _WORLDS = 1024
 """Worlds kept for sharing. Each has its plans; a bank has some dozen roles times regions, far below this."""
-
-
-def error_payload(refusal: Refusal) -> bytes:
-    """The ErrorResponse payload (without type and length) of a refusal."""
-    return report_fields(
-        "ERROR",
-        refusal.sqlstate,
-        refusal.message,
-        detail=refusal.detail,
-        hint=refusal.hint,
-        position=refusal.position,
-    )

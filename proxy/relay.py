@@ -18,6 +18,7 @@ from proxy.postgres.backend import EXPOSED
 from proxy.postgres.conversation import IDLE, ProtocolViolation
 from proxy.postgres.frames import frame
 from proxy.postgres.messages import error_response
+from proxy.postgres_gate import only_kind
 from proxy.side import Side
 from proxy.undoing import Undoing
 from proxy.wording import CUT_OFF_HINT
@@ -26,12 +27,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from proxy.caller import Caller
-    from proxy.gate import Gate
     from proxy.outbox import Outbox
     from proxy.plans import Ruling
     from proxy.postgres.replies import Execution
     from proxy.postgres.session import PostgresSession
     from proxy.postgres.statements import Statement
+    from proxy.postgres_gate import PostgresGate
     from proxy.recording import Recorder
 
 log = logging.getLogger(__name__)
@@ -56,7 +57,7 @@ class Relay:
         server: asyncio.Transport,
         session: PostgresSession,
         caller: Caller,
-        gate: Gate,
+        gate: PostgresGate,
         recorder: Recorder,
         outbox: Outbox,
         ended: Callable[[Relay, bool], None],
@@ -76,7 +77,7 @@ class Relay:
         self._deliberation = Deliberation(session, caller, gate, self._send)
         self._client_congested = self._server_congested = False
         self._catalog_touched = False
-        self._undoing = Undoing(gate.only_kind)
+        self._undoing = Undoing(only_kind)
         self._was_guarded = False  # an earlier decision hid something, and what it has left may still speak
         self._draining = False
         self._reason = ""

@@ -45,8 +45,8 @@ if TYPE_CHECKING:
     from policies.decide import PolicySet
     from proxy.cancel import CancelRegistry
     from proxy.catalogs import Catalogs
-    from proxy.gate import Gate
     from proxy.identity import Users
+    from proxy.postgres_gate import PostgresGate
     from proxy.watch import Watch
 
 log = logging.getLogger(__name__)
@@ -97,7 +97,7 @@ class Server:
         *,
         users: Users,
         cancels: CancelRegistry,
-        gate: Gate,
+        gate: PostgresGate,
         catalogs: Catalogs,
         trail: Trail,
         watch: Watch,

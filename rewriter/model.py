@@ -10,6 +10,9 @@ from typing import Literal
 
 from policies.model import ColumnName, Treatment
 
+MAX_BYTES = 1_000_000
+"""A longer statement is refused: nobody types it, and reading it would hold up every other session of the process."""
+
 
 class Refusal(Exception):  # noqa: N818  a refusal is an answer, not a fault
     """A statement that may not run: what the caller is told in place of an answer.
@@ -113,3 +116,17 @@ class Rewritten:
     changes_catalog: bool
     literal_free: bool
     constants: frozenset[int]
+
+
+@dataclass(frozen=True, slots=True)
+class Description:
+    """What a statement is, for a caller who sees everything: read, never ruled upon.
+
+    `relations` are the names as written, (schema or None, name), of everything that looks like a table,
+    names of WITH items included. `kinds` is empty when the text does not parse.
+    """
+
+    kinds: tuple[str, ...]
+    relations: tuple[tuple[str | None, str], ...]
+    changes_names: bool
+    changes_catalog: bool

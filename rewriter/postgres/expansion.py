@@ -11,12 +11,12 @@ import dataclasses
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from rewriter.model import Refusal, Use
+from rewriter.model import MAX_BYTES, Refusal, Use
 from rewriter.postgres import grouping, proof, system
 from rewriter.postgres.catalog import Names, Relation
 from rewriter.postgres.definitions import is_written
 from rewriter.postgres.names import meaning_of
-from rewriter.postgres.reading import MAX_BYTES, encode, position, read, tokens
+from rewriter.postgres.reading import encode, position, read, tokens
 from rewriter.postgres.scopes import walk
 from rewriter.postgres.substitution import Splice, Substitute, apply, needed_columns, requalify, splice_of, unedited
 from rewriter.postgres.tableoid import TABLEOID, carries

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from postgast.native import PgQueryError, lib
 
-from rewriter.model import Refusal
+from rewriter.model import MAX_BYTES, Description, Refusal
 from rewriter.postgres.abridging import abridge
 from rewriter.postgres.kinds import changes
 
@@ -29,8 +29,6 @@ Node = dict[str, Any]
 Unparted = list[bytes]
 """Tokens as the lexer gives them, each not taken apart: where they are only counted."""
 
-MAX_BYTES = 1_000_000
-"""A longer statement is refused: nobody types it, and reading it would hold up every other session of the process."""
 
 MAX_TOKENS = 20_000
 """More nesting tokens than this are refused: the C parser overflows its stack from some 80,000 operators on."""
@@ -97,20 +95,6 @@ class Reading:
 
     statements: list[Node]
     relations: int
-
-
-@dataclass(frozen=True, slots=True)
-class Description:
-    """What a statement is, for a caller who sees everything: read, never ruled upon.
-
-    `relations` are the names as written, (schema or None, name), of everything that looks like a table,
-    names of WITH items included. `kinds` is empty when the text does not parse.
-    """
-
-    kinds: tuple[str, ...]
-    relations: tuple[tuple[str | None, str], ...]
-    changes_names: bool
-    changes_catalog: bool
 
 
 def encode(text: str, limit: int = MAX_BYTES) -> bytes:

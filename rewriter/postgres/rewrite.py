@@ -8,7 +8,7 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING
 
-from rewriter.model import Edit, Refusal, Rewritten, UnknownNames
+from rewriter.model import MAX_BYTES, Edit, Refusal, Rewritten, UnknownNames
 from rewriter.postgres import explaining, proof
 from rewriter.postgres.abridging import Abridged, abridge
 from rewriter.postgres.catalog import Relation
@@ -18,7 +18,7 @@ from rewriter.postgres.joining import join
 from rewriter.postgres.kinds import changes
 from rewriter.postgres.names import meaning_of
 from rewriter.postgres.predicates import compared
-from rewriter.postgres.reading import MAX_BYTES, Reading, character, encode, kind, read, tokens
+from rewriter.postgres.reading import Reading, character, encode, kind, read, tokens
 from rewriter.postgres.ruling import Circumstances, Ruling
 from rewriter.postgres.rulings import rule
 from rewriter.postgres.scopes import walk

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from policies.loader import parse_policies
 from policies.model import ColumnName, Decision, Label, Mask, Treatment
 from proxy import gate as gate_module
-from proxy.gate import Gate, World, error_payload
 from proxy.postgres.messages import parse_report
+from proxy.postgres_gate import PostgresGate, PostgresWorld, error_payload
 from rewriter.model import Refusal, UnknownNames
 from rewriter.postgres.catalog import Catalog, Column, Names, Relation
 from rewriter.postgres.masks.keys import key_material
@@ -35,13 +35,13 @@ def decision(mask: str = "full", policy: str = "p1") -> Decision:
     return Decision(policy, {SSN: Treatment("mask", "rule one", mask=Mask(mask))}, {SSN: Label("ssn", 3)})
 
 
-def made(**options: Any) -> tuple[Gate, World]:
+def made(**options: Any) -> tuple[PostgresGate, PostgresWorld]:
     """A gate and the world of a masked caller."""
-    gate = Gate(parse_policies("version: 1\n", file="p"), KEY, **options)
+    gate = PostgresGate(parse_policies("version: 1\n", file="p"), KEY, **options)
     return gate, gate.world(decision(), CATALOG, NAMES, None)
 
 
-def all_clear(gate: Gate) -> World:
+def all_clear(gate: PostgresGate) -> PostgresWorld:
     """The world of a caller who sees everything."""
     return gate.world(Decision("p1", {}, {}), CATALOG, None, None)
 

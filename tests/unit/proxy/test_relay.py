@@ -16,11 +16,11 @@ from policies.loader import parse_policies
 from policies.model import Decision, Principal, Session
 from proxy.caller import Caller
 from proxy.catalogs import Catalogs
-from proxy.gate import Gate
 from proxy.outbox import Outbox
 from proxy.plans import Plan
 from proxy.postgres.provocations import Refusals
 from proxy.postgres.session import PostgresSession
+from proxy.postgres_gate import PostgresGate
 from proxy.recording import Recorder
 from proxy.relay import Relay
 from proxy.side import Side
@@ -93,7 +93,7 @@ class House:
         loaded = parse_policies(policies, file="p")
         self.trail = Trail.open(directory)
         self.client, self.server = Wire(), Wire()
-        gate = Gate(loaded, None)
+        gate = PostgresGate(loaded, None)
         moment = Session("bank", "192.0.2.1", "psql", "app", True, "2026-07-01", 12, 0, 3)
         self.catalogs = Catalogs(loaded, self.read)
         caller = Caller(Principal("ann"), lambda: moment, gate, self.catalogs)

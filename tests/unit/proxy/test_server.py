@@ -18,10 +18,10 @@ from audit.writer import Trail
 from policies.loader import parse_policies
 from proxy.cancel import CancelRegistry
 from proxy.catalogs import Catalogs
-from proxy.gate import Gate
 from proxy.handshake import HandshakeSettings
 from proxy.identity import Users
 from proxy.peer import KEEPALIVE, Peer
+from proxy.postgres_gate import PostgresGate
 from proxy.server import Server, ServerSettings, _plain_address, run
 from proxy.upstream import Upstream, connect
 from proxy.watch import Watch
@@ -44,14 +44,14 @@ def trail(tmp_path: Path) -> Iterator[Trail]:
     opened.close()
 
 
-def server_of(trail: Trail, load: Callable[[], PolicySet], **limits: Any) -> tuple[Server, Gate, Catalogs]:
+def server_of(trail: Trail, load: Callable[[], PolicySet], **limits: Any) -> tuple[Server, PostgresGate, Catalogs]:
     """A server that nothing stands behind, with its gate and its catalogs."""
 
     async def read(database: str, revision: int) -> Catalog:
         raise OSError(f"no {database} in revision {revision}")
 
     policies = parse_policies(POLICIES, file="p")
-    gate, catalogs = Gate(policies, None), Catalogs(policies, read)
+    gate, catalogs = PostgresGate(policies, None), Catalogs(policies, read)
     settings = ServerSettings("127.0.0.1", 0, HandshakeSettings(Upstream("127.0.0.1", 1), "relay"), **limits)
     made = Server(
         settings,

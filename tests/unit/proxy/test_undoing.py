@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from proxy.gate import Gate
+from proxy.postgres_gate import only_kind
 from proxy.undoing import Undoing
 
 COPY = "CREATE TABLE t AS SELECT phone FROM people"
@@ -53,6 +53,6 @@ CONTROL = {"BEGIN", "START", "COMMIT", "END", "ROLLBACK", "ABORT", "SAVEPOINT", 
 )
 def test_only_what_is_surely_undone_counts(texts: list[str], undone: list[int]) -> None:
     """?: it fails. The numbers are those of the executions before, so that the first one has number 0."""
-    undoing = Undoing(Gate.only_kind)
+    undoing = Undoing(only_kind)
     found = [n for i, t in enumerate(texts, 1) for n in undoing.undone(ended(i, t.strip("?"), failed=t[0] == "?"))]
     assert found == undone
