@@ -11,27 +11,25 @@ from __future__ import annotations
 import itertools
 import logging
 from abc import ABC, abstractmethod
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Generic, NamedTuple, Protocol, TypeVar
 
 from audit.record import ColumnUse, Judgement
 from audit.scrub import scrub
 from policies.masks import SCHEMAS
-from policies.model import Decision
 from proxy.budgets import Budgets
 from proxy.plans import Makes, NamesEffect, Plan, PlanCache, Ruling, Tally
 from proxy.positions import moves_of
 from proxy.witness import Witness
 from rewriter.kept import Kept
 from rewriter.model import MAX_BYTES, Description, Refusal, Rewritten, UnknownNames, Use
-from rewriter.postgres.masks.keys import KeyMaterial
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Mapping, Sequence
 
     from policies.decide import PolicySet
-    from policies.model import ColumnName, Label, Principal, Session
+    from policies.model import ColumnName, Decision, Label, Principal, Session
     from rewriter.model import Probe
+    from rewriter.postgres.masks.keys import KeyMaterial
 
 log = logging.getLogger(__name__)
 
@@ -74,22 +72,32 @@ class Effects(NamedTuple):
     uses_made: bool = False
 
 
-@dataclass(slots=True, eq=False)
 class World(Generic[C, N]):
     """What one caller may see and how the server understands them, at this moment, with the plans made so far.
 
     `names` is None for callers who see everything as it is: they need no name resolved. `key` is what the session holds
     or has held, for a mask that is keyed; there, and only there, settings that could show or replace it are guarded.
-    `witness` is what answers are checked against.
+    `witness` is what answers are checked against. `epoch` is the world's own number.
     """
 
-    decision: Decision
-    catalog: C
-    names: N | None
-    key: KeyMaterial | None = None
-    witness: Witness | None = None
-    plans: PlanCache = field(default_factory=PlanCache)
-    epoch: int = field(default_factory=lambda: next(_epochs))
+    # a plain class, for a generic dataclass cannot be native
+
+    def __init__(  # noqa: PLR0913, PLR0917  what a ruling rests on
+        self,
+        decision: Decision,
+        catalog: C,
+        names: N | None,
+        key: KeyMaterial | None = None,
+        witness: Witness | None = None,
+        plans: PlanCache | None = None,
+    ) -> None:
+        self.decision = decision
+        self.catalog = catalog
+        self.names = names
+        self.key = key
+        self.witness = witness
+        self.plans = PlanCache() if plans is None else plans
+        self.epoch = next(_epochs)
 
     @property
     def guarded(self) -> bool:
