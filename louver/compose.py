@@ -22,6 +22,7 @@ from proxy import introspection
 from proxy.cancel import CancelRegistry
 from proxy.catalogs import Catalogs
 from proxy.ledger import Ledger, LedgerUnavailable
+from proxy.postgres_front import PostgresFront
 from proxy.postgres_gate import PostgresGate
 from proxy.server import Server, ServerSettings, run
 from proxy.watch import Watch
@@ -128,25 +129,27 @@ async def _run(parts: Parts, trail: Trail, ledger: Ledger) -> None:
         ServerSettings(
             host=settings.listen.host,
             port=settings.listen.port,
-            handshake=parts.handshake,
             connections=settings.limits.connections,
             connections_per_user=settings.limits.connections_per_user,
             idle_seconds=settings.limits.idle_seconds,
-            statement_bytes=settings.limits.statement_bytes,
             drain_seconds=settings.drain_seconds,
             timezone=settings.timezone,
         ),
-        users=parts.users,
-        cancels=CancelRegistry(),
-        gate=PostgresGate(
-            parts.policies,
-            parts.key,
-            analysed_bytes=settings.limits.analysed_bytes,
-            whole_text=whole_text,
-            notices=settings.notices,
+        front=PostgresFront(
+            parts.handshake,
+            users=parts.users,
+            cancels=CancelRegistry(),
+            gate=PostgresGate(
+                parts.policies,
+                parts.key,
+                analysed_bytes=settings.limits.analysed_bytes,
+                whole_text=whole_text,
+                notices=settings.notices,
+            ),
+            catalogs=known,
+            watch=Watch(known, lambda database: connection_settings(parts, database)),
+            statement_bytes=settings.limits.statement_bytes,
         ),
-        catalogs=known,
-        watch=Watch(known, lambda database: connection_settings(parts, database)),
         trail=trail,
         load_policies=lambda: reload_policies(settings),
     )

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from policies.model import AttributeValue
 from proxy import tls
+from proxy.front import Abandoned, LoginRefused
 from proxy.peer import Peer, PeerClosed, UnencryptedBytes
 from proxy.postgres import authentication, messages
 from proxy.postgres.authentication import ServiceAccount
@@ -104,25 +105,6 @@ class Cancelled:
 
     address: str
     known: bool
-
-
-class LoginRefused(Exception):  # noqa: N818  an outcome, not a fault
-    """The client was turned away and told so. `reason` is the operator's, which may say more than the client's.
-
-    `principal` is the name it gave, empty when it did not come to that.
-    """
-
-    def __init__(self, principal: str, database: str, address: str, reason: str, sqlstate: str) -> None:
-        super().__init__(f"{sqlstate}: {reason}")
-        self.principal = principal
-        self.database = database
-        self.address = address
-        self.reason = reason
-        self.sqlstate = sqlstate
-
-
-class Abandoned(Exception):  # noqa: N818  an outcome, not a fault
-    """The client went away before its login was decided, as psql does to ask for a password."""
 
 
 async def handshake(

@@ -48,7 +48,10 @@ _LINGER_SECONDS = 5.0
 
 
 class Relay:
-    """One session from the end of its login to its own end; `ended` is called once, last."""
+    """One session from the end of its login to its own end; `ended` is called once, last.
+
+    `first`: what the client is to be sent first, then what was read from client and server and not used by the login.
+    """
 
     def __init__(  # noqa: PLR0913  the composition of one session
         self,
@@ -62,6 +65,7 @@ class Relay:
         outbox: Outbox,
         ended: Callable[[Relay, bool], None],
         catalog_changed: Callable[[], None],
+        first: tuple[bytes, bytes, bytes] = (b"", b"", b""),
     ) -> None:
         self._client = client
         self._server = server
@@ -73,6 +77,7 @@ class Relay:
         self._posted = False  # something waits in the outbox for its record
         self._ended = ended
         self._catalog_changed = catalog_changed
+        self._first = first
         self._task: asyncio.Task[None] | None = None
         self._deliberation = Deliberation(session, caller, gate, self._send)
         self._client_congested = self._server_congested = False
@@ -86,8 +91,10 @@ class Relay:
         self._stirred = False  # something was sent or answered since the idle time was last asked for
         self._idle = self._loop.time()
 
-    def begin(self, greeting: bytes, client_rest: bytes, server_rest: bytes) -> None:
-        """Take over both transports after the login, with what was read from them and not used."""
+    def begin(self) -> None:
+        """Take over both transports after the login."""
+        greeting, client_rest, server_rest = self._first
+        self._first = (b"", b"", b"")
         self._client.set_protocol(Side(self.client_received, self.client_lost, self._client_is_congested))
         self._server.set_protocol(Side(self.server_received, self.server_lost, self._server_is_congested))
         self._client.write(greeting)

@@ -1,7 +1,7 @@
 """The server: accepts connections, keeps the limits, ticks, drains.
 
 Owns the set of sessions and what concerns all of them. A fault of one session never reaches another.
-May not do: read SQL, know the protocol beyond the farewell of a connection over the limit.
+May not do: read SQL, know a protocol: that is its front's.
 """
 
 from __future__ import annotations
@@ -15,39 +15,23 @@ import secrets
 import signal
 from collections import Counter
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 from audit import record
 from audit.writer import AuditUnavailable
-from policies.model import Principal, Session
-from proxy.caller import Caller
-from proxy.handshake import Abandoned, Cancelled, Established, HandshakeSettings, LoginRefused, handshake
+from policies.model import Session
+from proxy.front import Abandoned, LoginRefused, Opening
 from proxy.outbox import Outbox
 from proxy.peer import Peer, PeerClosed
-from proxy.postgres.messages import (
-    CancelRequest,
-    GSSENCRequest,
-    MalformedMessage,
-    SSLRequest,
-    error_response,
-    parse_startup_packet,
-)
-from proxy.postgres.session import PostgresSession
 from proxy.recording import Recorder
-from proxy.relay import Relay
-from proxy.wording import refusals, too_many, unknown_plan
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from audit.writer import Trail
     from policies.decide import PolicySet
-    from proxy.cancel import CancelRegistry
-    from proxy.catalogs import Catalogs
-    from proxy.identity import Users
-    from proxy.postgres_gate import PostgresGate
-    from proxy.watch import Watch
+    from proxy.front import Front, LoggedIn, Serving
 
 log = logging.getLogger(__name__)
 
@@ -62,15 +46,13 @@ are closed without a word."""
 
 @dataclass(frozen=True, slots=True)
 class ServerSettings:
-    """Where to listen, and the limits. Seconds are seconds, bytes bytes; an idle limit of 0 means none."""
+    """Where to listen, and the limits. Seconds are seconds; an idle limit of 0 means none."""
 
     host: str
     port: int
-    handshake: HandshakeSettings
     connections: int = 1000
     connections_per_user: int = 200
     idle_seconds: float = 0.0
-    statement_bytes: int = 16 * 1024 * 1024
     drain_seconds: float = 30.0
     timezone: str = "UTC"
 
@@ -91,37 +73,28 @@ class _Accepted(Peer):
 class Server:
     """One listener in front of one upstream."""
 
-    def __init__(  # noqa: PLR0913  the composition of the whole
+    def __init__(
         self,
         settings: ServerSettings,
         *,
-        users: Users,
-        cancels: CancelRegistry,
-        gate: PostgresGate,
-        catalogs: Catalogs,
+        front: Front[Any],
         trail: Trail,
-        watch: Watch,
         load_policies: Callable[[], PolicySet],
     ) -> None:
         self._settings = settings
-        self._users = users
-        self._cancels = cancels
-        self._gate = gate
-        self._catalogs = catalogs
+        self._front = front
         self._trail = trail
-        self._watch = watch
         self._load_policies = load_policies
         self._zone = ZoneInfo(settings.timezone)
         self._connections: set[asyncio.Task[None]] = set()
-        self._relays: dict[Relay, Established] = {}
+        self._serving: dict[Serving, LoggedIn] = {}
         self._per_user: Counter[str] = Counter()
         self._turned_away: set[asyncio.Task[None]] = set()
-        self._cancelling: set[asyncio.Task[bool]] = set()
+        self._afterwards: set[asyncio.Task[None]] = set()
         self._minute = -1
         self._outbox = Outbox(trail, asyncio.get_running_loop())
         self._empty: asyncio.Event | None = None  # set while draining, when the last session ends or must
         self._hurried = False
-        self._refusals = refusals(settings.statement_bytes)
         self._run = secrets.token_hex(4)
         self._sessions = 0
         self.port = settings.port
@@ -137,7 +110,7 @@ class Server:
         )
         self.port = listener.sockets[0].getsockname()[1]
         ticking = loop.create_task(self._tick())
-        watching = loop.create_task(self._watch.run())
+        watching = loop.create_task(self._front.watch())
         try:
             ready(self.port)
             await stop.wait()
@@ -151,16 +124,16 @@ class Server:
         """Let sessions come to the end of their transactions, for as long as the settings allow."""
         for task in (*self._connections, *self._turned_away):
             task.cancel()
-        for relay in list(self._relays):
-            relay.drain()
+        for serving in list(self._serving):
+            serving.drain()
         self._empty = asyncio.Event()
-        if self._relays and not self._hurried:
+        if self._serving and not self._hurried:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._empty.wait(), self._settings.drain_seconds)
-        for relay in list(self._relays):
-            relay.end("57P01", "terminating connection: louver is shutting down")
-        if self._cancelling:
-            await asyncio.wait(self._cancelling, timeout=1.0)
+        for serving in list(self._serving):
+            serving.end("57P01", "terminating connection: louver is shutting down")
+        if self._afterwards:
+            await asyncio.wait(self._afterwards, timeout=1.0)
         await asyncio.sleep(0)  # lets the transports send what was written last
 
     def hurry(self) -> None:
@@ -182,11 +155,11 @@ class Server:
             minute = int(loop.time() // 60)
             if minute != self._minute:
                 self._minute = minute
-                self._catalogs.time_passed()
+                self._front.time_passed()
             idle = self._settings.idle_seconds
             if idle:
-                for relay in [r for r in self._relays if r.idle_since() < loop.time() - idle]:
-                    relay.end("57P05", f"terminating connection: idle for more than {idle:g} s")
+                for serving in [s for s in self._serving if s.idle_since() < loop.time() - idle]:
+                    serving.end("57P05", f"terminating connection: idle for more than {idle:g} s")
 
     def reload(self) -> None:
         """Read the policies again; with a mistake in them the old ones stay in force."""
@@ -196,14 +169,13 @@ class Server:
             log.error("policies not reloaded: %s", error)  # noqa: TRY400  the message says where
             self._note(record.reloaded(what="policies", ok=False, reason=str(error)))
             return
-        self._gate.policies = policies
-        self._catalogs.policies_changed(policies)
+        self._front.policies_changed(policies)
         log.info("policies reloaded, revision %s", policies.revision)
         self._note(record.reloaded(what="policies", ok=True, revision=policies.revision))
 
     def tell(self) -> None:
         """Say how things stand: how many sessions there are, how often a plan was found again."""
-        log.info("%d sessions; plans: %s", len(self._relays), self._gate.tally)
+        log.info("%d sessions; plans: %s", len(self._serving), self._front.tally)
 
     def _note(self, body: bytes) -> None:
         try:
@@ -215,7 +187,7 @@ class Server:
     # -- one connection ------------------------------------------------------------------------------------------
 
     def _accept(self, peer: Peer) -> None:
-        if len(self._connections) + len(self._relays) >= self._settings.connections:
+        if len(self._connections) + len(self._serving) >= self._settings.connections:
             if len(self._turned_away) >= _TURNED_AWAY:
                 peer.abort()
                 return
@@ -228,17 +200,10 @@ class Server:
         task.add_done_callback(self._logged_in)
 
     async def _turn_away(self, peer: Peer) -> None:
-        """Tell a connection over the limit why. A cancel request is passed on: it is what gives places free."""
-        with contextlib.suppress(TimeoutError, PeerClosed, MalformedMessage):
+        """Tell a connection over the limit why."""
+        with contextlib.suppress(TimeoutError, PeerClosed):
             async with asyncio.timeout(_TURN_AWAY_SECONDS):
-                packet = parse_startup_packet(await peer.read_startup_packet())
-                while isinstance(packet, SSLRequest | GSSENCRequest):  # libpq shows no error in place of the answer
-                    peer.write(b"N")
-                    packet = parse_startup_packet(await peer.read_startup_packet())
-                if isinstance(packet, CancelRequest):
-                    await self._cancels.cancel(packet.key)
-                else:
-                    peer.write(too_many(f"the limit is {self._settings.connections} in all"))
+                await self._front.turn_away(peer, f"the limit is {self._settings.connections} in all")
         peer.close()
 
     def _logged_in(self, task: asyncio.Task[None]) -> None:
@@ -248,14 +213,14 @@ class Server:
 
     async def _login(self, peer: Peer) -> None:
         try:
-            result = await handshake(peer, self._settings.handshake, self._users, self._cancels)
+            result = await self._front.login(peer)
         except LoginRefused as refused:
             caller = record.Caller("", refused.principal, refused.address, "", refused.database, "")
             self._note(record.login_refused(caller, reason=refused.reason, sqlstate=refused.sqlstate))
             return
         except Abandoned:
             return
-        if isinstance(result, Cancelled):
+        if result is None:
             return
         try:
             self._open(result)
@@ -263,14 +228,15 @@ class Server:
             self._close_both(result)
         except AuditUnavailable as unavailable:
             log.error("login refused: %s", unavailable)  # noqa: TRY400  it has no trace worth reading
-            result.client.write(error_response("FATAL", "58030", "louver: the audit trail cannot be written"))
+            self._front.refuse(result, "58030", "louver: the audit trail cannot be written")
             self._close_both(result)
 
-    def _open(self, established: Established) -> None:
+    def _open(self, established: LoggedIn) -> None:
         """Turn an established login into a session. Raises PeerClosed and AuditUnavailable."""
         user = established.principal
         if self._per_user[user] >= self._settings.connections_per_user:
-            established.client.write(too_many(f"the limit is {self._settings.connections_per_user} for user {user!r}"))
+            limit = f"the limit is {self._settings.connections_per_user} for user {user!r}"
+            self._front.too_many(established, limit)
             self._close_both(established)
             return
         self._sessions += 1
@@ -286,52 +252,31 @@ class Server:
                 established.attributes,
             ),
         )
-        recorder.opened(tls=established.tls, login=self._settings.handshake.login)
-        principal = Principal(user, established.attributes)
-        caller = Caller(principal, lambda: self._moment(established), self._gate, self._catalogs)
-        session = PostgresSession(unknown_plan(), self._refusals, self._settings.statement_bytes)
-        client, client_rest = established.client.detach()
-        server, server_rest = established.upstream.detach()
-        relay = Relay(
-            client=client,
-            server=server,
-            session=session,
-            caller=caller,
-            gate=self._gate,
-            recorder=recorder,
-            outbox=self._outbox,
-            ended=self._ended,
-            catalog_changed=lambda: self._catalogs.changed(established.database),
-        )
-        self._relays[relay] = established
+        recorder.opened(tls=established.tls, login=self._front.login_mode)
+        opening = Opening(recorder, self._outbox, lambda: self._moment(established), self._ended)
+        serving = self._front.open(established, opening)
+        self._serving[serving] = established
         self._per_user[user] += 1
-        relay.begin(established.greeting, client_rest, server_rest)
+        serving.begin()
 
-    def _ended(self, relay: Relay, cancel: bool) -> None:
-        established = self._relays.pop(relay)
-        if not self._relays and self._empty is not None:
+    def _ended(self, serving: Serving, cancel: bool) -> None:
+        established = self._serving.pop(serving)
+        if not self._serving and self._empty is not None:
             self._empty.set()
         self._per_user[established.principal] -= 1
         if not self._per_user[established.principal]:
             del self._per_user[established.principal]
-        if established.key is None:
-            return
-        if cancel:  # what the session left running would run on: the server looks at its socket only when it writes
-            task = asyncio.get_running_loop().create_task(self._cancels.cancel(established.key))
-            self._cancelling.add(task)
-            task.add_done_callback(self._cancelling.discard)
-            key = established.key
-            task.add_done_callback(lambda _task: self._cancels.forget(key))
-        else:
-            self._cancels.forget(established.key)
+        task = self._front.ended(established, cancel=cancel)
+        if task is not None:
+            self._afterwards.add(task)
+            task.add_done_callback(self._afterwards.discard)
 
-    def _close_both(self, established: Established) -> None:
+    def _close_both(self, established: LoggedIn) -> None:
         established.client.close()
         established.upstream.abort()
-        if established.key is not None:
-            self._cancels.forget(established.key)
+        self._front.ended(established, cancel=False)
 
-    def _moment(self, established: Established) -> Session:
+    def _moment(self, established: LoggedIn) -> Session:
         """What conditions may look at, now."""
         now = dt.datetime.now(self._zone)
         return Session(

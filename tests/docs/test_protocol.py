@@ -9,7 +9,7 @@ ROOT = Path(__file__).parents[2]
 SENDERS = [
     *(
         ROOT / "proxy" / f"{name}.py"
-        for name in ("server", "relay", "gate", "postgres_gate", "caller", "wording", "budgets")
+        for name in ("server", "relay", "gate", "postgres_gate", "postgres_front", "caller", "wording", "budgets")
     ),
     *(ROOT / "proxy" / "postgres" / f"{name}.py" for name in ("session", "frontend", "requests", "backend", "replies")),
     ROOT / "proxy" / "postgres" / "conversation.py",

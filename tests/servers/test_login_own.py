@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from proxy.handshake import Established, LoginRefused
+from proxy.front import LoginRefused
+from proxy.handshake import Established
 from proxy.identity import add_user
 from proxy.postgres.authentication import ServiceAccount
 from proxy.tls import server_tls

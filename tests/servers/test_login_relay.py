@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from proxy.handshake import Established, LoginRefused
+from proxy.front import LoginRefused
+from proxy.handshake import Established
 from proxy.identity import Users, add_user
 
 CLIENTS = ["by_psql", "by_psycopg"]

@@ -15,7 +15,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from louver.demo.certificate import make_certificate
-from proxy.handshake import Abandoned, Cancelled, HandshakeSettings, LoginRefused
+from proxy.front import Abandoned, LoginRefused
+from proxy.handshake import Cancelled, HandshakeSettings
 from proxy.postgres import messages
 from proxy.postgres.authentication import ServiceAccount
 from proxy.postgres.messages import BackendKey

@@ -108,7 +108,7 @@ class House:
             ended=self.end,
             catalog_changed=self.changed,
         )
-        self.relay.begin(b"", b"", b"")
+        self.relay.begin()
 
     async def read(self, database: str, revision: int) -> Catalog:
         """Read the catalog, once it may be read."""

@@ -21,6 +21,7 @@ from proxy.catalogs import Catalogs
 from proxy.handshake import HandshakeSettings
 from proxy.identity import Users
 from proxy.peer import KEEPALIVE, Peer
+from proxy.postgres_front import PostgresFront
 from proxy.postgres_gate import PostgresGate
 from proxy.server import Server, ServerSettings, _plain_address, run
 from proxy.upstream import Upstream, connect
@@ -52,14 +53,17 @@ def server_of(trail: Trail, load: Callable[[], PolicySet], **limits: Any) -> tup
 
     policies = parse_policies(POLICIES, file="p")
     gate, catalogs = PostgresGate(policies, None), Catalogs(policies, read)
-    settings = ServerSettings("127.0.0.1", 0, HandshakeSettings(Upstream("127.0.0.1", 1), "relay"), **limits)
-    made = Server(
-        settings,
+    front = PostgresFront(
+        HandshakeSettings(Upstream("127.0.0.1", 1), "relay"),
         users=Users.none(),
         cancels=CancelRegistry(),
         gate=gate,
         catalogs=catalogs,
         watch=Watch(catalogs, lambda database: {"database": database}),
+    )
+    made = Server(
+        ServerSettings("127.0.0.1", 0, **limits),
+        front=front,
         trail=trail,
         load_policies=load,
     )

@@ -1,0 +1,141 @@
+"""What a protocol is to the server: a front that logs connections in and turns them into sessions.
+
+Owns the words between the server, which knows sessions and limits, and the fronts, each of which knows one protocol.
+May not do: anything.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Generic, Literal, Protocol, TypeVar
+
+from policies.model import AttributeValue, Session
+from proxy.outbox import Outbox
+from proxy.recording import Recorder
+
+if TYPE_CHECKING:
+    import asyncio
+
+    from policies.decide import PolicySet
+    from proxy.peer import Peer
+    from proxy.plans import Tally
+
+
+class LoginRefused(Exception):  # noqa: N818  an outcome, not a fault
+    """The client was turned away and told so. `reason` is the operator's, which may say more than the client's.
+
+    `principal` is the name it gave, empty when it did not come to that.
+    """
+
+    def __init__(self, principal: str, database: str, address: str, reason: str, sqlstate: str) -> None:
+        super().__init__(f"{sqlstate}: {reason}")
+        self.principal = principal
+        self.database = database
+        self.address = address
+        self.reason = reason
+        self.sqlstate = sqlstate
+
+
+class Abandoned(Exception):  # noqa: N818  an outcome, not a fault
+    """The client went away before its login was decided, as psql does to ask for a password."""
+
+
+class LoggedIn(Protocol):
+    """A connection whose both sides are logged in: what the server, conditions and the audit ask of it."""
+
+    @property
+    def principal(self) -> str: ...  # noqa: D102  the names say what they are, here and below
+    @property
+    def attributes(self) -> Mapping[str, AttributeValue]: ...  # noqa: D102
+    @property
+    def database(self) -> str: ...  # noqa: D102
+    @property
+    def database_user(self) -> str: ...  # noqa: D102
+    @property
+    def application(self) -> str: ...  # noqa: D102
+    @property
+    def address(self) -> str: ...  # noqa: D102
+    @property
+    def tls(self) -> bool: ...  # noqa: D102
+    @property
+    def client(self) -> Peer: ...  # noqa: D102
+    @property
+    def upstream(self) -> Peer: ...  # noqa: D102
+
+
+class Serving(Protocol):
+    """A session that is served."""
+
+    def begin(self) -> None:
+        """Take over both transports."""
+
+    def end(self, sqlstate: str, message: str, hint: str | None = None) -> None:
+        """End it from our side, with an error for the client."""
+
+    def drain(self) -> None:
+        """End it as soon as it is between transactions."""
+
+    def idle_since(self) -> float:
+        """Loop time at which it was first seen idle; now when it has been in use since this was last asked."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """What a session gets from the server: `moment` is what conditions may look at now, `ended` is called once, last.
+
+    `ended` is told whether what the session has left running is to be cancelled.
+    """
+
+    recorder: Recorder
+    outbox: Outbox
+    moment: Callable[[], Session]
+    ended: Callable[[Serving, bool], None]
+
+
+L = TypeVar("L", bound=LoggedIn)
+
+
+class Front(ABC, Generic[L]):
+    """One protocol before one upstream."""
+
+    login_mode: Literal["relay", "own"]
+    tally: Tally
+
+    @abstractmethod
+    async def login(self, peer: Peer) -> L | None:
+        """Log a connection in; None when it wanted something else, which is done. Raises LoginRefused and Abandoned."""
+
+    @abstractmethod
+    async def turn_away(self, peer: Peer, limit: str) -> None:
+        """Tell a connection that there are too many, over which limit. May raise PeerClosed."""
+
+    @abstractmethod
+    def refuse(self, established: L, sqlstate: str, message: str) -> None:
+        """Tell a client that has logged in that there is no session for it."""
+
+    @abstractmethod
+    def too_many(self, established: L, limit: str) -> None:
+        """Tell a client that has logged in that its user has too many sessions."""
+
+    @abstractmethod
+    def open(self, established: L, opening: Opening) -> Serving:
+        """The session of a login. Raises PeerClosed when one side has gone."""
+
+    @abstractmethod
+    def ended(self, established: L, *, cancel: bool) -> asyncio.Task[None] | None:
+        """A session has ended, or never begun; `cancel`: what it left running is to be stopped. Gives what takes time."""
+
+    @abstractmethod
+    def policies_changed(self, policies: PolicySet) -> None:
+        """Decide by these from now on."""
+
+    @abstractmethod
+    def time_passed(self) -> None:
+        """Let time-bound decisions be made again."""
+
+    @abstractmethod
+    async def watch(self) -> None:
+        """Look for definitions that are changed elsewhere, until cancelled."""
