@@ -20,7 +20,7 @@ N ?= 2000
 SEED ?=
 SOURCE ?= generator
 
-.PHONY: help demo test check compiled test-compiled bench fuzz conformance
+.PHONY: help demo servers test check compiled test-compiled bench fuzz conformance
 
 help: ## list the targets
 	@echo "Louver. Targets:"
@@ -29,7 +29,12 @@ help: ## list the targets
 demo: .venv/demo.stamp ## a bank behind Louver: the tour, then a proxy to try by hand (ONCE=1: the tour alone)
 	$(BIN)/louver demo $(if $(ONCE),--once)
 
+servers: .venv/dev.stamp ## find a MySQL and a MariaDB for the tests, or fetch them into build/servers (ARGS=--bring: fetch both)
+	@PYTHONPATH=tests $(BIN)/python -m brought $(ARGS)
+
+# Without them the tests that need one fail and say what to do; the others run.
 test: .venv/dev.stamp ## all tests, on real servers (ARGS="-k name" for some)
+	-@PYTHONPATH=tests $(BIN)/python -m brought
 	$(BIN)/pytest -n auto --dist loadfile $(ARGS)
 
 check: .venv/dev.stamp ## format, lint, types, import contracts, docker files, documents

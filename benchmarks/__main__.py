@@ -24,7 +24,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from benchmarks import large, load, memory, report, results, rewriting
 from benchmarks.stage import COMPILED, BenchError, is_compiled, open_stage
-from louver.demo.postgres import PostgresUnavailable
+from louver.demo.host import ServerUnavailable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -70,7 +70,7 @@ def main() -> int:
         console.print("Starting PostgreSQL and the proxies, filling 1,000,000 accounts ...")
         with open_stage() as stage:
             measured = measure(plan, stage, console)
-    except (BenchError, PostgresUnavailable) as error:
+    except (BenchError, ServerUnavailable) as error:
         console.print(f"bench: {error}", style="red", markup=False)
         return 1
     except KeyboardInterrupt:

@@ -21,7 +21,8 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 from louver.demo import supervise
-from louver.demo.postgres import LocalPostgres, free_port
+from louver.demo.host import free_port
+from louver.demo.postgres import LocalPostgres
 from proxy.identity import add_user
 
 if TYPE_CHECKING:
@@ -148,7 +149,7 @@ class Stage:
 
 @contextlib.contextmanager
 def open_stage() -> Iterator[Stage]:
-    """Start everything and fill the database. Raises BenchError and louver.demo.postgres.PostgresUnavailable."""
+    """Start everything and fill the database. Raises BenchError and louver.demo.host.ServerUnavailable."""
     with contextlib.ExitStack() as stack:
         postgres = stack.enter_context(LocalPostgres.start(settings=_POSTGRES))
         password = secrets.token_urlsafe(16)

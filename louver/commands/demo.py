@@ -31,7 +31,7 @@ def demo(
     The tour checks itself: exit code 1 means that somebody saw what they should not have, or did not see
     what they should have.
     """
-    from louver.demo.postgres import PostgresUnavailable
+    from louver.demo.host import ServerUnavailable
     from louver.demo.stage import StageError, open_stage
 
     signal.signal(signal.SIGTERM, _end)
@@ -46,7 +46,7 @@ def demo(
             out.print("\nThe tour's answers are all as they should be.")
             if not once:
                 _stay(stage)
-    except (PostgresUnavailable, StageError) as error:
+    except (ServerUnavailable, StageError) as error:
         fail([error])
     except KeyboardInterrupt:
         out.print("\nGone, with everything that was made.")

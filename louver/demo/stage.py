@@ -21,7 +21,8 @@ from urllib.parse import quote
 from louver.demo import supervise
 from louver.demo.bank import bank_script, make_bank
 from louver.demo.configuration import DATABASE, Place, service_account_sql, write_configuration
-from louver.demo.postgres import LocalPostgres, free_port
+from louver.demo.host import free_port
+from louver.demo.postgres import LocalPostgres
 
 if TYPE_CHECKING:
     import subprocess
@@ -63,7 +64,7 @@ class Stage:
 def open_stage(port: int = 0) -> Iterator[Stage]:
     """Start the database, fill the bank, write the configuration, start Louver on `port` (0: any free one).
 
-    Raises louver.demo.postgres.PostgresUnavailable and StageError.
+    Raises louver.demo.host.ServerUnavailable and StageError.
     """
     bank = make_bank()
     with LocalPostgres.start() as postgres, _directory() as directory, tempfile.TemporaryFile() as log:

@@ -15,7 +15,8 @@ import psycopg
 import pytest
 
 from louver.demo import postgres as module
-from louver.demo.postgres import LocalPostgres, PostgresUnavailable, free_port
+from louver.demo.host import ServerUnavailable, free_port, port_taken
+from louver.demo.postgres import LocalPostgres
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -79,21 +80,21 @@ def test_the_server_dies_with_a_killed_parent() -> None:
     with subprocess.Popen([sys.executable, "-c", _CHILD], stdout=subprocess.PIPE, text=True) as child:
         assert child.stdout is not None
         port, directory = child.stdout.readline().split()
-        assert module._port_taken(int(port))
+        assert port_taken(int(port))
         child.send_signal(signal.SIGKILL)
     assert _until(lambda: not Path(directory).exists())
-    assert not module._port_taken(int(port))
+    assert not port_taken(int(port))
 
 
 def test_a_bad_setting_is_reported_with_the_servers_words() -> None:
     """A server that does not start raises with the log's last lines, and leaves nothing behind."""
-    with pytest.raises(PostgresUnavailable, match="no_such_setting"):
+    with pytest.raises(ServerUnavailable, match="no_such_setting"):
         LocalPostgres.start(settings={"no_such_setting": "1"})
 
 
 def test_a_free_port_is_free() -> None:
     """A port given out has no listener."""
-    assert not module._port_taken(free_port())
+    assert not port_taken(free_port())
 
 
 @pytest.mark.parametrize("closed", ["install"])

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import psycopg
 
-from louver.demo.postgres import free_port
+from louver.demo.host import free_port
 
 if TYPE_CHECKING:
     from louver.demo.postgres import LocalPostgres

@@ -1,0 +1,54 @@
+"""`make servers`: see that a MySQL and a MariaDB are there for the tests, and bring what is missing.
+
+python -m brought           find the installed ones, bring the others into build/servers
+python -m brought --bring   bring both, whatever is installed
+"""
+
+from __future__ import annotations
+
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from brought.packages import CannotBring, bring, newest_debian, sources
+from louver.demo.mysql import TITLES, VARIABLES, Flavour, find, flavour_of
+
+PLACE = Path(__file__).parents[2] / "build/servers"
+_NAMES: dict[Flavour, tuple[str, ...]] = {
+    "mariadb": ("mariadb-server-core",),
+    "mysql": ("mysql-server-core", "mysql-server-core-8.4", "mysql-server-core-8.0"),
+}
+
+
+def ready(flavour: Flavour, *, anew: bool) -> str | None:
+    """See that the server is there; give what is wrong and what to do, or None."""
+    program = None if anew else find(flavour, PLACE)
+    if program is None:
+        try:
+            suites = sources()
+            if flavour == "mysql":
+                suites = newest_debian() or suites  # Debian has its MySQL in unstable alone
+            bring(_NAMES[flavour], suites, "mariadbd" if flavour == "mariadb" else "mysqld", PLACE / flavour)
+        except CannotBring as error:
+            return (
+                f"{TITLES[flavour]} is not installed and could not be brought ({error}). "
+                f"Install its server package, or set {VARIABLES[flavour]} to the path of its server program."
+            )
+        program = find(flavour, PLACE)
+    if program is None or flavour_of(program) != flavour:
+        return f"{program or PLACE / flavour} does not run as a {TITLES[flavour]}; mend {VARIABLES[flavour]}."
+    sys.stdout.write(f"{TITLES[flavour]}: {program}\n")
+    return None
+
+
+def main() -> int:
+    """Make both ready, side by side."""
+    with ThreadPoolExecutor() as pool:
+        problems = list(pool.map(lambda flavour: ready(flavour, anew="--bring" in sys.argv[1:]), _NAMES))
+    for problem in filter(None, problems):
+        sys.stderr.write(f"{problem}\n")
+    return 1 if any(problems) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,161 @@
+"""Packages of this machine's Debian or Ubuntu mirror, unpacked into a directory with all that they depend on.
+
+Owns the asking of apt and the small program that starts an unpacked one by its own loader and libraries. May not do:
+install, or change anything of the machine's own packages. apt is told of an empty machine, so the whole closure comes,
+the C library included, and a suite newer than the machine's works beside it.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Final
+
+_SECONDS = 300.0  # some 60 MB over a slow line
+# What only the scripts of an installation need, and what a server's programs do not read.
+_LEFT_OUT: Final = re.compile(
+    r"(adduser|debconf|debianutils|dpkg|gcc-.*-base|galera-.*|gawk|init-system-helpers|iproute2|lsof|mysql-common|passwd"
+    r"|mariadb-common|perl.*|libperl.*|libdbi-perl|libdbd-.*|libdb5.*|libgdbm.*|psmisc|rsync|socat|tar|sensible-utils"
+    r"|login.*|util-linux|base-passwd|mariadb-client-core|mysql-client-core.*|lib.*-perl|iputils-ping|procps)"
+)
+_KEYRINGS: Final[Mapping[str, str]] = {
+    "debian": "/usr/share/keyrings/debian-archive-keyring.gpg",
+    "ubuntu": "/usr/share/keyrings/ubuntu-archive-keyring.gpg",
+}
+
+
+class CannotBring(Exception):  # noqa: N818  reads as what it is
+    """The packages could not be had here; the message says why."""
+
+
+def sources() -> list[tuple[str, str, str]]:
+    """Give what the machine's own suite comes from: (mirror, suite, component). Raises CannotBring."""
+    release = _os_release()
+    if release.get("ID") not in _KEYRINGS or shutil.which("apt-get") is None or shutil.which("dpkg-deb") is None:
+        raise CannotBring("this machine is neither Debian nor Ubuntu")
+    told = _run("apt-get", "indextargets", "--format", "$(REPO_URI) $(RELEASE) $(COMPONENT)", "Created-By: Packages")
+    rows = {tuple(line.split()) for line in told.splitlines()}
+    own = [row for row in sorted(rows) if len(row) == 3 and row[1].startswith(release.get("VERSION_CODENAME", "?"))]
+    if not own:
+        raise CannotBring("apt has no sources of this machine's own suite")
+    return [(mirror, suite, component) for mirror, suite, component in own]
+
+
+def newest_debian() -> list[tuple[str, str, str]]:
+    """Give Debian's unstable suite on the mirror of this machine; nothing where it is no Debian. Raises CannotBring."""
+    if _os_release().get("ID") != "debian":
+        return []
+    mirror = next((mirror for mirror, suite, _ in sources() if suite == _os_release()["VERSION_CODENAME"]), None)
+    return [(mirror, "sid", "main")] if mirror else []
+
+
+def bring(names: Sequence[str], suites: Sequence[tuple[str, str, str]], program: str, target: Path) -> None:
+    """Unpack the first of `names` that `suites` have, and make `target`/(name of `program`) start its `program`.
+
+    `target` is there with everything in it, or not at all. Raises CannotBring.
+    """
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.name}-") as place:
+        work = Path(place).resolve()
+        _Apt(work, suites).unpack(names)
+        _write_program(work / "unpacked", program)
+        shutil.rmtree(target, ignore_errors=True)
+        (work / "unpacked").rename(target)
+
+
+class _Apt:
+    """apt with lists, cache and status of its own in `work`."""
+
+    def __init__(self, work: Path, suites: Sequence[tuple[str, str, str]]) -> None:
+        self._work = work
+        for name in ("lists/partial", "cache/archives/partial", "unpacked/root"):
+            (work / name).mkdir(parents=True)
+        (work / "status").touch()
+        keyring = _KEYRINGS[_os_release()["ID"]]
+        lines = [f"deb [signed-by={keyring}] {' '.join(suite)}\n" for suite in suites]
+        (work / "sources.list").write_text("".join(lines), encoding="utf-8")
+        options = {
+            "APT::Sandbox::User": "root",  # else apt's own account would have to reach this directory
+            "APT::Install-Recommends": "false",
+            "Acquire::Languages": "none",
+            "Acquire::IndexTargets::deb::Contents-deb::DefaultEnabled": "false",
+            "Acquire::IndexTargets::deb::DEP-11::DefaultEnabled": "false",
+            "Acquire::Retries": "3",
+            "Dir::Etc::sourcelist": str(work / "sources.list"),
+            "Dir::Etc::sourceparts": "/dev/null",
+            "Dir::State::Lists": str(work / "lists"),
+            "Dir::State::status": str(work / "status"),
+            "Dir::Cache": str(work / "cache"),
+        }
+        self._options = [word for key, value in options.items() for word in ("-o", f"{key}={value}")]
+
+    def unpack(self, names: Sequence[str]) -> None:
+        """Fetch the closure of the first of `names` that there is, and unpack it."""
+        _run("apt-get", "-qq", *self._options, "update")
+        for name in names:
+            try:
+                told = _run("apt-get", *self._options, "-s", "install", name)
+                break
+            except CannotBring as error:
+                refused = error
+        else:
+            raise refused
+        wanted = [found for found in re.findall(r"^Inst (\S+)", told, re.MULTILINE) if not _LEFT_OUT.fullmatch(found)]
+        archives = self._work / "cache/archives"
+        _run("apt-get", "-qq", *self._options, "download", *wanted, directory=archives)
+        with ThreadPoolExecutor() as pool:
+            root = self._work / "unpacked/root"
+            list(pool.map(lambda package: _run("dpkg-deb", "-x", package, root), sorted(archives.glob("*.deb"))))
+
+
+def _write_program(unpacked: Path, program: str) -> None:
+    """Write the small program that starts `program` with its own loader, libraries and directories, and drop the rest."""
+    root = unpacked / "root"
+    libraries = [place for place in ("lib", "usr/lib") for place in sorted(root.glob(f"{place}/*-linux-gnu*"))]
+    loader = next((p for place in libraries for p in sorted(place.glob("ld-linux*.so.*"))), None)
+    binary = next((p for place in ("usr/sbin", "usr/bin") if (p := root / place / program).exists()), None)
+    if loader is None or binary is None:
+        raise CannotBring(f"the packages hold no {program} that can be started")
+    share = next(p for p in (root / "usr/share/mysql", root / "usr/share/mariadb") if (p / "charsets").is_dir())
+    plugins = next(iter(sorted(root.glob("usr/lib/*/plugin"))), root)
+    for path in (*root.glob("usr/share/*"), *root.glob("usr/*bin/*")):
+        if path not in (binary, binary.resolve()) and path.name not in ("mysql", "mariadb"):
+            shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
+
+    def at(path: Path) -> str:
+        return f'"$here"/{shlex.quote(str(path.relative_to(unpacked)))}'
+
+    start = unpacked / program
+    start.write_text(
+        "#!/bin/sh\n"
+        'here=$(dirname "$(readlink -f "$0")")\n'
+        f'exec {at(loader)} --library-path {":".join(map(at, libraries))} --argv0 {at(binary)} {at(binary)} "$@" \\\n'
+        f"  --basedir={at(root / 'usr')} --plugin-dir={at(plugins)} \\\n"
+        f"  --lc-messages-dir={at(share)} --character-sets-dir={at(share / 'charsets')}\n",
+        encoding="utf-8",
+    )
+    start.chmod(0o755)
+
+
+def _os_release() -> dict[str, str]:
+    try:
+        text = Path("/etc/os-release").read_text(encoding="utf-8")
+    except OSError:
+        return {}
+    return {key: value.strip('"') for key, _, value in (line.partition("=") for line in text.splitlines())}
+
+
+def _run(*command: str | Path, directory: Path | None = None) -> str:
+    """Run a program and give what it says. Raises CannotBring."""
+    try:
+        done = subprocess.run(command, cwd=directory, capture_output=True, text=True, check=True, timeout=_SECONDS)
+    except (OSError, subprocess.SubprocessError) as error:
+        told = (getattr(error, "stderr", None) or "").strip() or str(error)
+        raise CannotBring(f"{Path(command[0]).name}: {told[-1000:]}") from None
+    return done.stdout

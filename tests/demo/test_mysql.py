@@ -1,0 +1,110 @@
+"""The throw-away MySQL and MariaDB: they work, they are private, and they never outlive those who use them."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pymysql
+import pytest
+from brought.__main__ import PLACE
+
+from louver.demo.host import ServerUnavailable, port_taken
+from louver.demo.mysql import LocalMySQL, find
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_SHARER = """
+import os, sys, time
+from pathlib import Path
+from louver.demo.mysql import LocalMySQL
+reader, writer = os.pipe()
+server = LocalMySQL.start("mariadb", Path(sys.argv[1]), lifeline=reader)
+os.close(reader)
+print(server.port, server.directory, flush=True)
+time.sleep(600)
+"""
+
+
+def _until(condition: Callable[[], bool], seconds: float = 20.0) -> bool:
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if condition():
+            return True
+        time.sleep(0.05)
+    return False
+
+
+def _mariadb() -> Path:
+    program = find("mariadb", PLACE)
+    assert program is not None
+    return program
+
+
+def test_a_schema_is_made_and_answers_over_verified_tls(either: LocalMySQL, schema: str) -> None:
+    """A created schema takes logins over TLS that verifies against the server's certificate, in utf8mb4."""
+    with either.connect(schema, ssl={"ca": str(either.certificate)}) as connection, connection.cursor() as cursor:
+        cursor.execute("SHOW STATUS LIKE 'Ssl_cipher'")
+        row = cursor.fetchone()
+        cursor.execute("SELECT DATABASE(), @@character_set_database, CONCAT('\u5f20', '\u4e09')")
+        assert cursor.fetchone() == (schema, "utf8mb4", "\u5f20\u4e09")
+    assert row is not None
+    assert row[1]
+
+
+def test_the_server_is_the_one_that_was_asked_for(mariadb: LocalMySQL, mysql: LocalMySQL) -> None:
+    """Each says its own product, and a version that is read right."""
+    for server, word in ((mariadb, True), (mysql, False)):
+        with server.connect() as connection, connection.cursor() as cursor:
+            cursor.execute("SELECT VERSION()")
+            row = cursor.fetchone()
+        assert row is not None
+        assert ("MariaDB" in row[0]) is word
+        assert row[0].startswith(".".join(map(str, server.version)))
+    assert mysql.version >= (8, 0, 0)
+
+
+def test_a_wrong_password_is_refused(either: LocalMySQL) -> None:
+    """The password is needed, loopback or not, and nobody else can log in."""
+    for user, password in (("root", "wrong"), ("root", ""), ("", ""), ("mysql", "")):
+        with pytest.raises(pymysql.OperationalError, match="Access denied"):
+            either.connect(user=user, password=password)
+
+
+def test_a_bad_setting_says_so() -> None:
+    """A server that does not start gives its own words."""
+    with pytest.raises(ServerUnavailable, match="no-such-setting"):
+        LocalMySQL.start("mariadb", _mariadb(), settings={"no-such-setting": "1"})
+
+
+def test_settings_reach_the_server_and_its_end_leaves_nothing() -> None:
+    """An option is in force, and after the end neither a listener nor a file is left."""
+    with LocalMySQL.start("mariadb", _mariadb(), settings={"lower-case-table-names": "1"}) as server:
+        with server.connect() as connection, connection.cursor() as cursor:
+            cursor.execute("SELECT @@lower_case_table_names")
+            assert cursor.fetchone() == (1,)
+        directory = server.directory
+    assert not port_taken(server.port)
+    assert not directory.exists()
+
+
+def test_a_shared_server_ends_with_its_last_user() -> None:
+    """A server on a lifeline ends when the process that holds it is killed, and its directory is gone."""
+    with subprocess.Popen([sys.executable, "-c", _SHARER, _mariadb()], stdout=subprocess.PIPE, text=True) as child:
+        assert child.stdout is not None
+        port, directory = child.stdout.readline().split()
+        assert port_taken(int(port))
+        os.kill(child.pid, signal.SIGKILL)
+    assert _until(lambda: not port_taken(int(port)) and not Path(directory).exists())
+
+
+def test_a_program_that_the_environment_names_comes_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    """LOUVER_MARIADB is taken as it is; without it the one that was brought or installed is found."""
+    monkeypatch.setenv("LOUVER_MARIADB", "/nowhere/mariadbd")
+    assert find("mariadb") == Path("/nowhere/mariadbd")
