@@ -20,8 +20,8 @@ from louver import descriptors
 from louver.configuration import ConfigurationError, Parts, reload_policies
 from proxy import introspection
 from proxy.cancel import CancelRegistry
-from proxy.catalogs import Catalogs
 from proxy.ledger import Ledger, LedgerUnavailable
+from proxy.postgres_catalogs import PostgresCatalogs
 from proxy.postgres_front import PostgresFront
 from proxy.postgres_gate import PostgresGate
 from proxy.server import Server, ServerSettings, run
@@ -54,14 +54,14 @@ def connection_settings(parts: Parts, database: str) -> dict[str, Any]:
     }
 
 
-def catalogs(parts: Parts, ledger: Ledger, told: Told = lambda _database, _kept, _sources: None) -> Catalogs:
+def catalogs(parts: Parts, ledger: Ledger, told: Told = lambda _database, _kept, _sources: None) -> PostgresCatalogs:
     """Build the knowledge of what the upstream's databases hold, read as the service account."""
 
     async def read(database: str, revision: int) -> Catalog:
         async with asyncio.timeout(_CATALOG_SECONDS):
             return await introspection.read_catalog(connection_settings(parts, database), revision)
 
-    return Catalogs(parts.policies, read, ledger=ledger, told=told)
+    return PostgresCatalogs(parts.policies, read, ledger=ledger, told=told)
 
 
 def serve(parts: Parts) -> None:

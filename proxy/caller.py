@@ -20,9 +20,9 @@ from rewriter.postgres.catalog import Catalog, Names, Relation
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from proxy.catalogs import Catalogs
     from proxy.introspection import Ask
     from proxy.plans import Ruling
+    from proxy.postgres_catalogs import PostgresCatalogs
     from proxy.postgres_gate import PostgresGate
     from rewriter.postgres.lineage import Inheritance
     from rewriter.postgres.masks.keys import KeyMaterial
@@ -58,7 +58,7 @@ class Caller:
     """
 
     def __init__(
-        self, principal: Principal, moment: Callable[[], Session], gate: PostgresGate, catalogs: Catalogs
+        self, principal: Principal, moment: Callable[[], Session], gate: PostgresGate, catalogs: PostgresCatalogs
     ) -> None:
         self._principal = principal
         self.name = principal.name

@@ -1,6 +1,7 @@
 """What each database holds, as the gate needs it: the catalog snapshot and the labels of its columns.
 
-Owns the snapshots and their renewal. Which label a column has stands in `labelling`. May not do: decide, know sessions.
+Owns the snapshots and their renewal. Which label a column has stands in the catalogs of each kind of database.
+May not do: decide, know sessions.
 """
 
 from __future__ import annotations
@@ -10,21 +11,17 @@ import dataclasses
 import logging
 import math
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar, Generic, Protocol, TypeVar
 
 from policies.model import ColumnName, Label
-from proxy.labelling import Labelling, Told
-from proxy.ledger import Ledger, LedgerUnavailable
-from rewriter.postgres.catalog import Catalog, Relation
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Collection
+    from collections.abc import Awaitable, Callable
 
     from policies.decide import PolicySet
-    from proxy.book import Asker
-    from rewriter.postgres.lineage import Inheritance
 
 log = logging.getLogger(__name__)
 
@@ -32,26 +29,41 @@ _CATCH_UP_SECONDS = 1.0
 """Between two readings that statements cause: each costs the database some milliseconds to seconds, and a caller can
 name as many new tables as he likes."""
 
-_LISTED = frozenset("rpvmfS")
-"""The kinds of relations (pg_class.relkind) that a snapshot holds; nothing else can be selected from or written to."""
-
 
 class CatalogUnavailable(Exception):  # noqa: N818  a state of the database, not a fault of ours
     """The catalog of a database cannot be read, so nothing can be ruled there; the text says why, for operators."""
 
 
+class Snapshot(Protocol):
+    """What every catalog snapshot has. It is a dataclass; two of the same definitions differ in `revision` alone."""
+
+    __dataclass_fields__: ClassVar[dict[str, dataclasses.Field[object]]]
+
+    @property
+    def revision(self) -> int:
+        """Grows with each snapshot that differs."""
+        ...
+
+    @property
+    def whole(self) -> bool:
+        """False when something could not be read."""
+        ...
+
+
+C = TypeVar("C", bound=Snapshot)
+
+
 @dataclass(slots=True, eq=False)
-class Known:
+class Known(Generic[C]):
     """What is known of one database. `generation` grows whenever a caller's world may have changed.
 
-    `stale`: DDL has run since `catalog` was read. `labels` are those of the snapshot's columns, found by `labelling`.
+    `stale`: DDL has run since `catalog` was read. `labels` are those of the snapshot's columns.
     `readings` counts those begun, the last of them at `begun` on the clock of its Catalogs; `catalog` is as found by reading
     number `held`. `fingerprint` is that of the definitions when they were last looked at.
     """
 
     database: str
-    catalog: Catalog
-    labelling: Labelling
+    catalog: C
     labels: Mapping[ColumnName, Label] = field(default_factory=dict)
     generation: int = 0
     stale: bool = True
@@ -61,84 +73,63 @@ class Known:
     held: int = 0
     fingerprint: str = ""
 
-    def lacks(self, relation: Relation) -> bool:
-        """Whether the snapshot should hold `relation`, found just now, and does not, or under another name."""
-        held = self.catalog.relations.get(relation.oid)
-        if held is None:
-            return relation.kind in _LISTED
-        return (held.schema, held.name) != (relation.schema, relation.name)
+
+K = TypeVar("K", bound=Known)  # type: ignore[type-arg]  # of whatever catalog
 
 
-class Catalogs:
+class Catalogs(ABC, Generic[C, K]):
     """The databases of one upstream. `read` fetches a snapshot of a database and gives it the revision it is told.
 
-    `ledger` remembers labels, `told` is called for those that columns get by what happens to them. `clock` gives seconds
-    that only grow, `sleep` waits for some of them.
+    `clock` gives seconds that only grow, `sleep` waits for some of them.
     """
 
-    def __init__(  # noqa: PLR0913  what it is told with, and the world around it
+    def __init__(
         self,
         policies: PolicySet,
-        read: Callable[[str, int], Awaitable[Catalog]],
+        read: Callable[[str, int], Awaitable[C]],
         *,
-        ledger: Ledger | None = None,
-        told: Told = lambda _database, _kept, _sources: None,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._policies = policies
         self._read = read
-        self._ledger = Ledger() if ledger is None else ledger
-        self._told = told
         self._clock = clock
         self._sleep = sleep
-        self._known: dict[str, Known] = {}
+        self._known: dict[str, K] = {}
         self._revision = 0
 
-    def known(self, database: str) -> Known:
+    @abstractmethod
+    def _new(self, database: str) -> K:
+        """What is known of a database before anything is."""
+
+    @abstractmethod
+    def _label(self, known: K, earlier: C) -> None:
+        """Label the columns of `known.catalog`, which has taken the place of `earlier`."""
+
+    async def remember(self) -> None:
+        """Bring to the disk what has to be there before anybody rests on it."""
+
+    def known(self, database: str) -> K:
         """What is known of `database`; `stale` until `refresh` has run."""
         known = self._known.get(database)
         if known is None:
-            labelling = Labelling(database, self._ledger, told=self._told)
-            known = self._known[database] = Known(database, Catalog(database, 0, {}, {}), labelling)
+            known = self._known[database] = self._new(database)
             known.stale = self._policies.has_labels  # without a dictionary nothing has to be looked up
         return known
 
     def policies_changed(self, policies: PolicySet) -> None:
         """Label everything anew under new policies; every caller's world is decided again."""
         self._policies = policies
-        try:
-            self._ledger.reread()
-        except LedgerUnavailable as error:
-            log.error("what was dropped from the ledger of labels is not dropped yet: %s", error)  # noqa: TRY400
         for known in self._known.values():
             known.stale = known.stale or policies.has_labels
             if known.held:  # now: the reading may find the same catalog, which labels nothing
-                self._label(known, known.catalog.relations)
+                self._label(known, known.catalog)
             known.generation += 1
 
     def time_passed(self) -> None:
         """Let every caller's decision be made again at its next statement: conditions may name the time."""
         for known in self._known.values():
             known.generation += 1
-
-    def makes(self, known: Known, inheritance: Inheritance, by: str, asker: Asker) -> None:
-        """A statement of `by` goes off that makes a table, once `remember` has returned."""
-        known.labelling.expect(inheritance, known.catalog, by, asker)
-
-    @property
-    def dirty(self) -> bool:
-        """Whether there are labels that `remember` has to bring to the disk."""
-        return self._ledger.dirty
-
-    async def remember(self) -> None:
-        """Bring to the disk what labels there are. Raises LedgerUnavailable."""
-        if self._ledger.dirty:
-            try:
-                await asyncio.get_running_loop().run_in_executor(None, self._ledger.flush)
-            except LedgerUnavailable as error:
-                log.error("%s", error)  # noqa: TRY400  it has no trace worth reading
-                raise
 
     def changed(self, database: str) -> None:
         """DDL has run in `database`: the snapshot is read again before the next ruling that needs it."""
@@ -156,13 +147,13 @@ class Catalogs:
             known.fingerprint = fingerprint
             known.stale = True
 
-    async def refresh(self, known: Known, *, force: bool = False) -> None:
+    async def refresh(self, known: K, *, force: bool = False) -> None:
         """Read the snapshot again if it is stale. Raises CatalogUnavailable, then it stays stale, and LedgerUnavailable."""
         async with known.lock:
             if known.stale or force:
                 await self._renew(known)
 
-    async def catch_up(self, known: Known) -> None:
+    async def catch_up(self, known: K) -> None:
         """Have a snapshot whose reading began after this call did. Raises CatalogUnavailable and LedgerUnavailable.
 
         Such readings begin at least a second apart, so this may wait; one reading serves all who wait. Whoever found a
@@ -177,7 +168,7 @@ class Catalogs:
                 if known.held <= called and known.begun + _CATCH_UP_SECONDS <= self._clock():
                     await self._renew(known)
 
-    async def _renew(self, known: Known) -> None:
+    async def _renew(self, known: K) -> None:
         """Read the snapshot; the lock is held."""
         known.stale = False  # DDL that ends while we read makes it stale again
         known.begun = self._clock()
@@ -194,14 +185,7 @@ class Catalogs:
         known.held = known.readings
         if dataclasses.replace(catalog, revision=known.catalog.revision) != known.catalog:
             self._revision += 1
-            earlier, known.catalog = known.catalog.relations, catalog
+            earlier, known.catalog = known.catalog, catalog
             self._label(known, earlier)
             known.generation += 1
         await self.remember()
-
-    def labels_of(self, known: Known, relation: Relation) -> dict[ColumnName, Label]:
-        """The labels of one relation's columns: by the dictionary, or bound to the column under an earlier name."""
-        return known.labelling.labels_of(relation, known.catalog, self._policies)
-
-    def _label(self, known: Known, earlier: Collection[int]) -> None:
-        known.labels = known.labelling.label(known.catalog, earlier, self._policies)

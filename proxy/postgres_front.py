@@ -27,9 +27,9 @@ from proxy.wording import refusals, too_many, unknown_plan
 if TYPE_CHECKING:
     from policies.decide import PolicySet
     from proxy.cancel import CancelRegistry
-    from proxy.catalogs import Catalogs
     from proxy.identity import Users
     from proxy.peer import Peer
+    from proxy.postgres_catalogs import PostgresCatalogs
     from proxy.postgres_gate import PostgresGate
     from proxy.watch import Watch
 
@@ -44,7 +44,7 @@ class PostgresFront(Front[Established]):
         users: Users,
         cancels: CancelRegistry,
         gate: PostgresGate,
-        catalogs: Catalogs,
+        catalogs: PostgresCatalogs,
         watch: Watch,
         statement_bytes: int = 16 * 1024 * 1024,
     ) -> None:

@@ -18,7 +18,7 @@ from proxy.introspection import FINGERPRINT
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from proxy.catalogs import Catalogs
+    from proxy.postgres_catalogs import PostgresCatalogs
 
 log = logging.getLogger(__name__)
 
@@ -31,7 +31,7 @@ _ANSWER_SECONDS = 30.0
 class Watch:
     """Marks snapshots stale that no longer hold. `settings` gives the arguments of asyncpg.connect for a database."""
 
-    def __init__(self, catalogs: Catalogs, settings: Callable[[str], Mapping[str, Any]]) -> None:
+    def __init__(self, catalogs: PostgresCatalogs, settings: Callable[[str], Mapping[str, Any]]) -> None:
         self._catalogs = catalogs
         self._settings = settings
         self._connections: dict[str, asyncpg.Connection] = {}

@@ -9,7 +9,8 @@ import pytest
 from policies.loader import parse_policies
 from policies.model import AttributeValue, Principal, Session
 from proxy.caller import Caller, Unsettled
-from proxy.catalogs import Catalogs, CatalogUnavailable
+from proxy.catalogs import CatalogUnavailable
+from proxy.postgres_catalogs import PostgresCatalogs
 from proxy.postgres_gate import PostgresGate
 from rewriter.postgres.catalog import Catalog, Column, Relation
 from rewriter.postgres.masks.keys import key_material
@@ -64,7 +65,7 @@ class House:
         self.slept = 0.0
         self.hour = 12
         loaded = parse_policies(policies, file="policies.yaml")
-        self.catalogs = Catalogs(loaded, self.read, clock=lambda: self.now, sleep=self.sleep)
+        self.catalogs = PostgresCatalogs(loaded, self.read, clock=lambda: self.now, sleep=self.sleep)
         self.gate = PostgresGate(loaded, key_material(b"s" * 32))
         self.caller = Caller(Principal("ann", {"role": role}), self.moment, self.gate, self.catalogs)
 

@@ -9,7 +9,8 @@ import pytest
 
 from policies.loader import parse_policies
 from policies.model import ColumnName, Label
-from proxy.catalogs import Catalogs, CatalogUnavailable
+from proxy.catalogs import CatalogUnavailable
+from proxy.postgres_catalogs import PostgresCatalogs
 from rewriter.postgres.catalog import Catalog, Column, Relation
 
 LABELLED = 'version: 1\ndictionary:\n  - {column: "bank.public.people.phone", category: phone, level: 3}\n'
@@ -32,7 +33,7 @@ class Database:
         self.error: BaseException | None = None
         self.now = 50.0
         self.gap: asyncio.Event | None = None
-        self.catalogs = Catalogs(
+        self.catalogs = PostgresCatalogs(
             parse_policies(policies, file="p"), self.read, clock=lambda: self.now, sleep=self.sleep
         )
         self.known = self.catalogs.known("bank")

@@ -15,11 +15,11 @@ from audit.writer import Trail
 from policies.loader import parse_policies
 from policies.model import Decision, Principal, Session
 from proxy.caller import Caller
-from proxy.catalogs import Catalogs
 from proxy.outbox import Outbox
 from proxy.plans import Plan
 from proxy.postgres.provocations import Refusals
 from proxy.postgres.session import PostgresSession
+from proxy.postgres_catalogs import PostgresCatalogs
 from proxy.postgres_gate import PostgresGate
 from proxy.recording import Recorder
 from proxy.relay import Relay
@@ -95,7 +95,7 @@ class House:
         self.client, self.server = Wire(), Wire()
         gate = PostgresGate(loaded, None)
         moment = Session("bank", "192.0.2.1", "psql", "app", True, "2026-07-01", 12, 0, 3)
-        self.catalogs = Catalogs(loaded, self.read)
+        self.catalogs = PostgresCatalogs(loaded, self.read)
         caller = Caller(Principal("ann"), lambda: moment, gate, self.catalogs)
         self.relay = Relay(
             client=self.client,
@@ -224,7 +224,7 @@ async def test_a_copy_that_never_comes_to_be_remembered_is_refused(
     masked: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """While labels change faster than they are written, what copies labelled columns does not go off for ever."""
-    monkeypatch.setattr(Catalogs, "dirty", property(lambda _: True))
+    monkeypatch.setattr(PostgresCatalogs, "dirty", property(lambda _: True))
     masked.ask("Q(create table copy as select phone from people)")
     assert masked.reading is not None
     masked.reading.set()

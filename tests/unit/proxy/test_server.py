@@ -17,10 +17,10 @@ import uvloop
 from audit.writer import Trail
 from policies.loader import parse_policies
 from proxy.cancel import CancelRegistry
-from proxy.catalogs import Catalogs
 from proxy.handshake import HandshakeSettings
 from proxy.identity import Users
 from proxy.peer import KEEPALIVE, Peer
+from proxy.postgres_catalogs import PostgresCatalogs
 from proxy.postgres_front import PostgresFront
 from proxy.postgres_gate import PostgresGate
 from proxy.server import Server, ServerSettings, _plain_address, run
@@ -45,14 +45,16 @@ def trail(tmp_path: Path) -> Iterator[Trail]:
     opened.close()
 
 
-def server_of(trail: Trail, load: Callable[[], PolicySet], **limits: Any) -> tuple[Server, PostgresGate, Catalogs]:
+def server_of(
+    trail: Trail, load: Callable[[], PolicySet], **limits: Any
+) -> tuple[Server, PostgresGate, PostgresCatalogs]:
     """A server that nothing stands behind, with its gate and its catalogs."""
 
     async def read(database: str, revision: int) -> Catalog:
         raise OSError(f"no {database} in revision {revision}")
 
     policies = parse_policies(POLICIES, file="p")
-    gate, catalogs = PostgresGate(policies, None), Catalogs(policies, read)
+    gate, catalogs = PostgresGate(policies, None), PostgresCatalogs(policies, read)
     front = PostgresFront(
         HandshakeSettings(Upstream("127.0.0.1", 1), "relay"),
         users=Users.none(),
