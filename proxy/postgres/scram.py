@@ -71,6 +71,17 @@ def make_verifier(password: str, salt: bytes, iterations: int = DEFAULT_ITERATIO
     return Verifier(iterations, salt, stored, _mac(salted, b"Server Key"))
 
 
+def matches(password: bytes, verifier: Verifier) -> bool:
+    """Whether a password that was sent itself is the verifier's; nothing of it is kept."""
+    try:
+        prepared = normalize(password.decode())
+    except UnicodeDecodeError:
+        prepared = password
+    salted = hashlib.pbkdf2_hmac("sha256", prepared, verifier.salt, verifier.iterations)
+    stored = hashlib.sha256(_mac(salted, b"Client Key")).digest()
+    return hmac.compare_digest(stored, verifier.stored_key)
+
+
 def channel_binding(certificate: bytes, signature_hash: str) -> bytes:
     """The tls-server-end-point data of a DER certificate (RFC 5929, section 4.1).
 
