@@ -18,7 +18,10 @@ from policies.positions import DocumentError
 from proxy import tls
 from proxy.handshake import HandshakeSettings
 from proxy.identity import Users
+from proxy.mysql.authentication import ServiceAccount as MySQLServiceAccount
+from proxy.mysql_login import MySQLLoginSettings
 from proxy.postgres.authentication import ServiceAccount
+from proxy.postgres.startup import ALPN
 from proxy.upstream import Upstream
 from rewriter.postgres.masks.keys import SETTING, KeyMaterial, key_material
 
@@ -30,6 +33,7 @@ if TYPE_CHECKING:
     from policies.positions import Problem
 
 
+_ALPN = {"postgresql": ALPN, "mysql": None}
 _NAME_BYTES = 16  # random bytes of the setting's name: beyond guessing
 
 
@@ -49,7 +53,7 @@ class Parts:
     policies: PolicySet
     users: Users
     key: KeyMaterial | None
-    handshake: HandshakeSettings
+    login: HandshakeSettings | MySQLLoginSettings
 
 
 def load(path: Path | str) -> Parts:
@@ -62,7 +66,7 @@ def load(path: Path | str) -> Parts:
     policies: PolicySet | None = None
     users = Users.none()
     key: KeyMaterial | None = None
-    handshake: HandshakeSettings | None = None
+    login: HandshakeSettings | MySQLLoginSettings | None = None
     try:
         policies = load_policies(settings.policies)
     except PolicyError as error:
@@ -78,7 +82,7 @@ def load(path: Path | str) -> Parts:
     except SecretError as error:
         mistakes.append(str(error))
     try:
-        handshake = handshake_settings(settings)
+        login = handshake_settings(settings) if settings.protocol == "postgresql" else mysql_login_settings(settings)
     except tls.TLSError as error:
         mistakes.append(str(error))
     if policies is not None and settings.secret_file is None and uses_keyed_masks(policies):
@@ -86,9 +90,9 @@ def load(path: Path | str) -> Parts:
             f"{settings.policies} uses the mask `hash`, which needs a secret; make one by `louver secret FILE` "
             "and name it as `secret_file`"
         )
-    if mistakes or policies is None or handshake is None:
+    if mistakes or policies is None or login is None:
         raise ConfigurationError(mistakes)
-    return Parts(settings, policies, users, key, handshake)
+    return Parts(settings, policies, users, key, login)
 
 
 def reload_policies(settings: Settings) -> PolicySet:
@@ -109,22 +113,38 @@ def uses_keyed_masks(policies: PolicySet) -> bool:
 
 
 def handshake_settings(settings: Settings) -> HandshakeSettings:
-    """Build what the login needs. Raises proxy.tls.TLSError for certificates that cannot be used."""
-    upstream = settings.upstream
-    legs = upstream.tls
+    """Build what a login to PostgreSQL needs. Raises proxy.tls.TLSError for certificates that cannot be used."""
     return HandshakeSettings(
-        upstream=Upstream(
-            upstream.host,
-            upstream.port,
-            tls.upstream_tls(legs.mode, legs.ca, legs.certificate, legs.key),
-            upstream.connect_seconds,
-        ),
+        upstream=_upstream(settings),
         login=settings.login,
-        service=ServiceAccount(upstream.user, upstream.password or ""),
-        tls=tls.server_tls(settings.tls.certificate, settings.tls.key) if settings.tls else None,
+        service=ServiceAccount(settings.upstream.user, settings.upstream.password or ""),
+        tls=_server_tls(settings),
         tls_required=settings.tls is not None and settings.tls.required,
         seconds=settings.limits.login_seconds,
     )
+
+
+def mysql_login_settings(settings: Settings) -> MySQLLoginSettings:
+    """Build what a login to MySQL needs. Raises proxy.tls.TLSError for certificates that cannot be used."""
+    return MySQLLoginSettings(
+        upstream=_upstream(settings),
+        login=settings.login,
+        service=MySQLServiceAccount(settings.upstream.user, settings.upstream.password or ""),
+        tls=_server_tls(settings),
+        tls_required=settings.tls is not None and settings.tls.required,
+        seconds=settings.limits.login_seconds,
+    )
+
+
+def _upstream(settings: Settings) -> Upstream:
+    upstream, legs = settings.upstream, settings.upstream.tls
+    context = tls.upstream_tls(legs.mode, legs.ca, legs.certificate, legs.key, _ALPN[settings.protocol])
+    return Upstream(upstream.host, upstream.port, context, upstream.connect_seconds, settings.protocol)
+
+
+def _server_tls(settings: Settings) -> tls.ServerTLS | None:
+    shown = settings.tls
+    return tls.server_tls(shown.certificate, shown.key, _ALPN[settings.protocol]) if shown else None
 
 
 def _key(secret_file: Path) -> KeyMaterial:

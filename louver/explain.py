@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal
 
 import asyncpg
 
-from louver import compose
+from louver import postgres
 from policies.model import Principal, Session
 from policies.words import describe, words
 from proxy import introspection
@@ -71,7 +71,7 @@ async def explain(parts: Parts, question: Question) -> Explanation:
     if found is None and parts.settings.login == "own":
         raise UnknownUserError(f"the users file has no user `{question.user}`")
     principal = Principal(question.user, found.attributes if found else {})
-    catalogs = compose.catalogs(parts, Ledger.read(parts.settings.labels_file))
+    catalogs = postgres.catalogs(parts, Ledger.read(parts.settings.labels_file))
     known = catalogs.known(question.database)
     await catalogs.refresh(known, force=True)
     decision = parts.policies.decide(principal, _session(parts, question), known.labels)
@@ -94,7 +94,7 @@ async def explain(parts: Parts, question: Question) -> Explanation:
 
 async def _rewrite(parts: Parts, question: Question, catalog: Catalog, decision: Decision) -> Rewritten:
     """Rewrite the statement; names mean what they mean to a new session. Raises Refusal."""
-    connection = await asyncpg.connect(**compose.connection_settings(parts, question.database))
+    connection = await asyncpg.connect(**postgres.connection_settings(parts, question.database))
 
     async def look_up(names: frozenset[tuple[str | None, str]]) -> Names:
         return introspection.read_look_up(

@@ -10,7 +10,7 @@ import os
 import zoneinfo
 from dataclasses import MISSING, dataclass, field, fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, TypeVar
+from typing import TYPE_CHECKING, Final, Literal, TypeVar
 
 from policies.positions import Checker, DocumentError, Node, Problem, compose
 
@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
 _T = TypeVar("_T")
+
+
+PORTS: Final = {"postgresql": 5432, "mysql": 3306}
+"""Where a database listens when nobody says otherwise, by protocol."""
 
 
 class SettingsError(DocumentError):
@@ -99,7 +103,7 @@ class Upstream:
 
     user: str = field(metadata=_text("database role"))
     host: str = field(default="127.0.0.1", metadata=_text("address or host name"))
-    port: int = field(default=5432, metadata=_integer("TCP port", 1, 65535))
+    port: int = field(default=0, metadata=_integer("TCP port; 0 is the protocol's own", 0, 65535))
     tls: UpstreamTls = field(default_factory=UpstreamTls, metadata=_section(UpstreamTls))
     connect_seconds: float = field(default=5.0, metadata=_number("seconds", 0.1, 600))
     password: str | None = field(default=None, repr=False, metadata={"key": Key("secret")})
@@ -147,6 +151,7 @@ class Settings:
 
     upstream: Upstream = field(metadata=_section(Upstream))
     policies: Path = field(metadata=_file("policy file"))
+    protocol: Literal["postgresql", "mysql"] = field(default="postgresql", metadata=_choice("postgresql", "mysql"))
     listen: Listen = field(default_factory=Listen, metadata=_section(Listen))
     tls: ServerTls | None = field(default=None, metadata=_section(ServerTls))
     login: Literal["own", "relay"] = field(default="own", metadata=_choice("own", "relay"))
@@ -284,7 +289,8 @@ class _Reader:
         password = self._password(upstream, environment)
         if self.checker.problems:
             return None
-        return replace(settings, upstream=replace(upstream, password=password))
+        port = upstream.port or PORTS[settings.protocol]
+        return replace(settings, upstream=replace(upstream, port=port, password=password))
 
     def _problem(self, name: str, message: str, hint: str | None = None) -> None:
         """Record a problem at a key, or at the nearest section of it that the file has."""

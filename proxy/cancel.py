@@ -14,9 +14,8 @@ import ssl
 from dataclasses import dataclass
 
 from proxy.peer import Peer, PeerClosed
-from proxy.postgres.dialogue import DialogueError
 from proxy.postgres.messages import VERSION_3_2, BackendKey, MalformedMessage, cancel_request
-from proxy.upstream import Upstream, connect
+from proxy.upstream import Unreachable, Upstream, connect
 
 log = logging.getLogger(__name__)
 
@@ -71,7 +70,7 @@ async def _pass_on(entry: _Entry) -> None:
             peer = await connect(entry.upstream)
             peer.write(cancel_request(entry.theirs))
             await peer.wait_closed()
-    except (DialogueError, MalformedMessage, PeerClosed, TimeoutError, ssl.SSLError, OSError) as error:
+    except (Unreachable, MalformedMessage, PeerClosed, TimeoutError, ssl.SSLError, OSError) as error:
         log.warning("cancel request for pid %d did not reach %s: %s", entry.theirs.pid, entry.upstream, error)
     finally:
         if peer is not None:

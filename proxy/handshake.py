@@ -33,7 +33,7 @@ from proxy.postgres.dialogue import (
 )
 from proxy.postgres.messages import BackendKey, CancelRequest, MalformedMessage
 from proxy.postgres.startup import Startup, greet
-from proxy.upstream import Upstream, connect
+from proxy.upstream import Unreachable, Upstream, connect
 
 if TYPE_CHECKING:
     from proxy.cancel import CancelRegistry
@@ -216,7 +216,10 @@ class _Login:
         return await self._drive(authentication.read_greeting(service)), upstream
 
     async def _connect(self) -> Peer:
-        self._upstream = await connect(self._settings.upstream)
+        try:
+            self._upstream = await connect(self._settings.upstream)
+        except Unreachable as error:
+            raise DialogueError(error.sqlstate, error.message, hint=error.hint, log=error.log) from None
         return self._upstream
 
     async def _drive(self, dialogue: Dialogue[Result]) -> Result:

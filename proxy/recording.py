@@ -46,26 +46,29 @@ class Recorder:
         for execution in executions:
             plan = execution.plan
             assert plan is not None
-            told = self._told.get(plan)
-            if told is not None and told[0] == self._trail.segment:
-                self._append(execution, plan, told[1])
-            else:
-                self._tell(execution, plan)
+            self.start(plan, execution.number, execution.text)
             execution.started = now
-        self._statements += len(executions)
 
-    def _tell(self, execution: Execution, plan: Plan) -> None:
+    def start(self, plan: Plan, number: int, text: bytes) -> None:
+        """One statement is about to leave; it may once the trail is flushed."""
+        told = self._told.get(plan)
+        if told is not None and told[0] == self._trail.segment:
+            self._append(plan, number, text, told[1])
+        else:
+            self._tell(plan, number, text)
+        self._statements += 1
+
+    def _tell(self, plan: Plan, number: int, text: bytes) -> None:
         """Write all that the plan's judgement says, once in each segment."""
-        seq = self._append(execution, plan, record.statement_prefix(self._caller, plan.judgement))
+        seq = self._append(plan, number, text, record.statement_prefix(self._caller, plan.judgement))
         if len(self._told) >= _PLANS:
             self._told.clear()
         self._told[plan] = (self._trail.segment, record.statement_like(self._caller, seq))
 
-    def _append(self, execution: Execution, plan: Plan, prefix: bytes) -> int:
+    def _append(self, plan: Plan, number: int, text: bytes, prefix: bytes) -> int:
         if plan.judgement.text is not None:
-            return self._trail.append(record.statement(prefix, execution.number))
-        text = execution.text.decode(errors="backslashreplace")
-        return self._trail.append(record.statement_with_text(prefix, execution.number, text))
+            return self._trail.append(record.statement(prefix, number))
+        return self._trail.append(record.statement_with_text(prefix, number, text.decode(errors="backslashreplace")))
 
     def ended(self, executions: list[Execution]) -> None:
         """The statements have ended; written with the next flush."""
@@ -76,17 +79,23 @@ class Recorder:
                 status = "ok"
             elif execution.sqlstate == _CANCELED:
                 status = "cancelled"
-            self._trail.append(
-                record.outcome(
-                    self._outcome,
-                    execution.number,
-                    status,
-                    rows=execution.rows,
-                    bytes_=execution.sent,
-                    duration_us=(now - execution.started) // 1000,
-                    sqlstate=execution.sqlstate,
-                )
+            self.finish(
+                execution.number, status, execution.rows, execution.sent, now - execution.started, execution.sqlstate
             )
+
+    def finish(self, number: int, status: str, rows: bytes, sent: int, nanoseconds: int, sqlstate: str) -> None:  # noqa: PLR0913, PLR0917  the fields of the record
+        """One statement has ended; written with the next flush."""
+        self._trail.append(
+            record.outcome(
+                self._outcome,
+                number,
+                status,
+                rows=rows,
+                bytes_=sent,
+                duration_us=nanoseconds // 1000,
+                sqlstate=sqlstate,
+            )
+        )
 
     def exposed(self, column: str) -> None:
         """An answer was cut off before its first row, because the server said that it shows a hidden column."""

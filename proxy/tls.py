@@ -49,11 +49,15 @@ class UpstreamTLS:
         return self.mode not in ("disable", "prefer")
 
 
-def server_tls(certificate: Path, key: Path) -> ServerTLS:
-    """Load the certificate chain (PEM, Louver's own first) and its key; raises TLSError."""
+def server_tls(certificate: Path, key: Path, alpn: str | None = ALPN) -> ServerTLS:
+    """Load the certificate chain (PEM, Louver's own first) and its key; raises TLSError.
+
+    `alpn` is the protocol's name where clients agree on it within TLS, as those of PostgreSQL do.
+    """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.set_alpn_protocols([ALPN])
+    if alpn is not None:
+        context.set_alpn_protocols([alpn])
     try:
         context.load_cert_chain(certificate, key, password=_no_password)
         shown = x509.load_pem_x509_certificates(certificate.read_bytes())[0]
@@ -63,14 +67,19 @@ def server_tls(certificate: Path, key: Path) -> ServerTLS:
 
 
 def upstream_tls(
-    mode: Mode, ca: Path | None = None, certificate: Path | None = None, key: Path | None = None
+    mode: Mode,
+    ca: Path | None = None,
+    certificate: Path | None = None,
+    key: Path | None = None,
+    alpn: str | None = ALPN,
 ) -> UpstreamTLS:
     """The context for a mode; `ca` defaults to the system's authorities. Raises TLSError."""
     if mode == "disable":
         return UpstreamTLS(mode)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.set_alpn_protocols([ALPN])
+    if alpn is not None:
+        context.set_alpn_protocols([alpn])
     context.check_hostname = mode == "verify-full"
     context.verify_mode = ssl.CERT_REQUIRED if mode in ("verify-ca", "verify-full") else ssl.CERT_NONE
     try:

@@ -10,27 +10,42 @@ import errno
 import ipaddress
 import ssl
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from proxy.peer import Peer, PeerClosed, UnencryptedBytes
-from proxy.postgres.dialogue import DialogueError, ReadAnswer, Request, Send, StartTLS
+from proxy.postgres.dialogue import ReadAnswer, Request, Send, StartTLS
 from proxy.postgres.startup import ask_upstream_tls
 from proxy.tls import UpstreamTLS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
 
 CONNECT_SECONDS = 10.0
 
 
+class Unreachable(Exception):  # noqa: N818  a state of the database, not a fault of ours
+    """The database cannot be reached: what the client is told by `sqlstate`, `message` and `hint`, and the log by `log`."""
+
+    def __init__(self, sqlstate: str, message: str, hint: str, log: str) -> None:
+        super().__init__(message)
+        self.sqlstate = sqlstate
+        self.message = message
+        self.hint = hint
+        self.log = log
+
+
 @dataclass(frozen=True, slots=True)
 class Upstream:
-    """Where the database is. A host that begins with `/` is the directory of its Unix socket, which has no TLS."""
+    """Where the database is.
+
+    A host that begins with `/` is its Unix socket, which has no TLS: of PostgreSQL the directory, of MySQL the file itself.
+    """
 
     host: str
     port: int = 5432
     tls: UpstreamTLS = field(default_factory=UpstreamTLS)
     connect_seconds: float = CONNECT_SECONDS  # for the connection and its TLS
+    protocol: Literal["postgresql", "mysql"] = "postgresql"
 
     @property
     def is_socket(self) -> bool:
@@ -49,7 +64,9 @@ class Upstream:
         return self.tls.required or not _is_loopback(self.host)
 
     def __str__(self) -> str:
-        return f"{self.host}/.s.PGSQL.{self.port}" if self.is_socket else f"{self.host}:{self.port}"
+        if not self.is_socket:
+            return f"{self.host}:{self.port}"
+        return f"{self.host}/.s.PGSQL.{self.port}" if self.protocol == "postgresql" else self.host
 
 
 def _is_loopback(host: str) -> bool:
@@ -60,19 +77,32 @@ def _is_loopback(host: str) -> bool:
 
 
 async def connect(upstream: Upstream) -> Peer:
-    """Open a connection, with TLS as its settings say. Raises DialogueError with what a client may be told."""
+    """Open a connection to a PostgreSQL, with TLS as its settings say. Raises Unreachable."""
+    return await _reach(upstream, _open_encrypted)
+
+
+async def connect_plainly(upstream: Upstream) -> Peer:
+    """Open a connection, whose TLS is agreed on later, within the login. Raises Unreachable."""
+    return await _reach(upstream, _open)
+
+
+async def _reach(upstream: Upstream, opening: Callable[[Upstream, Peer], Awaitable[None]]) -> Peer:
     peer = Peer()
     try:
         async with asyncio.timeout(upstream.connect_seconds):
-            await _open(upstream, peer)
-            if upstream.wants_tls and upstream.tls.context is not None:
-                await _encrypt(upstream, peer, upstream.tls.context)
+            await opening(upstream, peer)
     except BaseException as error:
         peer.abort()
         if isinstance(error, (TimeoutError, OSError, PeerClosed, UnencryptedBytes)):
-            raise _unreachable(upstream, error) from None
+            raise unreachable(upstream, error) from None
         raise
     return peer
+
+
+async def _open_encrypted(upstream: Upstream, peer: Peer) -> None:
+    await _open(upstream, peer)
+    if upstream.wants_tls and upstream.tls.context is not None:
+        await _encrypt(upstream, peer, upstream.tls.context)
 
 
 async def _open(upstream: Upstream, peer: Peer) -> None:
@@ -101,7 +131,8 @@ async def _encrypt(upstream: Upstream, peer: Peer, context: ssl.SSLContext) -> N
             await peer.start_tls(context, server_side=False, host=upstream.host, seconds=upstream.connect_seconds)
 
 
-def _unreachable(upstream: Upstream, error: BaseException) -> DialogueError:
+def unreachable(upstream: Upstream, error: BaseException) -> Unreachable:
+    """What an error on the way to the database means."""
     if isinstance(error, ssl.SSLCertVerificationError):
         why, sqlstate = "its certificate is not trusted", "08001"
     elif isinstance(error, ssl.SSLError):
@@ -114,7 +145,7 @@ def _unreachable(upstream: Upstream, error: BaseException) -> DialogueError:
         why, sqlstate = "it closed the connection", "08006"
     else:
         why, sqlstate = _reason(error), "08001"
-    return DialogueError(
+    return Unreachable(
         sqlstate,
         f"louver: cannot reach the database at {upstream}: {why}",
         hint="Try again; the next connection asks the database anew.",

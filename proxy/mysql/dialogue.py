@@ -54,8 +54,8 @@ class Send:
 class StartTLS:
     """Do the TLS handshake. Answer: None.
 
-    A byte already received in clear behind the request for TLS makes the shell throw `DialogueError`: an attacker in between
-    put it there.
+    What has come from the client behind its request belongs to the handshake, for it waits for no answer. From the database
+    nothing may have come: an attacker in between put it there, and the shell ends the login.
     """
 
     side: Side
