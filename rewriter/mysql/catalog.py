@@ -44,11 +44,26 @@ class Trigger:
 
 
 @dataclass(frozen=True, slots=True)
+class Link:
+    """A foreign key, as one of its two tables has it: its own `columns`, and those `there`, of the `other` table.
+
+    `refers`: the table's rows refer to the other's; else the other's refer to this one's.
+    """
+
+    name: str
+    columns: tuple[str, ...]
+    other: Name
+    there: tuple[str, ...]
+    refers: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Table:
     """A table, view or sequence. `definition` is the query of a view with every name qualified; None when it is unknown.
 
     `invoker`: a view that reads with its caller's rights. `unique` are the columns of each unique key, the primary one's
-    first. `references` are the tables that a change of this one changes or looks at by foreign keys.
+    first. `links` are the foreign keys on both sides. `checks` are the texts of its CHECK constraints, of the expressions of its
+    generated columns and of those that choose its partitions.
     """
 
     schema: str
@@ -59,7 +74,8 @@ class Table:
     invoker: bool = False
     unique: tuple[tuple[str, ...], ...] = ()
     triggers: tuple[Trigger, ...] = ()
-    references: tuple[Name, ...] = ()
+    links: tuple[Link, ...] = ()
+    checks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,11 +113,14 @@ class Catalog:
 class Facts:
     """What a session is in at this moment, as session tracking tells it; a statement's reading rests on it.
 
-    `schema` is the default one, None without. `modes` are the words of sql_mode, in upper case.
+    `schema` is the default one, None without. `modes` are the words of sql_mode, in upper case. `absent` are names
+    (schema, name) of tables and routines that were looked up a moment ago, after UnknownNames, and that the server's catalog
+    does not hold: temporary tables of the session, or nothing.
     """
 
     schema: str | None
     modes: frozenset[str] = frozenset()
+    absent: frozenset[Name] = frozenset()
 
 
 def column_name(table: Table, column: str) -> ColumnName:
