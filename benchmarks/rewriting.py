@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING
 from policies.loader import parse_policies
 from policies.model import ColumnName, Decision, Label, Mask, Treatment
 from proxy.postgres_gate import PostgresGate
+from rewriter.keys import key_material
 from rewriter.postgres.catalog import Catalog, Column, Names, Relation
-from rewriter.postgres.masks.keys import key_material
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

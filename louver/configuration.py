@@ -23,7 +23,7 @@ from proxy.mysql_login import MySQLLoginSettings
 from proxy.postgres.authentication import ServiceAccount
 from proxy.postgres.startup import ALPN
 from proxy.upstream import Upstream
-from rewriter.postgres.masks.keys import SETTING, KeyMaterial, key_material
+from rewriter.keys import SETTING, KeyMaterial, key_material
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

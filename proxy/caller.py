@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from proxy.plans import Ruling
     from proxy.postgres_catalogs import PostgresCatalogs
     from proxy.postgres_gate import PostgresGate
+    from rewriter.keys import KeyMaterial
     from rewriter.postgres.lineage import Inheritance
-    from rewriter.postgres.masks.keys import KeyMaterial
 
 
 class Unsettled(Exception):  # noqa: N818  a state of the database, not a fault of ours

@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 
     from policies.decide import PolicySet
     from policies.model import ColumnName, Decision, Label, Principal, Session
+    from rewriter.keys import KeyMaterial
     from rewriter.model import Probe
-    from rewriter.postgres.masks.keys import KeyMaterial
 
 log = logging.getLogger(__name__)
 

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from rewriter.keys import SETTING, KeyMaterial, MissingKeyError, key_material
 from rewriter.postgres.masks.constant import render_constant
 from rewriter.postgres.masks.email_address import render_email
 from rewriter.postgres.masks.full import render_full, render_null
-from rewriter.postgres.masks.keyed_hash import MissingKeyError, join_hash, render_hash
-from rewriter.postgres.masks.keys import SETTING, KeyMaterial, key_material
+from rewriter.postgres.masks.keyed_hash import join_hash, render_hash
 from rewriter.postgres.masks.partial import render_partial
 from rewriter.postgres.masks.rounding import render_round
 from rewriter.postgres.masks.target import Request, target_of

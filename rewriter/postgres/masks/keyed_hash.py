@@ -9,14 +9,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from rewriter.keys import MissingKeyError
 from rewriter.postgres.masks.literals import call, cast, literal, operate, typed
 from rewriter.postgres.masks.target import TEXTS, Request, target_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from rewriter.keys import KeyMaterial
     from rewriter.postgres.catalog import Column
-    from rewriter.postgres.masks.keys import KeyMaterial
     from rewriter.postgres.masks.target import Target
 
 _PAD_BYTES = 64
@@ -25,10 +26,6 @@ _UNFIT: Final = frozenset({"name", "bytea"})
 _INTEGER_DIGITS: Final[Mapping[str, int]] = {"int2": 3, "int4": 7, "int8": 15}
 """Hex digits that fit the type and leave its sign alone."""
 _NUMERIC_DIGITS = 15  # decimal digits that 15 hex digits surely fill
-
-
-class MissingKeyError(LookupError):
-    """A keyed mask is asked for and no key is configured."""
 
 
 def render_hash(request: Request) -> str | None:

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from rewriter.postgres.masks.keys import KeyMaterial
+from rewriter.keys import KeyMaterial
 from rewriter.postgres.masks.literals import literal, typed
 
 if TYPE_CHECKING:

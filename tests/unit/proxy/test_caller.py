@@ -12,8 +12,8 @@ from proxy.caller import Caller, Unsettled
 from proxy.catalogs import CatalogUnavailable
 from proxy.postgres_catalogs import PostgresCatalogs
 from proxy.postgres_gate import PostgresGate
+from rewriter.keys import key_material
 from rewriter.postgres.catalog import Catalog, Column, Relation
-from rewriter.postgres.masks.keys import key_material
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -13,9 +13,9 @@ from policies.model import ColumnName, Decision, Label, Mask, Treatment
 from proxy import gate as gate_module
 from proxy.postgres.messages import parse_report
 from proxy.postgres_gate import PostgresGate, PostgresWorld, error_payload
+from rewriter.keys import key_material
 from rewriter.model import Refusal, UnknownNames
 from rewriter.postgres.catalog import Catalog, Column, Names, Relation
-from rewriter.postgres.masks.keys import key_material
 
 if TYPE_CHECKING:
     from proxy.plans import Ruling

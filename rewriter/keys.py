@@ -1,9 +1,9 @@
-"""The key of keyed masks, in the two forms that leave the process: a session setting and a fingerprint.
+"""The key of keyed masks, in the two forms that leave the process: a value in the session and a fingerprint.
 
 Owns the derivation. May not do: make keys, store them, or write either form anywhere.
 
-The secret itself goes nowhere. The setting holds the two padded keys of HMAC (RFC 2104, section 2), for the server
-has sha256() and no HMAC; the fingerprint stands in the SQL text, so that a mask can tell the proxy's key from one that
+The secret itself goes nowhere. The setting, a custom one on PostgreSQL and a user variable on MySQL, holds the two padded
+keys of HMAC (RFC 2104, section 2), for the server has SHA-256 and no HMAC; the fingerprint stands in the SQL text, so that a mask can tell the proxy's key from one that
 a caller has set.
 """
 
@@ -23,6 +23,10 @@ MIN_SECRET: Final = 16
 """Bytes. The fingerprint can be read by callers (EXPLAIN), so the secret must be beyond guessing."""
 
 _BLOCK = 64  # bytes of a SHA-256 block
+
+
+class MissingKeyError(LookupError):
+    """A keyed mask is asked for and no key is configured."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rewriter.postgres.masks.keys import key_material
+from rewriter.keys import key_material
 
 
 @given(st.binary(min_size=16, max_size=200), st.binary(max_size=50))
