@@ -1,0 +1,46 @@
+"""`partial`: the ends of a text.
+
+A value too short to keep enough of it hidden shows nothing of itself. The pad has four characters whatever is hidden,
+unless the policy asks for the length.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rewriter.mysql.masks.literals import literal
+from rewriter.mysql.masks.target import padding
+
+if TYPE_CHECKING:
+    from rewriter.mysql.masks.target import Request
+
+
+def render_partial(request: Request) -> str | None:
+    """Show `keep_first` and `keep_last` characters of a text; other types do not fit."""
+    target = request.target
+    if not target.is_text:
+        return None
+    first, last = int(request.parameters["keep_first"]), int(request.parameters["keep_last"])
+    hide = int(request.parameters["hide_at_least"])
+    character = str(request.parameters["character"])
+    length = target.length
+    if length is not None and length < first + last + hide:
+        return None
+    value = request.text
+    pad = literal(padding(target, character, first + last))
+    short = literal(padding(target, character))
+    if request.parameters["keep_length"]:
+        pad = _repeated(character, f"CHAR_LENGTH({value}) - {first + last}", length)
+        # one character for an empty text, which would otherwise pass through
+        short = _repeated(character, f"GREATEST(CHAR_LENGTH({value}), 1)", length)
+    parts = [f"LEFT({value}, {first})"] if first else []
+    parts.append(pad)
+    parts += [f"RIGHT({value}, {last})"] if last else []
+    return f"CASE WHEN CHAR_LENGTH({value}) < {first + last + hide} THEN {short} ELSE CONCAT({', '.join(parts)}) END"
+
+
+def _repeated(character: str, count: str, length: int | None) -> str:
+    """Repeat a character. Of a type with a bound, so that the server knows that the text stays within it."""
+    if length is None:
+        return f"REPEAT({literal(character)}, {count})"
+    return f"LEFT(RPAD({literal(character)}, {length}, {literal(character)}), {count})"
