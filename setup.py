@@ -36,6 +36,7 @@ HOT_PATH = [
     "proxy/postgres/backend.py",
     "proxy/postgres/session.py",
     "rewriter/postgres/attachments.py",
+    "rewriter/conditions.py",
     "rewriter/postgres/conditions.py",
     "rewriter/postgres/definitions.py",
     "rewriter/postgres/expansion.py",

@@ -11,8 +11,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from rewriter.conditions import ConditionError, condition_columns
 from rewriter.postgres.catalog import Relation
-from rewriter.postgres.conditions import ConditionError, condition_columns
 from rewriter.postgres.scopes import walk
 from rewriter.postgres.telling import Effect, family_of, faults, hidden_columns
 

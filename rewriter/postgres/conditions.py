@@ -12,9 +12,7 @@ import math
 import re
 from typing import TYPE_CHECKING, Any
 
-from rewriter.model import Refusal
-from rewriter.postgres.reading import encode, parse
-from rewriter.postgres.scopes import walk
+from rewriter.conditions import ConditionError, read_condition
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -48,14 +46,8 @@ TYPES = frozenset(
 _ZONED = frozenset({"timestamptz", "timetz"})
 _DATED = frozenset({"date", "timestamp"})
 
-_PLACEHOLDER = re.compile(r"\{(\d+)\}")
-
 
 _LOOSE_DATE = re.compile(r"\s*\d{1,2}[-/. ]")
-
-
-class ConditionError(ValueError):
-    """A row condition that cannot be used; the message says why, for the author of the policy."""
 
 
 def check_condition(condition: RowCondition, relation: Relation) -> None:
@@ -73,30 +65,14 @@ def print_condition(
     Fully parenthesised; every column is qualified, every operator and function named in pg_catalog, every attribute
     value a quoted constant.
     """
-    placeholders = _PLACEHOLDER.findall(condition.text)
-    sql = _PLACEHOLDER.sub(lambda match: f" ${int(match[1]) + 1} ", condition.text)
-    try:
-        statements = parse(encode(f"SELECT (\n{sql}\n)"))
-    except Refusal as refusal:
-        raise ConditionError(f"the row condition is not valid SQL: {refusal.message}") from None
-    expression = _only_expression(statements)
+    expression, placeholders = read_condition(condition)
     printer = _Printer(relation, qualifier, condition.values, shown)
     printed = printer.expression(expression)
-    if printer.parameters != len(placeholders):
+    if printer.parameters != placeholders:
         raise ConditionError("an attribute stands inside a quoted string; write it without quotes")
     if printer.dated and any(_LOOSE_DATE.match(text) for text in printer.texts):
         raise ConditionError("dates in a row condition are written YYYY-MM-DD")
     return printed
-
-
-def condition_columns(condition: RowCondition) -> frozenset[str]:
-    """The columns that a condition looks at; raises ConditionError when it cannot be read."""
-    sql = _PLACEHOLDER.sub(lambda match: f" ${int(match[1]) + 1} ", condition.text)
-    try:
-        statements = parse(encode(f"SELECT (\n{sql}\n)"))
-    except Refusal as refusal:
-        raise ConditionError(f"the row condition is not valid SQL: {refusal.message}") from None
-    return frozenset(walk(statements[0]["stmt"]).names)
 
 
 def quote_identifier(name: str) -> str:
@@ -110,15 +86,6 @@ def quote_literal(text: str) -> str:
         raise ConditionError("an attribute value contains a NUL character")
     quoted = text.replace("'", "''")
     return " E'" + quoted.replace("\\", "\\\\") + "'" if "\\" in quoted else f"'{quoted}'"
-
-
-def _only_expression(statements: list[Node]) -> Node:
-    """The one expression of SELECT (expression), provided that there is nothing else."""
-    select = statements[0]["stmt"].get("SelectStmt", {}) if len(statements) == 1 else {}
-    targets = select.get("targetList", [])
-    if set(select) - {"targetList", "limitOption", "op"} or len(targets) != 1 or "val" not in targets[0]["ResTarget"]:
-        raise ConditionError("the row condition must be one SQL expression")
-    return dict(targets[0]["ResTarget"]["val"])
 
 
 def _operator(name: str) -> str:

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from policies.model import RowCondition
+from rewriter.conditions import ConditionError, condition_columns
 from rewriter.kept import Kept
 from rewriter.postgres.catalog import Catalog
-from rewriter.postgres.conditions import ConditionError, condition_columns
 from rewriter.postgres.world import World
 
 if TYPE_CHECKING:

@@ -10,9 +10,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from policies.model import Treatment
+from rewriter.conditions import ConditionError, condition_columns
 from rewriter.model import Refusal, Use
 from rewriter.postgres.catalog import Relation, column_name
-from rewriter.postgres.conditions import ConditionError, condition_columns, print_condition, quote_identifier
+from rewriter.postgres.conditions import print_condition, quote_identifier
 from rewriter.postgres.masks import KeyMaterial, MissingKeyError, render
 
 if TYPE_CHECKING:

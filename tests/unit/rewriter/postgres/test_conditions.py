@@ -7,9 +7,9 @@ import re
 import pytest
 
 from policies.model import RowCondition
+from rewriter.conditions import ConditionError
 from rewriter.postgres.catalog import Column, Relation
 from rewriter.postgres.conditions import (
-    ConditionError,
     check_condition,
     print_condition,
     quote_identifier,
