@@ -21,14 +21,15 @@ _FIELDS: Final = {
     "character_set_connection": "connection",
     "character_set_results": "results",
 }
-_WATCHED: Final = (*filter(None, _FIELDS), _LIST)
+_WATCHED: Final = tuple(filter(None, _FIELDS))
 
+_NOW: Final = f"REPLACE(COALESCE(@@SESSION.{_LIST}, ''), ' ', '')"
+_ADDED: Final = ", ".join(f"IF(FIND_IN_SET('{name}', {_NOW}), '', ',{name}')" for name in _WATCHED)
 START_TRACKING: Final = (
-    f"SET SESSION session_track_schema = 1, {_LIST} = CONCAT_WS(',', NULLIF(@@SESSION.{_LIST}, ''), "
-    + ", ".join(f"'{name}'" for name in _WATCHED)
-    + ")"
+    f"SET SESSION session_track_schema = 1, {_LIST} = "
+    f"IF({_NOW} = '*', '*', TRIM(LEADING ',' FROM CONCAT({_NOW}, {_ADDED})))"
 )
-"""Has the server report what matters here, besides what it reports already."""
+"""Has the server report what matters here, besides what it reports already; MySQL takes no name twice."""
 
 READ_TRACKED: Final = "SELECT " + ", ".join(
     f"HEX(CONVERT({what} USING utf8mb4))"
