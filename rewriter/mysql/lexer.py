@@ -211,18 +211,18 @@ def canonical(text: str, tokens: list[Token], modes: frozenset[str]) -> str:
     parts: list[str] = []
     last = 0
     plain = "NO_BACKSLASH_ESCAPES" in modes
+    updating = False
     for index, token in enumerate(tokens):
+        updating = (updating or token.text == "DUPLICATE") and token.text != ";"
         written = text[token.start : token.end]
-        if token.kind == "quoted" and written[0] == '"':
-            if "`" in token.text or '"' in token.text:
-                raise _refused("a quote within a quoted name is not available here", token.start, text)
-            written = f"`{token.text}`"
+        if token.kind == "quoted":
+            written = _backticked(token, text)
+        elif token.kind == "word":
+            written = _plain_word(tokens, index, written, updating=updating)
         elif token.kind == "string" and plain and "\\" in written:
             written = written.replace("\\", "_")
         elif token.kind == "variable":
             written = "@" + "v" * (len(written) - 1)
-        elif token.kind == "word" and token.text == "REPLACE" and _begins(tokens, index):
-            written = "INSERT "
         elif written == "-" and index and tokens[index - 1].end == token.start and text[token.start - 1] == "-":
             written = "+"
         elif token.kind == "number" and written[0] == ".":
@@ -230,6 +230,49 @@ def canonical(text: str, tokens: list[Token], modes: frozenset[str]) -> str:
         parts += [" " * (token.start - last), written]
         last = token.end
     return "".join([*parts, " " * (len(text) - last)])
+
+
+def _backticked(token: Token, text: str) -> str:
+    written = text[token.start : token.end]
+    if written[0] == "`":
+        return written
+    if "`" in token.text or '"' in token.text:
+        raise _refused("a quote within a quoted name is not available here", token.start, text)
+    return f"`{token.text}`"
+
+
+def _plain_word(tokens: list[Token], index: int, written: str, *, updating: bool) -> str:
+    word = tokens[index].text
+    if word == "REPLACE" and _begins(tokens, index):
+        return "INSERT "
+    if word == "VALUES" and updating:
+        return "VALUE_"  # the function, not a list of rows
+    return " " * len(written) if word in _MODIFIERS and _modifies(tokens, index) else written
+
+
+_SELECTING: Final = frozenset(
+    {
+        *("ALL", "DISTINCT", "DISTINCTROW", "HIGH_PRIORITY", "STRAIGHT_JOIN", "SQL_SMALL_RESULT", "SQL_BIG_RESULT"),
+        *("SQL_BUFFER_RESULT", "SQL_NO_CACHE", "SQL_CACHE", "SQL_CALC_FOUND_ROWS"),
+    }
+)
+_WRITING: Final = frozenset({"LOW_PRIORITY", "HIGH_PRIORITY", "DELAYED", "QUICK", "IGNORE"})
+_MODIFIERS: Final = (_SELECTING | _WRITING) - {"ALL", "DISTINCT", "DISTINCTROW"}
+"""Words behind SELECT, INSERT, UPDATE and DELETE that change nothing of what is read."""
+
+
+def _modifies(tokens: list[Token], index: int) -> bool:
+    """Whether the word at `index` is a modifier of the statement that it stands in."""
+    before = index - 1
+    while before >= 0 and tokens[before].kind == "word" and tokens[before].text in _SELECTING | _WRITING:
+        before -= 1
+    if before < 0 or tokens[before].kind != "word":
+        return False
+    verb = tokens[before].text
+    if verb == "SELECT":
+        return tokens[index].text in _SELECTING
+    writing = verb in {"INSERT", "REPLACE", "UPDATE", "DELETE"} and tokens[index].text in _WRITING
+    return writing and (not before or tokens[before - 1].text not in {"KEY", "FOR", "ON"})
 
 
 def _begins(tokens: list[Token], index: int) -> bool:

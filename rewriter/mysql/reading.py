@@ -93,7 +93,9 @@ def parse(reading: Reading, statement: Statement, first: int = 0) -> exp.Expr:
 
     Raises Refusal 42000 where the parser cannot read it, or reads other tokens.
     """
-    tokens = statement.tokens[first:]
+    tokens = tuple(token for token in statement.tokens[first:] if reading.plain[token.start] != " ")
+    if not tokens:
+        raise _disagreement()
     start, end = tokens[0].start, tokens[-1].end
     parsed = parse_text(reading.plain[start:end], tokens, start)
     for node in parsed.walk():

@@ -1,0 +1,112 @@
+"""What takes the place of the tables that a query reads, those behind views included.
+
+Owns the edits of one query's text, be it a client's or a view's, and the expansion of views to any depth: a definition's protected
+tables are substituted in its own text, and the result is proved like a client's statement. May not do: decide what is protected.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from rewriter.model import MAX_BYTES, Name, Refusal
+from rewriter.mysql import proof
+from rewriter.mysql.catalog import Catalog, Facts, Table
+from rewriter.mysql.lexer import apply, lex
+from rewriter.mysql.masks import KeyMaterial
+from rewriter.mysql.names import meaning_of
+from rewriter.mysql.reading import parse, read
+from rewriter.mysql.scopes import walk
+from rewriter.mysql.substitution import Substitute, requalify, substitute_for, unlocked
+from rewriter.mysql.views import CallerView
+from rewriter.mysql.world import Expansion, World
+
+if TYPE_CHECKING:
+    from rewriter.mysql.reading import Reading, Statement
+    from rewriter.mysql.scopes import Findings, Reference
+    from rewriter.mysql.substitution import TextEdit
+
+_OWN = frozenset[str]()
+
+_CHANGING = frozenset({"NO_BACKSLASH_ESCAPES", "ANSI_QUOTES", "ANSI"})
+"""Modes under which the text of a definition could read differently."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """Substitutes what is read, for one caller: `world` says what is protected, `key` is that of keyed masks."""
+
+    catalog: Catalog
+    world: World
+    key: KeyMaterial | None
+    modes: frozenset[str]
+
+    def view_of(self, table: Table) -> tuple[CallerView, Expansion]:
+        """The caller's view of a protected table, with what is behind it."""
+        name = (table.schema, table.name)
+        treatments = self.world.treatments.get(name, {})
+        if name not in self.world.views:
+            return CallerView(table, treatments, self.key), Expansion("", (), ())
+        expansion = self._expanded(table)
+        if ("\\" in expansion.text or '"' in expansion.text) and self.modes & _CHANGING:
+            message = f"{table.schema}.{table.name} is not available under this sql_mode"
+            raise Refusal("42000", message, hint="Set sql_mode without ANSI_QUOTES and NO_BACKSLASH_ESCAPES.")
+        return CallerView(table, treatments, self.key, expansion.text), expansion
+
+    def edits(
+        self, found: Findings, reads: list[tuple[Reference, Table]], reading: Reading, statement: Statement
+    ) -> tuple[list[Substitute], list[TextEdit]]:
+        """What takes the place of the protected ones among `reads`, and all edits of the text for it; changes the tree."""
+        substitutes: list[Substitute] = []
+        for reference, table in reads:
+            if not self.world.protects((table.schema, table.name)):
+                continue
+            view, behind = self.view_of(table)
+            mariadb = self.catalog.flavour == "mariadb"
+            made = substitute_for(reference, view, found, statement, reading.text, mariadb=mariadb, behind=behind)
+            substitutes.append(made)
+        if not substitutes:
+            return [], []
+        edits = [edit for substitute in substitutes for edit in substitute.edits]
+        for column, edit in requalify(found, substitutes, statement, self.catalog):
+            column.set("db", None)
+            edits.append(edit)
+        edits += unlocked(found, substitutes, statement, self.catalog)
+        for substitute in substitutes:
+            substitute.expect()
+        return substitutes, edits
+
+    def _expanded(self, view: Table) -> Expansion:
+        place = ((view.schema, view.name), self.key.fingerprint if self.key else "")
+        kept = self.world.expansions.get(place)
+        if kept is None:
+            kept = self.world.expansions[place] = self._expand(view)
+        return kept
+
+    def _expand(self, view: Table) -> Expansion:
+        definition = (view.definition or "").rstrip().removesuffix(";")
+        reading = read(definition, _OWN)
+        if len(reading.statements) != 1:
+            raise proof.unproved()
+        statement = reading.statements[0]
+        tree = parse(reading, statement)
+        found = walk(tree, definition, statement, folds=self.catalog.folds_names)
+        reads: list[tuple[Reference, Table]] = []
+        for reference in found.references:
+            meaning = meaning_of(reference.schema, reference.name, self.catalog, Facts(view.schema))
+            if isinstance(meaning, Table):
+                if reference.role != "read" or (meaning.schema, meaning.name) in self.world.barred:
+                    raise proof.unproved()  # the world would have barred the view
+                reads.append((reference, meaning))
+        inner = Reader(self.catalog, self.world, self.key, _OWN)
+        substitutes, edits = inner.edits(found, reads, reading, statement)
+        edits.sort()
+        text = apply(definition, edits)
+        again = read(text, _OWN, MAX_BYTES + len(text))
+        proof.prove_tokens(lex(definition, _OWN), lex(text, _OWN), edits)
+        if len(again.statements) != 1 or not proof.same(tree, parse(again, again.statements[0])):
+            raise proof.unproved()
+        behind: list[Name] = [(table.schema, table.name) for _, table in reads]
+        behind += [name for substitute in substitutes for name in substitute.reads]
+        uses = tuple(dict.fromkeys(use for substitute in substitutes for use in substitute.uses))
+        return Expansion(text, uses, tuple(dict.fromkeys(behind)))

@@ -1,0 +1,115 @@
+"""The names of result columns: the servers call an expression by its text, so an edited one gets the text of before as a name.
+
+Owns finding the items of SELECT lists in the tokens. May not do: touch an item that has a name of its own.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from sqlglot import exp
+
+from rewriter.mysql.views import quote
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from rewriter.mysql.reading import Statement
+    from rewriter.mysql.substitution import TextEdit
+
+BEFORE: Final = " AS "
+"""What stands before a name that is added."""
+MAX_LABEL: Final = 255
+"""Characters of such a name that both servers keep; source: MAX_ALIAS_NAME in the servers' sql_const.h."""
+_ENDS: Final = frozenset(
+    [
+        "FROM",
+        "INTO",
+        "WHERE",
+        "GROUP",
+        "HAVING",
+        "ORDER",
+        "LIMIT",
+        "UNION",
+        "EXCEPT",
+        "INTERSECT",
+        "MINUS",
+        "FOR",
+        "LOCK",
+        "WINDOW",
+        "PROCEDURE",
+        "OFFSET",
+        "FETCH",
+        "QUALIFY",
+        ";",
+    ]
+)
+_FIRST: Final = frozenset(
+    [
+        "ALL",
+        "DISTINCT",
+        "DISTINCTROW",
+        "HIGH_PRIORITY",
+        "STRAIGHT_JOIN",
+        "SQL_SMALL_RESULT",
+        "SQL_BIG_RESULT",
+        "SQL_BUFFER_RESULT",
+        "SQL_NO_CACHE",
+        "SQL_CACHE",
+        "SQL_CALC_FOUND_ROWS",
+    ]
+)
+
+
+def labels(tree: exp.Expr, statement: Statement, text: str, edits: list[TextEdit]) -> list[TextEdit]:
+    """Edits that name the items of SELECT lists that other edits change. A name stands in backticks behind BEFORE."""
+    if not edits:
+        return []
+    named = {int(node.args["alias"].meta.get("start", -1)) for node in tree.find_all(exp.Alias) if _is_name(node)}
+    added: list[TextEdit] = []
+    for first, last in _items(statement):
+        tokens = statement.tokens
+        start, end = tokens[first].start, tokens[last].end
+        if tokens[last].start in named or not any(start <= a and b <= end for a, b, _ in edits):
+            continue
+        if all(token.named or token.text in {".", "*"} for token in tokens[first : last + 1]):
+            continue  # a column, which is called as before
+        label = text[start:end][:MAX_LABEL].rstrip()
+        if all(ord(character) <= 0xFFFF for character in label):
+            added.append((end, end, f"{BEFORE}{quote(label)}"))
+    return added
+
+
+def without(tree: exp.Expr, places: set[int]) -> exp.Expr:
+    """A tree without the names that begin at these characters."""
+    for node in list(tree.find_all(exp.Alias)):
+        if _is_name(node) and node.args["alias"].meta.get("start") in places:
+            node.replace(node.this)
+    return tree
+
+
+def _is_name(node: exp.Alias) -> bool:
+    return isinstance(node.args.get("alias"), exp.Identifier)
+
+
+def _items(statement: Statement) -> Iterator[tuple[int, int]]:
+    """The first and the last token of each item of each list behind SELECT and RETURNING."""
+    for index in range(len(statement.tokens)):
+        if statement.word(index) in {"SELECT", "RETURNING"}:
+            first = index + 1
+            while statement.word(first) in _FIRST:
+                first += 1
+            yield from _list(statement, first)
+
+
+def _list(statement: Statement, first: int) -> Iterator[tuple[int, int]]:
+    depth = 0
+    for index in range(first, len(statement.tokens) + 1):
+        word = statement.word(index)
+        ended = index == len(statement.tokens) or (not depth and word in _ENDS) or (not depth and word == ")")
+        if (ended or (not depth and word == ",")) and index > first:
+            yield first, index - 1
+            first = index + 1
+        if ended:
+            return
+        depth += (word == "(") - (word == ")")

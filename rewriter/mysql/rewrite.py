@@ -1,0 +1,197 @@
+"""Statement in, statement out: the client's text with every protected table replaced by the caller's view of it.
+
+Owns the order of the walk: read, rule on each statement, edit, prove. May not do: any of that by itself.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from rewriter.kept import Kept
+from rewriter.model import Edit, Name, Refusal, Rewritten, UnknownNames
+from rewriter.mysql import proof
+from rewriter.mysql.code import Judge
+from rewriter.mysql.kinds import KINDS, kind_of
+from rewriter.mysql.labels import BEFORE, without
+from rewriter.mysql.lexer import apply, lex, unwrap
+from rewriter.mysql.reading import MAX_BYTES, Reading, parse, read
+from rewriter.mysql.ruling import Circumstances, Ruling
+from rewriter.mysql.rulings import rule
+from rewriter.mysql.scopes import walk
+from rewriter.mysql.world import World, world_of
+
+if TYPE_CHECKING:
+    from policies.model import Decision
+    from rewriter.mysql.catalog import Catalog, Facts
+    from rewriter.mysql.masks import KeyMaterial
+    from rewriter.mysql.substitution import TextEdit
+
+
+def rewrite(  # noqa: PLR0913  the six things a ruling depends on, and a limit
+    text: str,
+    *,
+    catalog: Catalog,
+    facts: Facts,
+    decision: Decision,
+    key: KeyMaterial | None = None,
+    listed_functions: frozenset[str] = frozenset(),
+    limit: int = MAX_BYTES,
+) -> Rewritten:
+    """Rewrite one text of a COM_QUERY or COM_STMT_PREPARE for a caller.
+
+    `listed_functions` are stored functions that the policies allow, as "schema.name". `limit` is the longest text in bytes. Raises
+    Refusal with what the caller is told, UnknownNames with names to be looked up: read the catalog again, and where it still does
+    not hold them, add them to `facts.absent`. Pass the same catalog, decision and list again while they are current.
+    """
+    try:
+        plain, unwrapped = unwrap(text, facts.modes, catalog)
+        reading = read(plain, facts.modes, limit)
+        world = world_of(catalog, decision)
+        where = Circumstances(reading, catalog, facts, world, key, _judge(catalog, world, listed_functions))
+        rulings = [rule(statement, where) for statement in reading.statements]
+        _check_names(rulings)
+        _check_order(rulings)
+        return _rewritten(text, plain, unwrapped, rulings, where, limit)
+    except (Refusal, UnknownNames):
+        raise
+    except RecursionError:
+        raise Refusal("54001", "the statement is nested too deeply", hint="Use fewer nested expressions.") from None
+    except Exception as error:
+        # whatever goes wrong on this way must not let the statement pass
+        message = f"the statement could not be analysed ({type(error).__name__})"
+        raise Refusal("XX000", message, hint="Write it in a simpler form, and report this message.") from error
+
+
+@dataclass(frozen=True, slots=True)
+class Description:
+    """What is known of a text of a caller from whom nothing is hidden, for the audit: kinds, and tables (schema, name)."""
+
+    kinds: tuple[str, ...]
+    relations: tuple[Name, ...]
+    changes_catalog: bool
+
+
+def describe(text: str, facts: Facts) -> Description:
+    """Describe a text that passes as it is; raises nothing. What cannot be read is of kind UNKNOWN and may change the catalog."""
+    try:
+        reading = read(text, facts.modes)
+        kinds = tuple(kind_of(statement) for statement in reading.statements)
+    except Exception:  # noqa: BLE001  the server says what is wrong with it
+        return Description(("UNKNOWN",), (), changes_catalog=True)
+    relations: dict[Name, None] = {}
+    for statement, name in zip(reading.statements, kinds, strict=True):
+        if name not in KINDS or KINDS[name].way != "query":
+            continue
+        try:
+            found = walk(parse(reading, statement), text, statement, folds=False)
+        except Exception:  # noqa: BLE001, S112  its tables stay unknown
+            continue
+        relations.update({(r.schema or facts.schema or "", r.name): None for r in found.references})
+    changes = any(name not in KINDS or KINDS[name].changes_catalog for name in kinds) or "/*!" in text or "/*M!" in text
+    return Description(tuple(n if n in KINDS else "UNKNOWN" for n in kinds), tuple(relations), changes)
+
+
+def _rewritten(  # noqa: PLR0913, PLR0917  what was read and ruled
+    text: str,
+    plain: str,
+    unwrapped: tuple[TextEdit, ...],
+    rulings: list[Ruling],
+    where: Circumstances,
+    limit: int,
+) -> Rewritten:
+    edits = sorted(edit for ruling in rulings for edit in (*ruling.edits, *ruling.labels))
+    made = plain
+    if edits:
+        made = apply(plain, edits)
+        _prove(plain, made, edits, rulings, where, limit)
+    merged = merge(unwrapped, edits) if unwrapped else edits
+    if unwrapped and apply(text, merged) != made:
+        raise proof.unproved()
+    return Rewritten(
+        text=made if merged else text,
+        edits=tuple(Edit(*edit) for edit in merged),
+        kinds=tuple(ruling.kind for ruling in rulings),
+        relations=tuple(dict.fromkeys(name for ruling in rulings for name in ruling.relations)),
+        uses=tuple(dict.fromkeys(use for ruling in rulings for use in ruling.uses)),
+        probes=(),
+        compared=tuple(dict.fromkeys(use for ruling in rulings for use in ruling.compared)),
+        changes_names=any(ruling.changes_names for ruling in rulings),
+        changes_catalog=any(ruling.changes_catalog for ruling in rulings),
+        literal_free=False,
+        constants=frozenset(),
+    )
+
+
+def _prove(  # noqa: PLR0913, PLR0917  both texts and what was meant
+    plain: str, made: str, edits: list[TextEdit], rulings: list[Ruling], where: Circumstances, limit: int
+) -> None:
+    """The edited text reads as each ruling expects, and nothing else of it has changed; raises Refusal."""
+    modes = where.facts.modes
+    proof.prove_tokens(lex(plain, modes), lex(made, modes), edits)
+    again: Reading = read(made, modes, limit + len(made))
+    if len(again.statements) != len(rulings):
+        raise proof.unproved()
+    added = _places(edits, {label for ruling in rulings for label in ruling.labels})
+    for statement, ruling in zip(again.statements, rulings, strict=True):
+        if not ruling.edits:
+            continue
+        if ruling.tree is None or not proof.same(ruling.tree, without(parse(again, statement, ruling.first), added)):
+            raise proof.unproved()
+
+
+def _places(edits: list[TextEdit], labels: set[TextEdit]) -> set[int]:
+    """Where the names that `labels` add begin in the edited text."""
+    places, shift = set(), 0
+    for edit in edits:
+        if edit in labels:
+            places.add(edit[0] + shift + len(BEFORE))
+        shift += len(edit[2]) - (edit[1] - edit[0])
+    return places
+
+
+def merge(first: tuple[TextEdit, ...], second: list[TextEdit]) -> list[TextEdit]:
+    """The edits of a text that do what two rounds of edits do, the second of which was made on the result of the first.
+
+    Edits of the first round within one of the second are gone with it. Raises ValueError when they overlap otherwise.
+    """
+    merged: list[TextEdit] = []
+    waiting = list(first)
+    shift = 0  # of a place after the first round against the same place before it
+    for start, end, replacement in second:
+        while waiting and waiting[0][0] + shift + len(waiting[0][2]) <= start:
+            done = waiting.pop(0)
+            merged.append(done)
+            shift += len(done[2]) - (done[1] - done[0])
+        begin = start - shift
+        while waiting and waiting[0][0] + shift < end:
+            done = waiting.pop(0)
+            shift += len(done[2]) - (done[1] - done[0])
+        merged.append((begin, end - shift, replacement))
+    return [*merged, *waiting]
+
+
+def _check_names(rulings: list[Ruling]) -> None:
+    """Every name is known, or has been looked up and is nowhere."""
+    unknown = frozenset(name for ruling in rulings for name in ruling.unknown)
+    if unknown:
+        raise UnknownNames(unknown)
+
+
+def _check_order(rulings: list[Ruling]) -> None:
+    """Refuse a text whose later statements would be read under names or modes that its earlier ones change."""
+    for ruling in rulings[:-1]:
+        if ruling.changes_names or ruling.changes_catalog:
+            message = "this text changes what names mean and then goes on"
+            raise Refusal("42000", message, hint="Send its statements one by one.")
+
+
+def _judges(catalog: Catalog) -> Kept[Kept[Judge]]:
+    return Kept(lambda world: Kept(lambda listed: Judge(catalog, world, listed), 4), 256)
+
+
+_by_catalog: Kept[Kept[Kept[Judge]]] = Kept(_judges, 16)
+
+
+def _judge(catalog: Catalog, world: World, listed: frozenset[str]) -> Judge:
+    return _by_catalog(catalog)(world)(listed)

@@ -1,0 +1,48 @@
+"""The nouns of ruling on one statement: all that the ruling depends on, and what was found out so far.
+
+Owns no decision: `rewriter.mysql.rulings` and what it asks fill a ruling, `rewriter.mysql.rewrite` edits the text by it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from sqlglot import exp
+
+from rewriter.model import Name, Use, WrittenName
+from rewriter.mysql.catalog import Catalog, Facts
+from rewriter.mysql.code import Judge
+from rewriter.mysql.masks import KeyMaterial
+from rewriter.mysql.reading import Reading, Statement
+from rewriter.mysql.substitution import TextEdit
+from rewriter.mysql.world import World
+
+
+@dataclass(frozen=True, slots=True)
+class Circumstances:
+    """All that a ruling depends on besides the statement."""
+
+    reading: Reading
+    catalog: Catalog
+    facts: Facts
+    world: World
+    key: KeyMaterial | None
+    judge: Judge
+
+
+@dataclass(slots=True)
+class Ruling:
+    """What was found out about one statement. `tree` is what the edited text must read as, from its token `first` on."""
+
+    statement: Statement
+    kind: str
+    changes_names: bool = False
+    changes_catalog: bool = False
+    tree: exp.Expr | None = None
+    first: int = 0
+    edits: list[TextEdit] = field(default_factory=list)
+    labels: list[TextEdit] = field(default_factory=list)  # names of result columns, which no tree expects
+    relations: list[Name] = field(default_factory=list)
+    uses: list[Use] = field(default_factory=list)
+    compared: list[Use] = field(default_factory=list)
+    unknown: set[WrittenName] = field(default_factory=set)

@@ -1,0 +1,91 @@
+"""The caller's view of one table: a SELECT of its columns, each as the caller may see it.
+
+Owns what stands for a column: itself, a mask, or a choice between them by row. May not do: read the client's text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from policies.model import Mask, Treatment
+from rewriter.conditions import ConditionError
+from rewriter.model import Refusal, Use
+from rewriter.mysql.catalog import Table, column_name
+from rewriter.mysql.conditions import print_condition
+from rewriter.mysql.masks import KeyMaterial, MissingKeyError, render
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from rewriter.mysql.catalog import Column
+
+
+@dataclass(frozen=True, slots=True)
+class CallerView:
+    """A table with the treatment of each of its labelled columns, by name in lower case, for one caller.
+
+    `body` is what is read in place of the table itself: the expanded definition of a view.
+    """
+
+    table: Table
+    treatments: Mapping[str, Treatment]
+    key: KeyMaterial | None
+    body: str | None = None
+
+    def query(
+        self, columns: Iterable[tuple[Column, str]], inside: str = "", lock: str = ""
+    ) -> tuple[str, tuple[Use, ...]]:
+        """SELECT of columns, each under a name, from the real table, and which labelled ones it uses.
+
+        `inside` stands behind the table's name (PARTITION, index hints), `lock` at the end. Raises Refusal 42000 for a denied
+        column and for a rule that cannot be applied.
+        """
+        items: list[str] = []
+        uses: list[Use] = []
+        for column, name in columns:
+            shown, used = self.shown_as(column, self.table.name)
+            items.append(shown if not used and column.name == name else f"{shown} AS {quote(name)}")
+            uses += used
+        full = f"{quote(self.table.schema)}.{quote(self.table.name)}"
+        source = full if self.body is None else f"({self.body}) AS {quote(self.table.name)}"
+        words = ["SELECT", ", ".join(items) or "1", "FROM", source, inside, lock]
+        return " ".join(word for word in words if word), tuple(uses)
+
+    def shown_as(self, column: Column, qualifier: str) -> tuple[str, tuple[Use, ...]]:
+        """SQL that shows one column of the table known as `qualifier`, and the use of it when it is labelled."""
+        reference = f"{quote(qualifier)}.{quote(column.name)}"
+        treatment = self.treatments.get(column.name.lower())
+        if treatment is None:
+            return reference, ()
+        use = Use(column_name(self.table, column.name), treatment)
+        return self._treated(column, treatment, reference, qualifier), (use,)
+
+    def _treated(self, column: Column, treatment: Treatment, reference: str, qualifier: str) -> str:
+        full = column_name(self.table, column.name)
+        if treatment.kind == "deny":
+            message = f'permission denied for column {full} by rule "{treatment.rule}"'
+            hint = "Name the columns you need and leave this one out."
+            raise Refusal("42000", message, hint=hint, rule=treatment.rule)
+        try:
+            inside = reference if treatment.kind == "clear" else self._masked(treatment.mask, column, reference)
+            if treatment.rows is None or not treatment.hides:
+                return inside
+            condition = print_condition(treatment.rows, self.table, quote(qualifier))
+            outside = self._masked(treatment.fallback, column, reference)
+        except ConditionError as error:
+            message = f'rule "{treatment.rule}" cannot be applied to {full}: {error}'
+            raise Refusal("42000", message, hint="The policy needs to be corrected.", rule=treatment.rule) from None
+        except MissingKeyError:
+            message = f'rule "{treatment.rule}" needs a key for {full}, and the proxy has none'
+            raise Refusal("42000", message, hint="The operator sets the key of masks.", rule=treatment.rule) from None
+        return f"(CASE WHEN ({condition}) IS TRUE THEN {inside} ELSE {outside} END)"
+
+    def _masked(self, mask: Mask | None, column: Column, reference: str) -> str:
+        return render(mask or Mask("null"), column, reference, self.key)
+
+
+def quote(name: str) -> str:
+    """Quote a name so that it means exactly itself, under every sql_mode."""
+    return "`" + name.replace("`", "``") + "`"

@@ -1,0 +1,128 @@
+"""The caller's world: which tables of a catalog are protected for a decision, and which cannot be read at all.
+
+Owns which views have to be expanded and which are barred by what they read. May not do: look at a statement. Made once
+per catalog and decision and kept, for every statement asks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from policies.masks import SCHEMAS
+from policies.model import Treatment
+from rewriter.kept import Kept
+from rewriter.model import Name, Use
+from rewriter.mysql.definitions import definitions_of
+from rewriter.mysql.names import fold, index_of
+
+if TYPE_CHECKING:
+    from policies.model import Decision
+    from rewriter.mysql.catalog import Catalog
+
+
+@dataclass(frozen=True, slots=True)
+class Expansion:
+    """A view's definition as the caller may read it. `reads` are the tables behind it, views included."""
+
+    text: str
+    uses: tuple[Use, ...]
+    reads: tuple[Name, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """`treatments`: by table, the treatment of every labelled column by its name in lower case, where any is treated.
+
+    `views` read protected tables and are replaced by their definitions. `hiding`: of all these, those that hide any value.
+    `barred`: why a table may not be read. `names`: of all these, without schema, in lower case. `open`: nothing is hidden.
+    """
+
+    treatments: Mapping[Name, Mapping[str, Treatment]]
+    views: frozenset[Name]
+    hiding: frozenset[Name]
+    barred: Mapping[Name, str]
+    names: frozenset[str]
+    open: bool
+    expansions: dict[tuple[Name, str], Expansion] = field(default_factory=dict)
+
+    def protects(self, name: Name) -> bool:
+        """Whether something takes the place of a table where it is read."""
+        return name in self.treatments or name in self.views
+
+    def hidden(self, name: Name) -> frozenset[str]:
+        """The columns of a table of which the caller does not see every value, in lower case."""
+        return frozenset(column for column, treatment in self.treatments.get(name, {}).items() if treatment.hides)
+
+
+_MAX_CATALOGS = 16
+_MAX_WORLDS = 256
+
+
+def world_of(catalog: Catalog, decision: Decision) -> World:
+    """The world of a decision in a catalog; kept by identity of both, so pass the same objects again."""
+    return _by_catalog(catalog)(decision)
+
+
+def _make(catalog: Catalog, decision: Decision) -> World:
+    treatments = _treatments(catalog, decision)
+    hiding = {name for name, columns in treatments.items() if any(t.hides for t in columns.values())}
+    views, barred = _views(catalog, treatments, hiding)
+    is_open = not (hiding or decision.hides or _keyed(decision))
+    if is_open:
+        barred = {}
+    names = frozenset(name.lower() for _, name in (*treatments, *views, *barred))
+    return World(treatments, frozenset(views), frozenset(hiding), barred, names, is_open)
+
+
+def _treatments(catalog: Catalog, decision: Decision) -> dict[Name, dict[str, Treatment]]:
+    """Treatments by table, as the catalog spells its name; columns that the catalog does not hold are left out."""
+    tables = index_of(catalog).tables
+    found: dict[Name, dict[str, Treatment]] = {}
+    for column, treatment in decision.treatments.items():
+        table = tables.get((fold(column.schema, catalog), fold(column.relation, catalog)))
+        if table is not None:
+            found.setdefault((table.schema, table.name), {})[column.column.lower()] = treatment
+    return {name: columns for name, columns in found.items() if any(t.treated for t in columns.values())}
+
+
+def _views(
+    catalog: Catalog, treatments: Mapping[Name, Mapping[str, Treatment]], hiding: set[Name]
+) -> tuple[set[Name], dict[Name, str]]:
+    """The views that are expanded, and all that may not be read with the reason; adds to `hiding`."""
+    definitions = definitions_of(catalog)
+    barred = {name: definition.fault for name, definition in definitions.items() if definition.fault is not None}
+    views: set[Name] = set()
+    changed = True
+    while changed:  # views over views, until nothing new is found
+        changed = False
+        for name, definition in definitions.items():
+            if name in barred:
+                continue
+            closed = next((source for source in sorted(definition.sources) if source in barred), None)
+            if closed is not None:
+                barred[name] = f"it reads {'.'.join(closed)}, which is not readable: {barred[closed]}"
+                views.discard(name)
+                changed = True
+                continue
+            protected = any(source in treatments or source in views for source in definition.sources)
+            hides = not hiding.isdisjoint(definition.sources)
+            if protected and (name not in views or (hides and name not in hiding)):
+                views.add(name)
+                hiding |= {name} if hides else set()
+                changed = True
+    return views, barred
+
+
+def _keyed(decision: Decision) -> bool:
+    """Whether a session under this decision holds the key of keyed masks, which is to be kept from it."""
+    masks = (mask for treatment in decision.treatments.values() for mask in (treatment.mask, treatment.fallback))
+    return any(mask is not None and SCHEMAS[mask.name].keyed for mask in masks)
+
+
+def _of(catalog: Catalog) -> Kept[World]:
+    return Kept(lambda decision: _make(catalog, decision), _MAX_WORLDS)
+
+
+_by_catalog: Kept[Kept[World]] = Kept(_of, _MAX_CATALOGS)

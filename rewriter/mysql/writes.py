@@ -1,0 +1,272 @@
+"""What a statement does to the tables that it writes: they cannot be substituted, so their columns are replaced one by one.
+
+Owns the rules for INSERT, REPLACE, UPDATE and DELETE of protected tables and of tables with triggers: what is replaced, what keeps
+its value, what is refused. May not do: resolve names, or judge constraints.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from sqlglot import exp
+
+from rewriter.model import Refusal, Use
+from rewriter.mysql import preserving, proof, telling
+from rewriter.mysql.assignments import Assignment, assignments, inserted
+from rewriter.mysql.bindings import bound
+from rewriter.mysql.catalog import Table
+from rewriter.mysql.names import fold
+from rewriter.mysql.reading import Statement
+from rewriter.mysql.ruling import Circumstances
+from rewriter.mysql.scopes import Findings, Reference
+from rewriter.mysql.substitution import TextEdit
+from rewriter.mysql.telling import Effect
+from rewriter.mysql.views import CallerView, quote
+
+if TYPE_CHECKING:
+    from policies.model import Treatment
+    from rewriter.mysql.catalog import Column
+
+
+@dataclass(slots=True)
+class Written:
+    """The edits of the text that writes need, and the labelled columns they show. The tree is changed when `expect` is called."""
+
+    edits: list[TextEdit] = field(default_factory=list)
+    uses: list[Use] = field(default_factory=list)
+    replaced: list[tuple[exp.Expr, str]] = field(default_factory=list)
+    kept: list[tuple[exp.Expr, str]] = field(default_factory=list)
+
+    def expect(self) -> None:
+        """Change the tree into what the edited text must read as: first columns, then the values that hold them."""
+        for node, sql in self.replaced:
+            proof.expect_expression(node, sql)
+        for assignment, template in self.kept:
+            proof.expect_template(assignment.args["expression"], template)
+
+
+def written(  # noqa: PLR0913, PLR0917  what a statement names, and where it stands
+    found: Findings,
+    targets: list[tuple[Reference, Table]],
+    tables: Mapping[int, Table],
+    text: str,
+    statement: Statement,
+    where: Circumstances,
+) -> Written:
+    """Rule on what a statement writes; raises Refusal. `tables` are the known tables of references, by the id of their node."""
+    made = Written()
+    for reference, table in targets:
+        _Target(found, reference, table, tables, text, statement, where, made).rule()
+    return made
+
+
+@dataclass(frozen=True, slots=True)
+class _Target:
+    found: Findings
+    reference: Reference
+    table: Table
+    tables: Mapping[int, Table]
+    text: str
+    statement: Statement
+    where: Circumstances
+    made: Written
+
+    def rule(self) -> None:
+        name = (self.table.schema, self.table.name)
+        world = self.where.world
+        if name in world.views or name in world.barred:
+            message = f"writing through view {self._full} is not available to you"
+            raise Refusal("42000", message, hint="Write to the table.")
+        tree = self.found.tree
+        assigned = [a for a in assignments(tree, self.statement) if self._assigns(a)]
+        effect, events = self._effect(tree, assigned)
+        if not world.open:
+            reason = self.where.judge.against_triggers(self.table, events)
+            reason = reason or telling.fault(self.table, effect, world)
+            if reason is not None:
+                raise Refusal("42000", f"this write of {self._full} is not available to you: {reason}")
+        treated = world.treatments.get(name)
+        if treated is None:
+            return
+        self._check_assigned(effect, treated)
+        self._check_joins(treated)
+        view = CallerView(self.table, treated, self.where.key)
+        self._replace_columns(view, assigned)
+        for assignment in assigned:
+            self._preserve(assignment, view)
+
+    def _effect(self, tree: exp.Expr, assigned: list[Assignment]) -> tuple[Effect, frozenset[str]]:
+        updated = frozenset(assignment.name for assignment in assigned)
+        if isinstance(tree, exp.Insert):
+            names, nulls = inserted(tree, self.table)
+            events = {"INSERT"} | ({"UPDATE"} if updated else set())
+            replaces = self.statement.word(0) == "REPLACE"
+            events |= {"DELETE"} if replaces else set()
+            return Effect(names, nulls, updated, deletes=replaces), frozenset(events)
+        if isinstance(tree, exp.Delete):
+            return Effect(deletes=True), frozenset({"DELETE"})
+        return Effect(updated=updated), frozenset({"UPDATE"})
+
+    def _assigns(self, assignment: Assignment) -> bool:
+        """Whether an assignment is of a column of this table; without a qualifier it counts for every table that has it."""
+        qualifier = assignment.column.table
+        if qualifier:
+            return fold(qualifier, self.where.catalog) == fold(self.reference.called, self.where.catalog)
+        return self._column(assignment.name) is not None
+
+    def _check_assigned(self, effect: Effect, treated: Mapping[str, Treatment]) -> None:
+        replaces = self.statement.word(0) == "REPLACE"
+        for column in sorted((effect.inserted or frozenset()) | effect.updated):
+            treatment = treated.get(column)
+            if treatment is None or not treatment.hides:
+                continue
+            if replaces and treatment.on_write == "preserve":
+                message = f"REPLACE with a value of {self._full}.{column}, which is hidden from you, is not available"
+                raise Refusal(
+                    "42000", message, hint="Use INSERT ... ON DUPLICATE KEY UPDATE, which keeps hidden values."
+                )
+            if treatment.on_write == "deny":
+                message = f'permission denied to write column {self._full}.{column} by rule "{treatment.rule}"'
+                raise Refusal("42000", message, hint="Leave the column out.", rule=treatment.rule)
+
+    def _check_joins(self, treated: Mapping[str, object]) -> None:
+        """Refuse joins that compare hidden columns by name, where no expression can be replaced."""
+        if self.reference.role != "joined":
+            return
+        for join in self.found.tree.find_all(exp.Join):
+            using = {column.name.lower() for column in join.args.get("using") or ()}
+            natural = str(join.args.get("method") or "").upper() == "NATURAL"
+            if natural or using & treated.keys():
+                raise Refusal("42000", "a join by column names is not available here", hint="Write ON with conditions.")
+
+    def _replace_columns(self, view: CallerView, assigned: list[Assignment]) -> None:
+        targets = {id(assignment.column) for assignment in assigned}
+        earlier = {a.name for a in assigned}
+        for column in self.found.columns:
+            if id(column) in targets:
+                continue
+            if isinstance(column.this, exp.Star):
+                if self._is_returned(column):
+                    self._refuse_star()
+                continue
+            known = self._column(column.name.lower())
+            if known is None or known.name.lower() not in view.treatments or not self._visible(column):
+                continue
+            if self._is_new(column.parent):
+                continue
+            if not bound(column, self.reference, self.table, self.tables, self.where.catalog):
+                continue
+            self._check_sequence(column, known.name.lower(), earlier)
+            shown, uses = view.shown_as(known, self.reference.called)
+            self.made.uses += uses
+            self._replace(column, f"({shown})", known.name)
+        if id(self.found.tree) in self.found.stars and self.found.tree.args.get("returning"):
+            self._refuse_star()
+
+    def _is_new(self, above: exp.Expr | None) -> bool:
+        """Whether a node is VALUES(column), the value that a new row would have had; MariaDB calls it VALUE, too."""
+        names = {"VALUE_", "VALUE"} if self.where.catalog.flavour == "mariadb" else {"VALUE_"}
+        called = isinstance(above, exp.Anonymous) and str(above.this).upper() in names
+        return called and above is not None and above.find_ancestor(exp.OnConflict) is not None
+
+    def _visible(self, column: exp.Column) -> bool:
+        """Whether the table's stored columns can be seen where a column stands: not from what an INSERT inserts."""
+        if not isinstance(self.found.tree, exp.Insert):
+            return True
+        child: exp.Expr = column
+        while child.parent is not None and child.parent is not self.found.tree:
+            child = child.parent
+        return child.arg_key in {"conflict", "returning"}
+
+    def _check_sequence(self, column: exp.Column, name: str, assigned: set[str]) -> None:
+        """Refuse a hidden column that is read by an assignment of a statement that assigns it, too: the order matters."""
+        above = column.find_ancestor(exp.EQ)
+        while above is not None and above.parent is not self.found.tree and above.parent is not None:
+            if isinstance(above.parent, exp.OnConflict):
+                break
+            above = above.parent.find_ancestor(exp.EQ) if not isinstance(above.parent, exp.EQ) else above.parent
+        inside = above is not None and above.arg_key == "expressions"
+        if name not in assigned or not inside:
+            return
+        own = isinstance(above, exp.EQ) and isinstance(above.this, exp.Column) and above.this.name.lower() == name
+        first = isinstance(above, exp.EQ) and above.index == min(self._indices(name), default=0)
+        if not (own and first):
+            message = f"{name} is assigned and read by one statement, and it is hidden from you"
+            raise Refusal("42000", message, hint="Use one statement for each.")
+
+    def _indices(self, name: str) -> list[int]:
+        tree = self.found.tree
+        listed = tree.expressions if isinstance(tree, exp.Update) else tree.args["conflict"].expressions
+        return [i for i, node in enumerate(listed) if isinstance(node, exp.EQ) and node.this.name.lower() == name]
+
+    def _replace(self, column: exp.Column, shown: str, name: str) -> None:
+        tokens = self.statement.tokens
+        at = {token.start: index for index, token in enumerate(tokens)}
+        parts = [column.args[key] for key in ("catalog", "db", "table", "this") if column.args.get(key)]
+        start, end = int(parts[0].meta["start"]), tokens[at[int(parts[-1].meta["start"])]].end
+        if isinstance(column.parent, exp.Returning):
+            shown = f"{shown} AS {quote(column.name or name)}"
+        self.made.edits.append((start, end, shown))
+        self.made.replaced.append((column, shown))
+
+    def _preserve(self, assignment: Assignment, view: CallerView) -> None:
+        column = self._column(assignment.name)
+        treatment = view.treatments.get(assignment.name)
+        if column is None or treatment is None or not treatment.hides or treatment.on_write == "allow":
+            return
+        value = assignment.value
+        plain = self.text[assignment.start : assignment.end].strip().upper()
+        if isinstance(value, exp.Null) or plain == "DEFAULT":
+            return
+        shown, uses = view.shown_as(column, self.reference.called)
+        self.made.uses += uses
+        old = f"{quote(self.reference.called)}.{quote(column.name)}"
+        costly = any(isinstance(n, exp.Placeholder | exp.Query | exp.PropertyEQ) for n in value.walk())
+        if not costly:
+            template = preserving.twice(column, old, shown)
+            again = self._edited(assignment)
+            parts = template.split("?")
+            self.made.edits.append((assignment.start, assignment.start, parts[0] + again + parts[1]))
+            self.made.edits.append((assignment.end, assignment.end, parts[2]))
+        else:
+            self._check_alone(assignment)
+            template = preserving.once(column, old, shown)
+            before, after = template.split("?")
+            self.made.edits.append((assignment.start, assignment.start, before))
+            self.made.edits.append((assignment.end, assignment.end, after))
+        self.made.kept.append((assignment.node, template))
+
+    def _edited(self, assignment: Assignment) -> str:
+        """An assigned expression with the edits within it."""
+        parts, last = [], assignment.start
+        for start, end, replacement in sorted(self.made.edits):
+            if assignment.start <= start and end <= assignment.end and start < end:
+                parts += [self.text[last:start], replacement]
+                last = end
+        return "".join([*parts, self.text[last : assignment.end]])
+
+    def _check_alone(self, assignment: Assignment) -> None:
+        """Refuse a value that is computed once and names columns: a derived table would not find them everywhere."""
+        for node in assignment.value.walk():
+            outside = isinstance(node, exp.Column) and node.find_ancestor(exp.Select) is None
+            if outside or self._is_new(node):
+                message = (
+                    f"this value of {assignment.name}, which is hidden from you, cannot be compared with what you see"
+                )
+                raise Refusal("42000", message, hint="Compute it first, and assign a constant or a single parameter.")
+
+    def _is_returned(self, column: exp.Column) -> bool:
+        return isinstance(column.parent, exp.Returning)
+
+    def _refuse_star(self) -> None:
+        message = f"RETURNING * of {self._full} is not available, because columns of it are masked"
+        raise Refusal("42000", message, hint="List the columns in RETURNING.")
+
+    def _column(self, name: str) -> Column | None:
+        return next((column for column in self.table.columns if column.name.lower() == name), None)
+
+    @property
+    def _full(self) -> str:
+        return f"{self.table.schema}.{self.table.name}"

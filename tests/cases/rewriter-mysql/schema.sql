@@ -1,0 +1,17 @@
+CREATE TABLE customers (id int PRIMARY KEY, name varchar(20), phone varchar(20), city varchar(10), born date, KEY city (city), KEY phone (phone));
+INSERT INTO customers VALUES (1, 'Ann', '13812345678', 'east', '1980-01-02'), (2, 'Bob', '222', 'west', '1990-03-04'), (3, 'Cid', NULL, 'east', NULL), (4, 'Dan', '13812345678', NULL, '2000-05-06');
+CREATE TABLE orders (oid int PRIMARY KEY, cid int, x int, note varchar(40));
+INSERT INTO orders VALUES (1, 1, 5, '222'), (2, 2, 7, '****'), (3, 9, NULL, '13812345678');
+CREATE TABLE parts (pid int PRIMARY KEY, secret varchar(20)) PARTITION BY HASH (pid) PARTITIONS 2;
+INSERT INTO parts VALUES (1, 's1'), (2, 's2'), (3, NULL);
+CREATE TABLE accounts (aid int PRIMARY KEY, mail varchar(40) UNIQUE, owner int);
+INSERT INTO accounts VALUES (1, 'a@x.org', 1), (2, 'b@x.org', 2);
+CREATE TABLE log (n int AUTO_INCREMENT PRIMARY KEY, t varchar(40));
+CREATE VIEW phones AS SELECT id, phone AS Number, 'it''s\n' AS s FROM customers WHERE city LIKE 'e%';
+CREATE VIEW numbers (n) AS SELECT Number FROM phones;
+CREATE VIEW open_orders AS SELECT oid, x FROM orders;
+CREATE FUNCTION leak(i int) RETURNS varchar(20) READS SQL DATA RETURN (SELECT phone FROM customers WHERE id = i);
+CREATE FUNCTION relay_leak(i int) RETURNS varchar(20) READS SQL DATA RETURN leak(i);
+CREATE FUNCTION plus(i int) RETURNS int DETERMINISTIC RETURN i + 1;
+CREATE VIEW leaking AS SELECT oid, leak(cid) AS l FROM orders;
+CREATE TRIGGER copying AFTER UPDATE ON accounts FOR EACH ROW INSERT INTO log (t) VALUES (OLD.mail);

@@ -1,0 +1,135 @@
+"""The rewriter for MySQL and MariaDB: the cases of tests/cases/rewriter-mysql, and what comes with a rewritten text."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from fixtures.mysql_rewriting import FULL, catalog, decision, expand, load
+
+from policies.model import Decision
+from rewriter.model import Refusal, Rewritten, UnknownNames
+from rewriter.mysql.catalog import Catalog, Facts
+from rewriter.mysql.lexer import apply
+from rewriter.mysql.rewrite import describe, merge, rewrite
+
+CATALOGS = {"mysql": catalog("mysql"), "mariadb": catalog("mariadb")}
+DECISION = decision()
+CASES = [
+    (flavour, case)
+    for case in (*load("select"), *load("writes"))
+    for flavour in CATALOGS
+    if case.get("only", flavour) == flavour
+]
+
+
+def run(sql: str, known: Catalog = CATALOGS["mysql"], modes: str = "", **more: Any) -> Rewritten:
+    facts = Facts("bank", frozenset(modes.split()), **more)
+    return rewrite(sql, catalog=known, facts=facts, decision=DECISION)
+
+
+@pytest.mark.parametrize(("flavour", "case"), CASES, ids=[f"{f}: {c['sql'][:60]}" for f, c in CASES])
+def test_cases(flavour: str, case: dict[str, Any]) -> None:
+    """Each statement leaves as its case says, or is refused."""
+    known = CATALOGS[flavour]
+    if "refused" in case:
+        with pytest.raises(Refusal) as refusal:
+            run(case["sql"], known, case.get("modes", ""))
+        assert refusal.value.sqlstate == case["refused"]
+        assert case.get("says", "") in refusal.value.message + (refusal.value.hint or "")
+        return
+    made = run(case["sql"], known, case.get("modes", ""))
+    if "out" in case:
+        assert made.text == (case["sql"] if case["out"] == "same" else expand(case["out"], known, DECISION))
+    else:
+        assert made.text != case["sql"]
+    edits = [(edit.start, edit.end, edit.replacement) for edit in made.edits]
+    assert apply(case["sql"], edits) == made.text
+
+
+def test_names_that_the_catalog_lacks_are_to_be_looked_up() -> None:
+    """A table or function that is not known is asked for; once it was looked up, the server says what it is."""
+    with pytest.raises(UnknownNames) as unknown:
+        run("select * from scratch, customers")
+    assert unknown.value.names == {("bank", "scratch")}
+    assert (
+        "FROM `bank`.`customers`"
+        in run("select * from scratch, customers", absent=frozenset({("bank", "scratch")})).text
+    )
+    with pytest.raises(UnknownNames) as unknown:
+        run("select other.f(1)")
+    assert unknown.value.functions == {("other", "f")}
+
+
+def test_without_a_default_schema_names_must_be_qualified() -> None:
+    """The server says the same: 3D000."""
+    with pytest.raises(Refusal) as refusal:
+        rewrite("select * from customers", catalog=CATALOGS["mysql"], facts=Facts(None), decision=DECISION)
+    assert refusal.value.sqlstate == "3D000"
+
+
+def test_names_are_compared_as_the_server_compares_them() -> None:
+    """With lower_case_table_names, any case is the table; without, another case is another table."""
+    folding = catalog("mysql", folds=True)
+    made = rewrite("select PHONE from CUSTOMERS C", catalog=folding, facts=Facts("BANK"), decision=DECISION)
+    assert "FROM `bank`.`customers`" in made.text
+    with pytest.raises(UnknownNames):
+        run("select * from CUSTOMERS")
+
+
+def test_what_a_statement_reads_is_recorded() -> None:
+    """Kinds, relations, the labelled columns and those that a condition touches."""
+    made = run("select name from phones join customers c on c.id = phones.id where c.phone = 'x'")
+    assert made.kinds == ("SELECT",)
+    assert made.relations == (("bank", "phones"), ("bank", "customers"))
+    assert {str(use.column) for use in made.uses} == {"bank.customers.phone"}
+    assert {str(use.column) for use in made.compared} == {"bank.customers.phone"}
+    assert not run("select phone from customers").compared
+
+
+def test_who_sees_everything_is_not_rewritten() -> None:
+    """Where nothing is treated, texts pass as they are."""
+    clear = Decision("test", {}, {})
+    text = "select leak(1), phone from customers"
+    assert rewrite(text, catalog=CATALOGS["mysql"], facts=Facts("bank"), decision=clear).text == text
+
+
+def test_a_denied_column_is_refused_by_name() -> None:
+    """deny refuses a statement that reads the column, and no other."""
+    denied = decision(customers__phone=FULL.__class__("deny", "nobody calls"))
+    facts = Facts("bank")
+    with pytest.raises(Refusal, match=r"permission denied for column bank\.customers\.phone"):
+        rewrite("select * from customers", catalog=CATALOGS["mysql"], facts=facts, decision=denied)
+    assert rewrite("select id from customers", catalog=CATALOGS["mysql"], facts=facts, decision=denied).text
+
+
+@pytest.mark.parametrize(
+    ("text", "kinds"),
+    [
+        ("select 1; insert into t values (1)", ("SELECT", "INSERT")),
+        ("create table t (a int)", ("CREATE TABLE",)),
+        ("frobnicate", ("UNKNOWN",)),
+        ("select 'open", ("UNKNOWN",)),
+        ("select \0", ("UNKNOWN",)),
+        ("", ()),
+    ],
+)
+def test_describing_never_fails(text: str, kinds: tuple[str, ...]) -> None:
+    """A text of a caller who sees everything is described as far as it can be read."""
+    assert describe(text, Facts("bank")).kinds == kinds
+
+
+def test_described_tables_have_their_schema() -> None:
+    """Unqualified names are of the default schema."""
+    assert describe("select * from a join x.b", Facts("bank")).relations == (("bank", "a"), ("x", "b"))
+
+
+def test_two_rounds_of_edits_are_one() -> None:
+    """Edits of an edited text are those of the first text."""
+    first = ((2, 4, ""), (6, 7, " "), (9, 10, " "))
+    text = "0123456789AB"
+    between = apply(text, list(first))
+    for start in range(len(between)):
+        for end in range(start + 1, len(between) + 1):
+            second = [(start, end, "!")]
+            assert apply(text, merge(first, second)) == apply(between, second)
