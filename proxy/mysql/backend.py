@@ -384,6 +384,8 @@ class Backend:
         self._replacement = packet(sequence, owed.error)
         self._unwanted = False
         owed.action = Action.DROP
+        if isinstance(owed, Execution):
+            owed.fail(owed.error)
         return False
 
     def _seen(self, owed: Pending) -> bool:

@@ -31,10 +31,11 @@ def told(errno: int, message: str) -> str:
         (1292, "Incorrect datetime value: '1' for column 'd' at row 1", "Incorrect datetime value for column 'd' at row 1"),
         (1411, "Incorrect datetime value: 'x' for function str_to_date", "Incorrect datetime value for function str_to_date"),
         (1367, "Illegal double '1e999' value found during parsing", "Illegal double (not shown) value found during parsing"),
-        (3141, "Invalid JSON text in argument 1: \"it's\" at position 0.", "Invalid JSON text in argument 1: (not shown) at position 0."),
+        (3145, "Invalid JSON character data provided to function f: 'it's'; utf8 is required.", "Invalid JSON character data provided to function f: (not shown); utf8 is required."),
+        (3617, "Latitude 91.250000 is out of range in function st_x.", "Latitude (not shown) is out of range in function st_x."),
         (1690, "BIGINT value is out of range in '(9 + `a`)'", "BIGINT value is out of range in (not shown)"),
         (1644, "balance of 'ann' is 500", "balance of (not shown) is 500"),
-        (3988, "Conversion from collation a into b impossible for parameter", None),
+        (1105, "Unknown error", None),
     ],
 )  # fmt: skip
 def test_what_quotes_values(errno: int, message: str, kept: str | None) -> None:
@@ -55,6 +56,7 @@ def test_what_quotes_values(errno: int, message: str, kept: str | None) -> None:
         (1406, "Data too long for column 'a' at row 1"),
         (1451, "Cannot delete or update a parent row: a foreign key constraint fails (`a`.`b`, CONSTRAINT `c`)"),
         (1452, "Cannot add or update a child row: a foreign key constraint fails (`a`.`b`, CONSTRAINT `c`)"),
+        (3141, 'Invalid JSON text in argument 1 to function json_extract: "Invalid value." at position 0.'),
         (3819, "Check constraint 'positive' is violated."),
         (4025, "CONSTRAINT `positive` failed for `a`.`b`"),
         (1205, "Lock wait timeout exceeded; try restarting transaction"),
