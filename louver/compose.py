@@ -14,7 +14,7 @@ import uvloop
 
 from audit import record
 from audit.writer import AuditUnavailable, Trail
-from louver import descriptors, postgres
+from louver import descriptors, mysql, postgres
 from louver.configuration import ConfigurationError, Parts, reload_policies
 from proxy.ledger import Ledger, LedgerUnavailable
 from proxy.server import Server, ServerSettings, run
@@ -69,7 +69,7 @@ async def _run(parts: Parts, trail: Trail, ledger: Ledger) -> None:
             drain_seconds=settings.drain_seconds,
             timezone=settings.timezone,
         ),
-        front=postgres.front(parts, trail, ledger),
+        front=mysql.front(parts) if settings.protocol == "mysql" else postgres.front(parts, trail, ledger),
         trail=trail,
         load_policies=lambda: reload_policies(settings),
     )

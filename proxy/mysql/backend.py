@@ -80,7 +80,7 @@ class Backend:
         self._swallowing = 0  # bytes of the current packet still to drop
         self._continues = False  # the packet after the current one is of the same row
         self._replacement = b""  # of the packet at hand
-        self._sequence = 0  # the number of the packet at hand
+        self.sequence = 0  # the number of the packet at hand
         self._unwanted = False  # a file was asked for and not given: success is no answer
         self._sequence_unwanted = 0  # the number of the packet that asked for it
         self._received = 0
@@ -146,7 +146,7 @@ class Backend:
                 if size > _ASSEMBLED_LIMIT:
                     raise ProtocolViolation(f"a packet of {size} bytes where a short one was due")
                 break
-            self._sequence = data[position + 3]
+            self.sequence = data[position + 3]
             if is_row:
                 self._row(data[position + HEADER_SIZE : stop])
             elif self._handle(first, data[position + HEADER_SIZE : stop], self._received + stop):
@@ -330,7 +330,7 @@ class Backend:
         if owed.action is _REPLACE:
             return self._refused(owed, self._sequence_unwanted)
         if changed is not None and owed.action is _FORWARD:
-            self._replacement = packet(self._sequence, ok(changed))
+            self._replacement = packet(self.sequence, ok(changed))
             return False
         return self._seen(owed)
 
@@ -375,7 +375,7 @@ class Backend:
         if owed.action is Action.DROP and owed.prepared is not None:
             owed.prepared.broken = shown
         if owed.action is _FORWARD and shown != payload:
-            self._replacement = packet(self._sequence, shown)
+            self._replacement = packet(self.sequence, shown)
             return False
         return owed.action is _FORWARD
 
@@ -403,8 +403,8 @@ class Backend:
             conversation.files_asked = True
             return True
         owed.action, owed.error, self._unwanted = _REPLACE, NO_FILE, True
-        self._sequence_unwanted = self._sequence
-        self._to_server.append(packet(self._sequence + 1, b""))
+        self._sequence_unwanted = self.sequence
+        self._to_server.append(packet(self.sequence + 1, b""))
         return False
 
 

@@ -102,6 +102,17 @@ class MySQLSession:
         state = self.conversation
         return state.owed is None and not state.status & IN_TRANSACTION and self.frontend.waiting is None
 
+    def farewell(self, error: bytes) -> bytes:
+        """The packet that tells the client why the session ends, in place of what is due; `error` is the ERR payload."""
+        state = self.conversation
+        if state.exposed:
+            sequence = self.backend.sequence
+        elif state.owed is not None:
+            sequence = max(self.backend.sequence, state.sequence) + 1
+        else:
+            sequence = 0 if self.frontend.waiting is None else state.sequence + 1
+        return packet(sequence, error)
+
     def ask(self, text: str) -> Question:
         """Ask the server something of our own; the client sees nothing of it. Only when `quiet`."""
         question = Question()

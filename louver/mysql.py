@@ -1,0 +1,74 @@
+"""The part of MySQL and MariaDB in the composition: their front, and Louver's own look at the server.
+
+Owns putting them together from the configuration. May not do: any work of the parts.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+from proxy.mysql.packets import LARGEST
+from proxy.mysql_catalog import read_catalog
+from proxy.mysql_catalogs import MySQLCatalogs
+from proxy.mysql_front import MySQLFront
+from proxy.mysql_gate import MySQLGate
+from proxy.mysql_login import MySQLLoginSettings
+from proxy.mysql_watch import MySQLWatch
+
+if TYPE_CHECKING:
+    from louver.configuration import Parts
+    from rewriter.mysql.catalog import Catalog
+
+_CATALOG_SECONDS = 60.0  # a catalog of 100,000 columns takes a few seconds; a database that hangs takes forever
+
+
+def connection_settings(parts: Parts) -> dict[str, Any]:
+    """Return the arguments of pymysql.connect for Louver's own look at the server, as the service account."""
+    upstream = parts.settings.upstream
+    place = parts.login.upstream
+    options: dict[str, Any] = {
+        "user": upstream.user,
+        "password": (upstream.password or "").encode(),
+        "charset": "utf8mb4",
+        "connect_timeout": upstream.connect_seconds,
+        "program_name": "louver",
+    }
+    if place.is_socket:
+        return {**options, "unix_socket": upstream.host}
+    options |= {"host": upstream.host, "port": upstream.port}
+    if place.wants_tls:
+        return {**options, "ssl": place.tls.context}
+    return {**options, "ssl_disabled": True}
+
+
+def catalogs(parts: Parts) -> MySQLCatalogs:
+    """Build the knowledge of what the server holds, read as the service account."""
+
+    async def read(_database: str, revision: int) -> Catalog:
+        async with asyncio.timeout(_CATALOG_SECONDS):
+            return await read_catalog(connection_settings(parts), revision)
+
+    return MySQLCatalogs(parts.policies, read)
+
+
+def front(parts: Parts) -> MySQLFront:
+    """Build the front of a MySQL or MariaDB."""
+    settings = parts.settings
+    assert isinstance(parts.login, MySQLLoginSettings)
+
+    known = catalogs(parts)
+    return MySQLFront(
+        parts.login,
+        users=parts.users,
+        gate=MySQLGate(
+            parts.policies,
+            parts.key,
+            analysed_bytes=settings.limits.analysed_bytes,
+            whole_text=settings.audit.statement_text == "whole",
+            notices=settings.notices,
+        ),
+        catalogs=known,
+        watch=MySQLWatch(known, connection_settings(parts)),
+        statement_bytes=min(settings.limits.statement_bytes, LARGEST - 1),
+    )

@@ -1,0 +1,105 @@
+"""MySQL and MariaDB as the server sees them: logins and sessions.
+
+Owns putting a session together from its parts. May not do: know other sessions, read SQL.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from policies.model import Principal
+from proxy.front import Front, Opening, Serving
+from proxy.mysql.messages import error
+from proxy.mysql.packets import packet
+from proxy.mysql_caller import MySQLCaller
+from proxy.mysql_catalogs import SERVER
+from proxy.mysql_login import Doorkeeper, MySQLEstablished, MySQLLoginSettings
+from proxy.mysql_relay import MySQLRelay
+from rewriter.mysql.catalog import Facts
+
+if TYPE_CHECKING:
+    import asyncio
+
+    from policies.decide import PolicySet
+    from proxy.identity import Users
+    from proxy.mysql_catalogs import MySQLCatalogs
+    from proxy.mysql_gate import MySQLGate
+    from proxy.mysql_watch import MySQLWatch
+    from proxy.peer import Peer
+
+
+class MySQLFront(Front[MySQLEstablished]):
+    """One MySQL or MariaDB. `statement_bytes`: a longer text is refused."""
+
+    def __init__(  # noqa: PLR0913  the composition of the whole
+        self,
+        settings: MySQLLoginSettings,
+        *,
+        users: Users,
+        gate: MySQLGate,
+        catalogs: MySQLCatalogs,
+        watch: MySQLWatch,
+        statement_bytes: int = 16 * 1024 * 1024,
+    ) -> None:
+        self.login_mode = settings.login
+        self.tally = gate.tally
+        self._doorkeeper = Doorkeeper(settings, users)
+        self._gate = gate
+        self._catalogs = catalogs
+        self._watch = watch
+        self._statement_bytes = statement_bytes
+
+    async def login(self, peer: Peer) -> MySQLEstablished | None:
+        """Log a connection in. Raises LoginRefused and Abandoned."""
+        return await self._doorkeeper.login(peer)
+
+    async def turn_away(self, peer: Peer, limit: str) -> None:
+        """Tell a connection that there are too many, in place of a greeting, where an error has no SQLSTATE."""
+        message = f"louver: Too many connections, {limit}"
+        peer.write(packet(0, b"\xff" + (1040).to_bytes(2, "little") + message.encode()))
+
+    def refuse(self, established: MySQLEstablished, sqlstate: str, message: str) -> None:
+        """Tell a client that has logged in that there is no session for it."""
+        self._tell(established, 1105, "HY000", f"{message} ({sqlstate})")
+
+    def too_many(self, established: MySQLEstablished, limit: str) -> None:
+        """Tell a client that has logged in that its user has too many sessions."""
+        self._tell(established, 1203, "42000", f"louver: too many connections, {limit}")
+
+    def _tell(self, established: MySQLEstablished, number: int, sqlstate: str, message: str) -> None:
+        sequence = established.login.greeting[3]  # in place of the packet that would have let it in
+        established.client.write(packet(sequence, error(number, sqlstate, message)))
+
+    def open(self, established: MySQLEstablished, opening: Opening) -> Serving:
+        """The session of a login. Raises PeerClosed when one side has gone."""
+        return MySQLRelay.of(
+            established,
+            opening,
+            gate=self._gate,
+            caller=MySQLCaller(
+                Principal(established.principal, established.attributes),
+                opening.moment,
+                self._gate,
+                self._catalogs,
+                Facts(established.database or None),
+            ),
+            catalog_changed=lambda: self._catalogs.changed(SERVER),
+            statement_bytes=self._statement_bytes,
+        )
+
+    def ended(self, established: MySQLEstablished, *, cancel: bool) -> asyncio.Task[None] | None:  # noqa: ARG002
+        """A session has ended: the server notices by its socket, and stops what it left running."""
+        return None
+
+    def policies_changed(self, policies: PolicySet) -> None:
+        """Decide by these from now on."""
+        self._gate.policies = policies
+        self._catalogs.policies_changed(policies)
+
+    def time_passed(self) -> None:
+        """Let time-bound decisions be made again."""
+        self._catalogs.time_passed()
+
+    async def watch(self) -> None:
+        """Look for definitions that are changed elsewhere, until cancelled."""
+        await self._watch.run()
