@@ -12,20 +12,24 @@ from typing import TYPE_CHECKING, Literal
 
 import asyncpg
 
-from louver import postgres
+from louver import mysql, postgres
 from policies.model import Principal, Session
 from policies.words import describe, words
 from proxy import introspection
 from proxy.ledger import Ledger
+from proxy.mysql_catalogs import SERVER
 from rewriter.model import Refusal, UnknownNames
+from rewriter.mysql.catalog import Facts
+from rewriter.mysql.rewrite import rewrite as rewrite_mysql
 from rewriter.postgres.catalog import Names
-from rewriter.postgres.rewrite import rewrite
+from rewriter.postgres.rewrite import rewrite as rewrite_postgres
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping
+
     from louver.configuration import Parts
-    from policies.model import Decision
+    from policies.model import ColumnName, Decision, Label
     from rewriter.model import Rewritten
-    from rewriter.postgres.catalog import Catalog
 
 
 class UnknownUserError(Exception):
@@ -65,23 +69,21 @@ class Explanation:
 async def explain(parts: Parts, question: Question) -> Explanation:
     """Decide and rewrite as the proxy would for this caller.
 
-    Raises UnknownUserError, LedgerUnavailable, and what reading the catalog raises (OSError, asyncpg's errors).
+    Raises UnknownUserError, LedgerUnavailable, and what reading the catalog raises (OSError, the errors of asyncpg and PyMySQL).
     """
     found = parts.users.find(question.user)
     if found is None and parts.settings.login == "own":
         raise UnknownUserError(f"the users file has no user `{question.user}`")
     principal = Principal(question.user, found.attributes if found else {})
-    catalogs = postgres.catalogs(parts, Ledger.read(parts.settings.labels_file))
-    known = catalogs.known(question.database)
-    await catalogs.refresh(known, force=True)
-    decision = parts.policies.decide(principal, _session(parts, question), known.labels)
+    view = await (_of_mysql(parts, question) if parts.settings.protocol == "mysql" else _of_postgres(parts, question))
+    decision = parts.policies.decide(principal, _session(parts, question), view.labels)
     world = Explanation(question.user, dict(principal.attributes), decision.policy, "world", words(decision))
     if not question.sql:
         return world
     if decision.all_clear:
         return replace(world, verdict="unchanged", sentences=("every column is shown as it is",), sent=question.sql)
     try:
-        rewritten = await _rewrite(parts, question, known.catalog, decision)
+        rewritten = await view.rewrite(decision)
     except Refusal as refused:
         refusal = refused
     else:
@@ -92,26 +94,71 @@ async def explain(parts: Parts, question: Question) -> Explanation:
     return replace(world, verdict="refused", sentences=(), refusal=told)
 
 
-async def _rewrite(parts: Parts, question: Question, catalog: Catalog, decision: Decision) -> Rewritten:
-    """Rewrite the statement; names mean what they mean to a new session. Raises Refusal."""
-    connection = await asyncpg.connect(**postgres.connection_settings(parts, question.database))
+@dataclass(frozen=True, slots=True)
+class _View:
+    """What a server holds: the labels of its columns, and how it would have the statement rewritten (raises Refusal)."""
 
-    async def look_up(names: frozenset[tuple[str | None, str]]) -> Names:
-        return introspection.read_look_up(
-            [tuple(row) for row in await connection.fetch(introspection.look_up_sql(names))]
-        )
+    labels: Mapping[ColumnName, Label]
+    rewrite: Callable[[Decision], Awaitable[Rewritten]]
 
-    def attempt(names: Names) -> Rewritten:
-        listed = frozenset(f"{schema}.{name}" for schema, name in parts.policies.functions)
-        return rewrite(question.sql, catalog, names, decision, parts.key, listed)
 
-    try:
+async def _of_postgres(parts: Parts, question: Question) -> _View:
+    """Look at a database of a PostgreSQL; names mean what they mean to a new session."""
+    catalogs = postgres.catalogs(parts, Ledger.read(parts.settings.labels_file))
+    known = catalogs.known(question.database)
+    await catalogs.refresh(known, force=True)
+
+    async def rewrite(decision: Decision) -> Rewritten:
+        connection = await asyncpg.connect(**postgres.connection_settings(parts, question.database))
+
+        async def look_up(names: frozenset[tuple[str | None, str]]) -> Names:
+            found = await connection.fetch(introspection.look_up_sql(names))
+            return introspection.read_look_up([tuple(row) for row in found])
+
+        def attempt(names: Names) -> Rewritten:
+            return rewrite_postgres(question.sql, known.catalog, names, decision, parts.key, _listed(parts))
+
         try:
-            return attempt(await look_up(frozenset()))
+            try:
+                return attempt(await look_up(frozenset()))
+            except UnknownNames as unknown:
+                return attempt(await look_up(unknown.names))
+        finally:
+            await connection.close()
+
+    return _View(known.labels, rewrite)
+
+
+async def _of_mysql(parts: Parts, question: Question) -> _View:
+    """Look at a MySQL or MariaDB; the default schema is the one that was asked for, the modes are the server's own."""
+    catalogs = mysql.catalogs(parts)
+    known = catalogs.known(SERVER)
+    await catalogs.refresh(known, force=True)
+
+    async def rewrite(decision: Decision) -> Rewritten:
+        facts = Facts(question.database or None, await mysql.modes(parts))
+
+        def attempt(facts: Facts) -> Rewritten:
+            return rewrite_mysql(
+                question.sql,
+                catalog=known.catalog,
+                facts=facts,
+                decision=decision,
+                key=parts.key,
+                listed_functions=_listed(parts),
+            )
+
+        try:
+            return attempt(facts)
         except UnknownNames as unknown:
-            return attempt(await look_up(unknown.names))
-    finally:
-        await connection.close()
+            return attempt(replace(facts, absent=frozenset((s or "", n) for s, n in unknown.names | unknown.functions)))
+
+    return _View(known.labels, rewrite)
+
+
+def _listed(parts: Parts) -> frozenset[str]:
+    """Return the functions that the policies allow."""
+    return frozenset(f"{schema}.{name}" for schema, name in parts.policies.functions)
 
 
 def _session(parts: Parts, question: Question) -> Session:

@@ -8,6 +8,8 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any
 
+import pymysql
+
 from proxy.mysql.packets import LARGEST
 from proxy.mysql_catalog import read_catalog
 from proxy.mysql_catalogs import MySQLCatalogs
@@ -72,3 +74,14 @@ def front(parts: Parts) -> MySQLFront:
         watch=MySQLWatch(known, connection_settings(parts)),
         statement_bytes=min(settings.limits.statement_bytes, LARGEST - 1),
     )
+
+
+async def modes(parts: Parts) -> frozenset[str]:
+    """Ask for the sql_mode of a new session. Raises OSError and pymysql.MySQLError."""
+
+    def ask() -> str:
+        with pymysql.connect(**connection_settings(parts)) as connection, connection.cursor() as cursor:
+            cursor.execute("SELECT @@SESSION.sql_mode")
+            return str((cursor.fetchone() or ("",))[0])
+
+    return frozenset(filter(None, (await asyncio.to_thread(ask)).upper().split(",")))

@@ -39,6 +39,7 @@ def explain(  # noqa: PLR0913  the options of a command
     import logging
 
     import asyncpg
+    import pymysql
 
     from louver.configuration import ConfigurationError, load
     from louver.explain import UnknownUserError
@@ -55,7 +56,13 @@ def explain(  # noqa: PLR0913  the options of a command
         fail(error.mistakes)
     except (UnknownUserError, LedgerUnavailable) as error:
         fail([error])
-    except (CatalogUnavailable, OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+    except (
+        CatalogUnavailable,
+        OSError,
+        asyncpg.PostgresError,
+        asyncpg.InterfaceError,
+        pymysql.MySQLError,
+    ) as error:
         fail([f"cannot read the catalog of `{database}`: {error or type(error).__name__}"])
     if as_json:
         from dataclasses import asdict
