@@ -32,8 +32,10 @@ REASONS: Mapping[str, str] = {
 """A part of a class's message, as a regular expression, and the reason for it."""
 
 BY_TEXT: Mapping[str, str] = {
-    r"relfilenode|_filenode|pg_my_temp_schema|pg_temp_\d|reltoastrelid|pg_toast\.|large object \d|lo_from_bytea": "numbers that each server counts for itself, and behind refusals otherwise",
-    r"^\s*explain\b": "the plan is that of the rewritten statement",
+    r"reloptions FROM pg_class WHERE oid = \d+|relfilenode|_filenode|pg_my_temp_schema|pg_temp_\d|reltoastrelid|pg_toast\.|large object \d|lo_from_bytea": "numbers that each server counts for itself, and behind refusals otherwise",
+    r"pg_stat_io|pg_stat_database|user_logins": "Louver's own reading of the catalog counts, too, and so do its logins",
+    r"on_login_trigger": "an event trigger lets nobody log in, Louver's own look at the catalog neither",
+    r"^\s*explain\b|explain_filter": "the plan is that of the rewritten statement",
     r"^execute p1": "a statement made by PREPARE keeps the tables that its names meant",
     r"pg_cursors|pg_prepared_statements": "they show the statement as it was rewritten",
 }
