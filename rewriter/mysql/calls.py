@@ -17,184 +17,158 @@ if TYPE_CHECKING:
     from rewriter.mysql.scopes import Findings
 
 KEYWORDS: Final = frozenset(
-    [
-        "ALL",
-        "AND",
-        "ANALYZE",
-        "ANY",
-        "AS",
-        "BETWEEN",
-        "BINARY",
-        "BIT",
-        "BY",
-        "CHARACTER",
-        "CHARSET",
-        "CHECK",
-        "CROSS",
-        "CUBE",
-        "DEC",
-        "DISTINCT",
-        "DISTINCTROW",
-        "DIV",
-        "DO",
-        "DOUBLE",
-        "DUAL",
-        "ELSE",
-        "ENUM",
-        "ESCAPE",
-        "EXCEPT",
-        "EXISTS",
-        "EXPLAIN",
-        "FIXED",
-        "FLOAT",
-        "FOR",
-        "FROM",
-        "GROUPING_SETS",
-        "HAVING",
-        "IGNORE",
-        "IN",
-        "INDEX",
-        "INNER",
-        "INTEGER",
-        "INTERSECT",
-        "INTO",
-        "IS",
-        "JOIN",
-        "KEY",
-        "KEYS",
-        "LATERAL",
-        "LEADING",
-        "LIKE",
-        "LIMIT",
-        "MATERIALIZED",
-        "MEMBER",
-        "MINUS",
-        "NATURAL",
-        "NOT",
-        "NUMERIC",
-        "OF",
-        "OFFSET",
-        "ON",
-        "OR",
-        "ORDER",
-        "OUTER",
-        "OVER",
-        "PARTITION",
-        "PRECISION",
-        "PRIMARY",
-        "QUALIFY",
-        "REAL",
-        "RECURSIVE",
-        "REFERENCES",
-        "REGEXP",
-        "RETURNING",
-        "RLIKE",
-        "ROLLUP",
-        "ROW",
-        "ROWS",
-        "SELECT",
-        "SEPARATOR",
-        "SET",
-        "SETS",
-        "SIGNED",
-        "SOME",
-        "STRAIGHT_JOIN",
-        "SYMMETRIC",
-        "TABLE",
-        "THEN",
-        "TRAILING",
-        "UNION",
-        "UNIQUE",
-        "UNSIGNED",
-        "UPDATE",
-        "USE",
-        "USING",
-        "VALUE",
-        "VALUES",
-        "VARBINARY",
-        "VARCHAR",
-        "VARYING",
-        "WHEN",
-        "WHERE",
-        "WITH",
-        "XOR",
-        "AGAINST",
-        "COLUMNS",
-        "NESTED",
-        "EXTRACT",
-        "CAST",
-        "INT",
-        "BIGINT",
-        "SMALLINT",
-        "TINYINT",
-        "MEDIUMINT",
-        "NCHAR",
-        "NVARCHAR",
-        "TEXT",
-        "BLOB",
-        "CONSTRAINT",
-        "FOREIGN",
-        "FULLTEXT",
-        "SPATIAL",
-        "DEFAULT",
-        "LESS",
-        "THAN",
-        "RANGE",
-        "LIST",
-        "HASH",
-        "LINEAR",
-        "GENERATED",
-        "ALWAYS",
-        "INCLUDE",
-        "CASE",
-        "RETURN",
-        "OVERLAPS",
-        "BOTH",
-        "PATH",
-        "EMPTY",
-    ]
+    {
+        *("ALL", "AND", "ANALYZE", "ANY", "AS", "BETWEEN", "BINARY", "BIT", "BY", "CHARACTER", "CHARSET", "CHECK"),
+        *(
+            "CROSS",
+            "CUBE",
+            "DATETIME",
+            "DECIMAL",
+            "DEC",
+            "DISTINCT",
+            "DISTINCTROW",
+            "DIV",
+            "DO",
+            "DOUBLE",
+            "DUAL",
+            "ELSE",
+            "ENUM",
+        ),
+        *("ESCAPE", "EXCEPT", "EXISTS", "EXPLAIN", "FIXED", "FLOAT", "FOR", "FROM", "GROUPING_SETS", "HAVING"),
+        *("IGNORE", "IN", "INDEX", "INNER", "INTEGER", "INTERSECT", "INTO", "IS", "JOIN", "KEY", "KEYS", "LATERAL"),
+        *("LEADING", "LIKE", "LIMIT", "MATERIALIZED", "MEMBER", "MINUS", "NATURAL", "NOT", "NUMERIC", "OF"),
+        *("OFFSET", "ON", "OR", "ORDER", "OUTER", "OVER", "PARTITION", "PRECISION", "PRIMARY", "QUALIFY", "REAL"),
+        *("RECURSIVE", "REFERENCES", "REGEXP", "RETURNING", "RLIKE", "ROLLUP", "ROW", "ROWS", "SELECT"),
+        *("SEPARATOR", "SET", "SETS", "SIGNED", "SOME", "STRAIGHT_JOIN", "SYMMETRIC", "TABLE", "THEN", "TRAILING"),
+        *("UNION", "UNIQUE", "UNSIGNED", "UPDATE", "USE", "USING", "VALUE", "VALUES", "VARBINARY", "VARCHAR"),
+        *("VARYING", "WHEN", "WHERE", "WITH", "XOR", "AGAINST", "COLUMNS", "NESTED", "EXTRACT", "CAST", "INT"),
+        *("BIGINT", "SMALLINT", "TINYINT", "MEDIUMINT", "NCHAR", "NVARCHAR", "TEXT", "BLOB", "CONSTRAINT"),
+        *("FOREIGN", "FULLTEXT", "SPATIAL", "DEFAULT", "LESS", "THAN", "RANGE", "LIST", "HASH", "LINEAR"),
+        *("GENERATED", "ALWAYS", "INCLUDE", "CASE", "RETURN", "OVERLAPS", "BOTH", "PATH", "EMPTY"),
+    }
 )
 """Words that may stand before a parenthesis without calling a function."""
 
-_NUMBERS = """abs acos asin atan atan2 bin bit_count ceil ceiling conv cos cot crc32 crc32c degrees exp floor format hex int interval ln log
-    log10 log2 mod oct pi pow power radians rand random_bytes round sign sin sqrt tan to_number truncate unhex"""
-_TEXTS = """ascii bit_length char char_length character_length charset chr coercibility collation concat concat_ws
-    concat_operator_oracle elt export_set field find_in_set from_base64 insert instr lcase left length lengthb locate lower
-    lpad lpad_oracle ltrim ltrim_oracle make_set mid natural_sort_key octet_length ord position quote regexp_instr regexp_like
-    regexp_replace regexp_substr repeat replace replace_oracle reverse right rpad rpad_oracle rtrim rtrim_oracle sformat
-    soundex space strcmp substr substr_oracle substring substring_index to_base64 to_char trim trim_oracle ucase upper
-    weight_string extractvalue updatexml match"""
-_TIMES = """add_months adddate addtime convert_tz curdate current_date current_time current_timestamp curtime date date_add date_format
-    date_sub datediff day dayname dayofmonth dayofweek dayofyear from_days from_unixtime get_format hour last_day localtime
-    localtimestamp makedate maketime microsecond minute month monthname months_between now period_add period_diff quarter sec_to_time second
-    str_to_date subdate subtime sysdate time time_format time_to_sec timediff timestamp timestampadd timestampdiff to_days
-    to_seconds trunc unix_timestamp utc_date utc_time utc_timestamp week weekday weekofyear year yearweek"""
-_CHOICES = (
-    """coalesce convert decode decode_oracle greatest if ifnull isnull least nullif nvl nvl2 values value default"""
+_NUMBERS = frozenset(
+    {
+        *("abs", "acos", "asin", "atan", "atan2", "bin", "bit_count", "ceil", "ceiling", "conv", "cos", "cot"),
+        *("crc32", "crc32c", "degrees", "exp", "floor", "format", "hex", "int", "interval", "ln", "log", "log10"),
+        *("log2", "mod", "oct", "pi", "pow", "power", "radians", "rand", "random_bytes", "round", "sign", "sin"),
+        *("sqrt", "tan", "to_number", "truncate", "unhex"),
+    }
 )
-_AGGREGATES = """any_value avg bit_and bit_or bit_xor count group_concat grouping json_arrayagg json_objectagg max median min
-    percentile_cont percentile_disc std stddev stddev_pop stddev_samp sum var_pop var_samp variance st_collect"""
-_WINDOWS = "cume_dist dense_rank first_value lag last_value lead nth_value ntile percent_rank rank row_number"
-_HASHES = """aes_decrypt aes_encrypt compress des_decrypt des_encrypt encode encrypt kdf md5 old_password password sha sha1 sha2
-    statement_digest statement_digest_text uncompress uncompressed_length validate_password_strength"""
-_SESSION = """benchmark connection_id current_role current_user database found_rows get_lock icu_version is_free_lock is_used_lock last_insert_id lastval
-    name_const nextval ps_current_thread_id ps_thread_id release_all_locks release_lock roles_graphml row_count schema schemas
-    session_user setval sleep sys_guid system_user user uuid uuid_short uuid_to_bin uuid_v4 uuid_v7 bin_to_uuid is_uuid version current_user
-    format_bytes format_pico_time gtid_subset gtid_subtract wait_for_executed_gtid_set wait_until_sql_thread_after_gtids
-    master_pos_wait source_pos_wait master_gtid_wait binlog_gtid_pos"""
-_NETWORKS = """inet6_aton inet6_ntoa inet_aton inet_ntoa is_ipv4 is_ipv4_compat is_ipv4_mapped is_ipv6"""
-_DOCUMENTS = """column_add column_check column_create column_delete column_exists column_get column_json column_list json_table
-    xmltable member"""
-_SHAPES = """geometrycollection geomcollection linestring multilinestring multipoint multipolygon point polygon asbinary astext aswkb aswkt
-    area boundary buffer centroid contains convexhull crosses dimension disjoint endpoint envelope equals exteriorring geometryn geometrytype geomfromtext geomfromwkb
-    glength interiorringn intersects isclosed isempty isring issimple linefromtext numgeometries numinteriorrings numpoints overlaps pointfromtext pointn pointonsurface polyfromtext
-    srid startpoint touches within x y"""
-BUILT_IN: Final = frozenset(
-    name
-    for names in (
-        *(_NUMBERS, _TEXTS, _TIMES, _CHOICES, _AGGREGATES, _WINDOWS, _HASHES, _SESSION, _NETWORKS, _DOCUMENTS, _SHAPES),
-    )
-    for name in names.split()
+_TEXTS = frozenset(
+    {
+        *("ascii", "bit_length", "char", "char_length", "character_length", "charset", "chr", "coercibility"),
+        *("collation", "concat", "concat_ws", "concat_operator_oracle", "elt", "export_set", "field"),
+        *("find_in_set", "from_base64", "insert", "instr", "lcase", "left", "length", "lengthb", "locate", "lower"),
+        *("lpad", "lpad_oracle", "ltrim", "ltrim_oracle", "make_set", "mid", "natural_sort_key", "octet_length"),
+        *("ord", "position", "quote", "regexp_instr", "regexp_like", "regexp_replace", "regexp_substr", "repeat"),
+        *("replace", "replace_oracle", "reverse", "right", "rpad", "rpad_oracle", "rtrim", "rtrim_oracle"),
+        *("sformat", "soundex", "space", "strcmp", "substr", "substr_oracle", "substring", "substring_index"),
+        *("to_base64", "to_char", "trim", "trim_oracle", "ucase", "upper", "weight_string", "extractvalue"),
+        *("updatexml", "match"),
+    }
+)
+_TIMES = frozenset(
+    {
+        *("add_months", "adddate", "addtime", "convert_tz", "curdate", "current_date", "current_time"),
+        *("current_timestamp", "curtime", "date", "date_add", "date_format", "date_sub", "datediff", "day"),
+        *("dayname", "dayofmonth", "dayofweek", "dayofyear", "from_days", "from_unixtime", "get_format", "hour"),
+        *("last_day", "localtime", "localtimestamp", "makedate", "maketime", "microsecond", "minute", "month"),
+        *("monthname", "months_between", "now", "period_add", "period_diff", "quarter", "sec_to_time", "second"),
+        *("str_to_date", "subdate", "subtime", "sysdate", "time", "time_format", "time_to_sec", "timediff"),
+        *("timestamp", "timestampadd", "timestampdiff", "to_days", "to_seconds", "trunc", "unix_timestamp"),
+        *("utc_date", "utc_time", "utc_timestamp", "week", "weekday", "weekofyear", "year", "yearweek"),
+    }
+)
+_AGGREGATES = frozenset(
+    {
+        *("any_value", "avg", "bit_and", "bit_or", "bit_xor", "count", "group_concat", "grouping", "json_arrayagg"),
+        *("json_objectagg", "max", "median", "min", "percentile_cont", "percentile_disc", "std", "stddev"),
+        *("stddev_pop", "stddev_samp", "sum", "var_pop", "var_samp", "variance", "st_collect"),
+    }
+)
+_HASHES = frozenset(
+    {
+        *("aes_decrypt", "aes_encrypt", "compress", "des_decrypt", "des_encrypt", "encode", "encrypt", "kdf"),
+        *("md5", "old_password", "password", "sha", "sha1", "sha2", "statement_digest", "statement_digest_text"),
+        *("uncompress", "uncompressed_length", "validate_password_strength"),
+    }
+)
+_SESSION = frozenset(
+    {
+        *("benchmark", "connection_id", "current_role", "current_user", "database", "found_rows", "get_lock"),
+        *("icu_version", "is_free_lock", "is_used_lock", "last_insert_id", "lastval", "name_const", "nextval"),
+        *("ps_current_thread_id", "ps_thread_id", "release_all_locks", "release_lock", "roles_graphml"),
+        *("row_count", "schema", "schemas", "session_user", "setval", "sleep", "sys_guid", "system_user", "user"),
+        *("uuid", "uuid_short", "uuid_to_bin", "uuid_v4", "uuid_v7", "bin_to_uuid", "is_uuid", "version"),
+        *("format_bytes", "format_pico_time", "gtid_subset", "gtid_subtract", "wait_for_executed_gtid_set"),
+        *("wait_until_sql_thread_after_gtids", "master_pos_wait", "source_pos_wait", "master_gtid_wait"),
+        *("binlog_gtid_pos",),
+    }
+)
+_NETWORKS = frozenset(
+    {
+        *("inet6_aton", "inet6_ntoa", "inet_aton", "inet_ntoa", "is_ipv4", "is_ipv4_compat", "is_ipv4_mapped"),
+        *("is_ipv6",),
+    }
+)
+_DOCUMENTS = frozenset(
+    {
+        *("column_add", "column_check", "column_create", "column_delete", "column_exists", "column_get"),
+        *("column_json", "column_list", "json_table", "xmltable", "member"),
+    }
+)
+_SHAPES = frozenset(
+    {
+        *("geometrycollection", "geomcollection", "linestring", "multilinestring", "multipoint", "multipolygon"),
+        *("point", "polygon", "asbinary", "astext", "aswkb", "aswkt", "area", "boundary", "buffer", "centroid"),
+        *("contains", "convexhull", "crosses", "dimension", "disjoint", "endpoint", "envelope", "equals"),
+        *("exteriorring", "geometryn", "geometrytype", "geomfromtext", "geomfromwkb", "glength", "interiorringn"),
+        *("intersects", "isclosed", "isempty", "isring", "issimple", "linefromtext", "numgeometries"),
+        *("numinteriorrings", "numpoints", "overlaps", "pointfromtext", "pointn", "pointonsurface", "polyfromtext"),
+        *("srid", "startpoint", "touches", "within", "x", "y"),
+    }
+)
+_CHOICES = frozenset(
+    {
+        *(
+            "coalesce",
+            "convert",
+            "decode",
+            "decode_oracle",
+            "greatest",
+            "if",
+            "ifnull",
+            "isnull",
+            "least",
+            "nullif",
+            "nvl",
+            "nvl2",
+        ),
+        *("values", "value", "default"),
+    }
+)
+_WINDOWS = frozenset(
+    {
+        *(
+            "cume_dist",
+            "dense_rank",
+            "first_value",
+            "lag",
+            "last_value",
+            "lead",
+            "nth_value",
+            "ntile",
+            "percent_rank",
+            "rank",
+        ),
+        "row_number",
+    }
+)
+BUILT_IN: Final = frozenset[str]().union(
+    *(_CHOICES, _WINDOWS, _NUMBERS, _TEXTS, _TIMES, _AGGREGATES, _HASHES, _SESSION, _NETWORKS, _DOCUMENTS, _SHAPES)
 )
 """Functions of the servers that see nothing but their arguments, the session and the clock, in lower case."""
 _FAMILIES: Final = ("json_", "st_", "mbr", "vec_", "string_to_vector", "vector_to_string", "distance")
@@ -220,13 +194,13 @@ def is_built_in(name: str) -> bool:
     return name in BUILT_IN or (name.startswith(_FAMILIES) and name not in _FILES)
 
 
-def calls_in(statement: Statement, text: str, found: Findings | None) -> Iterator[Call]:
+def calls_in(statement: Statement, text: str, found: Findings | None, first: int = 0) -> Iterator[Call]:
     """The calls of stored or unknown functions in a statement of `text`, and of built-in ones that a stored one could take the place of.
 
-    Without `found`, what the parser took for names of tables and columns is not known, and counts as calls.
+    It is looked at from its token `first` on. Without `found`, what the parser took for names of tables and columns is not known, and counts as calls.
     """
     tokens = statement.tokens
-    for index in range(len(tokens) - 1):
+    for index in range(first, len(tokens) - 1):
         token, after = tokens[index], tokens[index + 1]
         if after.kind != "operator" or after.text != "(" or not token.named:
             continue

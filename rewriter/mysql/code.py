@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from rewriter.model import Refusal, UnknownNames
 from rewriter.mysql.calls import calls_in
+from rewriter.mysql.kinds import shows
 from rewriter.mysql.lexer import lex, unwrap
 from rewriter.mysql.names import SYSTEM_SCHEMAS, index_of
 from rewriter.mysql.reading import Statement
@@ -25,7 +26,15 @@ if TYPE_CHECKING:
 
 _MODES = (frozenset[str](), frozenset({"ANSI_QUOTES"}), frozenset({"NO_BACKSLASH_ESCAPES", "ANSI_QUOTES"}))
 """Ways in which code may have been written: its own sql_mode is not known here, so it is read in each of them."""
-_DYNAMIC = frozenset({"PREPARE", "EXECUTE", "HANDLER", "OUTFILE", "DUMPFILE", "INFILE", "LOAD_FILE"})
+_DYNAMIC = frozenset(
+    {
+        *("PREPARE", "EXECUTE", "HANDLER", "OUTFILE", "DUMPFILE", "INFILE", "LOAD_FILE", "PROCESSLIST", "BINLOG"),
+        *("RELAYLOG", "KILL", "GLOBAL", "PERSIST", "PERSIST_ONLY", "SONAME", "PLUGIN", "COMPONENT", "FLUSH"),
+        *("SHUTDOWN", "NAMES", "CHARACTER_SET_CLIENT", "SQL_MODE", "SESSION_TRACK_SYSTEM_VARIABLES", "OLD_MODE"),
+        *("SESSION_TRACK_SCHEMA", "SESSION_TRACK_STATE_CHANGE", "STANDARD_COMPLIANT_CTE", "CONNECTION"),
+    }
+)
+"""Words of what runs text, reads files, shows other people's statements, or changes how texts are read afterwards."""
 _MAX_BODY = 1 << 18
 
 
@@ -41,18 +50,21 @@ class Judge:
         for routine in catalog.routines.values():
             self._named.setdefault(routine.name.lower(), []).append(routine)
 
-    def check_calls(self, calls: Iterable[Call], facts: Facts) -> None:
-        """Refuse calls of functions that are not known to be harmless; raises UnknownNames for those to be looked up."""
+    def check_calls(self, calls: Iterable[Call], facts: Facts, *, sure: bool = True) -> None:
+        """Refuse calls of functions that are not known to be harmless; raises UnknownNames for those to be looked up.
+
+        Unless it is `sure` that they are calls, names that are no function's pass.
+        """
         if self._world.open:
             return
         for call in calls:
-            reason = self._against(call, facts)
+            reason = self._against(call, facts, sure=sure)
             if reason is not None:
                 message = f"function {call.name}() is not available to you: {reason}"
                 hint = "Have the operator list it under `functions` when it is safe."
                 raise Refusal("42000", message, hint=hint, position=call.position)
 
-    def _against(self, call: Call, facts: Facts) -> str | None:
+    def _against(self, call: Call, facts: Facts, *, sure: bool) -> str | None:
         schema = call.schema if call.schema is not None else facts.schema
         if schema is not None and schema.lower() in SYSTEM_SCHEMAS and call.schema is not None:
             return "it is one of the server's own procedures and functions, whose bodies are not examined"
@@ -61,10 +73,10 @@ class Judge:
         routine = self.find(schema, call.name, "function")
         if routine is not None:
             return self.against(routine)
-        if call.built_in:
-            return None
         if call.name == "load_file":
             return "it reads files of the server"
+        if call.built_in or not sure:
+            return None
         if schema is None or (schema, call.name) in facts.absent:
             return "it is not known"
         raise UnknownNames(frozenset(), frozenset({(schema, call.name)}))
@@ -95,6 +107,10 @@ class Judge:
                 return f"its trigger {trigger.name} may not run: {reason}"
         return None
 
+    def against_text(self, text: str) -> str | None:
+        """Why code of this text, such as CREATE PROCEDURE, may not be made."""
+        return self._examined(text)
+
     def _judged(self, kind: str, schema: str, name: str, body: str | None) -> str | None:
         place = (kind, schema, name)
         if place not in self._verdicts:
@@ -119,11 +135,10 @@ class Judge:
 
     def _of_tokens(self, text: str, tokens: list[Token]) -> str | None:
         tables = index_of(self._catalog).named
-        for token in tokens:
-            if token.kind == "word" and token.text in _DYNAMIC:
-                return f"it uses {token.text}"
-            if token.kind == "variable" and token.text.startswith("louver"):
-                return "it uses variables of the proxy"
+        for index, token in enumerate(tokens):
+            reason = _of_word(tokens, index)
+            if reason is not None:
+                return reason
             if not token.named:
                 continue
             name = token.text.lower()
@@ -153,6 +168,18 @@ class Judge:
 
     def _knows(self, tokens: list[Token]) -> bool:
         return any(token.named and token.text.lower() in self._named for token in tokens)
+
+
+def _of_word(tokens: list[Token], index: int) -> str | None:
+    """Why a word may not stand in code."""
+    token = tokens[index]
+    if token.kind == "word" and token.text in _DYNAMIC:
+        return f"it uses {token.text}"
+    if token.kind == "word" and token.text == "SHOW" and not shows(Statement(tuple(tokens[index:]))):
+        return "it shows what is not available"
+    if token.kind == "variable" and token.text.startswith("louver"):
+        return "it uses variables of the proxy"
+    return None
 
 
 def _uses_row(trigger: Trigger, hidden: frozenset[str]) -> bool:

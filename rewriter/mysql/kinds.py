@@ -175,63 +175,19 @@ KINDS: Final[dict[str, Kind]] = {
 """The table: what a statement is called by its first words, with what happens to it."""
 
 _PREFIXES: Final = frozenset(
-    [
-        "OR",
-        "REPLACE",
-        "TEMPORARY",
-        "UNIQUE",
-        "FULLTEXT",
-        "SPATIAL",
-        "VECTOR",
-        "ALGORITHM",
-        "UNDEFINED",
-        "MERGE",
-        "TEMPTABLE",
-        "DEFINER",
-        "SQL",
-        "SECURITY",
-        "INVOKER",
-        "ONLINE",
-        "OFFLINE",
-        "IGNORE",
-        "AGGREGATE",
-        "IF",
-        "NOT",
-        "EXISTS",
-        "LOCAL",
-        "NO_WRITE_TO_BINLOG",
-        "UNDO",
-        "LOGFILE",
-        "MATERIALIZED",
-        "JSON",
-        "DUALITY",
-        "CURRENT_USER",
-        "PERSISTENT",
-    ]
+    {
+        *("OR", "REPLACE", "TEMPORARY", "UNIQUE", "FULLTEXT", "SPATIAL", "VECTOR", "ALGORITHM", "UNDEFINED"),
+        *("MERGE", "TEMPTABLE", "DEFINER", "SQL", "SECURITY", "INVOKER", "ONLINE", "OFFLINE", "IGNORE"),
+        *("AGGREGATE", "IF", "NOT", "EXISTS", "LOCAL", "NO_WRITE_TO_BINLOG", "UNDO", "LOGFILE", "MATERIALIZED"),
+        *("JSON", "DUALITY", "CURRENT_USER", "PERSISTENT"),
+    }
 )
 _SYNONYMS: Final = {"SCHEMA": "DATABASE", "TABLES": "TABLE", "SLAVE": "REPLICA", "WORK": "", "LIBRARY": "PACKAGE"}
 _TWO: Final = frozenset(
-    [
-        "LOAD",
-        "DEALLOCATE",
-        "START",
-        "STOP",
-        "RELEASE",
-        "LOCK",
-        "UNLOCK",
-        "GET",
-        "CREATE",
-        "ALTER",
-        "DROP",
-        "RENAME",
-        "ANALYZE",
-        "OPTIMIZE",
-        "CHECK",
-        "REPAIR",
-        "CHECKSUM",
-        "IMPORT",
-        "CACHE",
-    ]
+    {
+        *("LOAD", "DEALLOCATE", "START", "STOP", "RELEASE", "LOCK", "UNLOCK", "GET", "CREATE", "ALTER", "DROP"),
+        *("RENAME", "ANALYZE", "OPTIMIZE", "CHECK", "REPAIR", "CHECKSUM", "IMPORT", "CACHE"),
+    }
 )
 
 
@@ -265,17 +221,18 @@ def kind_of(statement: Statement) -> str:
     known = _ALONE.get(first) or _PAIRS.get((first, second))
     if known is not None or first not in _TWO:
         return known or first
-    return f"{first} {_object(words[1:])}".strip()
+    return f"{first} {_object(statement)}".strip()
 
 
-def _object(words: list[str]) -> str:
+def _object(statement: Statement) -> str:
     """The kind of thing that CREATE, ALTER and the like are about."""
-    for index, word in enumerate(words):
-        if word in {"=", "@", "(", ")"} or word in _PREFIXES:
+    for index, token in enumerate(statement.tokens[1:40], 1):
+        before = statement.tokens[index - 1].text
+        if token.kind not in {"word", "operator"} or token.text in _PREFIXES or token.text in "=().":
             continue
-        if index and words[index - 1] == "=":  # DEFINER = name
+        if before == "=" or before == ".":  # noqa: PLR1714  DEFINER = name
             continue
-        return _SYNONYMS.get(word, word)
+        return _SYNONYMS.get(token.text, token.text)
     return ""
 
 
@@ -287,3 +244,23 @@ def _with(statement: Statement) -> str:
         if not depth and token.kind == "word" and token.text in {"SELECT", "UPDATE", "DELETE", "INSERT", "REPLACE"}:
             return token.text
     return "SELECT"
+
+
+SHOWN: Final = (
+    *("DATABASES", "SCHEMAS", "TABLES", "TABLE STATUS", "TABLE TYPES", "OPEN TABLES", "COLUMNS", "FIELDS", "INDEX"),
+    *("INDEXES", "KEYS", "CREATE", "VARIABLES", "STATUS", "WARNINGS", "ERRORS", "COUNT ( * ) WARNINGS"),
+    *("COUNT ( * ) ERRORS", "ENGINES", "STORAGE ENGINES", "CHARACTER SET", "CHARSET", "COLLATION", "GRANTS"),
+    *("PRIVILEGES", "PLUGINS", "TRIGGERS", "EVENTS", "PROCEDURE STATUS", "FUNCTION STATUS", "PACKAGE STATUS"),
+    *("PROFILES", "PROFILE", "LOCALES"),
+)
+"""What SHOW may show: definitions, settings, counts, and the caller's own errors."""
+_FIRST: Final = frozenset({"FULL", "EXTENDED", "GLOBAL", "SESSION", "LOCAL"})
+
+
+def shows(statement: Statement) -> bool:
+    """Whether a SHOW statement is on the list; it may go on behind its end, as in the body of a procedure."""
+    first = 1
+    while statement.word(first) in _FIRST:
+        first += 1
+    words = " ".join(token.text for token in statement.tokens[first : first + 5])
+    return any(words == each or words.startswith(f"{each} ") for each in SHOWN)

@@ -22,42 +22,16 @@ BEFORE: Final = " AS "
 MAX_LABEL: Final = 255
 """Characters of such a name that both servers keep; source: MAX_ALIAS_NAME in the servers' sql_const.h."""
 _ENDS: Final = frozenset(
-    [
-        "FROM",
-        "INTO",
-        "WHERE",
-        "GROUP",
-        "HAVING",
-        "ORDER",
-        "LIMIT",
-        "UNION",
-        "EXCEPT",
-        "INTERSECT",
-        "MINUS",
-        "FOR",
-        "LOCK",
-        "WINDOW",
-        "PROCEDURE",
-        "OFFSET",
-        "FETCH",
-        "QUALIFY",
-        ";",
-    ]
+    {
+        *("FROM", "INTO", "WHERE", "GROUP", "HAVING", "ORDER", "LIMIT", "UNION", "EXCEPT", "INTERSECT", "MINUS"),
+        *("FOR", "LOCK", "WINDOW", "PROCEDURE", "OFFSET", "FETCH", "QUALIFY", ";"),
+    }
 )
 _FIRST: Final = frozenset(
-    [
-        "ALL",
-        "DISTINCT",
-        "DISTINCTROW",
-        "HIGH_PRIORITY",
-        "STRAIGHT_JOIN",
-        "SQL_SMALL_RESULT",
-        "SQL_BIG_RESULT",
-        "SQL_BUFFER_RESULT",
-        "SQL_NO_CACHE",
-        "SQL_CACHE",
-        "SQL_CALC_FOUND_ROWS",
-    ]
+    {
+        *("ALL", "DISTINCT", "DISTINCTROW", "HIGH_PRIORITY", "STRAIGHT_JOIN", "SQL_SMALL_RESULT", "SQL_BIG_RESULT"),
+        *("SQL_BUFFER_RESULT", "SQL_NO_CACHE", "SQL_CACHE", "SQL_CALC_FOUND_ROWS"),
+    }
 )
 
 

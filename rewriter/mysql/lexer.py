@@ -247,6 +247,8 @@ def _plain_word(tokens: list[Token], index: int, written: str, *, updating: bool
         return "INSERT "
     if word == "VALUES" and updating:
         return "VALUE_"  # the function, not a list of rows
+    if word in {"SESSION", "LOCAL"} and _scopes(tokens, index):
+        return " " * len(written)
     return " " * len(written) if word in _MODIFIERS and _modifies(tokens, index) else written
 
 
@@ -259,6 +261,17 @@ _SELECTING: Final = frozenset(
 _WRITING: Final = frozenset({"LOW_PRIORITY", "HIGH_PRIORITY", "DELAYED", "QUICK", "IGNORE"})
 _MODIFIERS: Final = (_SELECTING | _WRITING) - {"ALL", "DISTINCT", "DISTINCTROW"}
 """Words behind SELECT, INSERT, UPDATE and DELETE that change nothing of what is read."""
+
+
+def _scopes(tokens: list[Token], index: int) -> bool:
+    """Whether SESSION or LOCAL at `index` says whose variable a SET sets."""
+    dotted = index + 1 < len(tokens) and tokens[index + 1].text == "."
+    if dotted or not index or tokens[index - 1].text not in {"SET", ","}:
+        return False
+    first = index
+    while first and tokens[first - 1].text != ";":
+        first -= 1
+    return tokens[first].kind == "word" and tokens[first].text == "SET"
 
 
 def _modifies(tokens: list[Token], index: int) -> bool:

@@ -38,6 +38,7 @@ _TYPES = frozenset(word for word, kind in MySQL.Tokenizer.KEYWORDS.items() if ki
     "INTERVAL",
 }
 _OPENERS = frozenset({"PROCEDURE", "FUNCTION", "TRIGGER", "EVENT", "PACKAGE"})
+_BEFORE = frozenset({"OR", "REPLACE", "DEFINER", "=", "AGGREGATE", "CURRENT_USER", "CURRENT_ROLE", "(", ")"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,8 +89,8 @@ def read(text: str, modes: frozenset[str], limit: int = MAX_BYTES) -> Reading:
     return Reading(text, canonical(text, tokens, modes), statements)
 
 
-def parse(reading: Reading, statement: Statement, first: int = 0) -> exp.Expr:
-    """The tree of a statement from its token number `first` on.
+def parse(reading: Reading, statement: Statement, first: int = 0, prefix: str = "") -> exp.Expr:
+    """The tree of a statement from its token number `first` on, with a word of ours before it.
 
     Raises Refusal 42000 where the parser cannot read it, or reads other tokens.
     """
@@ -97,7 +98,12 @@ def parse(reading: Reading, statement: Statement, first: int = 0) -> exp.Expr:
     if not tokens:
         raise _disagreement()
     start, end = tokens[0].start, tokens[-1].end
-    parsed = parse_text(reading.plain[start:end], tokens, start)
+    plain = reading.plain[start:end]
+    if prefix:
+        plain = f"{prefix} {plain}"
+        start -= len(prefix) + 1
+        tokens = (Token("word", start, start + len(prefix), prefix), *tokens)
+    parsed = parse_text(plain, tokens, start)
     for node in parsed.walk():
         if isinstance(node, exp.Identifier) and "start" in node.meta:
             node.meta["start"] += start
@@ -191,8 +197,13 @@ def is_compound(tokens: list[Token]) -> bool:
     """Whether a statement holds others: CREATE PROCEDURE ... BEGIN, BEGIN NOT ATOMIC and the like."""
     first = tokens[0].text if tokens[0].kind == "word" else ""
     if first in {"CREATE", "ALTER"}:
-        head = [token.text for token in tokens[1:40] if token.kind == "word"]
-        return any(word in _OPENERS for word in head[:14])
+        for index, token in enumerate(tokens[1:14], 1):
+            if token.kind == "word" and token.text in _OPENERS:
+                return True
+            account = token.kind in {"variable", "string"} or tokens[index - 1].text == "="
+            if token.text not in _BEFORE and not account:
+                return False
+        return False
     second = tokens[1].text if len(tokens) > 1 else ""
     if first == "BEGIN":
         return second == "NOT"

@@ -5,15 +5,16 @@ Owns no decision: `rewriter.mysql.rulings` and what it asks fill a ruling, `rewr
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from sqlglot import exp
 
 from rewriter.model import Name, Use, WrittenName
 from rewriter.mysql.catalog import Catalog, Facts
 from rewriter.mysql.code import Judge
+from rewriter.mysql.lexer import unwrap
 from rewriter.mysql.masks import KeyMaterial
-from rewriter.mysql.reading import Reading, Statement
+from rewriter.mysql.reading import Reading, Statement, read
 from rewriter.mysql.substitution import TextEdit
 from rewriter.mysql.world import World
 
@@ -29,10 +30,18 @@ class Circumstances:
     key: KeyMaterial | None
     judge: Judge
 
+    def within(self, text: str) -> Circumstances:
+        """The same for another text, such as that of PREPARE. Raises Refusal where it cannot be read."""
+        plain, _ = unwrap(text, self.facts.modes, self.catalog)
+        return replace(self, reading=read(plain, self.facts.modes))
+
 
 @dataclass(slots=True)
 class Ruling:
-    """What was found out about one statement. `tree` is what the edited text must read as, from its token `first` on."""
+    """What was found out about one statement.
+
+    `tree` is what the edited text must read as, from its token `first` on and with `prefix` before it.
+    """
 
     statement: Statement
     kind: str
@@ -40,6 +49,7 @@ class Ruling:
     changes_catalog: bool = False
     tree: exp.Expr | None = None
     first: int = 0
+    prefix: str = ""
     edits: list[TextEdit] = field(default_factory=list)
     labels: list[TextEdit] = field(default_factory=list)  # names of result columns, which no tree expects
     relations: list[Name] = field(default_factory=list)

@@ -8,157 +8,120 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlglot import exp
-
-from rewriter.model import Refusal
-from rewriter.mysql.assignments import assignments
+from rewriter.model import Refusal, UnknownNames
+from rewriter.mysql.administration import definition, load
 from rewriter.mysql.calls import calls_in
-from rewriter.mysql.catalog import Table
-from rewriter.mysql.definitions import definitions_of
-from rewriter.mysql.expansion import Reader
 from rewriter.mysql.kinds import KINDS, kind_of
-from rewriter.mysql.labels import labels
-from rewriter.mysql.names import Elsewhere, fold, meaning_of
-from rewriter.mysql.reading import parse
+from rewriter.mysql.names import SYSTEM_SCHEMAS
+from rewriter.mysql.queries import query
 from rewriter.mysql.ruling import Circumstances, Ruling
-from rewriter.mysql.scopes import walk
-from rewriter.mysql.system import refusal_of
-from rewriter.mysql.writes import written
+from rewriter.mysql.settings import setting
+from rewriter.mysql.showing import explain, show
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
-    from rewriter.model import Name
-    from rewriter.mysql.catalog import Facts
+    from rewriter.mysql.kinds import Kind, Way
     from rewriter.mysql.reading import Statement
-    from rewriter.mysql.scopes import Findings, Reference
 
-_FROM = frozenset({"FROM", "JOIN", "STRAIGHT_JOIN", "TABLE", "INTO", "UPDATE"})
-"""Words behind which a name is a table's."""
+_RULED: frozenset[Way] = frozenset({"query", "explain", "setting", "use", "prepare"})
+"""The ways of what is looked at even where nothing is hidden, for what names mean and how texts are read."""
 
 
 def rule(statement: Statement, where: Circumstances) -> Ruling:
     """Rule on a statement; raises Refusal. Names that must be looked up first are left in `unknown`; then it is not complete."""
     name = kind_of(statement)
     known = KINDS.get(name)
-    if known is None or known.way not in _WAYS:
-        label = known.label if known else name[:40] or "this"
-        hint = (
-            known.hint
-            if known and known.hint
-            else "Ask an administrator to do this with an account that no policy masks."
-        )
-        raise Refusal("42000", f"{label} is not available to you, because columns are masked for you", hint=hint)
+    way: Way = known.way if known is not None else "refuse"
+    if where.world.open and way not in _RULED:
+        way = "pass"
+    if way == "refuse":
+        raise refused(name, known)
     _check_variables(statement)
-    ruling = Ruling(statement, name, known.changes_names, known.changes_catalog)
-    _WAYS[known.way](ruling, where)
+    changes_names = known is None or known.changes_names
+    ruling = Ruling(statement, name, changes_names, known is None or known.changes_catalog)
+    _WAYS[way](ruling, where)
     return ruling
 
 
-def query(ruling: Ruling, where: Circumstances, first: int = 0) -> None:
-    """Substitute what a query reads, from its token number `first` on."""
-    statement = ruling.statement
-    _check_words(statement)
-    tree = parse(where.reading, statement, first)
-    found = walk(tree, where.reading.text, statement, folds=where.catalog.folds_names)
-    known = references(ruling, found, where)
-    if ruling.unknown:
-        return
-    targets, reads = _parted(found, known, statement, where)
-    check_accounted(found, statement, where)
-    where.judge.check_calls(calls_in(statement, where.reading.text, found), where.facts)
-    reader = Reader(where.catalog, where.world, where.key, where.facts.modes)
-    compared = _conditions(found)
-    before = tree.copy()
-    tables = {id(reference.node): table for reference, table in known}
-    write = written(found, targets, tables, where.reading.text, statement, where)
-    ruling.edits += write.edits
-    ruling.uses += write.uses
-    ruling.compared += [use for use in write.uses if use.column.column in compared]
-    substitutes, edits = reader.edits(found, reads, where.reading, statement)
-    write.expect()
-    ruling.tree, ruling.first = tree, first
-    ruling.edits = sorted(set(ruling.edits + edits))
-    ruling.labels = labels(before, statement, where.reading.text, ruling.edits)
-    for substitute in substitutes:
-        ruling.uses += substitute.uses
-        ruling.compared += [use for use in substitute.uses if use.column.column in compared]
-        ruling.relations += substitute.reads
+def refused(name: str, known: Kind | None) -> Refusal:
+    """The refusal of a kind of statement."""
+    label = known.label if known else name[:40] or "this"
+    usual = "Ask an administrator to do this with an account that no policy masks."
+    hint = (known.hint if known else None) or usual
+    return Refusal("42000", f"{label} is not available to you, because columns are masked for you", hint=hint)
 
 
-def references(ruling: Ruling, found: Findings, where: Circumstances) -> list[tuple[Reference, Table]]:
-    """The tables of the catalog that a statement reads; raises Refusal for those that it may not."""
-    reads: list[tuple[Reference, Table]] = []
-    for reference in found.references:
-        if reference.role == "deleted":
-            continue
-        meaning = meaning_of(reference.schema, reference.name, where.catalog, where.facts)
-        schema = reference.schema or where.facts.schema or ""
-        if meaning is Elsewhere.UNKNOWN:
-            ruling.unknown.add((schema, reference.name))
-        elif meaning is Elsewhere.ABSENT:
-            ruling.relations.append((schema, reference.name))
-        elif meaning is Elsewhere.SYSTEM:
-            _check_system(schema, reference, where)
-            ruling.relations.append((schema.lower(), reference.name.lower()))
-        elif isinstance(meaning, Table):
-            ruling.relations.append((meaning.schema, meaning.name))
-            _check_readable(meaning, where)
-            reads.append((reference, meaning))
-    return reads
+def _pass(ruling: Ruling, where: Circumstances) -> None:
+    """Nothing in it reads a value; what it calls may still."""
+    calls = calls_in(ruling.statement, where.reading.text, None)
+    where.judge.check_calls(calls, where.facts, sure=False)
 
 
-def _parted(
-    found: Findings, known: list[tuple[Reference, Table]], statement: Statement, where: Circumstances
-) -> tuple[list[tuple[Reference, Table]], list[tuple[Reference, Table]]]:
-    """The tables that are written, and those that are read."""
-    changed = _changed(found, statement, where)
-    targets = [each for each in known if each[0].role == "target" or id(each[0]) in changed]
-    return targets, [each for each in known if each not in targets]
-
-
-def _changed(found: Findings, statement: Statement, where: Circumstances) -> set[int]:
-    """The ids of those references of an UPDATE or DELETE of several tables that it changes; all of them in doubt."""
-    joined = [reference for reference in found.references if reference.role == "joined"]
-    if not joined:
-        return set()
-    names = {fold(reference.name, where.catalog) for reference in found.references if reference.role == "deleted"}
-    if isinstance(found.tree, exp.Delete):
-        if not names:  # DELETE FROM a USING a JOIN b
-            names = {fold(found.tree.this.name, where.catalog)}
+def _query(ruling: Ruling, where: Circumstances) -> None:
+    if ruling.kind == "DO":
+        query(ruling, where, 1, "SELECT")
     else:
-        assigned = [assignment.column.table for assignment in assignments(found.tree, statement)]
-        if not all(assigned):
-            return {id(reference) for reference in joined}
-        names = {fold(name, where.catalog) for name in assigned}
-    return {id(reference) for reference in joined if fold(reference.called, where.catalog) in names}
+        query(ruling, where)
 
 
-def check_accounted(found: Findings, statement: Statement, where: Circumstances) -> None:
-    """Every name of anything protected stands where the parser saw a name, and a table's where it saw a table."""
-    tables = {_first(reference.node) for reference in found.references}
-    tables |= {int(reference.node.this.meta["start"]) for reference in found.references}
-    for index, token in enumerate(statement.tokens):
-        if not token.named or token.text.lower() not in where.world.names or token.start in tables:
-            continue
-        before = index - 2 if statement.word(index - 1) == "." else index
-        if token.start not in found.places or statement.word(before - 1) in _FROM:
-            if token.start in found.defined and statement.word(before - 1) != "UPDATE":
-                continue  # a common table expression, or a name in a list
-            message = f"{token.text.lower()} stands where it is not clear what it means"
-            raise Refusal("42000", message, hint="Give what is not the table another name.", position=token.start + 1)
+def _use(ruling: Ruling, _: Circumstances) -> None:
+    """USE name, and nothing else."""
+    if len(ruling.statement.tokens) != 2:
+        raise Refusal("42000", "USE takes the name of one database")
 
 
-def _first(node: exp.Table) -> int:
-    return int((node.args.get("db") or node.this).meta["start"])
+def _call(ruling: Ruling, where: Circumstances) -> None:
+    """CALL of a procedure whose body is harmless, with arguments that read nothing protected."""
+    statement = ruling.statement
+    tokens = [token for token in statement.tokens[1:4] if token.named]
+    qualified = statement.word(2) == "."
+    if not tokens:
+        raise Refusal("42000", "CALL takes the name of a procedure")
+    name = tokens[1] if qualified and len(tokens) > 1 else tokens[0]
+    schema = where.facts.schema
+    if qualified:
+        first = tokens[0]
+        schema = first.text if first.kind == "quoted" else where.reading.text[first.start : first.end]
+    if schema is not None and schema.lower() in SYSTEM_SCHEMAS:
+        raise Refusal("42000", f"procedures of {schema} are not available to you, because columns are masked for you")
+    routine = where.judge.find(schema, name.text, "procedure")
+    if routine is None:
+        if schema is not None and (schema, name.text.lower()) not in where.facts.absent:
+            raise UnknownNames(frozenset(), frozenset({(schema, name.text.lower())}))
+        raise Refusal("42000", f"PROCEDURE {name.text.lower()} does not exist")
+    reason = where.judge.against(routine)
+    if reason is not None:
+        message = f"procedure {routine.schema}.{routine.name} is not available to you: {reason}"
+        raise Refusal("42000", message, hint="Have the operator list it under `functions` when it is safe.")
+    if any(token.kind == "word" and token.text in {"SELECT", "TABLE", "VALUES"} for token in statement.tokens):
+        raise Refusal("42000", "subqueries are not available in CALL", hint="Put their results into variables first.")
+    calls = [call for call in calls_in(statement, where.reading.text, None) if call.position != name.start + 1]
+    where.judge.check_calls(calls, where.facts)
 
 
-def _check_words(statement: Statement) -> None:
-    """Refuse what writes files, in its own words: the parser does not read it."""
-    for token in statement.tokens:
-        if token.kind == "word" and token.text in {"OUTFILE", "DUMPFILE"}:
-            message = f"INTO {token.text} is not available to you, because columns are masked for you"
-            raise Refusal("42000", message, hint="Have the client write the file.", position=token.start + 1)
+def _prepare(ruling: Ruling, where: Circumstances) -> None:
+    """PREPARE of a text that would leave as it is; what a variable holds is not known."""
+    statement = ruling.statement
+    last = statement.tokens[-1]
+    if statement.word(2) != "FROM" or len(statement.tokens) != 4 or last.kind != "string":
+        message = "PREPARE from a variable is not available to you, because columns are masked for you"
+        raise Refusal("42000", message, hint="Send the statement itself; drivers prepare it by the protocol.")
+    written = where.reading.text[last.start : last.end]
+    mark = written[0]
+    if "\\" in written or mark not in "'\"":
+        raise Refusal("42000", "a backslash is not available in the text of PREPARE", hint="Double the quotes instead.")
+    inner = where.within(written[1:-1].replace(mark * 2, mark))
+    if len(inner.reading.statements) != 1 or KINDS.get(kind_of(inner.reading.statements[0])) is None:
+        raise Refusal("42000", "PREPARE takes the text of one statement")
+    if KINDS[kind_of(inner.reading.statements[0])].way not in {"query", "pass", "show"}:
+        raise Refusal("42000", "PREPARE of this statement is not available to you", hint="Send the statement itself.")
+    ruled = rule(inner.reading.statements[0], inner)
+    if ruled.edits:
+        message = "PREPARE of a statement that reads protected tables is not available to you"
+        raise Refusal("42000", message, hint="Send the statement itself; drivers prepare it by the protocol.")
+    ruling.unknown |= ruled.unknown
+    ruling.relations += ruled.relations
 
 
 def _check_variables(statement: Statement) -> None:
@@ -169,52 +132,25 @@ def _check_variables(statement: Statement) -> None:
             raise Refusal("42000", message, hint="Use another name.", position=token.start + 1)
 
 
-def _check_system(schema: str, reference: Reference, where: Circumstances) -> None:
-    reason = None if where.world.open else refusal_of(schema, reference.name)
-    if reason is not None:
-        message = f"{schema}.{reference.name} is not available to you: {reason}"
-        raise Refusal("42000", message, position=_first(reference.node) + 1)
+def _run(ruling: Ruling, where: Circumstances) -> None:
+    """EXECUTE of what was prepared and ruled on, with values that read nothing."""
+    if any(token.kind == "word" and token.text in {"SELECT", "TABLE"} for token in ruling.statement.tokens):
+        raise Refusal(
+            "42000", "subqueries are not available in EXECUTE", hint="Put their results into variables first."
+        )
+    _pass(ruling, where)
 
 
-def _check_readable(table: Table, where: Circumstances) -> None:
-    """Refuse a table that the world bars, and a view whose functions are not harmless."""
-    name = (table.schema, table.name)
-    reason = where.world.barred.get(name)
-    if reason is not None:
-        raise Refusal("42000", f"{table.schema}.{table.name} is not available to you: {reason}")
-    if table.kind != "view" or where.world.open:
-        return
-    definitions = definitions_of(where.catalog)
-    waiting: list[Name] = [name]
-    seen = {name}
-    for each in waiting:
-        definition = definitions.get(each)
-        if definition is None:
-            continue
-        where.judge.check_calls(definition.calls, _within(each[0], where.facts))
-        waiting += [source for source in sorted(definition.sources) if source not in seen]
-        seen |= definition.sources
-
-
-def _within(schema: str, facts: Facts) -> Facts:
-    return type(facts)(schema, facts.modes, facts.absent)
-
-
-def _conditions(found: Findings) -> frozenset[str]:
-    """The names of columns that a condition, an order or a grouping touches, in lower case."""
-    clauses = (exp.Where, exp.Having, exp.Join, exp.Order, exp.Group)
-    names: set[str] = set()
-    for column in found.columns:
-        if column.find_ancestor(*clauses) is not None:
-            names.add(column.name.lower())
-    return frozenset(names)
-
-
-def _pass(ruling: Ruling, where: Circumstances) -> None:
-    """Nothing in it reads a value."""
-
-
-_WAYS: dict[str, Callable[[Ruling, Circumstances], None]] = {
-    "query": query,
+_WAYS: Mapping[Way, Callable[[Ruling, Circumstances], None]] = {
+    "query": _query,
+    "explain": explain,
+    "setting": setting,
+    "use": _use,
+    "show": show,
+    "prepare": _prepare,
+    "run": _run,
+    "call": _call,
+    "definition": definition,
+    "load": load,
     "pass": _pass,
 }

@@ -19,7 +19,7 @@ from rewriter.mysql.bindings import bound
 from rewriter.mysql.catalog import Table
 from rewriter.mysql.names import fold
 from rewriter.mysql.reading import Statement
-from rewriter.mysql.ruling import Circumstances
+from rewriter.mysql.ruling import Circumstances, Ruling
 from rewriter.mysql.scopes import Findings, Reference
 from rewriter.mysql.substitution import TextEdit
 from rewriter.mysql.telling import Effect
@@ -51,14 +51,18 @@ def written(  # noqa: PLR0913, PLR0917  what a statement names, and where it sta
     found: Findings,
     targets: list[tuple[Reference, Table]],
     tables: Mapping[int, Table],
-    text: str,
-    statement: Statement,
+    ruling: Ruling,
     where: Circumstances,
+    first: int = 0,
 ) -> Written:
-    """Rule on what a statement writes; raises Refusal. `tables` are the known tables of references, by the id of their node."""
+    """Rule on what a statement writes; raises Refusal. `tables` are the known tables of references, by the id of their node.
+
+    `first` is the token of the statement at which it begins, behind EXPLAIN and the like.
+    """
     made = Written()
+    replaces = ruling.statement.word(first) == "REPLACE"
     for reference, table in targets:
-        _Target(found, reference, table, tables, text, statement, where, made).rule()
+        _Target(found, reference, table, tables, where.reading.text, ruling.statement, where, made, replaces).rule()
     return made
 
 
@@ -72,6 +76,7 @@ class _Target:
     statement: Statement
     where: Circumstances
     made: Written
+    replaces: bool
 
     def rule(self) -> None:
         name = (self.table.schema, self.table.name)
@@ -93,6 +98,7 @@ class _Target:
         self._check_assigned(effect, treated)
         self._check_joins(treated)
         view = CallerView(self.table, treated, self.where.key)
+        self._check_accounted(treated)
         self._replace_columns(view, assigned)
         for assignment in assigned:
             self._preserve(assignment, view)
@@ -102,9 +108,8 @@ class _Target:
         if isinstance(tree, exp.Insert):
             names, nulls = inserted(tree, self.table)
             events = {"INSERT"} | ({"UPDATE"} if updated else set())
-            replaces = self.statement.word(0) == "REPLACE"
-            events |= {"DELETE"} if replaces else set()
-            return Effect(names, nulls, updated, deletes=replaces), frozenset(events)
+            events |= {"DELETE"} if self.replaces else set()
+            return Effect(names, nulls, updated, deletes=self.replaces), frozenset(events)
         if isinstance(tree, exp.Delete):
             return Effect(deletes=True), frozenset({"DELETE"})
         return Effect(updated=updated), frozenset({"UPDATE"})
@@ -117,12 +122,11 @@ class _Target:
         return self._column(assignment.name) is not None
 
     def _check_assigned(self, effect: Effect, treated: Mapping[str, Treatment]) -> None:
-        replaces = self.statement.word(0) == "REPLACE"
         for column in sorted((effect.inserted or frozenset()) | effect.updated):
             treatment = treated.get(column)
             if treatment is None or not treatment.hides:
                 continue
-            if replaces and treatment.on_write == "preserve":
+            if self.replaces and treatment.on_write == "preserve":
                 message = f"REPLACE with a value of {self._full}.{column}, which is hidden from you, is not available"
                 raise Refusal(
                     "42000", message, hint="Use INSERT ... ON DUPLICATE KEY UPDATE, which keeps hidden values."
@@ -140,6 +144,22 @@ class _Target:
             natural = str(join.args.get("method") or "").upper() == "NATURAL"
             if natural or using & treated.keys():
                 raise Refusal("42000", "a join by column names is not available here", hint="Write ON with conditions.")
+
+    def _check_accounted(self, treated: Mapping[str, Treatment]) -> None:
+        """Refuse a name of a hidden column where the parser saw none: there is nothing that could be replaced."""
+        known = {int(column.this.meta["start"]) for column in self.found.columns if "start" in column.this.meta}
+        known |= self.found.defined
+        for token in self.statement.tokens:
+            if not token.named or token.start in known:
+                continue
+            name = token.text.lower()
+            if name in treated or name == "_rowid":
+                message = f"{name} stands where it is not clear what it means"
+                hint = "Put a space behind the operator, or compute the value first."
+                raise Refusal("42000", message, hint=hint, position=token.start + 1)
+        for column in self.found.columns:
+            if column.name.lower() == "_rowid":
+                raise Refusal("42000", "_rowid is not available, because columns are masked", hint="Name the column.")
 
     def _replace_columns(self, view: CallerView, assigned: list[Assignment]) -> None:
         targets = {id(assignment.column) for assignment in assigned}

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from policies.model import Decision
 
 SELECTS = [case for case in load("select") if "refused" not in case]
+SELECTS += [case for case in load("statements") if "out" in case and case.get("run", True)]
 WRITES = [case for case in load("writes") if "refused" not in case]
 TABLES = ("customers", "orders", "parts", "accounts", "log")
 

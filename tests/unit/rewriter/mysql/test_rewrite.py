@@ -17,7 +17,7 @@ CATALOGS = {"mysql": catalog("mysql"), "mariadb": catalog("mariadb")}
 DECISION = decision()
 CASES = [
     (flavour, case)
-    for case in (*load("select"), *load("writes"))
+    for case in (*load("select"), *load("writes"), *load("statements"))
     for flavour in CATALOGS
     if case.get("only", flavour) == flavour
 ]

@@ -1,0 +1,117 @@
+"""SET: which variables of the session a caller with masked columns may set, and what their values may read.
+
+Owns the list of those on which reading rests. May not do: follow their values; session tracking tells them.
+Source: MySQL manual, 15.7.6 SET Statements; MariaDB Knowledge Base, SET.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from rewriter.model import Refusal
+from rewriter.mysql.calls import calls_in
+from rewriter.mysql.lexer import MODES
+from rewriter.mysql.queries import query
+
+if TYPE_CHECKING:
+    from rewriter.mysql.reading import Statement
+    from rewriter.mysql.ruling import Circumstances, Ruling
+
+_ENCODINGS: Final = frozenset({"UTF8", "UTF8MB3", "UTF8MB4"})
+"""Character sets of statements in which they are read as they are here."""
+_GLOBAL: Final = frozenset({"GLOBAL", "PERSIST", "PERSIST_ONLY"})
+_SCOPES: Final = frozenset({"SESSION", "LOCAL"})
+_RENAMING: Final = frozenset({"SQL_MODE", "CHARACTER_SET_CLIENT"})
+"""Variables after which a text may read otherwise."""
+_REFUSED: Final = {
+    **dict.fromkeys(
+        (
+            *("SESSION_TRACK_SYSTEM_VARIABLES", "SESSION_TRACK_SCHEMA", "SESSION_TRACK_STATE_CHANGE"),
+            *("SESSION_TRACK_TRANSACTION_INFO", "SESSION_TRACK_GTIDS"),
+        ),
+        "the proxy follows the session by it",
+    ),
+    "OLD_MODE": "it changes how texts are read",
+    "STANDARD_COMPLIANT_CTE": "it changes what names mean",
+    "PSEUDO_THREAD_ID": "it changes whose temporary tables are seen",
+}
+_ODD: Final = frozenset({"PASSWORD", "ROLE", "RESOURCE", "TRANSACTION"})
+
+
+def setting(ruling: Ruling, where: Circumstances) -> None:
+    """Check the names that SET sets, and rule on the subqueries of the values."""
+    statement = ruling.statement
+    ruling.changes_names = False
+    if statement.word(1) == "DEFAULT" and statement.word(2) == "ROLE":
+        return
+    for first, last in _parts(statement):
+        _check(ruling, statement, first, last, where)
+    if where.world.open:
+        return
+    if any(token.kind == "word" and token.text in {"SELECT", "TABLE"} for token in statement.tokens):
+        query(ruling, where, 1, "SELECT")
+    else:
+        where.judge.check_calls(calls_in(statement, where.reading.text, None), where.facts)
+
+
+def _check(ruling: Ruling, statement: Statement, first: int, last: int, where: Circumstances) -> None:
+    """Check one of the assignments of a SET."""
+    token = statement.tokens[first]
+    if token.kind == "variable":
+        return
+    if statement.word(first) in _GLOBAL or (statement.word(first) == "@@" and statement.word(first + 1) in _GLOBAL):
+        if not where.world.open:
+            message = "SET GLOBAL is not available to you, because columns are masked for you"
+            raise Refusal("42000", message, hint="Set it for the session.")
+        return
+    while statement.word(first) in _SCOPES | {"@@", "."}:
+        first += 1
+    name = statement.tokens[first].text.upper()
+    if name in _ODD:
+        ruling.changes_names = ruling.changes_names or name == "ROLE"
+        return
+    if name in {"NAMES", "CHARACTER", "CHARSET"}:
+        _check_encoding(statement.tokens[first + 1 + (name == "CHARACTER")].text)
+        ruling.changes_names = True
+        return
+    reason = _REFUSED.get(name)
+    if reason is not None:
+        raise Refusal("42000", f"{name.lower()} cannot be set here: {reason}")
+    ruling.changes_names = ruling.changes_names or name in _RENAMING
+    if statement.word(first + 1) not in {"=", ":="} or first + 2 > last:
+        raise Refusal("42000", "this form of SET is not understood here", hint="Write name = value.")
+    if name in _RENAMING:
+        _check_value(name, statement, first + 2, last)
+
+
+def _check_value(name: str, statement: Statement, first: int, last: int) -> None:
+    """Check the value of a variable after which a text may read otherwise."""
+    value = statement.tokens[first]
+    if name == "CHARACTER_SET_CLIENT":
+        _check_encoding(value.text)
+    elif value.kind == "string" and first == last:
+        unknown = {word.strip().upper() for word in value.text[1:-1].split(",")} - MODES - {""}
+        if unknown:
+            message = f"statements are not read under sql_mode {', '.join(sorted(unknown))}"
+            raise Refusal("42000", message, hint="Set sql_mode without it.")
+
+
+def _check_encoding(name: str) -> None:
+    if name.strip("'\"").upper() not in _ENCODINGS:
+        message = "the character set of statements must be utf8mb4"
+        raise Refusal("42000", message, hint="Use SET NAMES utf8mb4.")
+
+
+def _parts(statement: Statement) -> list[tuple[int, int]]:
+    """First and last token of each assignment of a SET."""
+    parts = []
+    depth, first = 0, 1
+    for index in range(1, len(statement.tokens) + 1):
+        word = statement.word(index)
+        depth += (word == "(") - (word == ")")
+        if index == len(statement.tokens) or (not depth and word == ","):
+            if index == first:
+                raise Refusal("42000", "this form of SET is not understood here", hint="Write name = value.")
+            parts.append((first, index - 1))
+            first = index + 1
+    return parts

@@ -1,0 +1,70 @@
+"""SHOW and EXPLAIN: what of the server's own answers a caller with masked columns may see.
+
+Owns what may stand in SHOW, and the permission to see plans (`explain: allow`). A plan and its estimates are made from
+statistics of the real values. May not do: rule on the statement that is explained.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from rewriter.model import Refusal
+from rewriter.mysql.calls import calls_in
+from rewriter.mysql.definitions import definitions_of
+from rewriter.mysql.kinds import shows
+from rewriter.mysql.queries import query
+
+if TYPE_CHECKING:
+    from rewriter.mysql.ruling import Circumstances, Ruling
+
+_STATEMENTS: Final = frozenset({"SELECT", "INSERT", "REPLACE", "UPDATE", "DELETE", "WITH", "TABLE", "VALUES", "("})
+_OPTIONS: Final = frozenset({"EXTENDED", "PARTITIONS", "ANALYZE", "FORMAT", "=", "JSON", "TREE", "TRADITIONAL"})
+
+
+def show(ruling: Ruling, where: Circumstances) -> None:
+    """SHOW of what is on the list, with conditions that read nothing else."""
+    statement = ruling.statement
+    if not shows(statement):
+        message = "this SHOW is not available to you, because columns are masked for you"
+        raise Refusal("42000", message, hint="Definitions, settings and counts can be shown.")
+    if any(token.kind == "word" and token.text in {"SELECT", "TABLE"} for token in statement.tokens[1:]):
+        shows_table = statement.word(1) == "CREATE" and statement.word(2) == "TABLE"
+        if not shows_table or "SELECT" in {statement.word(index) for index in range(len(statement.tokens))}:
+            raise Refusal("42000", "subqueries are not available in SHOW", hint="Query information_schema.")
+    where.judge.check_calls(calls_in(statement, where.reading.text, None), where.facts)
+
+
+def explain(ruling: Ruling, where: Circumstances) -> None:
+    """EXPLAIN of a statement is the statement itself, ruled and edited as ever, where its plan may be seen."""
+    statement = ruling.statement
+    first = 1
+    while statement.word(first) in _OPTIONS or (
+        statement.word(first - 1) == "=" and first < len(statement.tokens) and statement.tokens[first].named
+    ):
+        first += 1
+    if statement.word(first) not in _STATEMENTS:
+        if statement.word(first) in {"FOR", "INTO"} or len(statement.tokens) - first > 4:
+            raise Refusal("42000", "this EXPLAIN is not available to you", hint="Explain the statement itself.")
+        return  # DESCRIBE table
+    query(ruling, where, first)
+    if not ruling.unknown and not where.world.open:
+        _check_plan(ruling, where)
+
+
+def _check_plan(ruling: Ruling, where: Circumstances) -> None:
+    """Refuse the plan of a statement unless the rules of what its tables hide allow it."""
+    waiting = list(ruling.relations)
+    seen = set(waiting)
+    for name in waiting:
+        definition = definitions_of(where.catalog).get(name)
+        new = definition.sources - seen if definition is not None else frozenset()
+        seen |= new
+        waiting += sorted(new)
+        treatments = where.world.treatments.get(name, {})
+        if not all(treatment.explain for treatment in treatments.values() if treatment.hides):
+            message = f"EXPLAIN of a statement that reads or writes protected {'.'.join(name)} is not available to you"
+            detail = "Plans and their estimates are made from statistics of the hidden values."
+            hint = "Run the statement itself, or have a rule allow it by `explain: allow`."
+            raise Refusal("42000", message, detail=detail, hint=hint)
+    if where.key is not None and any(where.key.fingerprint in edit[2] for edit in ruling.edits):
+        raise Refusal("42000", "EXPLAIN is not available to you where a keyed mask is applied")
