@@ -169,6 +169,8 @@ class Backend:
         owed = self._conversation.owed
         if owed is None:
             return self._unasked(first)
+        if self._conversation.files_asked:  # what is left of the file, the server would take for commands
+            raise ProtocolViolation("the server has answered before the end of a file")
         if first == ERR:
             return self._error(owed, payload, end)
         state = self._state
@@ -401,6 +403,7 @@ class Backend:
             raise ProtocolViolation("the server asks for a file that nobody has offered")
         if conversation.files and owed.files:
             conversation.files_asked = True
+            conversation.sequence = self._sequence
             return True
         owed.action, owed.error, self._unwanted = _REPLACE, NO_FILE, True
         self._sequence_unwanted = self.sequence

@@ -114,6 +114,8 @@ class Frontend:
         conversation = self._conversation
         size = data[position] | data[position + 1] << 8 | data[position + 2] << 16
         if self._continues or conversation.files_asked:
+            if conversation.files_asked and data[position + 3] != conversation.sequence + 1 & 0xFF:
+                raise ProtocolViolation("Got packets out of order", errno=1156)
             conversation.sequence = data[position + 3]
             if not self._continues:
                 self._dropped = False

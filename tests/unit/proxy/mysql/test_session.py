@@ -321,6 +321,21 @@ def test_a_file_passes(mysql_player) -> None:
     )
 
 
+def test_the_pieces_of_a_file_are_numbered(mysql_player) -> None:
+    """Where the server has stopped reading a file, a packet with the number of a command would be one."""
+    for number in (0, 1, 4):
+        player = mysql_player()
+        player.play(LOAD + "[ wants(f)")
+        player.to_server = b""
+        player.client(packet(number, b"\x03select secret"))
+        assert (player.violation is None, player.to_server) == (False, b"")
+
+
+def test_an_answer_before_the_end_of_the_file(mysql_player) -> None:
+    """The rest of the file would be commands that nobody has ruled."""
+    mysql_player().play(LOAD + "[ wants(f)\n> file(abc)\n] file(abc)\n< err(1062,x)\n! violation")
+
+
 def test_a_file_that_may_not_be_asked_for(mysql_player) -> None:
     """The server gets an empty one, the client an error with the number that it expects."""
     player = mysql_player(files=False)
