@@ -403,7 +403,7 @@ class Backend:
             raise ProtocolViolation("the server asks for a file that nobody has offered")
         if conversation.files and owed.files:
             conversation.files_asked = True
-            conversation.sequence = self._sequence
+            conversation.sequence = self.sequence
             return True
         owed.action, owed.error, self._unwanted = _REPLACE, NO_FILE, True
         self._sequence_unwanted = self.sequence
