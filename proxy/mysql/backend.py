@@ -88,6 +88,11 @@ class Backend:
         self._clean: set[bytes] = set()  # column definitions that name nothing hidden
         self._clean_for: OriginWitness | None = None  # the witness that says so
 
+    @property
+    def begun(self) -> bool:
+        """Whether the client has had the beginning of the answer that is owed."""
+        return self._received > self._mark
+
     def receive(self, data: bytes) -> None:
         """Take bytes of the server. Raises ProtocolViolation."""
         if self._rest:

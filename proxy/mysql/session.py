@@ -108,7 +108,7 @@ class MySQLSession:
         if state.exposed:
             sequence = self.backend.sequence
         elif state.owed is not None:
-            sequence = max(self.backend.sequence, state.sequence) + 1
+            sequence = (self.backend.sequence if self.backend.begun else state.sequence) + 1
         else:
             sequence = 0 if self.frontend.waiting is None else state.sequence + 1
         return packet(sequence, error)
