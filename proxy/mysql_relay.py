@@ -118,7 +118,6 @@ class MySQLRelay:
         self._loop = asyncio.get_running_loop()
         self._conversation = session.conversation
         self._conversation.charge = lambda probes: gate.charge(caller.name, probes, self._loop.time())
-        self._tracking = False  # the server reports what is tracked
         self._was_guarded = False
         self._world: MySQLWorld | None = None  # that the conversation goes by
         self._stirred = False  # something was sent or answered since the idle time was last asked for
@@ -143,6 +142,7 @@ class MySQLRelay:
     def client_received(self, data: bytes) -> None:
         """Bytes of the client."""
         self._stirred = True
+        self._doubt()
         try:
             self._session.receive_client(data)
             if self._task is not None:  # we go on reading, to see the client go
@@ -155,9 +155,15 @@ class MySQLRelay:
         except AuditUnavailable as unavailable:
             self._unrecorded(unavailable)
 
+    def _doubt(self) -> None:
+        """Have everything ruled again, prepared or not, when what the caller's world rests on has changed."""
+        if not self._caller.current:
+            self._conversation.epoch, self._conversation.decision = 0, None
+
     def server_received(self, data: bytes) -> None:
         """Bytes of the server."""
         session = self._session
+        self._doubt()  # its answer may set free what the client has sent ahead
         try:
             session.receive_server(data)
             self._finish_outcomes()
@@ -216,7 +222,7 @@ class MySQLRelay:
 
     def _found(self, text: bytes, tracked: Tracked) -> Ruling | None:
         """The ruling of a text as the server reads it; None when it names what the catalog does not hold."""
-        if not tracked.readable and not text.isascii():
+        if not tracked.reads(text):
             return self._gate.deny(self._caller.world, text, _UNREADABLE)
         self._caller.note(Facts(tracked.schema, tracked.modes))
         return self._caller.find(text)
@@ -288,9 +294,7 @@ class MySQLRelay:
 
     async def _track(self) -> Tracked:
         """Have the server tell the state that statements are read in, now and whenever it changes."""
-        if not self._tracking:
-            await self._ask(START_TRACKING)
-            self._tracking = True
+        await self._ask(START_TRACKING)  # again each time: whoever resets the session takes it back
         rows = (await self._ask(READ_TRACKED)).rows
         try:
             tracked, account = read_tracked(rows[0])

@@ -198,7 +198,7 @@ class Requests:
                 return self._denied(statement, ruling, provocations.TOO_LONG)
             self.written = packet(0, bytes((COM_STMT_PREPARE,)) + ruling.text)
         conversation.owed = Pending(Reply.PREPARE)
-        conversation.owed.prepared = Prepared(statement.text, ruling.plan, ruling.text, statement.tracked)
+        conversation.owed.prepared = Prepared(statement.text, ruling.plan, ruling.text, conversation.tracked)
         return FORWARD if ruling.text is None else INSTEAD
 
     # -- prepared statements -------------------------------------------------------------------------------------
@@ -262,6 +262,8 @@ class Requests:
         assert prepared is not None
         if ruling.plan.error:
             return self._denied(statement, ruling)
+        if prepared.tracked is None and conversation.tracked is not None:  # what it was read in then is not known
+            return self._denied(statement, ruling, provocations.PREPARE_AGAIN)
         if still_prepared(prepared, ruling):
             prepared.plan = ruling.plan
             self._ruled = prepared

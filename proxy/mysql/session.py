@@ -110,7 +110,7 @@ class MySQLSession:
         elif state.owed is not None:
             sequence = (self.backend.sequence if self.backend.begun else state.sequence) + 1
         else:
-            sequence = 0 if self.frontend.waiting is None else state.sequence + 1
+            sequence = state.sequence + 1 if self.frontend.buffered else 0  # to a command, or of our own accord
         return packet(sequence, error)
 
     def ask(self, text: str) -> Question:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _UTF8: Final = frozenset(("utf8mb4", "utf8mb3", "utf8"))
+_NOT_ASCII: Final = frozenset(("swe7",))  # where { is a letter, and a table's name can hold it
 _LIST: Final = "session_track_system_variables"
 _FIELDS: Final = {
     "": "schema",
@@ -68,6 +69,10 @@ class Tracked:
     def readable(self) -> bool:
         """Whether the server reads texts as we do, in UTF-8."""
         return self.client.lower() in _UTF8
+
+    def reads(self, text: bytes) -> bool:
+        """Whether the server reads this text as we do: in UTF-8, or in letters that mean the same in its character set."""
+        return self.readable or (text.isascii() and self.client.lower() not in _NOT_ASCII)
 
     @property
     def utf8_results(self) -> bool:

@@ -311,6 +311,29 @@ def test_it_is_ruled_in_the_state_it_was_prepared_in(mysql_player) -> None:
     assert (waiting.tracked.schema, player.session.conversation.tracked.schema) == ("app", "b")
 
 
+def test_one_of_when_the_state_was_not_known(mysql_player) -> None:
+    """What it was read in cannot be told, so it does not run for a caller whose statements are read."""
+    player = mysql_player()
+    state = player.session.conversation
+    now, state.tracked = state.tracked, None
+    player.play("> prepare(select 1)\n] prepare(select 1)\n< prepared(7,1,0) col(..)\n[ prepared(7,1,0) col(..)")
+    state.tracked = now
+    player.play("! world 2\n> execute(7)")
+    refused(player, provocations.PREPARE_AGAIN)
+
+
+def test_the_state_counts_that_was_asked_for_meanwhile(mysql_player) -> None:
+    """A statement may have waited for it."""
+    player = mysql_player()
+    state = player.session.conversation
+    now, state.tracked, player.holding = state.tracked, None, True
+    player.play("> prepare(select phone)")
+    state.tracked, player.holding = now, False
+    player.do("rule")
+    player.play("] prepare(select mask)\n< prepared(7,1,0) col(..)\n[ prepared(7,1,0) col(..)")
+    assert state.statements[7].tracked == now
+
+
 def test_a_cursor_of_another_decision_gives_no_more_rows(mysql_player) -> None:
     """It was opened under a decision that is not the caller's any more."""
     player = mysql_player()

@@ -474,10 +474,12 @@ def test_a_server_out_of_step(mysql_player, dialogue: str) -> None:
 
 @pytest.mark.parametrize("data", [b"\0\0\0\0", b"\1\0\0\1\x0e", b"\1\0\0\0\x17", b"\2\0\0\0\x19\1", b"\2\0\0\0\x1c\1"])
 def test_a_client_out_of_step(mysql_player, data: bytes) -> None:
-    """Empty commands, wrong numbers and cut off packets end the session; nothing leaves."""
+    """Empty commands, wrong numbers and cut off packets end the session; nothing leaves, and the client hears why."""
     player = mysql_player()
+    assert player.session.farewell(b"\xff") == packet(0, b"\xff")  # of our own accord
     player.client(data)
     assert player.violation is not None
+    assert player.session.farewell(b"\xff") == packet(1, b"\xff")
     assert player.to_server == b""
 
 

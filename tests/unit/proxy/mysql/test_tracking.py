@@ -68,3 +68,18 @@ def test_changes_move_it() -> None:
 def test_what_is_not_reported_any_more_is_unknown(listed: bytes, known: bool) -> None:
     """All that matters must be on the list."""
     assert (tracking.moved(NOW, [("session_track_system_variables", listed)]) is not None) is known
+
+
+@pytest.mark.parametrize(
+    ("client", "text", "read"),
+    [
+        ("utf8mb4", "größe".encode(), True),
+        ("latin1", b"plain", True),
+        ("latin1", b"gr\xf6\xdfe", False),
+        ("gbk", b"plain", True),
+        ("swe7", b"tabell{", False),  # { is a letter there
+    ],
+)
+def test_texts_that_are_read_alike(client: str, text: bytes, read: bool) -> None:
+    """In UTF-8, and in ASCII where ASCII means the same."""
+    assert Tracked(None, "", client, "", "").reads(text) is read

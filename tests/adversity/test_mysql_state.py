@@ -1,0 +1,210 @@
+"""What a MySQL session is in, and those who change it so that a statement is read otherwise than it is ruled."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from typing import TYPE_CHECKING, Any, Self
+
+import pymysql
+import pytest
+from fixtures.mysql_house import POLICIES, MySQLHouse, mysql_house_of
+
+from proxy.mysql import packets
+from proxy.mysql.columns import text_row
+
+if TYPE_CHECKING:
+    pass
+
+REAL = b"13812345678"
+MASKED = b"138****5678"
+PREPARE, EXECUTE, RESET_CONNECTION = 0x16, 0x17, 0x1F
+LONG = b"\x03\x00"
+CLEAR = POLICIES.replace("{mask: partial, keep_first: 3, keep_last: 4}", "clear").replace(
+    "{mask: round, step: 1000}", "clear"
+)
+
+
+class Raw:
+    """A client that sends commands as they are, through PyMySQL's socket."""
+
+    def __init__(self, house: MySQLHouse, user: str = "tina", **more: Any) -> None:
+        self._connection: Any = house.connect(user, **more)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        with contextlib.suppress(pymysql.Error):
+            self._connection.close()
+
+    def send(self, payload: bytes) -> list[bytes]:
+        """Send a command, and read its answer: an OK packet, the columns and rows of one result, or an error."""
+        self._connection._next_seq_id = 0
+        self._connection._write_bytes(packets.packet(0, payload))
+        answer = [self._read()]
+        if answer[0][0] == packets.OK and payload[0] == PREPARE:
+            parameters, columns = (int.from_bytes(answer[0][i : i + 2], "little") for i in (7, 5))
+            for count in filter(None, (parameters, columns)):
+                answer += [self._read() for _ in range(count + 1)]
+        elif 0 < answer[0][0] < packets.LOCAL_INFILE:
+            ends = 0
+            while ends < 2:
+                answer.append(self._read())
+                if answer[-1][0] == packets.ERR:
+                    break
+                ends += answer[-1][0] == packets.EOF and len(answer[-1]) < 9
+        return answer
+
+    def _read(self) -> bytes:
+        header = self._connection._read_bytes(4)
+        data: bytes = self._connection._read_bytes(int.from_bytes(header[:3], "little"))
+        return data
+
+    def query(self, text: str) -> list[bytes]:
+        """Send a text."""
+        return self.send(b"\x03" + text.encode())
+
+    def rows(self, text: str) -> list[list[bytes | None]]:
+        """The rows of the answer to a text."""
+        return [
+            text_row(row) for row in self.query(text)[1:] if row[0] < packets.EOF and not row.startswith(b"\x03def")
+        ]
+
+
+def shows(answer: list[bytes]) -> bool:
+    """Whether the real value is anywhere in an answer."""
+    return any(REAL in packet for packet in answer)
+
+
+TRICK = 'SELECT "phone" AS x, id FROM customers WHERE id = 1'
+"""A text that is a constant, or a column with sql_mode ANSI_QUOTES."""
+
+
+def test_a_mode_that_is_set_after_a_reset(mysql_house: MySQLHouse) -> None:
+    """COM_RESET_CONNECTION takes back what the session is told to report; it is told again."""
+    with Raw(mysql_house) as raw:
+        assert raw.rows(TRICK) == [[b"phone", b"1"]]
+        assert raw.send(bytes([RESET_CONNECTION]))[0][0] == packets.OK
+        raw.query("USE louver_bank")
+        assert raw.rows(TRICK) == [[b"phone", b"1"]]
+        raw.query("SET sql_mode = 'ANSI_QUOTES'")
+        answer = raw.query(TRICK)
+        assert not shows(answer)
+        assert any(MASKED in row for row in answer) or answer[-1][0] == packets.ERR
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "SET SESSION session_track_system_variables = ''",
+        "SET @@session.`session_track_system_variables` = ''",
+        "SET @a = 1, session_track_system_variables = 'time_zone'",
+    ],
+)
+def test_a_mode_that_nobody_reports(mysql_house: MySQLHouse, statement: str) -> None:
+    """Who turns the reports off is refused, or the state is asked for."""
+    with Raw(mysql_house) as raw:
+        raw.query(TRICK)
+        raw.query(statement)
+        raw.query("SET sql_mode = 'ANSI_QUOTES'")
+        assert not shows(raw.query(TRICK))
+
+
+def test_a_character_set_in_which_names_are_others(mysql_house: MySQLHouse) -> None:
+    """In swe7 a brace is a letter: a table could be named by a text that looks like ASCII."""
+    with Raw(mysql_house) as raw:
+        refused = raw.query("SET NAMES swe7")[0][0] == packets.ERR
+        assert refused or raw.query("SELECT 1")[0][0] == packets.ERR
+
+
+def test_a_character_set_of_the_greeting(mysql_house: MySQLHouse, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A client can name it there, too."""
+    monkeypatch.setattr(pymysql.connections.Connection, "set_character_set", lambda *_: None)
+    swe7 = pymysql.charset.Charset(10, "latin1", "swe7_swedish_ci")
+    monkeypatch.setattr(pymysql.connections, "charset_by_name", lambda _: swe7)
+    with Raw(mysql_house, autocommit=None) as raw:
+        (answer,) = raw.query("SELECT 1")
+        assert b"utf8mb4" in answer
+
+
+def prepared(raw: Raw, text: str) -> bytes:
+    """The number of a statement that takes no parameters."""
+    answer = raw.send(bytes([PREPARE]) + text.encode())
+    assert answer[0][0] == packets.OK, answer
+    return answer[0][1:5]
+
+
+def run(raw: Raw, number: bytes) -> list[bytes]:
+    """Run a prepared statement."""
+    return raw.send(bytes([EXECUTE]) + number + b"\0\1\0\0\0")
+
+
+def test_prepared_statements_are_masked(mysql_house: MySQLHouse) -> None:
+    """As texts are."""
+    with Raw(mysql_house) as raw:
+        number = prepared(raw, "SELECT phone FROM customers WHERE id = 1")
+        answer = run(raw, number)
+        assert any(MASKED in row for row in answer)
+        assert not shows(answer)
+
+
+def test_a_prepared_statement_keeps_its_schema(mysql_house: MySQLHouse) -> None:
+    """Whatever the session uses since; what is ruled is what it was prepared in."""
+    mysql_house.real("CREATE DATABASE IF NOT EXISTS louver_elsewhere")
+    mysql_house.real("CREATE TABLE IF NOT EXISTS louver_elsewhere.customers (id int, phone varchar(20))")
+    with Raw(mysql_house) as raw:
+        number = prepared(raw, "SELECT phone FROM customers WHERE id = 1")
+        raw.query("USE louver_elsewhere")
+        raw.query("SELECT phone FROM customers")
+        assert not shows(run(raw, number))
+    mysql_house.real("DROP DATABASE louver_elsewhere")
+
+
+def test_errors_do_not_quote_rows(mysql_house: MySQLHouse) -> None:
+    """The number and the key stay."""
+    with Raw(mysql_house) as raw:
+        (answer,) = raw.query("INSERT INTO customers (id) VALUES (1)")
+        assert answer[1:3] == (1062).to_bytes(2, "little")
+        assert b"Duplicate entry for key" in answer
+
+
+def test_policies_that_change_hold_for_what_is_prepared(either: Any) -> None:
+    """From the next execution on: it shows no more than the new rules allow, or the session ends."""
+    with mysql_house_of(either) as house:
+        policies = house.louver.policies
+        before = policies.read_text()
+        policies.write_text(CLEAR)
+        house.louver.hang_up()
+        time.sleep(0.3)
+        with Raw(house) as raw:
+            number = prepared(raw, "SELECT phone FROM customers WHERE id = 1")
+            assert shows(run(raw, number))
+            policies.write_text(before)
+            house.louver.hang_up()
+            time.sleep(0.3)
+            try:
+                answer = run(raw, number)
+            except pymysql.Error:
+                return
+            assert not shows(answer)
+
+
+@pytest.mark.parametrize("kind", [6, 9, 13])
+def test_a_statement_within_an_attribute(mysql_house: MySQLHouse, monkeypatch: pytest.MonkeyPatch, kind: int) -> None:
+    """MySQL reads attributes of some types otherwise than its documentation says: what would run is not what is ruled."""
+    monkeypatch.setattr(pymysql.connections.Connection, "set_character_set", lambda *_: None)
+    harmless = b"\x14SELECT 1 FROM dual--"
+    text = harmless + b" SELECT phone FROM customers"
+    with Raw(mysql_house, client_flag=1 << 27, autocommit=None) as raw, contextlib.suppress(pymysql.Error):
+        assert not shows(raw.send(b"\x03\x01\x01\x00\x01" + bytes([kind, 0]) + b"\x01n" + text))
+
+
+def test_a_file_that_turns_into_commands(mysql_house: MySQLHouse) -> None:
+    """What is sent as the piece of a file reaches the server as one, or not at all."""
+    with Raw(mysql_house, local_infile=True) as raw:
+        answer = raw.query("LOAD DATA LOCAL INFILE 'x' INTO TABLE customers")
+        if answer[0][0] == packets.LOCAL_INFILE:
+            raw._connection._write_bytes(packets.packet(0, b"\x03SELECT phone FROM customers"))
+            with contextlib.suppress(pymysql.Error):
+                assert not shows([raw._read()])
