@@ -77,6 +77,14 @@ class Serving(Protocol):
     def drain(self) -> None:
         """End it as soon as it is between transactions."""
 
+    def abort(self) -> None:
+        """Let go of both connections at once."""
+
+    @property
+    def gone(self) -> bool:
+        """Whether both connections are closed; one that has ended still says goodbye where there is TLS."""
+        ...
+
     def idle_since(self) -> float:
         """Loop time at which it was first seen idle; now when it has been in use since this was last asked."""
         ...

@@ -110,6 +110,7 @@ class MySQLRelay:
         self._catalog_changed = catalog_changed
         self._first = first
         self._posted = False  # something waits in the outbox for its record
+        self._open = 2  # connections
         self._task: asyncio.Task[None] | None = None
         self._quiet: asyncio.Future[None] | None = None
         self._server_congested = False
@@ -359,12 +360,24 @@ class MySQLRelay:
 
     # -- the end -------------------------------------------------------------------------------------------------
 
+    def abort(self) -> None:
+        """Let go of both connections at once."""
+        self._client.abort()
+        self._server.abort()
+
+    @property
+    def gone(self) -> bool:
+        """Whether both connections are closed."""
+        return self._open == 0
+
     def client_lost(self) -> None:
         """The client has gone, in order or not."""
+        self._open -= 1
         self._finish("the client closed the connection", cancel=not self._session.quiet)
 
     def server_lost(self) -> None:
         """The server has gone; the client is told by its connection, as the server itself tells it."""
+        self._open -= 1
         self._finish("the database closed the connection", cancel=False)
 
     def end(self, sqlstate: str, message: str, hint: str | None = None) -> None:

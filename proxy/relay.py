@@ -75,6 +75,7 @@ class Relay:
         self._recorder = recorder
         self._outbox = outbox
         self._posted = False  # something waits in the outbox for its record
+        self._open = 2  # connections
         self._ended = ended
         self._catalog_changed = catalog_changed
         self._first = first
@@ -287,12 +288,24 @@ class Relay:
 
     # -- the end -------------------------------------------------------------------------------------------------
 
+    def abort(self) -> None:
+        """Let go of both connections at once."""
+        self._client.abort()
+        self._server.abort()
+
+    @property
+    def gone(self) -> bool:
+        """Whether both connections are closed."""
+        return self._open == 0
+
     def client_lost(self) -> None:
         """The client has gone, in order or not; what it left running is cancelled."""
+        self._open -= 1
         self._finish("the client closed the connection", cancel=not self._session.quiet)
 
     def server_lost(self) -> None:
         """The server has gone; the client is told unless the server has told it already."""
+        self._open -= 1
         if not self._reason and not self._conversation.closing and not self._conversation.farewell:
             message = "louver: the database closed the connection"
             self._client.write(error_response("FATAL", "08006", message, hint="Connect again."))

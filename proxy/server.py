@@ -23,7 +23,7 @@ from audit.writer import AuditUnavailable
 from policies.model import Session
 from proxy.front import Abandoned, LoginRefused, Opening
 from proxy.outbox import Outbox
-from proxy.peer import Peer, PeerClosed
+from proxy.peer import TLS_SHUTDOWN_SECONDS, Peer, PeerClosed
 from proxy.recording import Recorder
 
 if TYPE_CHECKING:
@@ -37,6 +37,9 @@ log = logging.getLogger(__name__)
 
 _BACKLOG = 1024
 """Connections the kernel holds while we are busy; pools of some hundred clients connect at once after a restart."""
+
+_PARTING_SECONDS = TLS_SHUTDOWN_SECONDS + 0.5
+"""How long connections that are closed may take to say goodbye before the process ends."""
 
 _TURNED_AWAY = 100
 _TURN_AWAY_SECONDS = 2.0
@@ -88,6 +91,7 @@ class Server:
         self._zone = ZoneInfo(settings.timezone)
         self._connections: set[asyncio.Task[None]] = set()
         self._serving: dict[Serving, LoggedIn] = {}
+        self._parting: set[Serving] = set()  # ended, with a connection that is still open
         self._per_user: Counter[str] = Counter()
         self._turned_away: set[asyncio.Task[None]] = set()
         self._afterwards: set[asyncio.Task[None]] = set()
@@ -134,6 +138,17 @@ class Server:
             serving.end("57P01", "terminating connection: louver is shutting down")
         if self._afterwards:
             await asyncio.wait(self._afterwards, timeout=1.0)
+        await self._part()
+
+    async def _part(self) -> None:
+        """Let connections come to their ends; the event loop would wait for the rest of them, without an end."""
+        end = asyncio.get_running_loop().time() + _PARTING_SECONDS
+        while not all(serving.gone for serving in self._parting):
+            if asyncio.get_running_loop().time() > end:
+                for serving in self._parting:
+                    serving.abort()
+                break
+            await asyncio.sleep(0.01)
         await asyncio.sleep(0)  # lets the transports send what was written last
 
     def hurry(self) -> None:
@@ -261,6 +276,7 @@ class Server:
 
     def _ended(self, serving: Serving, cancel: bool) -> None:
         established = self._serving.pop(serving)
+        self._parting = {each for each in self._parting if not each.gone} | {serving}
         if not self._serving and self._empty is not None:
             self._empty.set()
         self._per_user[established.principal] -= 1

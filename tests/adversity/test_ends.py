@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 import pytest
 
+from louver.demo.certificate import make_certificate
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -198,3 +200,18 @@ def test_a_client_that_does_not_read_its_last_words_holds_no_socket(
     session.send(wire.client("raw(ff00000004)"))
     stage.wait_free("deaf")
     stage.wait_until(lambda: descriptors(louver) <= before, seconds=12, why="the socket is closed")
+
+
+def test_a_client_with_tls_that_does_not_read_holds_up_no_end(
+    louver_factory: Callable[..., Any], tmp_path: Path
+) -> None:
+    """Told to stop, the proxy ends although a client never answers the goodbye of its TLS."""
+    files = make_certificate(tmp_path)
+    tls = {"certificate": str(files.certificate), "key": str(files.key)}
+    with louver_factory(users=PEOPLE, tls=tls) as louver, psycopg.connect(f"{louver.dsn('ann')}?sslmode=require"):
+        os.kill(louver.pid, signal.SIGTERM)
+        end = time.monotonic() + 15
+        while louver.process.poll() is None:
+            assert time.monotonic() < end, "it does not end"
+            time.sleep(0.05)
+        assert "Warning" not in louver.log

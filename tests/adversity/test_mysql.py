@@ -114,7 +114,7 @@ def test_a_graceful_end_waits_for_transactions(either: LocalMySQL) -> None:
         cursor.execute("SELECT name FROM customers WHERE id = 7")
         assert cursor.fetchone() == ("in time",)
         busy.commit()
-        until(lambda: house.louver.process.poll() is not None, "it ends when the last transaction has")
+        until(lambda: house.louver.process.poll() is not None, f"it ends with the last transaction: {house.louver.log}")
         assert house.real("SELECT name FROM customers WHERE id = 7") == (("in time",),)
         assert "Traceback" not in house.louver.log
         for connection in (idle, busy):

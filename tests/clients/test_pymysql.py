@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pymysql
 import pymysql.cursors
 import pytest
-from fixtures.mysql_house import MASKED
+from fixtures.mysql_house import MASKED, SCHEMA
 
 if TYPE_CHECKING:
     from fixtures.mysql_house import MySQLHouse
@@ -98,7 +98,7 @@ def test_every_statement_is_recorded_with_its_columns(mysql_house: MySQLHouse) -
     found = [record for record in records(mysql_house) if record.get("text") == text][-1]
     assert (found["principal"], found["database_user"], found["ruling"]) == ("tina", "root", "rewrite")
     assert [(each["column"], each["rule"]) for each in found["columns"]] == [
-        ("louver_bank.customers.phone", "phones are recognised")
+        (f"{SCHEMA}.customers.phone", "phones are recognised")
     ]
     assert not any("Nobody Knows" in json.dumps(record) for record in records(mysql_house))
 
@@ -107,8 +107,8 @@ def test_a_session_reads_by_its_schema(mysql_house: MySQLHouse) -> None:
     """After USE, by statement or by command, a bare name means the table of the other schema, and is masked all the same."""
     with mysql_house.connect("tina") as connection, connection.cursor() as cursor:
         connection.select_db("information_schema")
-        cursor.execute("SELECT phone FROM louver_bank.customers WHERE id = 1")
+        cursor.execute(f"SELECT phone FROM {SCHEMA}.customers WHERE id = 1")
         assert cursor.fetchone() == ("138****5678",)
-        cursor.execute("USE louver_bank")
+        cursor.execute(f"USE {SCHEMA}")
         cursor.execute("SELECT phone FROM customers WHERE id = 1")
         assert cursor.fetchone() == ("138****5678",)
