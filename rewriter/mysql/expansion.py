@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from sqlglot import exp
+
 from rewriter.model import MAX_BYTES, Name, Refusal
 from rewriter.mysql import proof
 from rewriter.mysql.catalog import Catalog, Facts, Table
@@ -51,7 +53,12 @@ class Reader:
         if ("\\" in expansion.text or '"' in expansion.text) and self.modes & _CHANGING:
             message = f"{table.schema}.{table.name} is not available under this sql_mode"
             raise Refusal("42000", message, hint="Set sql_mode without ANSI_QUOTES and NO_BACKSLASH_ESCAPES.")
-        return CallerView(table, treatments, self.key, expansion.text), expansion
+        if not expansion.named and self.catalog.flavour == "mariadb":
+            message = (
+                f"{table.schema}.{table.name} is not available to you: its columns are not called as in its definition"
+            )
+            raise Refusal("42000", message, hint="Query the tables behind it.")
+        return CallerView(table, treatments, self.key, expansion.text, not expansion.named), expansion
 
     def edits(
         self, found: Findings, reads: list[tuple[Reference, Table]], reading: Reading, statement: Statement
@@ -109,4 +116,6 @@ class Reader:
         behind: list[Name] = [(table.schema, table.name) for _, table in reads]
         behind += [name for substitute in substitutes for name in substitute.reads]
         uses = tuple(dict.fromkeys(use for substitute in substitutes for use in substitute.uses))
-        return Expansion(text, uses, tuple(dict.fromkeys(behind)))
+        called = tree.named_selects if isinstance(tree, exp.Query) else []
+        named = [name.lower() for name in called] == [column.name.lower() for column in view.columns]
+        return Expansion(text, uses, tuple(dict.fromkeys(behind)), named)

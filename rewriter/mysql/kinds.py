@@ -250,7 +250,16 @@ SHOWN: Final = (
     *("DATABASES", "SCHEMAS", "TABLES", "TABLE STATUS", "TABLE TYPES", "OPEN TABLES", "COLUMNS", "FIELDS", "INDEX"),
     *("INDEXES", "KEYS", "CREATE", "VARIABLES", "STATUS", "WARNINGS", "ERRORS", "COUNT ( * ) WARNINGS"),
     *("COUNT ( * ) ERRORS", "ENGINES", "STORAGE ENGINES", "CHARACTER SET", "CHARSET", "COLLATION", "GRANTS"),
-    *("PRIVILEGES", "PLUGINS", "TRIGGERS", "EVENTS", "PROCEDURE STATUS", "FUNCTION STATUS", "PACKAGE STATUS"),
+    *(
+        "PRIVILEGES",
+        "PLUGINS",
+        "TRIGGERS",
+        "EVENTS",
+        "PROCEDURE STATUS",
+        "FUNCTION STATUS",
+        "PACKAGE STATUS",
+        "PACKAGE BODY STATUS",
+    ),
     *("PROFILES", "PROFILE", "LOCALES"),
 )
 """What SHOW may show: definitions, settings, counts, and the caller's own errors."""

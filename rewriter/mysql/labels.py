@@ -46,7 +46,7 @@ def labels(tree: exp.Expr, statement: Statement, text: str, edits: list[TextEdit
         start, end = tokens[first].start, tokens[last].end
         if tokens[last].start in named or not any(start <= a and b <= end for a, b, _ in edits):
             continue
-        if all(token.named or token.text in {".", "*"} for token in tokens[first : last + 1]):
+        if all((token.text == ".") == (place % 2 == 1) for place, token in enumerate(tokens[first : last + 1])):
             continue  # a column, which is called as before
         label = text[start:end][:MAX_LABEL].rstrip()
         if all(ord(character) <= 0xFFFF for character in label):

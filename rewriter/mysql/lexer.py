@@ -311,9 +311,14 @@ def _runs(digits: str, catalog: Catalog, *, own: bool) -> bool:
 
 def _gap(text: str, start: int, end: int) -> str:
     """What separates the tokens around something that goes away."""
-    before = text[start - 1 : start].isspace() or start == 0
-    after = text[end : end + 1].isspace() or end == len(text)
-    return "" if before or after else " "
+    before, after = text[start - 1 : start] if start else "", text[end : end + 1]
+    apart = not before or not after or before.isspace() or after.isspace()
+    return "" if apart or _joins(before) != _joins(after) else " "
+
+
+def _joins(character: str) -> bool:
+    """Whether a character is one of names, numbers and quotes, and not of operators."""
+    return character.isalnum() or character in "_$`'\"@."
 
 
 def _check_name(written: str, start: int, text: str) -> None:

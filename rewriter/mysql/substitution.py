@@ -28,6 +28,7 @@ TextEdit = tuple[int, int, str]
 """Replace characters [start, end)."""
 
 _MOVABLE = frozenset({"this", "db", "alias", "partition", "hints", "joins"})
+_BEHIND_TABLE = frozenset({"", ")", "ORDER", "LIMIT", "UNION", "EXCEPT", "INTERSECT", "INTO", "ON", ",", ";"})
 _HINTS = frozenset({"USE", "FORCE", "IGNORE"})
 
 
@@ -71,6 +72,9 @@ def substitute_for(  # noqa: PLR0913  a reference and all that takes its place d
         raise Refusal("42000", message, hint="Name the table plainly.", position=_start(node) + 1)
     at = {token.start: index for index, token in enumerate(statement.tokens)}
     first, name = at[_start(node)], at[node.this.meta["start"]]
+    given = node.args.get("alias")
+    if not statement.tokens[name].named or (given is not None and "start" not in given.this.meta):
+        raise Refusal("42000", "the statement is not understood here", hint="Write names plainly, or in backticks.")
     last, inside = _partition(statement, name, text)
     edits: list[TextEdit] = []
     alias = node.args.get("alias")
@@ -78,6 +82,8 @@ def substitute_for(  # noqa: PLR0913  a reference and all that takes its place d
     end, hints = _hints(statement, after, text)
     if end > after:
         edits.append((statement.tokens[after - 1].end, statement.tokens[end - 1].end, ""))
+    if not mariadb and isinstance(node.parent, exp.Subquery) and not node.args.get("joins"):
+        raise Refusal("42000", "parentheses around one table are not available here", hint="Leave them out.")
     lock = _lock(reference, found, mariadb=mariadb)
     if view.body is not None and (inside or hints or lock):
         message = "a partition, an index or a lock of a view is not available, because columns behind it are masked"
@@ -87,8 +93,9 @@ def substitute_for(  # noqa: PLR0913  a reference and all that takes its place d
     if alias is None:
         made += f" AS {quote(reference.called)}"
     if statement.word(first - 1) == "TABLE":
-        if mariadb:
-            raise Refusal("42000", "this server has no statement TABLE", hint="Write SELECT * FROM.")
+        named = any(token.kind == "quoted" for token in statement.tokens[last + 1 : last + 2])
+        if mariadb or named or statement.word(last + 1) not in _BEHIND_TABLE:
+            raise Refusal("42000", "this form of TABLE is not available here", hint="Write SELECT * FROM.")
         first -= 1
         made = f"SELECT * FROM {made}"  # noqa: S608  our own text, and proved after the edit
     edits.insert(0, (statement.tokens[first].start, statement.tokens[last].end, made))
@@ -140,6 +147,8 @@ def unlocked(found: Findings, substitutes: list[Substitute], statement: Statemen
         mine = [each for each in named if fold(each.name, catalog) in called]
         if not mine:
             continue
+        if catalog.flavour == "mariadb":
+            raise Refusal("42000", "this server has no FOR UPDATE OF", hint="Write FOR UPDATE.")
         if len(mine) < len(named):
             raise Refusal("42000", "these tables cannot be locked by one clause", hint="Write FOR UPDATE OF for each.")
         first = at[named[0].this.meta["start"]] - 3

@@ -12,7 +12,7 @@ _INFORMATION: Final = frozenset(
     {
         *("administrable_role_authorizations", "all_plugins", "applicable_roles", "character_sets"),
         *("check_constraints", "collation_character_set_applicability", "collations", "column_privileges", "columns"),
-        *("columns_extensions", "enabled_roles", "engines", "events", "geometry_columns", "global_status"),
+        *("columns_extensions", "enabled_roles", "engines", "events", "files", "geometry_columns", "global_status"),
         *("global_variables", "key_column_usage", "keywords", "libraries", "parameters", "partitions", "periods"),
         *("plugins", "referential_constraints", "resource_groups", "role_column_grants", "role_routine_grants"),
         *("role_table_grants", "routine_libraries", "routines", "schema_privileges", "schemata"),

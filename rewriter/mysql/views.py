@@ -26,13 +26,15 @@ if TYPE_CHECKING:
 class CallerView:
     """A table with the treatment of each of its labelled columns, by name in lower case, for one caller.
 
-    `body` is what is read in place of the table itself: the expanded definition of a view.
+    `body` is what is read in place of the table itself: the expanded definition of a view. It is `listed`: its columns get the
+    names of the view's.
     """
 
     table: Table
     treatments: Mapping[str, Treatment]
     key: KeyMaterial | None
     body: str | None = None
+    listed: bool = False
 
     def query(
         self, columns: Iterable[tuple[Column, str]], inside: str = "", lock: str = ""
@@ -50,6 +52,8 @@ class CallerView:
             uses += used
         full = f"{quote(self.table.schema)}.{quote(self.table.name)}"
         source = full if self.body is None else f"({self.body}) AS {quote(self.table.name)}"
+        if self.listed:
+            source += f" ({', '.join(quote(column.name) for column in self.table.columns)})"
         words = ["SELECT", ", ".join(items) or "1", "FROM", source, inside, lock]
         return " ".join(word for word in words if word), tuple(uses)
 

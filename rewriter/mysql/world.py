@@ -24,11 +24,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Expansion:
-    """A view's definition as the caller may read it. `reads` are the tables behind it, views included."""
+    """A view's definition as the caller may read it. `reads` are the tables behind it, views included.
+
+    `named`: its columns are called as the view's.
+    """
 
     text: str
     uses: tuple[Use, ...]
     reads: tuple[Name, ...]
+    named: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -99,7 +99,7 @@ def test_two_minus_signs_are_a_comment_only_before_a_space() -> None:
         ("mysql", (8, 4, 3), "select id /*!80403 , a */ from t", "select id  , a  from t"),
         ("mysql", (8, 4, 3), "select id /*!80404 , a */ from t", "select id  from t"),
         ("mysql", (8, 4, 3), "select id/*!99999 , a */from t", "select id from t"),
-        ("mysql", (8, 4, 3), "select id/*!,a*/from t", "select id ,a from t"),
+        ("mysql", (8, 4, 3), "select id/*!,a*/from t", "select id,a from t"),
         ("mysql", (8, 4, 3), "select id /*M! , a */ from t", "select id  from t"),
         ("mariadb", (10, 11, 19), "select id /*M! , a */ from t", "select id  , a  from t"),
         ("mariadb", (10, 11, 19), "select id /*!50701 , a */ from t", "select id  from t"),
