@@ -1,6 +1,7 @@
 """MySQL and MariaDB as the server sees them: logins and sessions.
 
-Owns putting a session together from its parts. May not do: know other sessions, read SQL.
+Owns putting a session together from its parts, and whose sessions there are, for only their own may be killed. May not do: read
+SQL.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING
 from policies.model import Principal
 from proxy.front import Front, Opening, Serving
 from proxy.mysql.messages import error
-from proxy.mysql.packets import packet
+from proxy.mysql.packets import LARGEST, packet
 from proxy.mysql_caller import MySQLCaller
 from proxy.mysql_catalogs import SERVER
 from proxy.mysql_login import Doorkeeper, MySQLEstablished, MySQLLoginSettings
@@ -39,7 +40,7 @@ class MySQLFront(Front[MySQLEstablished]):
         gate: MySQLGate,
         catalogs: MySQLCatalogs,
         watch: MySQLWatch,
-        statement_bytes: int = 16 * 1024 * 1024,
+        statement_bytes: int = LARGEST - 1,
     ) -> None:
         self.login_mode = settings.login
         self.tally = gate.tally
@@ -48,6 +49,7 @@ class MySQLFront(Front[MySQLEstablished]):
         self._catalogs = catalogs
         self._watch = watch
         self._statement_bytes = statement_bytes
+        self._threads: dict[int, str] = {}  # of the database, and whose sessions they serve
 
     async def login(self, peer: Peer) -> MySQLEstablished | None:
         """Log a connection in. Raises LoginRefused and Abandoned."""
@@ -72,10 +74,12 @@ class MySQLFront(Front[MySQLEstablished]):
 
     def open(self, established: MySQLEstablished, opening: Opening) -> Serving:
         """The session of a login. Raises PeerClosed when one side has gone."""
-        return MySQLRelay.of(
+        principal = established.principal
+        relay = MySQLRelay.of(
             established,
             opening,
             gate=self._gate,
+            may_kill=lambda thread: self._threads.get(thread) == principal,
             caller=MySQLCaller(
                 Principal(established.principal, established.attributes),
                 opening.moment,
@@ -86,9 +90,12 @@ class MySQLFront(Front[MySQLEstablished]):
             catalog_changed=lambda: self._catalogs.changed(SERVER),
             statement_bytes=self._statement_bytes,
         )
+        self._threads[_thread(established)] = principal
+        return relay
 
     def ended(self, established: MySQLEstablished, *, cancel: bool) -> asyncio.Task[None] | None:  # noqa: ARG002
         """A session has ended: the server notices by its socket, and stops what it left running."""
+        self._threads.pop(_thread(established), None)
         return None
 
     def policies_changed(self, policies: PolicySet) -> None:
@@ -103,3 +110,8 @@ class MySQLFront(Front[MySQLEstablished]):
     async def watch(self) -> None:
         """Look for definitions that are changed elsewhere, until cancelled."""
         await self._watch.run()
+
+
+def _thread(established: MySQLEstablished) -> int:
+    """The database's number for the session, which it was greeted with."""
+    return established.login.opening.server.thread_id

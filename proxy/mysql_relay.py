@@ -16,7 +16,7 @@ from proxy.mysql.packets import ProtocolViolation
 from proxy.mysql.session import MySQLSession
 from proxy.mysql.tracking import READ_TRACKED, START_TRACKING, Tracked, read_tracked
 from proxy.mysql_caller import Outgrown, Unsettled
-from proxy.mysql_gate import error_payload
+from proxy.mysql_gate import error_payload, killed
 from proxy.side import Side
 from proxy.wording import NO_CATALOG, OUTGROWN, UNSETTLED, unknown_plan
 from rewriter.model import Refusal
@@ -56,7 +56,8 @@ _NOBODY: Final = "louver: the database does not know who this session is; let it
 class MySQLRelay:
     """One session from the end of its login to its own end.
 
-    `first`: what the client is to be sent first, then what was read from client and server and not used by the login.
+    `first`: what the client is to be sent first, then what was read from client and server and not used by the login. `may_kill`: whether
+    a thread of the database's serves a session of the same caller.
     """
 
     @classmethod
@@ -68,6 +69,7 @@ class MySQLRelay:
         gate: MySQLGate,
         caller: MySQLCaller,
         catalog_changed: Callable[[], None],
+        may_kill: Callable[[int], bool],
         statement_bytes: int,
     ) -> MySQLRelay:
         """The relay of a login. Raises PeerClosed when one side has gone."""
@@ -84,6 +86,7 @@ class MySQLRelay:
             gate=gate,
             opening=opening,
             catalog_changed=catalog_changed,
+            may_kill=may_kill,
             first=(login.greeting, client_rest, server_rest),
         )
 
@@ -97,6 +100,7 @@ class MySQLRelay:
         gate: MySQLGate,
         opening: Opening,
         catalog_changed: Callable[[], None],
+        may_kill: Callable[[int], bool],
         first: tuple[bytes, bytes, bytes],
     ) -> None:
         self._client = client
@@ -108,6 +112,7 @@ class MySQLRelay:
         self._outbox = opening.outbox
         self._ended: Callable[[Serving, bool], None] = opening.ended
         self._catalog_changed = catalog_changed
+        self._may_kill = may_kill
         self._first = first
         self._posted = False  # something waits in the outbox for its record
         self._open = 2  # connections
@@ -219,10 +224,15 @@ class MySQLRelay:
             return caller.find(statement.text)
         if statement.tracked is None:
             return None
-        return self._found(statement.text, statement.tracked)
+        return self._found(statement, statement.tracked)
 
-    def _found(self, text: bytes, tracked: Tracked) -> Ruling | None:
+    def _found(self, statement: Statement, tracked: Tracked) -> Ruling | None:
         """The ruling of a text as the server reads it; None when it names what the catalog does not hold."""
+        text = statement.text
+        if statement.source in {"query", "kill"}:  # not one that is prepared: its thread may be another's when it runs
+            thread = killed(text)
+            if thread is not None and self._may_kill(thread):
+                return self._gate.let_kill(self._caller.world, text)
         if not tracked.reads(text):
             return self._gate.deny(self._caller.world, text, _UNREADABLE)
         self._caller.note(Facts(tracked.schema, tracked.modes))
@@ -284,7 +294,7 @@ class MySQLRelay:
             ruling: Ruling | None
             if caller.guarded:
                 tracked = statement.tracked or self._conversation.tracked or await self._track()
-                ruling = self._found(text, tracked)
+                ruling = self._found(statement, tracked)
             else:
                 ruling = caller.find(text)
             if ruling is None:

@@ -28,6 +28,7 @@ class Treatment(IntEnum):
     STATISTICS = 12
     RESET_CONNECTION = 13
     QUIT = 14
+    KILL = 15
 
 
 _T = Treatment
@@ -54,7 +55,7 @@ COMMANDS: Final = {
     0x09: _T.STATISTICS,
     0x0A: _T.REFUSE,  # COM_PROCESS_INFO
     0x0B: _T.REFUSE,  # COM_CONNECT
-    0x0C: _T.REFUSE,  # COM_PROCESS_KILL
+    0x0C: _T.KILL,
     0x0D: _T.REFUSE,  # COM_DEBUG
     COM_PING: _T.PASS,
     0x0F: _T.REFUSE,  # COM_TIME

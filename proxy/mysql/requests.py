@@ -110,6 +110,8 @@ class Requests:
             return self._named(data, start, size, "init_db")
         if treatment is Treatment.FIELD_LIST:
             return self._named(data, start, size, "field_list")
+        if treatment is Treatment.KILL:
+            return self._kill(data, start, size)
         if treatment is Treatment.STATISTICS:
             self._conversation.owed = Pending(Reply.TEXT)
             return FORWARD
@@ -380,12 +382,21 @@ class Requests:
         self.waiting = Statement(text, source, self._conversation.tracked)
         return WAIT
 
+    def _kill(self, data: bytes, start: int, size: int) -> Step:
+        if size != 5:
+            raise ProtocolViolation("a COM_PROCESS_KILL must hold a thread")
+        if start + size > len(data):
+            return self._gather(size)
+        thread = int.from_bytes(data[start + 1 : start + size], "little")
+        self.waiting = Statement(b"KILL %d" % thread, "kill", self._conversation.tracked)
+        return WAIT
+
     def _answer_named(self, statement: Statement, ruling: Ruling) -> Step:
         if ruling.plan.error:
             return self._denied(statement, ruling)
         if ruling.text is not None:
             return self._denied(statement, ruling, provocations.NO_REWRITTEN_COMMAND)
-        reply = Reply.SINGLE if statement.source == "init_db" else Reply.FIELDS
+        reply = Reply.FIELDS if statement.source == "field_list" else Reply.SINGLE
         self._conversation.start(Execution(reply, ruling.plan, statement.text))
         return FORWARD
 

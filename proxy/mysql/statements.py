@@ -11,14 +11,14 @@ if TYPE_CHECKING:
     from proxy.mysql.tracking import Tracked
     from proxy.plans import Plan, Ruling
 
-Source = Literal["query", "prepare", "execute", "fetch", "init_db", "field_list"]
+Source = Literal["query", "prepare", "execute", "fetch", "init_db", "field_list", "kill"]
 
 
 class Statement:
     """A text that waits for a ruling; nothing behind it is looked at before `answer`.
 
     `execute`: it is prepared and about to run, but the caller's decision may have changed since. `fetch`: its cursor is open,
-    but the caller's decision is not known at this moment. `init_db` and `field_list` are commands, given as the SQL that does
+    but the caller's decision is not known at this moment. `init_db`, `field_list` and `kill` are commands, given as the SQL that does
     the same. `tracked` is the state of the session that the text is read in: of now, or of when it was prepared; None when that
     is not known.
     """

@@ -208,3 +208,40 @@ def test_a_file_that_turns_into_commands(mysql_house: MySQLHouse) -> None:
             raw._connection._write_bytes(packets.packet(0, b"\x03SELECT phone FROM customers"))
             with contextlib.suppress(pymysql.Error):
                 assert not shows([raw._read()])
+
+
+def thread_of(connection: Any) -> int:
+    """The server's number for a session."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT connection_id()")
+        (found,) = cursor.fetchone()
+    return int(found)
+
+
+def test_one_s_own_queries_are_stopped(mysql_house: MySQLHouse) -> None:
+    """As clients do it when they are interrupted: by a KILL QUERY on another connection of the same user."""
+    with mysql_house.connect("tina") as slow, mysql_house.connect("tina") as other:
+        thread = thread_of(slow)
+        slow._execute_command(3, "SELECT sleep(20), phone FROM customers")
+        with other.cursor() as cursor:
+            time.sleep(0.3)
+            cursor.execute(f"KILL QUERY {thread}")
+        begun = time.monotonic()
+        with contextlib.suppress(pymysql.Error):
+            slow._read_query_result()
+        assert time.monotonic() - begun < 10
+        assert thread_of(slow) == thread
+
+
+def test_others_sessions_are_not_killed(mysql_house: MySQLHouse) -> None:
+    """Neither by the statement, nor by the command, nor by a prepared one."""
+    with mysql_house.connect("anna") as anna, Raw(mysql_house) as raw:
+        thread = thread_of(anna)
+        for payload in (
+            b"\x03KILL %d" % thread,
+            b"\x0c" + thread.to_bytes(4, "little"),
+            b"\x16KILL %d" % thread,
+            b"\x16KILL ?",
+        ):
+            assert raw.send(payload)[0][0] == packets.ERR
+        assert thread_of(anna) == thread

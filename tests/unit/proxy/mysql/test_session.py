@@ -104,7 +104,7 @@ def test_simple_commands(mysql_player) -> None:
 
 
 @pytest.mark.parametrize(
-    "command", [0, 5, 6, 7, 8, 0x0A, 0x0B, 0x0C, 0x0D, 0x12, 0x13, 0x15, 0x1E, 0x20, 0x21, 0x7F, 0xFE, 0xFF]
+    "command", [0, 5, 6, 7, 8, 0x0A, 0x0B, 0x0D, 0x12, 0x13, 0x15, 0x1E, 0x20, 0x21, 0x7F, 0xFE, 0xFF]
 )
 def test_other_commands_are_refused(mysql_player, command: int) -> None:
     """Replication, debugging, shutting down, and what is not known; the session lives."""
@@ -160,6 +160,17 @@ def test_commands_that_name_something(mysql_player) -> None:
     [ err(1142,denied)
     = denied 1142
     """)
+
+
+def test_killing_by_command(mysql_player) -> None:
+    """It is ruled as KILL."""
+    player = mysql_player()
+    player.holding = True
+    player.client(packet(0, b"\x0c\x01\x02\0\0"))
+    waiting = player.session.next_statement()
+    assert (waiting.text, waiting.source) == (b"KILL 513", "kill")
+    player.do("rule")
+    player.play("] com(0c01020000)\n< ok\n[ ok\n= ok 0")
 
 
 def test_the_names_in_commands_cannot_break_out(mysql_player) -> None:
