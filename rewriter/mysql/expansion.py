@@ -14,7 +14,7 @@ from sqlglot import exp
 from rewriter.model import MAX_BYTES, Name, Refusal
 from rewriter.mysql import proof
 from rewriter.mysql.catalog import Catalog, Facts, Table
-from rewriter.mysql.lexer import apply, lex
+from rewriter.mysql.lexer import apply
 from rewriter.mysql.masks import KeyMaterial
 from rewriter.mysql.names import meaning_of
 from rewriter.mysql.reading import parse, read
@@ -110,7 +110,7 @@ class Reader:
         edits.sort()
         text = apply(definition, edits)
         again = read(text, _OWN, MAX_BYTES + len(text))
-        proof.prove_tokens(lex(definition, _OWN), lex(text, _OWN), edits)
+        proof.prove_tokens(reading.tokens, again.tokens, edits)
         if len(again.statements) != 1 or not proof.same(tree, parse(again, again.statements[0])):
             raise proof.unproved()
         behind: list[Name] = [(table.schema, table.name) for _, table in reads]

@@ -35,16 +35,24 @@ _FIRST: Final = frozenset(
 )
 
 
-def labels(tree: exp.Expr, statement: Statement, text: str, edits: list[TextEdit]) -> list[TextEdit]:
-    """Edits that name the items of SELECT lists that other edits change. A name stands in backticks behind BEFORE."""
+def named(tree: exp.Expr) -> frozenset[int]:
+    """The characters at which names of result columns begin that the client gives."""
+    aliases = (node.args["alias"] for node in tree.find_all(exp.Alias) if _is_name(node))
+    return frozenset(int(alias.meta.get("start", -1)) for alias in aliases)
+
+
+def labels(called: frozenset[int], statement: Statement, text: str, edits: list[TextEdit]) -> list[TextEdit]:
+    """Edits that name the items of SELECT lists that other edits change. A name stands in backticks behind BEFORE.
+
+    `called` are the characters at which items have names already.
+    """
     if not edits:
         return []
-    named = {int(node.args["alias"].meta.get("start", -1)) for node in tree.find_all(exp.Alias) if _is_name(node)}
     added: list[TextEdit] = []
     for first, last in _items(statement):
         tokens = statement.tokens
         start, end = tokens[first].start, tokens[last].end
-        if tokens[last].start in named or not any(start <= a and b <= end for a, b, _ in edits):
+        if tokens[last].start in called or not any(start <= a and b <= end for a, b, _ in edits):
             continue
         if all((token.text == ".") == (place % 2 == 1) for place, token in enumerate(tokens[first : last + 1])):
             continue  # a column, which is called as before

@@ -6,6 +6,7 @@ place; the new text is lexed and parsed from scratch. Any difference, anywhere, 
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from sqlglot import exp
@@ -44,7 +45,12 @@ def expect_template(node: exp.Expr, template: str) -> None:
 
 
 def parsed(sql: str) -> exp.Expr:
-    """The tree of a text of our own."""
+    """The tree of a text of our own, to be changed by the caller alone."""
+    return _parsed(sql).copy()
+
+
+@lru_cache(maxsize=1024)
+def _parsed(sql: str) -> exp.Expr:
     reading = read(sql, _OURS)
     if len(reading.statements) != 1:
         raise unproved()

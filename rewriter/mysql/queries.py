@@ -16,7 +16,7 @@ from rewriter.mysql.calls import calls_in
 from rewriter.mysql.catalog import Table
 from rewriter.mysql.definitions import definitions_of
 from rewriter.mysql.expansion import Reader
-from rewriter.mysql.labels import labels
+from rewriter.mysql.labels import labels, named
 from rewriter.mysql.names import Elsewhere, fold, meaning_of
 from rewriter.mysql.reading import parse
 from rewriter.mysql.scopes import walk
@@ -48,7 +48,7 @@ def query(ruling: Ruling, where: Circumstances, first: int = 0, prefix: str = ""
     where.judge.check_calls(calls_in(statement, where.reading.text, found, first), where.facts)
     reader = Reader(where.catalog, where.world, where.key, where.facts.modes)
     compared = _conditions(found)
-    before = tree.copy()
+    called = named(tree)
     tables = {id(reference.node): table for reference, table in known}
     write = written(found, targets, tables, ruling, where, first)
     ruling.edits += write.edits
@@ -58,7 +58,7 @@ def query(ruling: Ruling, where: Circumstances, first: int = 0, prefix: str = ""
     write.expect()
     ruling.tree, ruling.first, ruling.prefix = tree, first, prefix
     ruling.edits = sorted(set(ruling.edits + edits))
-    ruling.labels = labels(before, statement, where.reading.text, ruling.edits)
+    ruling.labels = labels(called, statement, where.reading.text, ruling.edits)
     for substitute in substitutes:
         ruling.uses += substitute.uses
         ruling.compared += [use for use in substitute.uses if use.column.column in compared]

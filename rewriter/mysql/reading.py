@@ -70,10 +70,11 @@ class Statement:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """A text with its statements; empty ones are left out. `plain` is its copy of the same length for the parser."""
+    """A text with its tokens and statements; empty ones are left out. `plain` is its copy of the same length for the parser."""
 
     text: str
     plain: str
+    tokens: list[Token]
     statements: tuple[Statement, ...]
 
 
@@ -86,7 +87,7 @@ def read(text: str, modes: frozenset[str], limit: int = MAX_BYTES) -> Reading:
         raise Refusal("42000", f"the statement has more than {MAX_TOKENS} words and signs", hint="Send it in parts.")
     _check_depth(tokens)
     statements = tuple(_split(tokens))
-    return Reading(text, canonical(text, tokens, modes), statements)
+    return Reading(text, canonical(text, tokens, modes), tokens, statements)
 
 
 def parse(reading: Reading, statement: Statement, first: int = 0, prefix: str = "") -> exp.Expr:

@@ -14,7 +14,7 @@ from rewriter.mysql import proof
 from rewriter.mysql.code import Judge
 from rewriter.mysql.kinds import KINDS, kind_of
 from rewriter.mysql.labels import BEFORE, without
-from rewriter.mysql.lexer import apply, lex, unwrap
+from rewriter.mysql.lexer import apply, unwrap
 from rewriter.mysql.reading import MAX_BYTES, Reading, parse, read
 from rewriter.mysql.ruling import Circumstances, Ruling
 from rewriter.mysql.rulings import rule
@@ -125,7 +125,7 @@ def _rewritten(  # noqa: PLR0913, PLR0917  what was read and ruled
     made = plain
     if edits:
         made = apply(plain, edits)
-        _prove(plain, made, edits, rulings, where, limit)
+        _prove(made, edits, rulings, where, limit)
     merged = merge(unwrapped, edits) if unwrapped else edits
     if unwrapped and apply(text, merged) != made:
         raise proof.unproved()
@@ -144,13 +144,11 @@ def _rewritten(  # noqa: PLR0913, PLR0917  what was read and ruled
     )
 
 
-def _prove(  # noqa: PLR0913, PLR0917  both texts and what was meant
-    plain: str, made: str, edits: list[TextEdit], rulings: list[Ruling], where: Circumstances, limit: int
-) -> None:
+def _prove(made: str, edits: list[TextEdit], rulings: list[Ruling], where: Circumstances, limit: int) -> None:
     """The edited text reads as each ruling expects, and nothing else of it has changed; raises Refusal."""
     modes = where.facts.modes
-    proof.prove_tokens(lex(plain, modes), lex(made, modes), edits)
     again: Reading = read(made, modes, limit + len(made))
+    proof.prove_tokens(where.reading.tokens, again.tokens, edits)
     if len(again.statements) != len(rulings):
         raise proof.unproved()
     added = _places(edits, {label for ruling in rulings for label in ruling.labels})
