@@ -20,6 +20,7 @@ HOT_PATH = [
     "proxy/mysql_caller.py",
     "proxy/mysql_gate.py",
     "proxy/mysql_relay.py",
+    "proxy/mysql_threads.py",
     "proxy/mysql/backend.py",
     "proxy/mysql/columns.py",
     "proxy/mysql/commands.py",

@@ -1,7 +1,6 @@
 """MySQL and MariaDB as the server sees them: logins and sessions.
 
-Owns putting a session together from its parts, and whose sessions there are, for only their own may be killed. May not do: read
-SQL.
+Owns putting a session together from its parts, and which sessions there are. May not do: read SQL.
 """
 
 from __future__ import annotations
@@ -16,6 +15,7 @@ from proxy.mysql_caller import MySQLCaller
 from proxy.mysql_catalogs import SERVER
 from proxy.mysql_login import Doorkeeper, MySQLEstablished, MySQLLoginSettings
 from proxy.mysql_relay import MySQLRelay
+from proxy.mysql_threads import Threads
 from rewriter.mysql.catalog import Facts
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ class MySQLFront(Front[MySQLEstablished]):
         self._catalogs = catalogs
         self._watch = watch
         self._statement_bytes = statement_bytes
-        self._threads: dict[int, str] = {}  # of the database, and whose sessions they serve
+        self._threads = Threads()
 
     async def login(self, peer: Peer) -> MySQLEstablished | None:
         """Log a connection in. Raises LoginRefused and Abandoned."""
@@ -74,12 +74,11 @@ class MySQLFront(Front[MySQLEstablished]):
 
     def open(self, established: MySQLEstablished, opening: Opening) -> Serving:
         """The session of a login. Raises PeerClosed when one side has gone."""
-        principal = established.principal
-        relay = MySQLRelay.of(
+        self._threads.add(established, established.thread)
+        return MySQLRelay.of(
             established,
             opening,
             gate=self._gate,
-            may_kill=lambda thread: self._threads.get(thread) == principal,
             caller=MySQLCaller(
                 Principal(established.principal, established.attributes),
                 opening.moment,
@@ -89,13 +88,13 @@ class MySQLFront(Front[MySQLEstablished]):
             ),
             catalog_changed=lambda: self._catalogs.changed(SERVER),
             statement_bytes=self._statement_bytes,
+            threads=self._threads,
+            shared_account=self.login_mode == "own",
         )
-        self._threads[_thread(established)] = principal
-        return relay
 
     def ended(self, established: MySQLEstablished, *, cancel: bool) -> asyncio.Task[None] | None:  # noqa: ARG002
         """A session has ended: the server notices by its socket, and stops what it left running."""
-        self._threads.pop(_thread(established), None)
+        self._threads.forget(established)
         return None
 
     def policies_changed(self, policies: PolicySet) -> None:
@@ -110,8 +109,3 @@ class MySQLFront(Front[MySQLEstablished]):
     async def watch(self) -> None:
         """Look for definitions that are changed elsewhere, until cancelled."""
         await self._watch.run()
-
-
-def _thread(established: MySQLEstablished) -> int:
-    """The database's number for the session, which it was greeted with."""
-    return established.login.opening.server.thread_id

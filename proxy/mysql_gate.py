@@ -5,7 +5,6 @@ Owns the way from the gate to the rewriter of MySQL, and the error numbers of re
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Final
 
 from audit.record import Judgement
@@ -75,23 +74,23 @@ class MySQLGate(Gate[Catalog, Facts]):
     def _witness_of(self, catalog: Catalog, decision: Decision) -> Witness:  # noqa: ARG002  see `Origins`
         return Witness({})
 
-    def origins(self, world: MySQLWorld) -> Origins | None:
-        """What no result column may have for its origin in a world; None when nothing is hidden there."""
-        return Origins(world.decision) if world.guarded else None
-
-    def let_kill(self, world: MySQLWorld, text: bytes) -> Ruling:
-        """The ruling that lets a KILL go, for a thread of the caller's own; for this time only, as threads come and go."""
+    def stand_in(self, world: MySQLWorld, text: bytes, kind: str, instead: bytes) -> Ruling:
+        """The ruling by which another statement leaves in place of a caller's, whatever the caller may see."""
         judgement = Judgement(
-            kinds=("KILL",),
-            text=text.decode(errors="replace"),
-            rewritten=None,
+            kinds=(kind,),
+            text=self._recorded(text),
+            rewritten=instead.decode(),
             relations=(),
             columns=(),
-            ruling="pass",
+            ruling="rewrite",
             policy=world.decision.policy,
             catalog=world.catalog.revision,
         )
-        return Ruling(Plan("pass", world.epoch, world.decision, judgement))
+        return Ruling(Plan("rewrite", world.epoch, world.decision, judgement), instead)
+
+    def origins(self, world: MySQLWorld) -> Origins | None:
+        """What no result column may have for its origin in a world; None when nothing is hidden there."""
+        return Origins(world.decision) if world.guarded else None
 
     def _key_of(self, names: Facts) -> Hashable:
         return names
@@ -110,17 +109,6 @@ class Origins:
     def forbids(self, schema: str, table: str, column: str) -> bool:
         """Whether the values of this column are hidden from the caller."""
         return (schema.lower(), table.lower(), column.lower()) in self._hidden
-
-
-_KILL: Final = re.compile(
-    rb"\s*kill\s+(?:(?:hard|soft)\s+)?(?:(?:connection|query)\s+)?(\d{1,20})\s*;?\s*", re.IGNORECASE
-)
-
-
-def killed(text: bytes) -> int | None:
-    """The thread that a text kills, or whose query it stops; None for any other text."""
-    found = _KILL.fullmatch(text)
-    return None if found is None else int(found[1])
 
 
 def error_payload(refusal: Refusal) -> bytes:

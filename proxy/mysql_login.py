@@ -34,6 +34,7 @@ from proxy.mysql.greeting import Offer, Opening, greet, read_greeting
 from proxy.mysql.messages import NONCE_SIZE, Greeting
 from proxy.mysql.relaying import Terms, relay_login
 from proxy.mysql.scrambles import LoginKey
+from proxy.mysql_threads import Thread
 from proxy.peer import Peer, PeerClosed, UnencryptedBytes
 from proxy.tls import ServerTLS
 from proxy.upstream import Unreachable, Upstream, connect_plainly, unreachable
@@ -75,7 +76,7 @@ class MySQLLoginSettings:
             raise ValueError("TLS cannot be required of clients without a certificate to offer")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class MySQLEstablished:
     """A session whose both sides are logged in. `login` is what was agreed on, and the packet that tells the client."""
 
@@ -88,6 +89,7 @@ class MySQLEstablished:
     upstream: Peer
     tls: bool
     address: str
+    thread: Thread
     login: Login = field(repr=False)
 
 
@@ -137,7 +139,8 @@ class Doorkeeper:
         terms = Terms(_tls(place), place.is_socket, self.settings.unproven)
         login = await attempt.drive(relay_login(attempt.legs, opening, terms, self._key))
         user = self._users.find(opening.user)
-        return _established(attempt, upstream, login, user.attributes if user else {}, opening.user)
+        attributes = user.attributes if user else {}
+        return _established(attempt, upstream, login, attributes, opening.user, server.thread_id)
 
     async def _own(self, attempt: _Attempt) -> MySQLEstablished:
         service = self.settings.service
@@ -162,7 +165,8 @@ class Doorkeeper:
         self._greeting = await attempt.drive(read_greeting(attempt.legs))
         opening = replace(opening, server=self._greeting)
         login = await attempt.drive(service_login(attempt.legs, opening, service, _tls(self.settings.upstream)))
-        return _established(attempt, upstream, login, user.attributes if user else {}, service.user)
+        attributes = user.attributes if user else {}
+        return _established(attempt, upstream, login, attributes, service.user, shown.thread_id)
 
     def _offer(self, nonce: bytes | None) -> Offer:
         settings = self.settings
@@ -289,12 +293,13 @@ class _Attempt:
         return self._client
 
 
-def _established(
+def _established(  # noqa: PLR0913, PLR0917  what a login has found out
     attempt: _Attempt,
     upstream: Peer,
     login: Login,
     attributes: Mapping[str, AttributeValue],
     database_user: str,
+    shown: int,
 ) -> MySQLEstablished:
     opening = login.opening
     return MySQLEstablished(
@@ -307,6 +312,7 @@ def _established(
         upstream=upstream,
         tls=opening.tls,
         address=attempt.address,
+        thread=Thread(shown, opening.server.thread_id, opening.user),
         login=login,
     )
 

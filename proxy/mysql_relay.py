@@ -16,7 +16,8 @@ from proxy.mysql.packets import ProtocolViolation
 from proxy.mysql.session import MySQLSession
 from proxy.mysql.tracking import READ_TRACKED, START_TRACKING, Tracked, read_tracked
 from proxy.mysql_caller import Outgrown, Unsettled
-from proxy.mysql_gate import error_payload, killed
+from proxy.mysql_gate import error_payload
+from proxy.mysql_threads import ONLY_NUMBERS, kills
 from proxy.side import Side
 from proxy.wording import NO_CATALOG, OUTGROWN, UNSETTLED, unknown_plan
 from rewriter.model import Refusal
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from proxy.mysql_caller import MySQLCaller
     from proxy.mysql_gate import MySQLGate, MySQLWorld
     from proxy.mysql_login import MySQLEstablished
+    from proxy.mysql_threads import Threads
     from proxy.plans import Ruling
 
 log = logging.getLogger(__name__)
@@ -56,8 +58,8 @@ _NOBODY: Final = "louver: the database does not know who this session is; let it
 class MySQLRelay:
     """One session from the end of its login to its own end.
 
-    `first`: what the client is to be sent first, then what was read from client and server and not used by the login. `may_kill`: whether
-    a thread of the database's serves a session of the same caller.
+    `first`: what the client is to be sent first, then what was read from client and server and not used by the login.
+    `threads`: which sessions are whose; with a `shared_account` the database cannot tell.
     """
 
     @classmethod
@@ -69,8 +71,9 @@ class MySQLRelay:
         gate: MySQLGate,
         caller: MySQLCaller,
         catalog_changed: Callable[[], None],
-        may_kill: Callable[[int], bool],
         statement_bytes: int,
+        threads: Threads,
+        shared_account: bool,
     ) -> MySQLRelay:
         """The relay of a login. Raises PeerClosed when one side has gone."""
         login = established.login
@@ -86,7 +89,8 @@ class MySQLRelay:
             gate=gate,
             opening=opening,
             catalog_changed=catalog_changed,
-            may_kill=may_kill,
+            threads=threads,
+            shared_account=shared_account,
             first=(login.greeting, client_rest, server_rest),
         )
 
@@ -100,7 +104,8 @@ class MySQLRelay:
         gate: MySQLGate,
         opening: Opening,
         catalog_changed: Callable[[], None],
-        may_kill: Callable[[int], bool],
+        threads: Threads,
+        shared_account: bool,
         first: tuple[bytes, bytes, bytes],
     ) -> None:
         self._client = client
@@ -112,8 +117,9 @@ class MySQLRelay:
         self._outbox = opening.outbox
         self._ended: Callable[[Serving, bool], None] = opening.ended
         self._catalog_changed = catalog_changed
-        self._may_kill = may_kill
         self._first = first
+        self._threads = threads
+        self._shared_account = shared_account
         self._posted = False  # something waits in the outbox for its record
         self._open = 2  # connections
         self._task: asyncio.Task[None] | None = None
@@ -220,19 +226,31 @@ class MySQLRelay:
         caller = self._caller
         if not caller.current and not caller.renew():
             return None
+        if self._may_kill_others(statement):
+            return self._kill(statement)
         if not caller.guarded:
             return caller.find(statement.text)
         if statement.tracked is None:
             return None
-        return self._found(statement, statement.tracked)
+        return self._found(statement.text, statement.tracked)
 
-    def _found(self, statement: Statement, tracked: Tracked) -> Ruling | None:
-        """The ruling of a text as the server reads it; None when it names what the catalog does not hold."""
+    def _may_kill_others(self, statement: Statement) -> bool:
+        """Whether a statement may be a KILL of which the database does not know whether the caller may do that."""
+        return (self._shared_account or self._caller.guarded) and kills(statement.text)
+
+    def _kill(self, statement: Statement) -> Ruling:
+        """The ruling of a KILL, which may stop what is the caller's own."""
         text = statement.text
-        if statement.source in {"query", "kill"}:  # not one that is prepared: its thread may be another's when it runs
-            thread = killed(text)
-            if thread is not None and self._may_kill(thread):
-                return self._gate.let_kill(self._caller.world, text)
+        try:
+            if statement.source not in {"query", "kill"}:  # its thread may be another one's when it runs
+                raise ONLY_NUMBERS
+            instead = self._threads.kill(text, self._caller.name)
+        except Refusal as refusal:
+            return self._gate.deny(self._caller.world, text, refusal)
+        return self._gate.stand_in(self._caller.world, text, "KILL", instead)
+
+    def _found(self, text: bytes, tracked: Tracked) -> Ruling | None:
+        """The ruling of a text as the server reads it; None when it names what the catalog does not hold."""
         if not tracked.reads(text):
             return self._gate.deny(self._caller.world, text, _UNREADABLE)
         self._caller.note(Facts(tracked.schema, tracked.modes))
@@ -292,9 +310,11 @@ class MySQLRelay:
         try:
             await caller.settle(self._tell)
             ruling: Ruling | None
-            if caller.guarded:
+            if self._may_kill_others(statement):
+                ruling = self._kill(statement)
+            elif caller.guarded:
                 tracked = statement.tracked or self._conversation.tracked or await self._track()
-                ruling = self._found(statement, tracked)
+                ruling = self._found(text, tracked)
             else:
                 ruling = caller.find(text)
             if ruling is None:

@@ -44,6 +44,7 @@ VARIABLES: Final[Mapping[Flavour, str]] = {"mysql": "LOUVER_MYSQL", "mariadb": "
 """Variables of the environment that name the server's program."""
 
 _PROGRAMS: Final[Mapping[Flavour, tuple[str, ...]]] = {"mysql": ("mysqld",), "mariadb": ("mariadbd", "mysqld")}
+_CLIENTS: Final[Mapping[Flavour, tuple[str, ...]]] = {"mysql": ("mysql",), "mariadb": ("mariadb", "mysql")}
 _PLACES = (*os.get_exec_path(), "/usr/sbin", "/usr/local/sbin", "/usr/local/mysql/bin", "/opt/homebrew/bin")
 _ACCOUNTS = ("mysql", "nobody")  # accounts to run as when root, for neither server runs as root
 _PORT_ATTEMPTS = 5  # another process may take the free port between our look and the server's bind
@@ -77,12 +78,19 @@ def find(flavour: Flavour, brought: Path | None = None) -> Path | None:
     None when there is none. A program of the right name is asked which of the two it is.
     """
     named = os.environ.get(VARIABLES[flavour])
-    if named:
-        return Path(named)
+    return Path(named) if named else _find(flavour, _PROGRAMS[flavour], brought)
+
+
+def find_client(flavour: Flavour, brought: Path | None = None) -> Path | None:
+    """Give the command line client of a server: one in `brought`/`flavour`, or an installed one. None when there is none."""
+    return _find(flavour, _CLIENTS[flavour], brought)
+
+
+def _find(flavour: Flavour, names: Sequence[str], brought: Path | None) -> Path | None:
     places = [Path(place) for place in _PLACES]
     if brought is not None:
         places.insert(0, brought / flavour)
-    candidates = (place / name for name in _PROGRAMS[flavour] for place in places)
+    candidates = (place / name for name in names for place in places)
     return next((path for path in candidates if os.access(path, os.X_OK) and flavour_of(path) == flavour), None)
 
 

@@ -394,6 +394,10 @@ class Requests:
     def _answer_named(self, statement: Statement, ruling: Ruling) -> Step:
         if ruling.plan.error:
             return self._denied(statement, ruling)
+        if ruling.text is not None and statement.source == "kill":
+            self.written = self.query_packet(ruling.text)
+            self._conversation.start(Execution(Reply.SINGLE, ruling.plan, statement.text))
+            return INSTEAD
         if ruling.text is not None:
             return self._denied(statement, ruling, provocations.NO_REWRITTEN_COMMAND)
         reply = Reply.FIELDS if statement.source == "field_list" else Reply.SINGLE

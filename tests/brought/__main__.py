@@ -11,30 +11,31 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from brought.packages import CannotBring, bring, newest_debian, sources
-from louver.demo.mysql import TITLES, VARIABLES, Flavour, find, flavour_of
+from louver.demo.mysql import TITLES, VARIABLES, Flavour, find, find_client, flavour_of
 
 PLACE = Path(__file__).parents[2] / "build/servers"
-_NAMES: dict[Flavour, tuple[str, ...]] = {
-    "mariadb": ("mariadb-server-core",),
-    "mysql": ("mysql-server-core", "mysql-server-core-8.4", "mysql-server-core-8.0"),
+_NAMES: dict[Flavour, tuple[tuple[str, ...], ...]] = {
+    "mariadb": (("mariadb-server-core", "mariadb-client-core"),),
+    "mysql": tuple((f"mysql-server-core{version}", f"mysql-client-core{version}") for version in ("", "-8.4", "-8.0")),
 }
+_PROGRAMS: dict[Flavour, tuple[str, str]] = {"mariadb": ("mariadbd", "mariadb"), "mysql": ("mysqld", "mysql")}
 
 
 def ready(flavour: Flavour, *, anew: bool) -> str | None:
     """See that the server is there; give what is wrong and what to do, or None."""
-    program = None if anew else find(flavour, PLACE)
-    if program is None:
+    found = None if anew else (find(flavour, PLACE), find_client(flavour, PLACE))
+    if found is None or None in found:
         try:
             suites = sources()
             if flavour == "mysql":
                 suites = newest_debian() or suites  # Debian has its MySQL in unstable alone
-            bring(_NAMES[flavour], suites, "mariadbd" if flavour == "mariadb" else "mysqld", PLACE / flavour)
+            bring(_NAMES[flavour], suites, *_PROGRAMS[flavour], PLACE / flavour)
         except CannotBring as error:
             return (
                 f"{TITLES[flavour]} is not installed and could not be brought ({error}). "
                 f"Install its server package, or set {VARIABLES[flavour]} to the path of its server program."
             )
-        program = find(flavour, PLACE)
+    program = find(flavour, PLACE)
     if program is None or flavour_of(program) != flavour:
         return f"{program or PLACE / flavour} does not run as a {TITLES[flavour]}; mend {VARIABLES[flavour]}."
     sys.stdout.write(f"{TITLES[flavour]}: {program}\n")

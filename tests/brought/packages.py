@@ -22,7 +22,7 @@ _SECONDS = 300.0  # some 60 MB over a slow line
 _LEFT_OUT: Final = re.compile(
     r"(adduser|debconf|debianutils|dpkg|gcc-.*-base|galera-.*|gawk|init-system-helpers|iproute2|lsof|mysql-common|passwd"
     r"|mariadb-common|perl.*|libperl.*|libdbi-perl|libdbd-.*|libdb5.*|libgdbm.*|psmisc|rsync|socat|tar|sensible-utils"
-    r"|login.*|util-linux|base-passwd|mariadb-client-core|mysql-client-core.*|lib.*-perl|iputils-ping|procps)"
+    r"|login.*|util-linux|base-passwd|lib.*-perl|iputils-ping|procps)"
 )
 _KEYRINGS: Final[Mapping[str, str]] = {
     "debian": "/usr/share/keyrings/debian-archive-keyring.gpg",
@@ -55,16 +55,19 @@ def newest_debian() -> list[tuple[str, str, str]]:
     return [(mirror, "sid", "main")] if mirror else []
 
 
-def bring(names: Sequence[str], suites: Sequence[tuple[str, str, str]], program: str, target: Path) -> None:
-    """Unpack the first of `names` that `suites` have, and make `target`/(name of `program`) start its `program`.
+def bring(
+    names: Sequence[Sequence[str]], suites: Sequence[tuple[str, str, str]], server: str, client: str, target: Path
+) -> None:
+    """Unpack the first of the sets of packages in `names` that `suites` have.
 
-    `target` is there with everything in it, or not at all. Raises CannotBring.
+    `target`/`server` and `target`/`client` start their programs of these names then. `target` is there with everything in it, or
+    not at all. Raises CannotBring.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.name}-") as place:
         work = Path(place).resolve()
         _Apt(work, suites).unpack(names)
-        _write_program(work / "unpacked", program)
+        _write_programs(work / "unpacked", server, client)
         shutil.rmtree(target, ignore_errors=True)
         (work / "unpacked").rename(target)
 
@@ -95,12 +98,12 @@ class _Apt:
         }
         self._options = [word for key, value in options.items() for word in ("-o", f"{key}={value}")]
 
-    def unpack(self, names: Sequence[str]) -> None:
+    def unpack(self, names: Sequence[Sequence[str]]) -> None:
         """Fetch the closure of the first of `names` that there is, and unpack it."""
         _run("apt-get", "-qq", *self._options, "update")
-        for name in names:
+        for packages in names:
             try:
-                told = _run("apt-get", *self._options, "-s", "install", name)
+                told = _run("apt-get", *self._options, "-s", "install", *packages)
                 break
             except CannotBring as error:
                 refused = error
@@ -114,33 +117,46 @@ class _Apt:
             list(pool.map(lambda package: _run("dpkg-deb", "-x", package, root), sorted(archives.glob("*.deb"))))
 
 
-def _write_program(unpacked: Path, program: str) -> None:
-    """Write the small program that starts `program` with its own loader, libraries and directories, and drop the rest."""
+def _write_programs(unpacked: Path, server: str, client: str) -> None:
+    """Write the small programs that start those of the packages with their own loader and libraries, and drop the rest."""
     root = unpacked / "root"
     libraries = [place for place in ("lib", "usr/lib") for place in sorted(root.glob(f"{place}/*-linux-gnu*"))]
     loader = next((p for place in libraries for p in sorted(place.glob("ld-linux*.so.*"))), None)
-    binary = next((p for place in ("usr/sbin", "usr/bin") if (p := root / place / program).exists()), None)
-    if loader is None or binary is None:
-        raise CannotBring(f"the packages hold no {program} that can be started")
+    if loader is None:
+        raise CannotBring("the packages hold no loader")
     share = next(p for p in (root / "usr/share/mysql", root / "usr/share/mariadb") if (p / "charsets").is_dir())
     plugins = next(iter(sorted(root.glob("usr/lib/*/plugin"))), root)
+    binaries = {name: _binary(root, name) for name in (server, client)}
+    kept = {path for binary in binaries.values() for path in (binary, binary.resolve())}
     for path in (*root.glob("usr/share/*"), *root.glob("usr/*bin/*")):
-        if path not in (binary, binary.resolve()) and path.name not in ("mysql", "mariadb"):
+        if path not in kept and path.name not in ("mysql", "mariadb"):
             shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
 
     def at(path: Path) -> str:
         return f'"$here"/{shlex.quote(str(path.relative_to(unpacked)))}'
 
-    start = unpacked / program
-    start.write_text(
-        "#!/bin/sh\n"
-        'here=$(dirname "$(readlink -f "$0")")\n'
-        f'exec {at(loader)} --library-path {":".join(map(at, libraries))} --argv0 {at(binary)} {at(binary)} "$@" \\\n'
-        f"  --basedir={at(root / 'usr')} --plugin-dir={at(plugins)} \\\n"
-        f"  --lc-messages-dir={at(share)} --character-sets-dir={at(share / 'charsets')}\n",
-        encoding="utf-8",
-    )
-    start.chmod(0o755)
+    own = {
+        server: f"--plugin-dir={at(plugins)} --basedir={at(root / 'usr')} --lc-messages-dir={at(share)}",
+        client: " ".join(f"--plugin-dir={at(place)}" for place in root.glob("usr/lib/*/libmariadb3/plugin")),
+    }
+    for name, binary in binaries.items():
+        options = f"{own[name]} --character-sets-dir={at(share / 'charsets')}".strip()
+        start = unpacked / name
+        start.write_text(
+            "#!/bin/sh\n"
+            'here=$(dirname "$(readlink -f "$0")")\n'
+            f'exec {at(loader)} --library-path {":".join(map(at, libraries))} --argv0 {at(binary)} {at(binary)} "$@" \\\n'
+            f"  {options}\n",
+            encoding="utf-8",
+        )
+        start.chmod(0o755)
+
+
+def _binary(root: Path, name: str) -> Path:
+    found = next((path for place in ("usr/sbin", "usr/bin") if (path := root / place / name).exists()), None)
+    if found is None:
+        raise CannotBring(f"the packages hold no {name} that can be started")
+    return found
 
 
 def _os_release() -> dict[str, str]:
