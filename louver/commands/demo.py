@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import signal
 import sys
 import time
@@ -14,6 +15,8 @@ from louver.console import Exit, fail, out
 if TYPE_CHECKING:
     from types import FrameType
 
+    from louver.demo.annex import Annex
+    from louver.demo.bank import Bank
     from louver.demo.stage import Stage
     from louver.demo.tour import Answer, Scene
 
@@ -27,10 +30,13 @@ def demo(
 ) -> None:
     """Start a bank's database and Louver in front of it, show a tour, then stay for you to try.
 
-    PostgreSQL comes from a Python package, runs on loopback without rights, and is gone at the end.
+    PostgreSQL comes from a Python package, runs on loopback without rights, and is gone at the end. Where a
+    MySQL or MariaDB server is installed, the same bank is shown on a throw-away one of it, too.
     The tour checks itself: exit code 1 means that somebody saw what they should not have, or did not see
     what they should have.
     """
+    import pymysql
+
     from louver.demo.host import ServerUnavailable
     from louver.demo.stage import StageError, open_stage
 
@@ -38,15 +44,19 @@ def demo(
     began = time.monotonic()
     out.print("Starting a PostgreSQL with a small bank in it, and Louver in front of it ...")
     try:
-        with open_stage(port) as stage:
+        with contextlib.ExitStack() as stack:
+            stage = stack.enter_context(open_stage(port))
             out.print(f"Ready after {time.monotonic() - began:.1f} s.")
             faults = _tour(stage)
+            annex = _open_annex(stack, stage.bank)
+            if annex is not None:
+                faults += _tour_of(annex, stage.bank)
             if faults:
                 fail(faults)
             out.print("\nThe tour's answers are all as they should be.")
             if not once:
-                _stay(stage)
-    except (ServerUnavailable, StageError) as error:
+                _stay(stage, annex)
+    except (ServerUnavailable, StageError, pymysql.MySQLError) as error:
         fail([error])
     except KeyboardInterrupt:
         out.print("\nGone, with everything that was made.")
@@ -68,6 +78,31 @@ def _tour(stage: Stage) -> list[str]:
         for answer in perform(stage, scene, width=width, colours=out.is_terminal):
             _show(answer, scene)
             faults += answer.faults
+    return faults
+
+
+def _open_annex(stack: contextlib.ExitStack, bank: Bank) -> Annex | None:
+    """Start the same bank on a MySQL or MariaDB of this machine, or say how to get one."""
+    from louver.demo.annex import installed, open_annex
+
+    server = installed()
+    if server is None:
+        out.print("\nWith a MySQL or MariaDB on this machine the demo shows the same there: apt install mariadb-server")
+        return None
+    return stack.enter_context(open_annex(bank, *server))
+
+
+def _tour_of(annex: Annex, bank: Bank) -> list[str]:
+    """Show the annex's scene; return what was wrong."""
+    from louver.demo.annex import perform, scene
+    from louver.demo.tour import scenes
+
+    shown = scene(bank, annex)
+    _announce(len(scenes(bank)) + 1, shown)
+    faults: list[str] = []
+    for answer in perform(annex, shown):
+        _show(answer, shown)
+        faults += answer.faults
     return faults
 
 
@@ -114,7 +149,7 @@ def _show(answer: Answer, scene: Scene) -> None:
     )
 
 
-def _stay(stage: Stage) -> None:
+def _stay(stage: Stage, annex: Annex | None) -> None:
     """Print how to come in, and wait for Ctrl-C or for the proxy's end."""
     from louver.demo import supervise
     from louver.demo.configuration import PEOPLE
@@ -123,6 +158,9 @@ def _stay(stage: Stage) -> None:
     out.print("\nLouver is running. Try it yourself:\n", style="bold")
     for user in PEOPLE:
         out.print(f"  {psql} '{stage.url(user)}'", markup=False)
+    if annex is not None:
+        for user in PEOPLE:
+            out.print(f"  {annex.command(user)}", markup=False)
     out.print(f"\n  louver audit tail -f --config {stage.config}", markup=False)
     out.print(f"  louver explain --config {stage.config} --as bi -d bank 'TABLE customers'", markup=False)
     out.print(f"\nThe policies are in {stage.directory / 'policies.yaml'}. Ctrl-C ends it all.", markup=False)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import secrets
 from dataclasses import dataclass
 from importlib import resources
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from louver.demo.certificate import make_certificate
 from louver.secret import create_secret
@@ -42,6 +42,7 @@ class Place:
     port: int
     tls: str
     audit: str = "audit"
+    protocol: Literal["postgresql", "mysql"] = "postgresql"
 
 
 def write_configuration(directory: Path, place: Place, service_password: str) -> Mapping[str, str]:
@@ -49,6 +50,8 @@ def write_configuration(directory: Path, place: Place, service_password: str) ->
     make_certificate(directory, "louver")
     create_secret(directory / "secret")
     policies = resources.files("louver.demo").joinpath("policies.yaml").read_text(encoding="utf-8")
+    if place.protocol == "mysql":  # where a database is a schema
+        policies = policies.replace("bank.public.", f"{DATABASE}.{DATABASE}.").replace("public.", f"{DATABASE}.")
     (directory / "policies.yaml").write_text(policies, encoding="utf-8")
     (directory / "service-password").touch(mode=0o600)
     (directory / "service-password").write_text(service_password + "\n", encoding="ascii")
@@ -57,6 +60,7 @@ def write_configuration(directory: Path, place: Place, service_password: str) ->
         add_user(directory / "users.yaml", name, passwords[name], attributes)
     (directory / "louver.yaml").write_text(
         f"""\
+protocol: {place.protocol}
 listen: {{host: {place.listen_host}, port: {place.listen_port}}}
 tls: {{certificate: louver.crt, key: louver.key}}
 upstream:
@@ -82,4 +86,14 @@ def service_account_sql(password: str) -> str:
     return (
         f"CREATE ROLE {SERVICE} LOGIN PASSWORD '{quoted}';\n"
         f"GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO {SERVICE};\n"
+    )
+
+
+def mysql_service_account_sql(password: str) -> tuple[str, ...]:
+    """Return the statements that make the same account on MySQL or MariaDB, where it needs to see every definition."""
+    quoted = password.replace("'", "''")
+    return (
+        f"CREATE USER {SERVICE}@'%' IDENTIFIED BY '{quoted}'",
+        f"GRANT SELECT, SHOW VIEW, TRIGGER ON *.* TO {SERVICE}@'%'",
+        f"GRANT INSERT, UPDATE, DELETE ON {DATABASE}.* TO {SERVICE}@'%'",
     )

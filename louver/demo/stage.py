@@ -67,7 +67,7 @@ def open_stage(port: int = 0) -> Iterator[Stage]:
     Raises louver.demo.host.ServerUnavailable and StageError.
     """
     bank = make_bank()
-    with LocalPostgres.start() as postgres, _directory() as directory, tempfile.TemporaryFile() as log:
+    with LocalPostgres.start() as postgres, private_directory() as directory, tempfile.TemporaryFile() as log:
         service_password = secrets.token_urlsafe(16)
         postgres.create_database(DATABASE)
         postgres.run_sql(bank_script(bank), DATABASE)
@@ -84,14 +84,14 @@ def open_stage(port: int = 0) -> Iterator[Stage]:
             log=log,
         )
         try:
-            _wait(process, port, log)
+            wait_for(process, port, log)
             yield Stage(postgres, bank, directory, "127.0.0.1", port, passwords, process, log)
         finally:
             supervise.end(process)
 
 
 @contextlib.contextmanager
-def _directory() -> Iterator[Path]:
+def private_directory() -> Iterator[Path]:
     """Give a private directory that is removed at the end."""
     directory = Path(tempfile.mkdtemp(prefix="louver-demo-"))
     try:
@@ -100,7 +100,7 @@ def _directory() -> Iterator[Path]:
         shutil.rmtree(directory, ignore_errors=True)
 
 
-def _wait(process: subprocess.Popen[bytes], port: int, log: IO[bytes]) -> None:
+def wait_for(process: subprocess.Popen[bytes], port: int, log: IO[bytes]) -> None:
     """Wait until Louver accepts connections. Raises StageError when it ends or takes too long."""
     end = time.monotonic() + _START_SECONDS
     while time.monotonic() < end and process.poll() is None:

@@ -83,12 +83,14 @@ class _Secrets:
 
 def scenes(bank: Bank) -> tuple[Scene, ...]:
     """Return the tour through this bank."""
-    east, north = (_Secrets.of(bank.customers[i], bank.accounts[i]) for i in (0, 1))
+    east = _Secrets.of(bank.customers[0], bank.accounts[0])
     salary = str(bank.employees[0][7])
-    return (_same_question(east, north), _tricks(east, salary), _explanation(), _trail(east))
+    return (same_question(bank), _tricks(east, salary), _explanation(), _trail(east))
 
 
-def _same_question(east: _Secrets, north: _Secrets) -> Scene:
+def same_question(bank: Bank) -> Scene:
+    """Return the scene in which four people ask the same."""
+    east, north = (_Secrets.of(bank.customers[i], bank.accounts[i]) for i in (0, 1))
     sql = (
         "SELECT c.region, c.name, c.phone, c.id_card, c.birth_date, a.card_number, a.balance\n"
         "FROM customers c JOIN accounts a ON a.customer_id = c.id\n"
@@ -214,7 +216,7 @@ def perform(stage: Stage, scene: Scene, *, width: int, colours: bool) -> Iterato
             yield Answer(step, shown, "", (f"{shown}: no answer within {_SECONDS:.0f} s",))
             continue
         text = done.stdout.decode("utf-8", "replace").strip("\n")
-        yield Answer(step, shown, text, tuple(_faults(step, text, done.returncode)))
+        yield Answer(step, shown, text, tuple(faults(step, text, done.returncode)))
 
 
 def _with_config(stage: Stage, arguments: tuple[str, ...]) -> list[str]:
@@ -230,7 +232,7 @@ def _environment(width: int, *, colours: bool) -> dict[str, str]:
     return kept | ({"FORCE_COLOR": "1", "TTY_INTERACTIVE": "0"} if colours else {"NO_COLOR": "1"})
 
 
-def _faults(step: Step, text: str, status: int) -> Iterator[str]:
+def faults(step: Step, text: str, status: int) -> Iterator[str]:
     """Compare what came out with what should."""
     who = step.user or "louver"
     if (status == 0) is not step.succeeds:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import signal
 import subprocess
@@ -14,6 +15,8 @@ import pymysql
 import pytest
 from brought.__main__ import PLACE
 
+from louver.demo.annex import open_annex, perform, scene
+from louver.demo.bank import make_bank
 from louver.demo.host import ServerUnavailable, port_taken
 from louver.demo.mysql import LocalMySQL, find
 
@@ -108,3 +111,20 @@ def test_a_program_that_the_environment_names_comes_first(monkeypatch: pytest.Mo
     """LOUVER_MARIADB is taken as it is; without it the one that was brought or installed is found."""
     monkeypatch.setenv("LOUVER_MARIADB", "/nowhere/mariadbd")
     assert find("mariadb") == Path("/nowhere/mariadbd")
+
+
+def test_the_annex_answers_as_the_tour(either: LocalMySQL) -> None:
+    """The bank on either server, behind a Louver of its own: each person sees what the policy says, and a wrong answer is told."""
+    program = find(either.flavour, PLACE)
+    assert program is not None
+    bank = make_bank()
+    with open_annex(bank, either.flavour, program) as annex:
+        shown = scene(bank, annex)
+        answers = list(perform(annex, shown))
+        assert [(answer.step.user, answer.faults) for answer in answers] == [
+            (user, ()) for user in ("teller", "manager", "auditor", "bi")
+        ]
+        assert annex.title in shown.title
+        wrong = dataclasses.replace(shown.steps[0], user="auditor")
+        (answer,) = perform(annex, dataclasses.replace(shown, steps=(wrong,)))
+        assert any("should be hidden, and was shown" in fault for fault in answer.faults)
