@@ -52,7 +52,7 @@ _UNREADABLE: Final = Refusal(
     "louver reads statements in UTF-8 while columns are masked for you, and this session speaks another character set",
     hint="Run SET NAMES utf8mb4, or let the driver connect with the character set utf8mb4.",
 )
-_NOBODY: Final = "louver: the database does not know who this session is; let it come as a named account"
+_NOBODY: Final = "the database does not know who this session is; let it come as a named account"
 
 
 class MySQLRelay:
@@ -120,6 +120,9 @@ class MySQLRelay:
         self._first = first
         self._threads = threads
         self._shared_account = shared_account
+        self._identified = (
+            shared_account  # by Louver itself; else the database may have let any name in, as nobody in particular
+        )
         self._posted = False  # something waits in the outbox for its record
         self._open = 2  # connections
         self._task: asyncio.Task[None] | None = None
@@ -224,7 +227,7 @@ class MySQLRelay:
     def _at_hand(self, statement: Statement) -> Ruling | None:
         """The ruling of a statement, when nothing of the outside is needed for it."""
         caller = self._caller
-        if not caller.current and not caller.renew():
+        if not self._identified or (not caller.current and not caller.renew()):
             return None
         if self._may_kill_others(statement):
             return self._kill(statement)
@@ -308,6 +311,8 @@ class MySQLRelay:
         """Rule a statement for which something has to be asked first."""
         caller, text = self._caller, statement.text
         try:
+            if not self._identified:
+                await self._track()
             await caller.settle(self._tell)
             ruling: Ruling | None
             if self._may_kill_others(statement):
@@ -333,6 +338,7 @@ class MySQLRelay:
             raise ProtocolViolation("the state of this session cannot be read") from None
         if not account:
             raise ProtocolViolation(_NOBODY, "28000")
+        self._identified = True
         self._conversation.tracked = tracked
         return tracked
 

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any, Self
 
 import pymysql
 import pytest
+from fixtures.louver import running_louver
 from fixtures.mysql_house import POLICIES, MySQLHouse, mysql_house_of
 
 from proxy.mysql import packets
 from proxy.mysql.columns import text_row
 
 if TYPE_CHECKING:
-    pass
+    from louver.demo.mysql import LocalMySQL
 
 REAL = b"13812345678"
 MASKED = b"138****5678"
@@ -218,30 +219,55 @@ def thread_of(connection: Any) -> int:
     return int(found)
 
 
-def test_one_s_own_queries_are_stopped(mysql_house: MySQLHouse) -> None:
-    """As clients do it when they are interrupted: by a KILL QUERY on another connection of the same user."""
-    with mysql_house.connect("tina") as slow, mysql_house.connect("tina") as other:
-        thread = thread_of(slow)
+@pytest.mark.parametrize("user", ["tina", "anna"])
+@pytest.mark.parametrize("name", ["greeted", "asked", "command"])
+def test_one_s_own_queries_are_stopped(mysql_house: MySQLHouse, user: str, name: str) -> None:
+    """As clients do it when they are interrupted: by a KILL on another connection, of the number they were greeted with."""
+    with mysql_house.connect(user) as slow, mysql_house.connect(user) as other:
+        thread = thread_of(slow) if name == "asked" else slow.thread_id()
         slow._execute_command(3, "SELECT sleep(20), phone FROM customers")
-        with other.cursor() as cursor:
-            time.sleep(0.3)
-            cursor.execute(f"KILL QUERY {thread}")
+        time.sleep(0.3)
+        if name == "command":
+            other._execute_command(0x0C, thread.to_bytes(4, "little"))
+            other._read_ok_packet()
+        else:
+            with other.cursor() as cursor:
+                cursor.execute(f"KILL QUERY {thread}")
         begun = time.monotonic()
         with contextlib.suppress(pymysql.Error):
             slow._read_query_result()
         assert time.monotonic() - begun < 10
-        assert thread_of(slow) == thread
 
 
 def test_others_sessions_are_not_killed(mysql_house: MySQLHouse) -> None:
-    """Neither by the statement, nor by the command, nor by a prepared one."""
+    """Neither by the statement, nor by the command, nor by a prepared one; by neither number."""
     with mysql_house.connect("anna") as anna, Raw(mysql_house) as raw:
-        thread = thread_of(anna)
-        for payload in (
-            b"\x03KILL %d" % thread,
-            b"\x0c" + thread.to_bytes(4, "little"),
-            b"\x16KILL %d" % thread,
-            b"\x16KILL ?",
-        ):
-            assert raw.send(payload)[0][0] == packets.ERR
-        assert thread_of(anna) == thread
+        for thread in (thread_of(anna), anna.thread_id()):
+            for payload in (
+                b"\x03KILL %d" % thread,
+                b"\x0c" + thread.to_bytes(4, "little"),
+                b"\x16KILL %d" % thread,
+                b"\x16KILL ?",
+            ):
+                assert raw.send(payload)[0][0] == packets.ERR
+        thread_of(anna)
+
+
+def test_nobody_in_particular_is_nobody(either: LocalMySQL) -> None:
+    """An anonymous account of the database lets any name in: whose rights it would have here, nobody has proved."""
+    with (
+        running_louver(either, policies=POLICIES, protocol="mysql") as louver,
+        either.connect() as connection,
+        connection.cursor() as cursor,
+    ):
+        cursor.execute("CREATE USER ''@'127.0.0.1' IDENTIFIED BY 'anybody'")
+        try:
+            with (
+                pytest.raises(pymysql.Error) as told,
+                pymysql.connect(host="127.0.0.1", port=louver.port, user="anna", password="anybody") as client,
+            ):
+                thread_of(client)
+        finally:
+            cursor.execute("DROP USER ''@'127.0.0.1'")
+        assert told.value.args[0] == 1045
+        assert "who this session is" in str(told.value)

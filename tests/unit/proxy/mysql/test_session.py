@@ -8,6 +8,7 @@ from fixtures.mysql_sessions import MODERN, PLAIN, taken
 from proxy.mysql import provocations
 from proxy.mysql.capabilities import Capability
 from proxy.mysql.packets import LARGEST, packet
+from proxy.plans import Ruling
 
 BOTH = pytest.mark.parametrize("capabilities", [MODERN, PLAIN])
 
@@ -171,6 +172,15 @@ def test_killing_by_command(mysql_player) -> None:
     assert (waiting.text, waiting.source) == (b"KILL 513", "kill")
     player.do("rule")
     player.play("] com(0c01020000)\n< ok\n[ ok\n= ok 0")
+
+
+def test_killing_by_another_number(mysql_player) -> None:
+    """The client was greeted with a number of ours: the statement has the server's."""
+    player = mysql_player()
+    player.holding = True
+    player.client(packet(0, b"\x0c\x01\x02\0\0"))
+    player.session.answer(Ruling(player.rule(b"kill").plan, b"KILL 7"))
+    player.play("! rule\n] query(KILL 7)\n< ok\n[ ok\n= ok 0")
 
 
 def test_the_names_in_commands_cannot_break_out(mysql_player) -> None:
