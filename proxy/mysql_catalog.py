@@ -16,7 +16,7 @@ import pymysql
 
 from proxy.catalogs import CatalogUnavailable
 from proxy.mysql_catalog_sql import GRANTS, QUERIES, SERVER, SESSION, SYSTEM_SCHEMAS, fingerprint
-from rewriter.mysql.catalog import Catalog, Column, Flavour, Link, Routine, Table, Trigger
+from rewriter.mysql.catalog import Catalog, Column, Flavour, Index, Link, Routine, Table, Trigger
 
 if TYPE_CHECKING:
     from rewriter.model import Name
@@ -145,7 +145,7 @@ def _tables(found: Rows) -> dict[Name, Table]:
         kind = _kind(_text(table_type))
         definition, security = (parts["views"].get(name) or [(None, None)])[0]
         valid = {_text(row[2]) for row in parts["checks"].get(name, ()) if _text(row[1]) == "Column"}
-        indexes = parts["indexes"].get(name, [])
+        indexes = _indexes(parts["indexes"].get(name, []))
         columns = parts["columns"].get(name, [])
         tables[name] = Table(
             schema=name[0],
@@ -154,13 +154,14 @@ def _tables(found: Rows) -> dict[Name, Table]:
             columns=tuple(_column(row, valid) for row in sorted(columns, key=lambda row: int(row[1]))),
             definition=_some(definition) or None,  # empty where the account may not see it
             invoker=_text(security) == "INVOKER",
-            unique=_unique(indexes),
+            unique=tuple(index.columns for index, unique in indexes if unique),
             triggers=tuple(
                 Trigger(_text(row[1]), _text(row[2]).upper(), _text(row[3]))
                 for row in sorted(parts["triggers"].get(name, []), key=lambda row: (_text(row[2]), int(row[0])))
             ),
             links=tuple(links.get(name, ())),
             checks=_checks(parts, name),
+            indexes=tuple(index for index, _ in indexes),
         )
     return tables
 
@@ -192,14 +193,16 @@ def _quoted(name: str) -> str:
     return "`" + name.replace("`", "``") + "`"
 
 
-def _unique(rows: list[Row]) -> tuple[tuple[str, ...], ...]:
-    """The columns of each unique key, the primary one's first; of an expression those that it names."""
-    keys: dict[str, list[str]] = defaultdict(list)
+def _indexes(rows: list[Row]) -> tuple[tuple[Index, bool], ...]:
+    """Each index and whether it is unique, the primary key first; an expression stands for the columns that it names."""
+    columns: dict[str, list[str]] = defaultdict(list)
+    unique: dict[str, bool] = {}
     for index, _, plain, column, expression in sorted(rows, key=lambda row: (row[0] != "PRIMARY", row[0], int(row[1]))):
-        if int(plain) == 0:
-            named = [_text(column)] if column is not None else _named(_text(expression))
-            keys[_text(index)] += [name for name in named if name not in keys[_text(index)]]
-    return tuple(tuple(key) for key in keys.values())
+        name = _text(index)
+        unique[name] = int(plain) == 0
+        found = [_text(column)] if column is not None else _named(_text(expression))
+        columns[name] += [each for each in found if each not in columns[name]]
+    return tuple((Index(name, tuple(columns[name])), unique[name]) for name in columns)
 
 
 def _named(expression: str) -> list[str]:

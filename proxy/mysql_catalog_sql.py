@@ -100,10 +100,7 @@ _INDEX = ("TABLE_SCHEMA", "TABLE_NAME", "INDEX_NAME", "SEQ_IN_INDEX", "NON_UNIQU
 QUERIES: Final[Mapping[Flavour, Mapping[str, Query]]] = {
     "mysql": {
         **_COMMON,
-        "indexes": Query(
-            (*_INDEX, "EXPRESSION"),
-            _user_made("STATISTICS", "TABLE_SCHEMA", "(NON_UNIQUE = 0 OR EXPRESSION IS NOT NULL)"),
-        ),
+        "indexes": Query((*_INDEX, "EXPRESSION"), _user_made("STATISTICS", "TABLE_SCHEMA")),
         "checks": Query(
             ("t.TABLE_SCHEMA", "t.TABLE_NAME", "t.CONSTRAINT_NAME", "'Table'", "c.CHECK_CLAUSE"),
             "information_schema.TABLE_CONSTRAINTS AS t JOIN information_schema.CHECK_CONSTRAINTS AS c "
@@ -113,7 +110,7 @@ QUERIES: Final[Mapping[Flavour, Mapping[str, Query]]] = {
     },
     "mariadb": {
         **_COMMON,
-        "indexes": Query((*_INDEX, "NULL"), _user_made("STATISTICS", "TABLE_SCHEMA", "NON_UNIQUE = 0")),
+        "indexes": Query((*_INDEX, "NULL"), _user_made("STATISTICS", "TABLE_SCHEMA")),
         "checks": Query(
             ("CONSTRAINT_SCHEMA", "TABLE_NAME", "CONSTRAINT_NAME", "LEVEL", "CHECK_CLAUSE"),
             _user_made("CHECK_CONSTRAINTS", "CONSTRAINT_SCHEMA"),

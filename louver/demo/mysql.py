@@ -199,13 +199,15 @@ class _Making:
             "--no-defaults",
             f"--datadir={self.directory / 'data'}",
             f"--secure-file-priv={self.directory}",
+            f"--tmpdir={self.directory / 'tmp'}",  # two servers of one machine may give files the same names
             *(f"--{name}={value}" for name, value in options.items()),
         ]
 
     def make(self, password: str) -> CertificateFiles:
         """Make the system tables, the first statements and the certificate. Raises ServerUnavailable."""
-        (self.directory / "data").mkdir(mode=0o750)
-        self.identity.take(self.directory / "data")
+        for name in ("data", "tmp"):
+            (self.directory / name).mkdir(mode=0o750)
+            self.identity.take(self.directory / name)
         if self.flavour == "mysql":
             self._run([*self._command, "--initialize-insecure"])
         else:

@@ -58,12 +58,20 @@ class Link:
 
 
 @dataclass(frozen=True, slots=True)
+class Index:
+    """An index with the columns it is made of or computed from."""
+
+    name: str
+    columns: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Table:
     """A table, view or sequence. `definition` is the query of a view with every name qualified; None when it is unknown.
 
     `invoker`: a view that reads with its caller's rights. `unique` are the columns of each unique key, the primary one's
     first. `links` are the foreign keys on both sides. `checks` are the texts of its CHECK constraints, of the expressions of its
-    generated columns and of those that choose its partitions.
+    generated columns and of those that choose its partitions. `indexes` are all, those of the unique keys among them.
     """
 
     schema: str
@@ -76,6 +84,7 @@ class Table:
     triggers: tuple[Trigger, ...] = ()
     links: tuple[Link, ...] = ()
     checks: tuple[str, ...] = ()
+    indexes: tuple[Index, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,8 +54,23 @@ class CallerView:
         source = full if self.body is None else f"({self.body}) AS {quote(self.table.name)}"
         if self.listed:
             source += f" ({', '.join(quote(column.name) for column in self.table.columns)})"
-        words = ["SELECT", ", ".join(items) or "1", "FROM", source, inside, lock]
+        words = ["SELECT", ", ".join(items) or "1", "FROM", source, inside, self._unread(), lock]
         return " ".join(word for word in words if word), tuple(uses)
+
+    def _unread(self) -> str:
+        """Keep the server from indexes over hidden columns: rows would come in the order of the real values.
+
+        Nothing is lost by it, for what is hidden is never searched by its real value here. The primary key cannot be helped.
+        """
+        if self.body is not None:
+            return ""
+        hidden = {name for name, treatment in self.treatments.items() if treatment.hides}
+        names = [
+            quote(index.name)
+            for index in self.table.indexes
+            if index.name.upper() != "PRIMARY" and any(column.lower() in hidden for column in index.columns)
+        ]
+        return f"IGNORE INDEX ({', '.join(names)})" if names else ""
 
     def shown_as(self, column: Column, qualifier: str) -> tuple[str, tuple[Use, ...]]:
         """SQL that shows one column of the table known as `qualifier`, and the use of it when it is labelled."""

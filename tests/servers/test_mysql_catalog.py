@@ -96,6 +96,11 @@ async def test_keys_links_and_checks(catalog: Catalog, schema: str) -> None:
     """Unique keys with the primary one first, foreign keys on both sides, what the server works out of a row."""
     parent, child = table(catalog, schema, "parent"), table(catalog, schema, "child")
     assert parent.unique == (("id",), ("name", "b"))
+    assert {index.name: index.columns for index in parent.indexes} == {
+        "PRIMARY": ("id",),
+        "pair": ("name", "b"),
+        "plain": ("big",),
+    }
     assert child.links == (Link("fk", ("parent_id",), (schema, "parent"), ("id",), refers=True),)
     assert parent.links == (Link("fk", ("id",), (schema, "child"), ("parent_id",), refers=False),)
     found = [check.replace("(", "").replace(")", "") for check in parent.checks]

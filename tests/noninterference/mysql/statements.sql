@@ -174,3 +174,6 @@ DELETE FROM accounts WHERE balance > 800
 DELETE FROM orders WHERE memo IN (SELECT name FROM people)
 DELETE o FROM orders o JOIN people p ON p.id = o.person WHERE p.name > 'A'
 DELETE FROM people WHERE name = 'SENTINELNAME1'
+SELECT id FROM people
+SELECT id, ssn FROM people
+SELECT id FROM people FORCE INDEX (ssn)
