@@ -126,6 +126,8 @@ def _user_name(response: Response, server: Greeting) -> str:
         raise _unusable_name("is not UTF-8", "Send it in the character set that the connection names.") from None
     if len(user) > NAME_LIMIT[server.mariadb]:
         raise _unusable_name(f"has more than {NAME_LIMIT[server.mariadb]} characters", "The database would cut it.")
+    if any(letter > "\uffff" for letter in user):
+        raise _unusable_name("has letters outside the Basic Multilingual Plane", "The database would replace them.")
     if len(user) > 1 and user[0] == user[-1] == "'":
         raise _unusable_name("stands in quotes", "The database would take them off: leave them out.")
     return user

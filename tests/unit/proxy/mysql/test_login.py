@@ -77,6 +77,7 @@ def test_tls_comes_before_the_name(play_login) -> None:
         (Offer(), messages.response(replace(SAID, user=b"x" * 33)), 1045),  # the server would cut it
         (Offer(), messages.response(replace(SAID, user="é".encode(), charset=8)), 1045),  # two letters in latin1
         (Offer(), messages.response(replace(SAID, user=b"\xe9")), 1045),
+        (Offer(), messages.response(replace(SAID, user="ann\U0001f600".encode())), 1045),  # the server would read ann?
         (Offer(), Packet(9, messages.response(SAID)), 1156),
     ],
 )
