@@ -17,12 +17,12 @@ from dataclasses import dataclass, field
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from benchmarks import large, load, memory, report, results, rewriting
+from benchmarks import large, load, memory, mysql, report, results, rewriting
 from benchmarks.stage import COMPILED, BenchError, is_compiled, open_stage
 from louver.demo.host import ServerUnavailable
 
@@ -33,8 +33,10 @@ if TYPE_CHECKING:
 
     Step = tuple[str, Callable[[], None]]
 
+T = TypeVar("T")
+
 OUTPUT = Path("build/bench.json")
-PARTS = (*load.MODES, "large", "memory", "rewriter")
+PARTS = (*load.MODES, "large", "memory", "rewriter", "mysql")
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +72,7 @@ def main() -> int:
         console.print("Starting PostgreSQL and the proxies, filling 1,000,000 accounts ...")
         with open_stage() as stage:
             measured = measure(plan, stage, console)
+        sysbench = measure_mysql(plan, console) if "mysql" in plan.parts else None
     except (BenchError, ServerUnavailable) as error:
         console.print(f"bench: {error}", style="red", markup=False)
         return 1
@@ -87,6 +90,8 @@ def main() -> int:
         sections["pgbench"]["cpu_ms_per_login"] = logins
     if measured.rulings:
         sections["rewriter"] = results.rulings(measured.rulings)
+    if sysbench is not None:
+        sections["sysbench"] = sysbench
     document = {"machine": facts, "settings": settings, **sections, "notes": stage.notes}
     output.parent.mkdir(parents=True, exist_ok=True)
     output.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
@@ -113,6 +118,27 @@ def measure(plan: Plan, stage: Stage, console: Console) -> Measured:
             step()
             progress.advance(task)
     return measured
+
+
+def measure_mysql(plan: Plan, console: Console) -> dict[str, Any] | None:
+    """Run sysbench over each way in turn; its section of the document, None when a program is missing. Raises BenchError."""
+    with mysql.open_stage() as stage:
+        if stage is None:
+            console.print(mysql.NOT_INSTALLED, style="yellow")
+            return None
+        points = [(mode, clients) for mode in mysql.MODES for clients in plan.clients]
+        samples: list[mysql.Sample] = []
+        columns = (TextColumn("{task.description:<44}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+        with Progress(*columns, console=console, transient=True) as progress:
+            task = progress.add_task("", total=plan.rounds * len(points) * len(stage.ways))
+            for number in range(plan.rounds):
+                for mode, clients in points:
+                    for way in _turned(stage.ways, number):
+                        progress.update(task, description=f"sysbench {mode}, {clients} clients: {way.title}")
+                        samples.append(mysql.run(stage, way, mode, clients, plan.seconds))
+                        progress.advance(task)
+        console.print(mysql.table(samples, stage))
+        return mysql.section(samples, stage.title)
 
 
 def _memory(plan: Plan, stage: Stage, measured: Measured) -> Iterator[Step]:
@@ -155,7 +181,7 @@ def _large(plan: Plan, stage: Stage, measured: Measured) -> Iterator[Step]:
                     yield f"large {kind}: {leg.title}", partial(step, leg, kind)
 
 
-def _turned(legs: Sequence[Leg], number: int) -> list[Leg]:
+def _turned(legs: Sequence[T], number: int) -> list[T]:
     """The legs, beginning with another one in each round."""
     shift = number % len(legs)
     return [*legs[shift:], *legs[:shift]]

@@ -192,7 +192,7 @@ def open_louver(postgres: LocalPostgres, password: str, *, masked: bool) -> Iter
     name = "masked" if masked else "allow_all"
     treatment = "{mask: round, step: 100}" if masked else "clear"
     port = free_port()
-    with _directory(None) as directory, tempfile.TemporaryFile() as log:
+    with private_directory(None) as directory, tempfile.TemporaryFile() as log:
         (directory / "password").write_text(password + "\n", encoding="ascii")
         policies = _POLICIES.format(database=DATABASE, name=name.replace("_", " "), treatment=treatment)
         (directory / "policies.yaml").write_text(policies, encoding="utf-8")
@@ -210,7 +210,7 @@ def open_louver(postgres: LocalPostgres, password: str, *, masked: bool) -> Iter
             environment={**os.environ, "PYTHONPATH": str(COMPILED)} if is_compiled() else None,
         )
         try:
-            _wait("louver serve", process, port, log)
+            wait_for("louver serve", process, port, log)
             title = "Louver, masked" if masked else "Louver, allow-all"
             yield Leg(name, title, "127.0.0.1", port, password, process.pid, directory / "audit")
         finally:
@@ -228,7 +228,7 @@ def _open_pgbouncer(program: Path, postgres: LocalPostgres, password: str) -> It
     """Start PgBouncer with one server connection for each client, as Louver has (session pooling)."""
     account = _unprivileged()
     port = free_port()
-    with _directory(account) as directory, tempfile.TemporaryFile() as log:
+    with private_directory(account) as directory, tempfile.TemporaryFile() as log:
         settings = _PGBOUNCER.format(
             database=DATABASE,
             host=postgres.host,
@@ -253,7 +253,7 @@ def _open_pgbouncer(program: Path, postgres: LocalPostgres, password: str) -> It
             group=account.pw_gid if account else None,
         )
         try:
-            _wait("pgbouncer", process, port, log)
+            wait_for("pgbouncer", process, port, log)
             yield Leg("pgbouncer", "PgBouncer", "127.0.0.1", port, password, process.pid)
         finally:
             supervise.end(process)
@@ -270,7 +270,7 @@ def _unprivileged() -> pwd.struct_passwd | None:
 
 
 @contextlib.contextmanager
-def _directory(owner: pwd.struct_passwd | None) -> Iterator[Path]:
+def private_directory(owner: pwd.struct_passwd | None) -> Iterator[Path]:
     """Give a private directory that is removed at the end."""
     directory = Path(tempfile.mkdtemp(prefix="louver-bench-"))
     try:
@@ -281,7 +281,8 @@ def _directory(owner: pwd.struct_passwd | None) -> Iterator[Path]:
         shutil.rmtree(directory, ignore_errors=True)
 
 
-def _wait(what: str, process: subprocess.Popen[bytes], port: int, log: IO[bytes]) -> None:
+def wait_for(what: str, process: subprocess.Popen[bytes], port: int, log: IO[bytes]) -> None:
+    """Wait until a program takes connections. Raises BenchError when it ends or takes too long."""
     end = time.monotonic() + _START_SECONDS
     while time.monotonic() < end and process.poll() is None:
         with socket.socket() as probe:
