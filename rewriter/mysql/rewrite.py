@@ -12,6 +12,7 @@ from rewriter.kept import Kept
 from rewriter.model import Edit, Name, Refusal, Rewritten, UnknownNames
 from rewriter.mysql import proof
 from rewriter.mysql.code import Judge
+from rewriter.mysql.constants import constants
 from rewriter.mysql.kinds import KINDS, kind_of
 from rewriter.mysql.labels import BEFORE, without
 from rewriter.mysql.lexer import apply, unwrap
@@ -129,6 +130,7 @@ def _rewritten(  # noqa: PLR0913, PLR0917  what was read and ruled
     merged = merge(unwrapped, edits) if unwrapped else edits
     if unwrapped and apply(text, merged) != made:
         raise proof.unproved()
+    free = _constants(plain, unwrapped, rulings, where)
     return Rewritten(
         text=made if merged else text,
         edits=tuple(Edit(*edit) for edit in merged),
@@ -139,9 +141,21 @@ def _rewritten(  # noqa: PLR0913, PLR0917  what was read and ruled
         compared=tuple(dict.fromkeys(use for ruling in rulings for use in ruling.compared)),
         changes_names=any(ruling.changes_names for ruling in rulings),
         changes_catalog=any(ruling.changes_catalog for ruling in rulings),
-        literal_free=False,
-        constants=frozenset(),
+        literal_free=free is not None,
+        constants=free or frozenset(),
     )
+
+
+def _constants(
+    plain: str, unwrapped: tuple[TextEdit, ...], rulings: list[Ruling], where: Circumstances
+) -> frozenset[int] | None:
+    """Where the constants of a plain SELECT stand, when its ruling depends on none of their values; else None.
+
+    A write's edits repeat what it writes, and so do the names that are given to result columns.
+    """
+    if unwrapped or len(rulings) != 1 or rulings[0].kind != "SELECT" or rulings[0].labels:
+        return None
+    return constants(where.reading.statements[0].tokens, plain)
 
 
 def _prove(made: str, edits: list[TextEdit], rulings: list[Ruling], where: Circumstances, limit: int) -> None:
