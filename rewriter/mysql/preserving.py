@@ -1,5 +1,6 @@
 """What is assigned to a column whose hidden value must survive: the old value when the new one is what the caller sees.
 
+Any other value is an error: the servers count the rows that really change, so that storing one would tell whether it is the hidden value.
 Owns the SQL around the client's expression, which stays in the text; a `?` stands for it. May not do: decide which columns are
 treated so.
 """
@@ -12,25 +13,23 @@ if TYPE_CHECKING:
     from rewriter.mysql.catalog import Column
 
 _TEXTS = frozenset({"char", "varchar", "tinytext", "text", "mediumtext", "longtext", "enum", "set", "json"})
-_OWN = "`louver_new`"
+_TOO_MUCH = 999  # no double holds e to this power
 
 
-def twice(column: Column, old: str, shown: str) -> str:
-    """Give the assigned value for an expression that may be computed twice."""
-    return f"IF({_same(column, '?', shown)}, {old}, ?)"
+def kept(column: Column, old: str, shown: str) -> str:
+    """Give the assigned value: `old`, the column itself, when the new one equals `shown`, what the caller sees; else an error.
+
+    The error is 1690 (ER_DATA_OUT_OF_RANGE), which no sql_mode makes a warning. It is computed from the column, for what is constant
+    may be computed before any row.
+    """
+    return f"(CASE WHEN {_same(column, shown)} THEN {old} WHEN EXP({_TOO_MUCH} + ISNULL({old})) IS NULL THEN {old} END)"
 
 
-def once(column: Column, old: str, shown: str) -> str:
-    """Give the assigned value for an expression that is computed once, and names no column of the table."""
-    value = f"{_OWN}.`v`"
-    return f"(SELECT IF({_same(column, value, shown)}, {old}, {value}) FROM (SELECT ? AS `v`) AS {_OWN})"  # noqa: S608  our own text, and proved after the edit
-
-
-def _same(column: Column, one: str, other: str) -> str:
-    """Whether two values are equal, NULLs included; text by its bytes, for a collation finds more alike."""
+def _same(column: Column, shown: str) -> str:
+    """Whether the new value is the one that is shown, NULLs included; text by its bytes, for a collation finds more alike."""
     if column.base_type not in _TEXTS:
-        return f"({one}) <=> {other}"
-    return f"{_bytes(one)} <=> {_bytes(other)}"
+        return f"(?) <=> {shown}"
+    return f"{_bytes('?')} <=> {_bytes(shown)}"
 
 
 def _bytes(value: str) -> str:

@@ -122,15 +122,19 @@ class _Target:
         return self._column(assignment.name) is not None
 
     def _check_assigned(self, effect: Effect, treated: Mapping[str, Treatment]) -> None:
+        hidden = {name for name, treatment in treated.items() if treatment.hides and treatment.on_write != "allow"}
+        if (
+            self.replaces and hidden
+        ):  # the old row's hidden values would go, and the count of rows tell whether they differ
+            message = (
+                f"REPLACE into {self._full} is not available, because {', '.join(sorted(hidden))} is hidden from you"
+            )
+            hint = "Use INSERT ... ON DUPLICATE KEY UPDATE, which keeps hidden values."
+            raise Refusal("42000", message, hint=hint)
         for column in sorted((effect.inserted or frozenset()) | effect.updated):
             treatment = treated.get(column)
             if treatment is None or not treatment.hides:
                 continue
-            if self.replaces and treatment.on_write == "preserve":
-                message = f"REPLACE with a value of {self._full}.{column}, which is hidden from you, is not available"
-                raise Refusal(
-                    "42000", message, hint="Use INSERT ... ON DUPLICATE KEY UPDATE, which keeps hidden values."
-                )
             if treatment.on_write == "deny":
                 message = f'permission denied to write column {self._full}.{column} by rule "{treatment.rule}"'
                 raise Refusal("42000", message, hint="Leave the column out.", rule=treatment.rule)
@@ -236,46 +240,25 @@ class _Target:
         treatment = view.treatments.get(assignment.name)
         if column is None or treatment is None or not treatment.hides or treatment.on_write == "allow":
             return
-        value = assignment.value
-        plain = self.text[assignment.start : assignment.end].strip().upper()
-        if isinstance(value, exp.Null) or plain == "DEFAULT":
-            return
+        if isinstance(assignment.value, exp.Null):
+            return  # where a value is NULL can be seen
+        if self.text[assignment.start : assignment.end].strip().upper() == "DEFAULT" or self._ignores:
+            message = f"{assignment.name} is hidden from you, and can only keep its value"
+            raise Refusal(
+                "42000", message, hint="Leave it out, without IGNORE, or have a rule allow it by `on_write: allow`."
+            )
         shown, uses = view.shown_as(column, self.reference.called)
         self.made.uses += uses
-        old = f"{quote(self.reference.called)}.{quote(column.name)}"
-        costly = any(isinstance(n, exp.Placeholder | exp.Query | exp.PropertyEQ) for n in value.walk())
-        if not costly:
-            template = preserving.twice(column, old, shown)
-            again = self._edited(assignment)
-            parts = template.split("?")
-            self.made.edits.append((assignment.start, assignment.start, parts[0] + again + parts[1]))
-            self.made.edits.append((assignment.end, assignment.end, parts[2]))
-        else:
-            self._check_alone(assignment)
-            template = preserving.once(column, old, shown)
-            before, after = template.split("?")
-            self.made.edits.append((assignment.start, assignment.start, before))
-            self.made.edits.append((assignment.end, assignment.end, after))
+        template = preserving.kept(column, f"{quote(self.reference.called)}.{quote(column.name)}", shown)
+        before, after = template.split("?")
+        self.made.edits.append((assignment.start, assignment.start, before))
+        self.made.edits.append((assignment.end, assignment.end, after))
         self.made.kept.append((assignment.node, template))
 
-    def _edited(self, assignment: Assignment) -> str:
-        """An assigned expression with the edits within it."""
-        parts, last = [], assignment.start
-        for start, end, replacement in sorted(self.made.edits):
-            if assignment.start <= start and end <= assignment.end and start < end:
-                parts += [self.text[last:start], replacement]
-                last = end
-        return "".join([*parts, self.text[last : assignment.end]])
-
-    def _check_alone(self, assignment: Assignment) -> None:
-        """Refuse a value that is computed once and names columns: a derived table would not find them everywhere."""
-        for node in assignment.value.walk():
-            outside = isinstance(node, exp.Column) and node.find_ancestor(exp.Select) is None
-            if outside or self._is_new(node):
-                message = (
-                    f"this value of {assignment.name}, which is hidden from you, cannot be compared with what you see"
-                )
-                raise Refusal("42000", message, hint="Compute it first, and assign a constant or a single parameter.")
+    @property
+    def _ignores(self) -> bool:
+        """Whether the statement makes warnings of errors."""
+        return any(token.kind == "word" and token.text == "IGNORE" for token in self.statement.tokens)
 
     def _is_returned(self, column: exp.Column) -> bool:
         return isinstance(column.parent, exp.Returning)
