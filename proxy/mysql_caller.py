@@ -99,6 +99,10 @@ class MySQLCaller:
             if self._entered:
                 self._enter()
 
+    def reset(self) -> None:
+        """The session may be as new: what its server was told has to be told again."""
+        self._held = None
+
     def find(self, text: bytes) -> Ruling | None:
         """The ruling of `text` in the current world; None when it has names that the catalog does not know."""
         found = self.world.plans.find(text)

@@ -313,6 +313,8 @@ class MySQLRelay:
         try:
             if not self._identified:
                 await self._track()
+            if self._conversation.tracked is None:
+                caller.reset()
             await caller.settle(self._tell)
             ruling: Ruling | None
             if self._may_kill_others(statement):
