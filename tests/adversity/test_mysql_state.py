@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Self
 import pymysql
 import pytest
 from fixtures.louver import running_louver
-from fixtures.mysql_house import POLICIES, MySQLHouse, mysql_house_of
+from fixtures.mysql_house import POLICIES, SCHEMA, MySQLHouse, mysql_house_of
 
 from proxy.mysql import packets
 from proxy.mysql.columns import text_row
@@ -87,7 +87,7 @@ def test_a_mode_that_is_set_after_a_reset(mysql_house: MySQLHouse) -> None:
     with Raw(mysql_house) as raw:
         assert raw.rows(TRICK) == [[b"phone", b"1"]]
         assert raw.send(bytes([RESET_CONNECTION]))[0][0] == packets.OK
-        raw.query("USE louver_bank")
+        raw.query(f"USE {SCHEMA}")
         assert raw.rows(TRICK) == [[b"phone", b"1"]]
         raw.query("SET sql_mode = 'ANSI_QUOTES'")
         answer = raw.query(TRICK)
@@ -152,14 +152,14 @@ def test_prepared_statements_are_masked(mysql_house: MySQLHouse) -> None:
 
 def test_a_prepared_statement_keeps_its_schema(mysql_house: MySQLHouse) -> None:
     """Whatever the session uses since; what is ruled is what it was prepared in."""
-    mysql_house.real("CREATE DATABASE IF NOT EXISTS louver_elsewhere")
-    mysql_house.real("CREATE TABLE IF NOT EXISTS louver_elsewhere.customers (id int, phone varchar(20))")
+    mysql_house.real(f"CREATE DATABASE IF NOT EXISTS {SCHEMA}_elsewhere")
+    mysql_house.real(f"CREATE TABLE IF NOT EXISTS {SCHEMA}_elsewhere.customers (id int, phone varchar(20))")
     with Raw(mysql_house) as raw:
         number = prepared(raw, "SELECT phone FROM customers WHERE id = 1")
-        raw.query("USE louver_elsewhere")
+        raw.query(f"USE {SCHEMA}_elsewhere")
         raw.query("SELECT phone FROM customers")
         assert not shows(run(raw, number))
-    mysql_house.real("DROP DATABASE louver_elsewhere")
+    mysql_house.real(f"DROP DATABASE {SCHEMA}_elsewhere")
 
 
 def test_errors_do_not_quote_rows(mysql_house: MySQLHouse) -> None:
@@ -189,6 +189,20 @@ def test_policies_that_change_hold_for_what_is_prepared(either: Any) -> None:
             except pymysql.Error:
                 return
             assert not shows(answer)
+
+
+def test_keyed_masks_after_a_reset(either: Any) -> None:
+    """The session's key is gone with its variables, and is handed over again before anything is masked by it."""
+    with mysql_house_of(either) as house:
+        house.louver.policies.write_text(
+            POLICIES.replace("{mask: partial, keep_first: 3, keep_last: 4}", "{mask: hash}")
+        )
+        house.louver.hang_up()
+        with Raw(house) as raw:
+            before = raw.rows("SELECT phone FROM customers WHERE id = 1")
+            assert before[0][0] not in {None, REAL, MASKED}
+            raw.send(bytes([RESET_CONNECTION]))
+            assert raw.rows(f"SELECT phone FROM {SCHEMA}.customers WHERE id = 1") == before
 
 
 @pytest.mark.parametrize("kind", [6, 9, 13])
