@@ -93,7 +93,7 @@ class MySQLFront(Front[MySQLEstablished]):
         )
 
     def ended(self, established: MySQLEstablished, *, cancel: bool) -> asyncio.Task[None] | None:  # noqa: ARG002
-        """A session has ended: the server notices by its socket, and stops what it left running."""
+        """A session has ended. What it left running comes to its own end, as when a client leaves the database itself."""
         self._threads.forget(established)
         return None
 
