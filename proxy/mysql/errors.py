@@ -64,6 +64,15 @@ _QUOTED: Final = re.compile(rb"(?:'.*'|\".*\")", re.DOTALL)
 _DEGREES: Final = re.compile(rb"-?\d+\.\d+(?:e[+-]?\d+)?")
 
 
+_OUT_OF_RANGE: Final = 1690
+_KEPT: Final = re.compile(rb"exp\(\(?999 ?\+ ?", re.IGNORECASE)
+"""How the servers print what the rewriter has put around a value that may not be stored (`rewriter.mysql.preserving`)."""
+_KEPT_MESSAGE: Final = (
+    b"louver: a column that is masked for you is written back as you see it, or not at all; "
+    b"leave it out, or ask for the rule to say `on_write: allow`"
+)
+
+
 def discreet(payload: bytes) -> bytes:
     """An ERR packet without what may quote stored values; one that has nothing of the kind is the same. Raises ProtocolViolation."""
     report = parse_error(payload)
@@ -78,6 +87,8 @@ def discreet(payload: bytes) -> bytes:
 
 def scrub(errno: int, message: bytes) -> bytes:
     """The message of an error that may quote values, without them."""
+    if errno == _OUT_OF_RANGE and _KEPT.search(message) is not None:
+        return _KEPT_MESSAGE
     if errno in _DUPLICATE:
         found = _KEY.match(message)
         return b"Duplicate entry" + (found[1] if found is not None else b"")

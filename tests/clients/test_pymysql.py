@@ -69,13 +69,16 @@ def test_a_refusal_says_why_and_the_session_goes_on(mysql_house: MySQLHouse) -> 
 
 
 def test_a_masked_value_written_back_changes_nothing(mysql_house: MySQLHouse) -> None:
-    """Who reads a masked row and saves it leaves the real value as it was; a new value is written."""
+    """Who reads a masked row and saves it leaves the real value as it was; what he does not see is not overwritten."""
     with mysql_house.connect("tina") as connection, connection.cursor() as cursor:
         cursor.execute("UPDATE customers SET phone = '138****5678', name = 'Zhang W.' WHERE id = 1")
-        cursor.execute("UPDATE customers SET phone = '13500001111' WHERE id = 2")
-    assert mysql_house.real("SELECT name, phone FROM customers WHERE id < 3 ORDER BY id") == (
+        with pytest.raises(pymysql.MySQLError, match="is written back as you see it, or not at all"):
+            cursor.execute("UPDATE customers SET phone = '13500001111' WHERE id = 2")
+        cursor.execute("INSERT INTO customers (id, phone) VALUES (4, '13500001111')")
+    assert mysql_house.real("SELECT name, phone FROM customers WHERE id <> 3 ORDER BY id") == (
         ("Zhang W.", "13812345678"),
-        ("李娜", "13500001111"),
+        ("李娜", "13987654321"),
+        (None, "13500001111"),
     )
     mysql_house.build()
 
