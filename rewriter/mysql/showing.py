@@ -27,11 +27,21 @@ def show(ruling: Ruling, where: Circumstances) -> None:
     if not shows(statement):
         message = "this SHOW is not available to you, because columns are masked for you"
         raise Refusal("42000", message, hint="Definitions, settings and counts can be shown.")
+    _check_secrets(ruling, where)
     if any(token.kind == "word" and token.text in {"SELECT", "TABLE"} for token in statement.tokens[1:]):
-        shows_table = statement.word(1) == "CREATE" and statement.word(2) == "TABLE"
-        if not shows_table or "SELECT" in {statement.word(index) for index in range(len(statement.tokens))}:
+        words = (statement.word(1), statement.word(2))
+        if words not in {("CREATE", "TABLE"), ("TABLE", "STATUS")} or "SELECT" in {
+            statement.word(index) for index in range(len(statement.tokens))
+        }:
             raise Refusal("42000", "subqueries are not available in SHOW", hint="Query information_schema.")
     where.judge.check_calls(calls_in(statement, where.reading.text, None), where.facts)
+
+
+def _check_secrets(ruling: Ruling, where: Circumstances) -> None:
+    """Refuse what shows the hash of a password, which may be the service account's: CREATE USER, and GRANTS of MariaDB."""
+    words = {ruling.statement.word(index) for index in range(1, 4)}
+    if {"CREATE", "USER"} <= words or ("GRANTS" in words and where.catalog.flavour == "mariadb"):
+        raise Refusal("42000", "this SHOW is not available to you: it shows the hash of a password")
 
 
 def explain(ruling: Ruling, where: Circumstances) -> None:

@@ -133,3 +133,11 @@ def test_two_rounds_of_edits_are_one() -> None:
         for end in range(start + 1, len(between) + 1):
             second = [(start, end, "!")]
             assert apply(text, merge(first, second)) == apply(between, second)
+
+
+def test_grants_of_mariadb_hold_the_hash_of_a_password() -> None:
+    """They are refused there, and shown on MySQL, which leaves it out."""
+    for text in ("SHOW GRANTS", "show grants for current_user()"):
+        with pytest.raises(Refusal, match="hash of a password"):
+            rewrite(text, catalog=catalog("mariadb"), facts=Facts("bank"), decision=decision())
+        assert rewrite(text, catalog=catalog("mysql"), facts=Facts("bank"), decision=decision()).text == text
