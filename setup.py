@@ -18,6 +18,7 @@ HOT_PATH = [
     "proxy/gate.py",
     "proxy/postgres_gate.py",
     "proxy/mysql_caller.py",
+    "proxy/mysql_deliberation.py",
     "proxy/mysql_gate.py",
     "proxy/mysql_relay.py",
     "proxy/mysql_threads.py",

@@ -11,23 +11,19 @@ from time import perf_counter_ns
 from typing import TYPE_CHECKING, Final
 
 from audit.writer import AuditUnavailable
-from proxy.catalogs import CatalogUnavailable
 from proxy.mysql.packets import ProtocolViolation
 from proxy.mysql.session import MySQLSession
-from proxy.mysql.tracking import READ_TRACKED, START_TRACKING, Tracked, read_tracked
-from proxy.mysql_caller import Outgrown, Unsettled
+from proxy.mysql_caller import Outgrown
+from proxy.mysql_deliberation import MySQLDeliberation
 from proxy.mysql_gate import error_payload
-from proxy.mysql_threads import ONLY_NUMBERS, kills
 from proxy.side import Side
-from proxy.wording import NO_CATALOG, OUTGROWN, UNSETTLED, unknown_plan
+from proxy.wording import OUTGROWN, unknown_plan
 from rewriter.model import Refusal
-from rewriter.mysql.catalog import Facts
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from proxy.front import Opening, Serving
-    from proxy.mysql.replies import Question
     from proxy.mysql.statements import Statement
     from proxy.mysql_caller import MySQLCaller
     from proxy.mysql_gate import MySQLGate, MySQLWorld
@@ -43,23 +39,12 @@ _HELD_BYTES: Final = 256 * 1024
 _LINGER_SECONDS: Final = 5.0
 """How long a peer may take to read what was sent to it last; a session that has ended holds no socket longer."""
 
-_REFUSALS: Final = {CatalogUnavailable: NO_CATALOG, Unsettled: UNSETTLED}
-"""Why nothing can be ruled now, as the client is told."""
-
-
-_UNREADABLE: Final = Refusal(
-    "0A000",
-    "louver reads statements in UTF-8 while columns are masked for you, and this session speaks another character set",
-    hint="Run SET NAMES utf8mb4, or let the driver connect with the character set utf8mb4.",
-)
-_NOBODY: Final = "the database does not know who this session is; let it come as a named account"
-
 
 class MySQLRelay:
     """One session from the end of its login to its own end.
 
     `first`: what the client is to be sent first, then what was read from client and server and not used by the login.
-    `threads`: which sessions are whose; with a `shared_account` the database cannot tell.
+    `threads` and `shared_account` are those of `MySQLDeliberation`.
     """
 
     @classmethod
@@ -118,15 +103,12 @@ class MySQLRelay:
         self._ended: Callable[[Serving, bool], None] = opening.ended
         self._catalog_changed = catalog_changed
         self._first = first
-        self._threads = threads
-        self._shared_account = shared_account
-        self._identified = (
-            shared_account  # by Louver itself; else the database may have let any name in, as nobody in particular
+        self._deliberation = MySQLDeliberation(
+            session, caller, gate, self._send, threads=threads, shared_account=shared_account
         )
         self._posted = False  # something waits in the outbox for its record
         self._open = 2  # connections
         self._task: asyncio.Task[None] | None = None
-        self._quiet: asyncio.Future[None] | None = None
         self._server_congested = False
         self._draining = False
         self._reason = ""
@@ -195,8 +177,7 @@ class MySQLRelay:
         if self._conversation.exposed:
             self._cut_off(self._conversation.exposed)
             return
-        if self._quiet is not None and session.quiet and not self._quiet.done():
-            self._quiet.set_result(None)
+        self._deliberation.answered()
         if self._draining and session.idle:
             self._drained()
         elif self._task is None and not self._reason:
@@ -215,7 +196,7 @@ class MySQLRelay:
         session = self._session
         statement = session.next_statement()
         while statement is not None and self._task is None:
-            ruling = self._at_hand(statement)
+            ruling = self._deliberation.at_hand(statement)
             if ruling is None:
                 self._task = self._loop.create_task(self._consider(statement))
                 self._task.add_done_callback(self._considered)
@@ -223,41 +204,6 @@ class MySQLRelay:
             self._answer(ruling)
             statement = session.next_statement()
         self._send()
-
-    def _at_hand(self, statement: Statement) -> Ruling | None:
-        """The ruling of a statement, when nothing of the outside is needed for it."""
-        caller = self._caller
-        if not self._identified or (not caller.current and not caller.renew()):
-            return None
-        if self._may_kill_others(statement):
-            return self._kill(statement)
-        if not caller.guarded:
-            return caller.find(statement.text)
-        if statement.tracked is None:
-            return None
-        return self._found(statement.text, statement.tracked)
-
-    def _may_kill_others(self, statement: Statement) -> bool:
-        """Whether a statement may be a KILL of which the database does not know whether the caller may do that."""
-        return (self._shared_account or self._caller.guarded) and kills(statement.text)
-
-    def _kill(self, statement: Statement) -> Ruling:
-        """The ruling of a KILL, which may stop what is the caller's own."""
-        text = statement.text
-        try:
-            if statement.source not in {"query", "kill"}:  # its thread may be another one's when it runs
-                raise ONLY_NUMBERS
-            instead = self._threads.kill(text, self._caller.name)
-        except Refusal as refusal:
-            return self._gate.deny(self._caller.world, text, refusal)
-        return self._gate.stand_in(self._caller.world, text, "KILL", instead)
-
-    def _found(self, text: bytes, tracked: Tracked) -> Ruling | None:
-        """The ruling of a text as the server reads it; None when it names what the catalog does not hold."""
-        if not tracked.reads(text):
-            return self._gate.deny(self._caller.world, text, _UNREADABLE)
-        self._caller.note(Facts(tracked.schema, tracked.modes))
-        return self._caller.find(text)
 
     def _answer(self, ruling: Ruling) -> None:
         conversation, world = self._conversation, self._caller.world
@@ -308,41 +254,7 @@ class MySQLRelay:
     # -- statements whose ruling takes a look-up -----------------------------------------------------------------
 
     async def _consider(self, statement: Statement) -> None:
-        """Rule a statement for which something has to be asked first."""
-        caller, text = self._caller, statement.text
-        try:
-            if not self._identified:
-                await self._track()
-            if self._conversation.tracked is None:
-                caller.reset()
-            await caller.settle(self._tell)
-            ruling: Ruling | None
-            if self._may_kill_others(statement):
-                ruling = self._kill(statement)
-            elif caller.guarded:
-                tracked = statement.tracked or self._conversation.tracked or await self._track()
-                ruling = self._found(text, tracked)
-            else:
-                ruling = caller.find(text)
-            if ruling is None:
-                ruling = await caller.look_up(self._tell, text)
-        except (CatalogUnavailable, Unsettled) as reason:
-            ruling = self._gate.deny(caller.world, text, _REFUSALS[type(reason)])
-        self._answer(ruling)
-
-    async def _track(self) -> Tracked:
-        """Have the server tell the state that statements are read in, now and whenever it changes."""
-        await self._ask(START_TRACKING)  # again each time: whoever resets the session takes it back
-        rows = (await self._ask(READ_TRACKED)).rows
-        try:
-            tracked, account = read_tracked(rows[0])
-        except (IndexError, ValueError):
-            raise ProtocolViolation("the state of this session cannot be read") from None
-        if not account:
-            raise ProtocolViolation(_NOBODY, "28000")
-        self._identified = True
-        self._conversation.tracked = tracked
-        return tracked
+        self._answer(await self._deliberation.rule(statement))
 
     def _considered(self, task: asyncio.Task[None]) -> None:
         self._task = None
@@ -359,23 +271,6 @@ class MySQLRelay:
         else:
             log.error("session ended by a fault while a statement was ruled", exc_info=error)
             self.end("XX000", "louver: a fault ended this session; it is reported in Louver's log")
-
-    async def _tell(self, text: str) -> None:
-        await self._ask(text)
-
-    async def _ask(self, text: str) -> Question:
-        """Ask the session's own server. Raises ProtocolViolation when it fails."""
-        question = self._session.ask(text)
-        self._send()
-        if not self._session.quiet:
-            self._quiet = self._loop.create_future()
-            try:
-                await self._quiet
-            finally:
-                self._quiet = None
-        if question.error or not question.done:
-            raise ProtocolViolation(f"this session's own server could not be asked ({question.error})")
-        return question
 
     # -- backpressure --------------------------------------------------------------------------------------------
 
