@@ -267,11 +267,11 @@ def test_others_sessions_are_not_killed(mysql_house: MySQLHouse) -> None:
         thread_of(anna)
 
 
-def test_nobody_in_particular_is_nobody(either: LocalMySQL) -> None:
+def test_nobody_in_particular_is_nobody(own_server: LocalMySQL) -> None:
     """An anonymous account of the database lets any name in: whose rights it would have here, nobody has proved."""
     with (
-        running_louver(either, policies=POLICIES, protocol="mysql") as louver,
-        either.connect() as connection,
+        running_louver(own_server, policies=POLICIES, protocol="mysql") as louver,
+        own_server.connect() as connection,
         connection.cursor() as cursor,
     ):
         cursor.execute("CREATE USER ''@'127.0.0.1' IDENTIFIED BY 'anybody'")
