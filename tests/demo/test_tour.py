@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from louver.demo.bank import make_bank
-from louver.demo.tour import Step, _faults, scenes
+from louver.demo.tour import Step, faults, scenes
 
 
 def test_the_tour_shows_what_it_should_and_ends_with_0() -> None:
@@ -84,14 +84,14 @@ def test_a_killed_demo_leaves_nothing() -> None:
 )
 def test_a_wrong_answer_is_a_fault(step: Step, text: str, status: int, fault: str) -> None:
     """What is missing, what leaks (even broken over lines or coloured) and a wrong ending are all reported."""
-    faults = list(_faults(step, text, status))
-    assert len(faults) == 1
-    assert fault in faults[0]
+    found = list(faults(step, text, status))
+    assert len(found) == 1
+    assert fault in found[0]
 
 
 def test_right_answers_have_no_fault() -> None:
     """A step whose words are all there, and none that should not, is fine."""
-    assert not list(_faults(Step("teller", shows=("139",), hides=("13912345678",)), "139****5678", 0))
+    assert not list(faults(Step("teller", shows=("139",), hides=("13912345678",)), "139****5678", 0))
 
 
 def test_every_clear_value_of_the_first_scene_is_hidden_from_someone() -> None:
