@@ -176,6 +176,8 @@ class MySQLCaller:
             shown = _essence(treatment)
             if shown is None or shown == _essence(before.get(column)):
                 continue
+            if self.world.catalog.revision == 0:  # nothing was labelled, so nobody has looked what there was to be seen
+                return True
             table = tables.get((column.schema, column.relation))
             if table is not None and any(each.name.lower() == column.column for each in table.columns):
                 return True

@@ -260,9 +260,10 @@ SHOWN: Final = (
         "PACKAGE STATUS",
         "PACKAGE BODY STATUS",
     ),
-    *("PROFILES", "PROFILE", "LOCALES"),
+    "LOCALES",
 )
-"""What SHOW may show: definitions, settings, counts, and the caller's own errors."""
+"""What SHOW may show: definitions, settings, counts, and the caller's own errors. Not PROFILES: it quotes every statement of the
+session, that which brings the key of keyed masks among them."""
 _FIRST: Final = frozenset({"FULL", "EXTENDED", "GLOBAL", "SESSION", "LOCAL"})
 
 

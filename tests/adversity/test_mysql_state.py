@@ -285,3 +285,15 @@ def test_nobody_in_particular_is_nobody(own_server: LocalMySQL) -> None:
             cursor.execute("DROP USER ''@'127.0.0.1'")
         assert told.value.args[0] == 1045
         assert "who this session is" in str(told.value)
+
+
+def test_what_a_variable_holds_from_before_the_first_label_ends_with_its_session(either: LocalMySQL) -> None:
+    """Policies that label columns for the first time end sessions that may have read them: nobody can look into variables."""
+    with mysql_house_of(either, policies="version: 1\n") as house, house.connect("tina") as connection:
+        with connection.cursor() as cursor:
+            cursor.execute("SET @kept = (SELECT phone FROM customers WHERE id = 1)")
+        house.louver.policies.write_text(POLICIES)
+        house.louver.hang_up()
+        with pytest.raises(pymysql.Error), connection.cursor() as cursor:
+            cursor.execute("SELECT @kept")
+        assert house.ask("tina", "SELECT phone FROM customers WHERE id = 1") == (("138****5678",),)
