@@ -79,8 +79,6 @@ def discreet(payload: bytes) -> bytes:
     errno, message = report.errno, report.message
     if errno not in _QUOTING and any(errno in known for known in _KNOWN):
         return payload
-    if message.startswith(b"louver: "):
-        return payload
     kept = scrub(errno, message)
     return payload if kept == message else error(errno, report.sqlstate, kept)
 
