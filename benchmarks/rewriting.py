@@ -18,14 +18,14 @@ from typing import TYPE_CHECKING
 
 from policies.loader import parse_policies
 from policies.model import ColumnName, Decision, Label, Mask, Treatment
-from proxy.postgres_gate import PostgresGate
+from proxy.postgres.gate import PostgresGate
 from rewriter.keys import key_material
 from rewriter.postgres.catalog import Catalog, Column, Names, Relation
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from proxy.postgres_gate import PostgresWorld
+    from proxy.postgres.gate import PostgresWorld
 
 _ROUNDS_NS = 100_000_000
 """Processor time spent on each statement, at least; the shortest of its runs counts."""

@@ -16,7 +16,7 @@ from audit import record
 from audit.writer import AuditUnavailable, Trail
 from louver import descriptors, mysql, postgres
 from louver.configuration import ConfigurationError, Parts, reload_policies
-from proxy.ledger import Ledger, LedgerUnavailable
+from proxy.postgres.ledger import Ledger, LedgerUnavailable
 from proxy.server import Server, ServerSettings, run
 
 log = logging.getLogger(__name__)

@@ -16,12 +16,12 @@ from policies.loader import PolicyError, load_policies
 from policies.masks import SCHEMAS
 from policies.positions import DocumentError
 from proxy import tls
-from proxy.handshake import HandshakeSettings
 from proxy.identity import Users
-from proxy.mysql.authentication import ServiceAccount as MySQLServiceAccount
-from proxy.mysql_login import MySQLLoginSettings
-from proxy.postgres.authentication import ServiceAccount
-from proxy.postgres.startup import ALPN
+from proxy.mysql.login import MySQLLoginSettings
+from proxy.mysql.wire.authentication import ServiceAccount as MySQLServiceAccount
+from proxy.postgres.login import HandshakeSettings
+from proxy.postgres.wire.authentication import ServiceAccount
+from proxy.postgres.wire.startup import ALPN
 from proxy.upstream import Upstream
 from rewriter.keys import SETTING, KeyMaterial, key_material
 

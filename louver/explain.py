@@ -15,9 +15,9 @@ import asyncpg
 from louver import mysql, postgres
 from policies.model import Principal, Session
 from policies.words import describe, words
-from proxy import introspection
-from proxy.ledger import Ledger
-from proxy.mysql_catalogs import SERVER
+from proxy.mysql.catalogs import SERVER
+from proxy.postgres import introspection
+from proxy.postgres.ledger import Ledger
 from rewriter.model import Refusal, UnknownNames
 from rewriter.mysql.catalog import Facts
 from rewriter.mysql.rewrite import rewrite as rewrite_mysql

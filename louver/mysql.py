@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 import pymysql
 
-from proxy.mysql.packets import LARGEST
-from proxy.mysql_catalog import read_catalog
-from proxy.mysql_catalogs import MySQLCatalogs
-from proxy.mysql_front import MySQLFront
-from proxy.mysql_gate import MySQLGate
-from proxy.mysql_login import MySQLLoginSettings
-from proxy.mysql_watch import MySQLWatch
+from proxy.mysql.catalogs import MySQLCatalogs
+from proxy.mysql.front import MySQLFront
+from proxy.mysql.gate import MySQLGate
+from proxy.mysql.introspection import read_catalog
+from proxy.mysql.login import MySQLLoginSettings
+from proxy.mysql.watch import MySQLWatch
+from proxy.mysql.wire.packets import LARGEST
 
 if TYPE_CHECKING:
     from louver.configuration import Parts

@@ -11,21 +11,21 @@ from typing import TYPE_CHECKING, Any
 
 from audit import record
 from audit.writer import AuditUnavailable
-from proxy import introspection
-from proxy.cancel import CancelRegistry
-from proxy.handshake import HandshakeSettings
-from proxy.postgres_catalogs import PostgresCatalogs
-from proxy.postgres_front import PostgresFront
-from proxy.postgres_gate import PostgresGate
-from proxy.watch import Watch
+from proxy.postgres import introspection
+from proxy.postgres.cancel import CancelRegistry
+from proxy.postgres.catalogs import PostgresCatalogs
+from proxy.postgres.front import PostgresFront
+from proxy.postgres.gate import PostgresGate
+from proxy.postgres.login import HandshakeSettings
+from proxy.postgres.watch import Watch
 
 if TYPE_CHECKING:
     from audit.writer import Trail
     from louver.configuration import Parts
     from policies.model import ColumnName
-    from proxy.book import Kept
-    from proxy.labelling import Told
-    from proxy.ledger import Ledger
+    from proxy.postgres.book import Kept
+    from proxy.postgres.labelling import Told
+    from proxy.postgres.ledger import Ledger
     from rewriter.postgres.catalog import Catalog
 
 log = logging.getLogger(__name__)

@@ -1,17 +1,18 @@
 """The enforcement point: what stands between the clients and the database.
 
-The walk of a session, by file:
+What every protocol shares:
 
 server        accepts connections, keeps limits, ticks, drains, reloads
-handshake     logs a connection in on both legs: peer, tls, upstream, identity, cancel, postgres/ (startup and
-              authentication)
-relay         the shell of one session: bytes in, bytes out, backpressure, the end
-deliberation  the ruling of a statement for which something is looked up first
-postgres/     the session as a machine without I/O
-caller        who asks, and the world that this caller is in
-own           what a session has defined in its open transaction
-gate          from a statement's text to its ruling; plans keeps rulings for every text of one shape
-catalogs      what each database holds, with its labels; introspection and catalog_sql read it,
-              watch sees changes made elsewhere
+front         what a protocol is to the server: logins and sessions
+peer, side    one end of a connection while it logs in, and afterwards; upstream and tls open the other end
+identity      the users file; scram its verifiers
+gate          from a statement's text to its ruling; plans and shapes keep rulings for every text of one shape,
+              positions finds places of the text that left in the client's, budgets counts exact comparisons
+catalogs      what each database holds, with its labels
+witness       where the server says that the columns of an answer come from
 recording     what the audit is told; outbox lets statements leave once it is written
+wording       refusals of the shells
+
+postgres/     PostgreSQL: its session's shell, its gate, its catalogs; postgres/wire/ the protocol without I/O
+mysql/        the same for MySQL and MariaDB; mysql/wire/
 """

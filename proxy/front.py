@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Generic, Literal, Protocol, TypeVar
 from policies.model import AttributeValue, Session
 from proxy.outbox import Outbox
 from proxy.recording import Recorder
+from proxy.relay import Relay
 
 if TYPE_CHECKING:
     import asyncio
@@ -65,31 +66,6 @@ class LoggedIn(Protocol):
     def upstream(self) -> Peer: ...  # noqa: D102
 
 
-class Serving(Protocol):
-    """A session that is served."""
-
-    def begin(self) -> None:
-        """Take over both transports."""
-
-    def end(self, sqlstate: str, message: str, hint: str | None = None) -> None:
-        """End it from our side, with an error for the client."""
-
-    def drain(self) -> None:
-        """End it as soon as it is between transactions."""
-
-    def abort(self) -> None:
-        """Let go of both connections at once."""
-
-    @property
-    def gone(self) -> bool:
-        """Whether both connections are closed; one that has ended still says goodbye where there is TLS."""
-        ...
-
-    def idle_since(self) -> float:
-        """Loop time at which it was first seen idle; now when it has been in use since this was last asked."""
-        ...
-
-
 @dataclass(frozen=True, slots=True)
 class Opening:
     """What a session gets from the server: `moment` is what conditions may look at now, `ended` is called once, last.
@@ -100,7 +76,7 @@ class Opening:
     recorder: Recorder
     outbox: Outbox
     moment: Callable[[], Session]
-    ended: Callable[[Serving, bool], None]
+    ended: Callable[[Relay, bool], None]
 
 
 L = TypeVar("L", bound=LoggedIn)
@@ -129,7 +105,7 @@ class Front(ABC, Generic[L]):
         """Tell a client that has logged in that its user has too many sessions."""
 
     @abstractmethod
-    def open(self, established: L, opening: Opening) -> Serving:
+    def open(self, established: L, opening: Opening) -> Relay:
         """The session of a login. Raises PeerClosed when one side has gone."""
 
     @abstractmethod

@@ -1,7 +1,7 @@
 """The gate: from a statement's text to its ruling, for one caller.
 
 Owns the worlds (one decision, one catalog, one meaning of names, and the plans made under them) and the walk
-text -> rewrite -> plan. What differs between databases stands in a gate of each, such as `postgres_gate`.
+text -> rewrite -> plan. What differs between databases stands in a gate of each, such as `postgres.gate`.
 Any fault on this walk is a refusal.
 May not do: I/O; the relay fetches what is missing (catalog, names) and asks again.
 """
@@ -44,6 +44,18 @@ COPYING = -2
 
 _epochs = itertools.count(1)
 """Every world gets a number of its own, so that an epoch never means two things. 0 is no world."""
+
+
+class Unsettled(Exception):  # noqa: N818  a state of the database, not a fault of ours
+    """Policies or definitions change faster than they can be looked at, so nothing can be ruled now."""
+
+
+class Outgrown(Exception):  # noqa: N818  an end, not a fault
+    """What the caller may see has changed so that the session cannot go on.
+
+    It may hold what must not be seen any more: the key of keyed masks, or values that it was shown before, in variables and
+    temporary tables that nobody else can look into.
+    """
 
 
 class Snapshot(Protocol):

@@ -28,8 +28,8 @@ from ruamel.yaml.error import YAMLError
 
 from policies.model import AttributeValue
 from policies.positions import Checker, DocumentError, Node, Problem, compose
-from proxy.postgres.scram import DEFAULT_ITERATIONS, ScramError, Verifier, make_verifier, parse_verifier
-from proxy.postgres.startup import NAME_LIMIT
+from proxy.postgres.wire.startup import NAME_LIMIT
+from proxy.scram import DEFAULT_ITERATIONS, ScramError, Verifier, make_verifier, parse_verifier
 
 log = logging.getLogger(__name__)
 

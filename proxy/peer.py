@@ -12,7 +12,7 @@ import socket
 import struct
 from typing import TYPE_CHECKING, cast
 
-from proxy.postgres.messages import STARTUP_LIMIT, MalformedMessage, Message
+from proxy.postgres.wire.messages import STARTUP_LIMIT, MalformedMessage, Message
 
 if TYPE_CHECKING:
     import ssl

@@ -8,20 +8,20 @@ May not do: decide, know the protocol.
 from __future__ import annotations
 
 from time import perf_counter_ns
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 from audit import record
-from proxy.postgres.backend import EXPOSED
 
 if TYPE_CHECKING:
     from audit.record import Caller
     from audit.writer import Trail
     from proxy.plans import Plan
-    from proxy.postgres.replies import Execution
 
-_PLANS = 4096
+_PLANS: Final = 4096
 """Plans whose record one session refers back to, some 200 bytes each; as many as its world keeps plans."""
-_CANCELED = "57014"
+
+_CANCELED: Final = ("57014", "70100")
+"""The SQLSTATE of a statement that somebody stopped: PostgreSQL's query_canceled, MySQL's ER_QUERY_INTERRUPTED."""
 
 
 class Recorder:
@@ -39,15 +39,6 @@ class Recorder:
         """The session has logged in."""
         self._trail.append(record.session_opened(self._caller, tls=tls, login=login))
         self._trail.flush()
-
-    def started(self, executions: list[Execution]) -> None:
-        """The statements are about to leave; they may once the trail is flushed."""
-        now = perf_counter_ns()
-        for execution in executions:
-            plan = execution.plan
-            assert plan is not None
-            self.start(plan, execution.number, execution.text)
-            execution.started = now
 
     def start(self, plan: Plan, number: int, text: bytes) -> None:
         """One statement is about to leave; it may once the trail is flushed."""
@@ -70,21 +61,12 @@ class Recorder:
             return self._trail.append(record.statement(prefix, number))
         return self._trail.append(record.statement_with_text(prefix, number, text.decode(errors="backslashreplace")))
 
-    def ended(self, executions: list[Execution]) -> None:
-        """The statements have ended; written with the next flush."""
-        now = perf_counter_ns()
-        for execution in executions:
-            status = execution.status
-            if status == "suspended":
-                status = "ok"
-            elif execution.sqlstate == _CANCELED:
-                status = "cancelled"
-            self.finish(
-                execution.number, status, execution.rows, execution.sent, now - execution.started, execution.sqlstate
-            )
-
     def finish(self, number: int, status: str, rows: bytes, sent: int, nanoseconds: int, sqlstate: str) -> None:  # noqa: PLR0913, PLR0917  the fields of the record
         """One statement has ended; written with the next flush."""
+        if status == "suspended":
+            status = "ok"
+        elif sqlstate in _CANCELED:
+            status = "cancelled"
         self._trail.append(
             record.outcome(
                 self._outcome,
@@ -97,10 +79,10 @@ class Recorder:
             )
         )
 
-    def exposed(self, column: str) -> None:
+    def exposed(self, column: str, sqlstate: str) -> None:
         """An answer was cut off before its first row, because the server said that it shows a hidden column."""
         reason = f"the server named the hidden column {column} as the origin of a result"
-        self._trail.append(record.denial(self._caller, what="answer", reason=reason, sqlstate=EXPOSED))
+        self._trail.append(record.denial(self._caller, what="answer", reason=reason, sqlstate=sqlstate))
         self._trail.flush()
 
     def closed(self, reason: str) -> None:

@@ -31,7 +31,8 @@ if TYPE_CHECKING:
 
     from audit.writer import Trail
     from policies.decide import PolicySet
-    from proxy.front import Front, LoggedIn, Serving
+    from proxy.front import Front, LoggedIn
+    from proxy.relay import Relay
 
 log = logging.getLogger(__name__)
 
@@ -90,8 +91,8 @@ class Server:
         self._load_policies = load_policies
         self._zone = ZoneInfo(settings.timezone)
         self._connections: set[asyncio.Task[None]] = set()
-        self._serving: dict[Serving, LoggedIn] = {}
-        self._parting: set[Serving] = set()  # ended, with a connection that is still open
+        self._serving: dict[Relay, LoggedIn] = {}
+        self._parting: set[Relay] = set()  # ended, with a connection that is still open
         self._per_user: Counter[str] = Counter()
         self._turned_away: set[asyncio.Task[None]] = set()
         self._afterwards: set[asyncio.Task[None]] = set()
@@ -274,7 +275,7 @@ class Server:
         self._per_user[user] += 1
         serving.begin()
 
-    def _ended(self, serving: Serving, cancel: bool) -> None:
+    def _ended(self, serving: Relay, cancel: bool) -> None:
         established = self._serving.pop(serving)
         self._parting = {each for each in self._parting if not each.gone} | {serving}
         if not self._serving and self._empty is not None:

@@ -14,8 +14,8 @@ from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from proxy.postgres import scram
-from proxy.postgres.startup import ALPN
+from proxy import scram
+from proxy.postgres.wire.startup import ALPN
 
 if TYPE_CHECKING:
     from pathlib import Path

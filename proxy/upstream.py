@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 from proxy.peer import Peer, PeerClosed, UnencryptedBytes
-from proxy.postgres.dialogue import ReadAnswer, Request, Send, StartTLS
-from proxy.postgres.startup import ask_upstream_tls
+from proxy.postgres.wire.dialogue import ReadAnswer, Request, Send, StartTLS
+from proxy.postgres.wire.startup import ask_upstream_tls
 from proxy.tls import UpstreamTLS
 
 if TYPE_CHECKING:

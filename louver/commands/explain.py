@@ -45,7 +45,7 @@ def explain(  # noqa: PLR0913  the options of a command
     from louver.explain import UnknownUserError
     from louver.explain import explain as answer
     from proxy.catalogs import CatalogUnavailable
-    from proxy.ledger import LedgerUnavailable
+    from proxy.postgres.ledger import LedgerUnavailable
 
     as_json = wants_json(form)
     logging.disable()  # what goes wrong is said below

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from policies.decide import PolicySet
-    from proxy.book import Kept
-    from proxy.ledger import Ledger
+    from proxy.postgres.book import Kept
+    from proxy.postgres.ledger import Ledger
 
 labels_app = typer.Typer(
     no_args_is_help=True,
@@ -74,7 +74,7 @@ def drop(
 
     louver labels drop public.report.line --database bank
     """
-    from proxy.ledger import Ledger, LedgerUnavailable
+    from proxy.postgres.ledger import Ledger, LedgerUnavailable
 
     ledger, _ = _read(config)
     found = [(where, kept) for where, kept in _inherited(ledger, database) if str(kept.column) == column]
@@ -100,7 +100,7 @@ def _path(config: str) -> Path:
 def _read(config: str) -> tuple[Ledger, PolicySet]:
     from louver.settings import SettingsError, load_settings
     from policies.loader import PolicyError, load_policies
-    from proxy.ledger import Ledger, LedgerUnavailable
+    from proxy.postgres.ledger import Ledger, LedgerUnavailable
 
     try:
         settings = load_settings(config)

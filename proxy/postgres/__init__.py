@@ -1,14 +1,15 @@
-"""PostgreSQL's protocol without I/O: bytes in, bytes and statements out.
+"""PostgreSQL behind Louver.
 
-frames        types and lengths of messages
-messages      the messages of start-up, authentication, errors
-dialogue      what a login dialogue may ask of its shell; startup, options, scram and authentication are the dialogues
-session       the whole of one session after the login, as a few verbs
-frontend      walks over the client's bytes; requests says what each message means
-backend       walks over the server's bytes
-replies       the queue of what the server still owes, and what is done with each answer
-statements    a statement that waits for its ruling, and a prepared one
-conversation  what both directions know
+The walk of a session, by file:
 
-docs/protocol.md explains the machine.
+front          what the server is given: logins, cancel requests (cancel), sessions
+login          logs a connection in on both legs
+relay          the shell of one session: bytes in, bytes out, backpressure, the end; undoing tells it what was undone
+deliberation   the ruling of a statement for which something is looked up first
+caller         who asks, and the world that this caller is in; own is what the session has defined in its transaction
+gate           from a statement's text to its ruling
+catalogs       what each database holds; introspection, catalog_sql and constraint_sql read it into a snapshot,
+               labelling says which label each column has, book and ledger keep what the dictionary would not give again,
+               watch sees changes made elsewhere
+wire/          the protocol without I/O
 """

@@ -128,7 +128,7 @@ def _ended(connection: pymysql.Connection[Any]) -> bool:
         said = connection._sock.recv(4096)
     except TimeoutError:
         return False
-    assert not said or b"shutdown" in said
+    assert not said or (said[5:7] == (1053).to_bytes(2, "little") and b"shutting down" in said)
     return True
 
 

@@ -11,8 +11,8 @@ import pytest
 from fixtures.louver import running_louver
 from fixtures.mysql_house import POLICIES, SCHEMA, MySQLHouse, mysql_house_of
 
-from proxy.mysql import packets
-from proxy.mysql.columns import text_row
+from proxy.mysql.wire import packets
+from proxy.mysql.wire.columns import text_row
 
 if TYPE_CHECKING:
     from louver.demo.mysql import LocalMySQL

@@ -17,7 +17,7 @@ import psycopg
 import pytest
 
 from audit.reader import records
-from proxy.postgres.frames import BIND, EXECUTE, PARSE, SYNC, frame
+from proxy.postgres.wire.frames import BIND, EXECUTE, PARSE, SYNC, frame
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -7,12 +7,12 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 SENDERS = [
+    *(ROOT / "proxy" / f"{name}.py" for name in ("server", "relay", "gate", "wording", "budgets")),
+    *(ROOT / "proxy/postgres" / f"{name}.py" for name in ("relay", "gate", "front", "caller", "wording")),
     *(
-        ROOT / "proxy" / f"{name}.py"
-        for name in ("server", "relay", "gate", "postgres_gate", "postgres_front", "caller", "wording", "budgets")
+        ROOT / "proxy/postgres/wire" / f"{name}.py"
+        for name in ("session", "frontend", "requests", "backend", "replies", "conversation")
     ),
-    *(ROOT / "proxy" / "postgres" / f"{name}.py" for name in ("session", "frontend", "requests", "backend", "replies")),
-    ROOT / "proxy" / "postgres" / "conversation.py",
 ]
 SQLSTATE = r"(?:[0-9][0-9A-Z]{4}|XX000)"
 

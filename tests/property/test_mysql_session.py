@@ -9,8 +9,8 @@ from fixtures.mysql_sessions import MODERN, PLAIN
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from proxy.mysql import packets
-from proxy.mysql.capabilities import Capability
+from proxy.mysql.wire import packets
+from proxy.mysql.wire.capabilities import Capability
 
 COMMANDS = [1, 2, 3, 4, 9, 0x0C, 0x0E, 0x11, 0x16, 0x17, 0x18, 0x19, 0x1A, 0x1B, 0x1C, 0x1F, 0xFA, 0x7F]
 SAID = [

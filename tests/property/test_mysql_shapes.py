@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from policies.loader import parse_policies
-from proxy.mysql_gate import MySQLGate, MySQLWorld
+from proxy.mysql.gate import MySQLGate, MySQLWorld
 from rewriter.mysql.catalog import Facts
 from rewriter.mysql.constants import constants
 from rewriter.mysql.lexer import lex

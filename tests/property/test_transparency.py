@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from proxy.postgres.frames import HEADER_SIZE, read_header
+from proxy.postgres.wire.frames import HEADER_SIZE, read_header
 
 if TYPE_CHECKING:
     from collections.abc import Callable

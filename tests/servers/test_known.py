@@ -8,7 +8,7 @@ from dataclasses import replace
 import psycopg
 import pytest
 
-from proxy.introspection import read_catalog
+from proxy.postgres.introspection import read_catalog
 from rewriter.model import Refusal
 from rewriter.postgres.catalog import Names
 from rewriter.postgres.functions import refused_builtin, unjudged

@@ -11,8 +11,9 @@ import asyncpg
 import psycopg
 import pytest
 
-from proxy.handshake import Cancelled, Established, HandshakeSettings
-from proxy.postgres import messages, scram
+from proxy import scram
+from proxy.postgres.login import Cancelled, Established, HandshakeSettings
+from proxy.postgres.wire import messages
 from proxy.tls import server_tls
 
 

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from proxy.front import LoginRefused
-from proxy.handshake import Established
 from proxy.identity import add_user
-from proxy.postgres.authentication import ServiceAccount
+from proxy.postgres.login import Established
+from proxy.postgres.wire.authentication import ServiceAccount
 from proxy.tls import server_tls
 from proxy.upstream import Upstream
 

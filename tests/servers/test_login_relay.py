@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from proxy.front import LoginRefused
-from proxy.handshake import Established
 from proxy.identity import Users, add_user
+from proxy.postgres.login import Established
 
 CLIENTS = ["by_psql", "by_psycopg"]
 

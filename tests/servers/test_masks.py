@@ -18,7 +18,7 @@ from servers.mask_subjects import KINDS, MASKS, NULL_TYPES, PG, Kind
 
 from policies.masks import SCHEMAS, make_mask, read_mask
 from policies.positions import Checker, compose
-from proxy.introspection import read_catalog
+from proxy.postgres.introspection import read_catalog
 from rewriter.postgres.catalog import Column
 from rewriter.postgres.masks import key_material, render
 from rewriter.postgres.masks.target import target_of

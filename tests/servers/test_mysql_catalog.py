@@ -8,7 +8,7 @@ import pymysql
 import pytest
 
 from proxy.catalogs import CatalogUnavailable
-from proxy.mysql_catalog import NEEDED, open_connection, read_catalog, read_fingerprint
+from proxy.mysql.introspection import NEEDED, open_connection, read_catalog, read_fingerprint
 from rewriter.mysql.catalog import Column, Link, Routine, Trigger
 
 if TYPE_CHECKING:

@@ -11,8 +11,8 @@ import pytest
 from louver.demo.certificate import CertificateFiles, make_certificate
 from proxy.front import LoginRefused
 from proxy.identity import Users, add_user
-from proxy.mysql.authentication import ServiceAccount
-from proxy.mysql_login import MySQLLoginSettings
+from proxy.mysql.login import MySQLLoginSettings
+from proxy.mysql.wire.authentication import ServiceAccount
 from proxy.tls import server_tls, upstream_tls
 from proxy.upstream import Upstream
 

@@ -13,7 +13,7 @@ import pytest
 from fixtures.rewriting import real_and_masked, rewriter_cases
 
 from policies.model import ColumnName, Mask
-from proxy.introspection import FINGERPRINT, look_up_sql, read_catalog, read_look_up
+from proxy.postgres.introspection import FINGERPRINT, look_up_sql, read_catalog, read_look_up
 from rewriter.postgres.catalog import Names, Relation
 from rewriter.postgres.code import judge_of
 from rewriter.postgres.functions import REFUSED_FUNCTIONS, refused_builtin

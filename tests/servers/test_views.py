@@ -10,7 +10,7 @@ from fixtures.rewriting import FOLDER, real_and_masked, rewriter_cases
 from servers.test_rewriter import HIDDEN, answer, settings
 
 from policies.model import ColumnName, Decision, Mask, Treatment
-from proxy.introspection import read_catalog
+from proxy.postgres.introspection import read_catalog
 from rewriter.model import Refusal
 from rewriter.postgres.catalog import Names
 from rewriter.postgres.rewrite import rewrite

@@ -12,7 +12,7 @@ from fixtures.rewriting import FOLDER, real_and_masked, rewriter_cases
 from servers.test_rewriter import HIDDEN, settings
 
 from policies.model import ColumnName, Mask, Treatment
-from proxy.introspection import read_catalog
+from proxy.postgres.introspection import read_catalog
 from rewriter.model import Refusal
 from rewriter.postgres.catalog import Constraint, Link, Names
 from rewriter.postgres.masks import render

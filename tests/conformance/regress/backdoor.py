@@ -11,11 +11,11 @@ import socket
 import threading
 
 from conformance.regress.frames import Frame, Peer, startup_parameters
-from proxy.postgres.requests import REFUSED
+from proxy.postgres.wire.requests import REFUSED
 
 _REFUSAL = Frame(b"Q", REFUSED + b"\0")
 _PROVOKED = b'"louver: '
-"""In the error of a statement that refuses by itself what it would tell, see `proxy.postgres.reports`."""
+"""In the error of a statement that refuses by itself what it would tell, see `proxy.postgres.wire.reports`."""
 
 _ERROR = Frame(b"E", b"SERROR\0VERROR\0C42501\0Mrefused\0\0")
 

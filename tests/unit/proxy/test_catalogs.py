@@ -10,7 +10,7 @@ import pytest
 from policies.loader import parse_policies
 from policies.model import ColumnName, Label
 from proxy.catalogs import CatalogUnavailable
-from proxy.postgres_catalogs import PostgresCatalogs
+from proxy.postgres.catalogs import PostgresCatalogs
 from rewriter.postgres.catalog import Catalog, Column, Relation
 
 LABELLED = 'version: 1\ndictionary:\n  - {column: "bank.public.people.phone", category: phone, level: 3}\n'

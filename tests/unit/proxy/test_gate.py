@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from policies.loader import parse_policies
 from policies.model import ColumnName, Decision, Label, Mask, Treatment
 from proxy import gate as gate_module
-from proxy.postgres.messages import parse_report
-from proxy.postgres_gate import PostgresGate, PostgresWorld, error_payload
+from proxy.postgres.gate import PostgresGate, PostgresWorld, error_payload
+from proxy.postgres.wire.messages import parse_report
 from rewriter.keys import key_material
 from rewriter.model import Refusal, UnknownNames
 from rewriter.postgres.catalog import Catalog, Column, Names, Relation

@@ -10,7 +10,7 @@ import pytest
 
 from policies.positions import DocumentError
 from proxy.identity import User, UserExists, Users, add_user
-from proxy.postgres.scram import make_verifier
+from proxy.scram import make_verifier
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from proxy.peer import BUFFER_LIMIT, MESSAGE_LIMIT, Peer, PeerClosed, UnencryptedBytes
-from proxy.postgres.messages import MalformedMessage, Message
+from proxy.postgres.wire.messages import MalformedMessage, Message
 
 
 class Remembering(asyncio.Transport):

@@ -16,16 +16,16 @@ import uvloop
 
 from audit.writer import Trail
 from policies.loader import parse_policies
-from proxy.cancel import CancelRegistry
-from proxy.handshake import HandshakeSettings
 from proxy.identity import Users
 from proxy.peer import KEEPALIVE, Peer
-from proxy.postgres_catalogs import PostgresCatalogs
-from proxy.postgres_front import PostgresFront
-from proxy.postgres_gate import PostgresGate
+from proxy.postgres.cancel import CancelRegistry
+from proxy.postgres.catalogs import PostgresCatalogs
+from proxy.postgres.front import PostgresFront
+from proxy.postgres.gate import PostgresGate
+from proxy.postgres.login import HandshakeSettings
+from proxy.postgres.watch import Watch
 from proxy.server import Server, ServerSettings, _plain_address, run
 from proxy.upstream import Upstream, connect
-from proxy.watch import Watch
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

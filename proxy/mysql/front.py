@@ -1,0 +1,117 @@
+"""MySQL and MariaDB as the server sees them: logins and sessions.
+
+Owns putting a session together from its parts, and which sessions there are. May not do: read SQL.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from policies.model import Principal
+from proxy.front import Front, Opening
+from proxy.mysql.caller import MySQLCaller
+from proxy.mysql.catalogs import SERVER
+from proxy.mysql.login import Doorkeeper, MySQLEstablished, MySQLLoginSettings
+from proxy.mysql.relay import MySQLRelay
+from proxy.mysql.threads import Threads
+from proxy.mysql.wire.messages import error
+from proxy.mysql.wire.packets import LARGEST, packet
+from proxy.mysql.wire.session import MySQLSession
+from proxy.wording import unknown_plan
+from rewriter.mysql.catalog import Facts
+
+if TYPE_CHECKING:
+    import asyncio
+
+    from policies.decide import PolicySet
+    from proxy.identity import Users
+    from proxy.mysql.catalogs import MySQLCatalogs
+    from proxy.mysql.gate import MySQLGate
+    from proxy.mysql.watch import MySQLWatch
+    from proxy.peer import Peer
+    from proxy.relay import Relay
+
+
+class MySQLFront(Front[MySQLEstablished]):
+    """One MySQL or MariaDB. `statement_bytes`: a longer text is refused."""
+
+    def __init__(  # noqa: PLR0913  the composition of the whole
+        self,
+        settings: MySQLLoginSettings,
+        *,
+        users: Users,
+        gate: MySQLGate,
+        catalogs: MySQLCatalogs,
+        watch: MySQLWatch,
+        statement_bytes: int = LARGEST - 1,
+    ) -> None:
+        self.login_mode = settings.login
+        self.tally = gate.tally
+        self._doorkeeper = Doorkeeper(settings, users)
+        self._gate = gate
+        self._catalogs = catalogs
+        self._watch = watch
+        self._statement_bytes = statement_bytes
+        self._threads = Threads()
+
+    async def login(self, peer: Peer) -> MySQLEstablished | None:
+        """Log a connection in. Raises LoginRefused and Abandoned."""
+        return await self._doorkeeper.login(peer)
+
+    async def turn_away(self, peer: Peer, limit: str) -> None:
+        """Tell a connection that there are too many, in place of a greeting, where an error has no SQLSTATE."""
+        message = f"louver: Too many connections, {limit}"
+        peer.write(packet(0, b"\xff" + (1040).to_bytes(2, "little") + message.encode()))
+
+    def refuse(self, established: MySQLEstablished, sqlstate: str, message: str) -> None:
+        """Tell a client that has logged in that there is no session for it."""
+        self._tell(established, 1105, "HY000", f"{message} ({sqlstate})")
+
+    def too_many(self, established: MySQLEstablished, limit: str) -> None:
+        """Tell a client that has logged in that its user has too many sessions."""
+        self._tell(established, 1203, "42000", f"louver: too many connections, {limit}")
+
+    def _tell(self, established: MySQLEstablished, number: int, sqlstate: str, message: str) -> None:
+        sequence = established.login.greeting[3]  # in place of the packet that would have let it in
+        established.client.write(packet(sequence, error(number, sqlstate, message)))
+
+    def open(self, established: MySQLEstablished, opening: Opening) -> Relay:
+        """The session of a login. Raises PeerClosed when one side has gone."""
+        self._threads.add(established, established.thread)
+        login = established.login
+        session = MySQLSession(unknown_plan(), login.capabilities, self._statement_bytes, files=True)
+        session.conversation.status = login.last.status
+        client, client_rest = established.client.detach()
+        server, server_rest = established.upstream.detach()
+        principal = Principal(established.principal, established.attributes)
+        facts = Facts(established.database or None)
+        return MySQLRelay(
+            client,
+            server,
+            opening,
+            (login.greeting, client_rest, server_rest),
+            session=session,
+            caller=MySQLCaller(principal, opening.moment, self._gate, self._catalogs, facts),
+            gate=self._gate,
+            catalog_changed=lambda: self._catalogs.changed(SERVER),
+            threads=self._threads,
+            shared_account=self.login_mode == "own",
+        )
+
+    def ended(self, established: MySQLEstablished, *, cancel: bool) -> asyncio.Task[None] | None:  # noqa: ARG002
+        """A session has ended. What it left running comes to its own end, as when a client leaves the database itself."""
+        self._threads.forget(established)
+        return None
+
+    def policies_changed(self, policies: PolicySet) -> None:
+        """Decide by these from now on."""
+        self._gate.policies = policies
+        self._catalogs.policies_changed(policies)
+
+    def time_passed(self) -> None:
+        """Let time-bound decisions be made again."""
+        self._catalogs.time_passed()
+
+    async def watch(self) -> None:
+        """Look for definitions that are changed elsewhere, until cancelled."""
+        await self._watch.run()

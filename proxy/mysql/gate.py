@@ -1,0 +1,120 @@
+"""The gate for MySQL and MariaDB: how their statements are rewritten, and how a refusal is told in their errors.
+
+Owns the way from the gate to the rewriter of MySQL, and the error numbers of refusals. May not do: I/O.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from audit.record import Judgement
+from proxy.gate import Effects, Gate, World
+from proxy.mysql.wire.messages import error
+from proxy.plans import Plan, Ruling
+from proxy.witness import Witness
+from rewriter.model import Description
+from rewriter.mysql.catalog import Catalog, Facts
+from rewriter.mysql.rewrite import describe, rewrite
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable
+
+    from policies.model import Decision
+    from rewriter.model import Refusal, Rewritten, Use
+
+MySQLWorld = World[Catalog, Facts]
+
+_NO_FACTS: Final = Facts(None)
+
+_ERRORS: Final = {
+    "42501": (1142, "42000"),  # ER_TABLEACCESS_DENIED_ERROR
+    "42000": (1142, "42000"),
+    "42601": (1064, "42000"),  # ER_PARSE_ERROR
+    "0A000": (1235, "42000"),  # ER_NOT_SUPPORTED_YET
+    "28000": (1045, "28000"),  # ER_ACCESS_DENIED_ERROR
+    "22021": (1300, "HY000"),  # ER_INVALID_CHARACTER_STRING
+    "53400": (1226, "42000"),  # ER_USER_LIMIT_REACHED
+    "54000": (1153, "08S01"),  # ER_NET_PACKET_TOO_LARGE
+    "54001": (1436, "HY000"),  # ER_STACK_OVERRUN_NEED_MORE
+    "57P01": (1053, "08S01"),  # ER_SERVER_SHUTDOWN: drivers know that they have to connect again
+}
+_OTHER: Final = (1105, "HY000")  # ER_UNKNOWN_ERROR
+_LONGEST: Final = 500
+"""Bytes of a message: MYSQL_ERRMSG_SIZE is 512 with its final zero, and clients copy it into as many."""
+
+
+class MySQLGate(Gate[Catalog, Facts]):
+    """Decides for every caller of one MySQL or MariaDB."""
+
+    def error(self, refusal: Refusal) -> bytes:
+        """The payload of the ERR packet that tells a refusal."""
+        return error_payload(refusal)
+
+    def _rewrite(self, world: MySQLWorld, text: str) -> Rewritten:
+        assert world.names is not None
+        return rewrite(
+            text,
+            catalog=world.catalog,
+            facts=world.names,
+            decision=world.decision,
+            key=world.key,
+            listed_functions=self.listed_functions(),
+            limit=self.analysed_bytes,
+        )
+
+    def _describe(self, text: bytes) -> Description:
+        found = describe(text.decode(errors="replace"), _NO_FACTS)
+        return Description(found.kinds, found.relations, changes_names=False, changes_catalog=found.changes_catalog)
+
+    def _effects(self, kinds: tuple[str, ...], text: bytes, *, changes_names: bool) -> Effects:  # noqa: ARG002
+        # what a statement changes for those that follow is told by session tracking
+        return Effects()
+
+    def _notice(self, use: Use) -> tuple[str, bytes]:
+        return str(use.column), b""
+
+    def _witness_of(self, catalog: Catalog, decision: Decision) -> Witness:  # noqa: ARG002  see `Origins`
+        return Witness({})
+
+    def stand_in(self, world: MySQLWorld, text: bytes, kind: str, instead: bytes) -> Ruling:
+        """The ruling by which another statement leaves in place of a caller's, whatever the caller may see."""
+        judgement = Judgement(
+            kinds=(kind,),
+            text=self._recorded(text),
+            rewritten=instead.decode(),
+            relations=(),
+            columns=(),
+            ruling="rewrite",
+            policy=world.decision.policy,
+            catalog=world.catalog.revision,
+        )
+        return Ruling(Plan("rewrite", world.epoch, world.decision, judgement), instead)
+
+    def origins(self, world: MySQLWorld) -> Origins | None:
+        """What no result column may have for its origin in a world; None when nothing is hidden there."""
+        return Origins(world.decision) if world.guarded else None
+
+    def _key_of(self, names: Facts) -> Hashable:
+        return names
+
+
+class Origins:
+    """The columns that are hidden in one world, as the server names the origins of result columns."""
+
+    def __init__(self, decision: Decision) -> None:
+        self._hidden = frozenset(
+            (name.schema.lower(), name.relation.lower(), name.column)
+            for name, treatment in decision.treatments.items()
+            if treatment.hides
+        )
+
+    def forbids(self, schema: str, table: str, column: str) -> bool:
+        """Whether the values of this column are hidden from the caller."""
+        return (schema.lower(), table.lower(), column.lower()) in self._hidden
+
+
+def error_payload(refusal: Refusal) -> bytes:
+    """The ERR packet of a refusal: number, SQLSTATE, message and hint in one."""
+    number, sqlstate = _ERRORS.get(refusal.sqlstate, _OTHER)
+    message = refusal.message if refusal.hint is None else f"{refusal.message}. {refusal.hint}"
+    return error(number, sqlstate, message.encode()[:_LONGEST].decode(errors="ignore"))

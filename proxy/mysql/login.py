@@ -1,0 +1,324 @@
+"""From an accepted connection to a MySQL session with both sides logged in, or an end that the audit can record.
+
+Owns the shell that drives the login dialogues: time limit, TLS, the connection to the database, what a refused client is
+told. May not do: read SQL, decide what a principal sees, relay.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import logging
+import secrets
+import ssl
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
+
+from policies.model import AttributeValue
+from proxy.front import Abandoned, LoginRefused
+from proxy.mysql.threads import Thread
+from proxy.mysql.wire.authentication import TLS, Login, Remembered, ServiceAccount, own_login, service_login
+from proxy.mysql.wire.dialogue import (
+    LOGIN_PACKET_LIMIT,
+    Dialogue,
+    DialogueError,
+    Legs,
+    Packet,
+    ReadPacket,
+    Request,
+    Send,
+    Side,
+    StartTLS,
+)
+from proxy.mysql.wire.greeting import Offer, Opening, greet, read_greeting
+from proxy.mysql.wire.messages import NONCE_SIZE, Greeting
+from proxy.mysql.wire.relaying import Terms, relay_login
+from proxy.mysql.wire.scrambles import LoginKey
+from proxy.peer import Peer, PeerClosed, UnencryptedBytes
+from proxy.tls import ServerTLS
+from proxy.upstream import Unreachable, Upstream, connect_plainly, unreachable
+
+if TYPE_CHECKING:
+    from proxy.identity import Users
+
+log = logging.getLogger(__name__)
+
+Result = TypeVar("Result")
+
+LOGIN_SECONDS = 10.0  # MySQL's connect_timeout
+
+
+@dataclass(frozen=True, slots=True)
+class MySQLLoginSettings:
+    """How clients log in.
+
+    `login` `relay`: the database's own users, whose names are the principals'. `own`: Louver's users; the database is
+    entered by `service`, which must be given then. `tls`: the client leg's certificate, None for no TLS. `seconds`:
+    for the whole login. `unproven`: in `relay`, let in whom the database asks for no proof. `local_files`: the database may
+    ask clients for files (LOAD DATA LOCAL).
+    """
+
+    upstream: Upstream
+    login: Literal["relay", "own"] = "relay"
+    service: ServiceAccount | None = None
+    tls: ServerTLS | None = None
+    tls_required: bool = False
+    seconds: float = LOGIN_SECONDS
+    unproven: bool = False
+    local_files: bool = True
+
+    def __post_init__(self) -> None:
+        """Raise ValueError for settings that contradict each other."""
+        if self.login == "own" and self.service is None:
+            raise ValueError("the login mode `own` needs a service account")
+        if self.tls_required and self.tls is None:
+            raise ValueError("TLS cannot be required of clients without a certificate to offer")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class MySQLEstablished:
+    """A session whose both sides are logged in. `login` is what was agreed on, and the packet that tells the client."""
+
+    principal: str
+    attributes: Mapping[str, AttributeValue]
+    database: str
+    database_user: str
+    application: str
+    client: Peer
+    upstream: Peer
+    tls: bool
+    address: str
+    thread: Thread
+    login: Login = field(repr=False)
+
+
+class Doorkeeper:
+    """Logs connections in, one at a time or many; knows what they have in common.
+
+    That is the greeting of the database, as it was last seen, the key pair for passwords on legs without TLS, and the
+    passwords that have proved right.
+    """
+
+    def __init__(self, settings: MySQLLoginSettings, users: Users) -> None:
+        self.settings = settings
+        self._users = users
+        self._key = LoginKey.generate()
+        self._remembered = Remembered()
+        self._greeting: Greeting | None = None
+        self._ids = itertools.count(1)
+
+    async def login(self, client: Peer) -> MySQLEstablished:
+        """Log one connection in. Raises LoginRefused and Abandoned; both peers are closed then, and when cancelled."""
+        attempt = _Attempt(client, self.settings)
+        try:
+            async with asyncio.timeout(self.settings.seconds):
+                return await (self._own(attempt) if self.settings.login == "own" else self._relay(attempt))
+        except DialogueError as error:
+            raise attempt.refuse(error) from None
+        except Unreachable as error:
+            raise attempt.refuse(DialogueError(2003, "HY000", error.message, log=error.log)) from None
+        except TimeoutError:
+            message = f"louver: the login was not over within {self.settings.seconds:g} s"
+            raise attempt.refuse(DialogueError(1159, "08S01", message)) from None
+        except UnencryptedBytes:
+            message = "louver: received unencrypted data after the request for TLS"
+            raise attempt.refuse(DialogueError(1043, "08S01", message)) from None
+        except (PeerClosed, ssl.SSLError, OSError) as error:
+            attempt.abort()
+            raise Abandoned(str(error) or "closed") from None
+        except BaseException:
+            attempt.abort()
+            raise
+
+    async def _relay(self, attempt: _Attempt) -> MySQLEstablished:
+        upstream = await attempt.connect()
+        server = await attempt.drive(read_greeting(attempt.legs))
+        opening = await attempt.open(self._offer(None), server)
+        place = self.settings.upstream
+        terms = Terms(_tls(place), place.is_socket, self.settings.unproven)
+        login = await attempt.drive(relay_login(attempt.legs, opening, terms, self._key))
+        user = self._users.find(opening.user)
+        attributes = user.attributes if user else {}
+        return _established(attempt, upstream, login, attributes, opening.user, server.thread_id)
+
+    async def _own(self, attempt: _Attempt) -> MySQLEstablished:
+        service = self.settings.service
+        assert service is not None
+        shown = replace(await self._seen(), thread_id=next(self._ids) & 0xFFFFFFFF)
+        opening = await attempt.open(self._offer(secrets.token_bytes(NONCE_SIZE).replace(b"\0", b"\1")), shown)
+        user = self._users.find(opening.user)
+        decoy = self._users.decoy(opening.user)  # made for known users, too, so that they take no less time
+        verifier = user.verifier if user else None
+        await attempt.drive(
+            own_login(
+                attempt.legs,
+                opening,
+                verifier or decoy,
+                known=verifier is not None,
+                address=attempt.address,
+                remembered=self._remembered,
+                key=self._key,
+            )
+        )
+        upstream = await attempt.connect()
+        self._greeting = await attempt.drive(read_greeting(attempt.legs))
+        opening = replace(opening, server=self._greeting)
+        login = await attempt.drive(service_login(attempt.legs, opening, service, _tls(self.settings.upstream)))
+        attributes = user.attributes if user else {}
+        return _established(attempt, upstream, login, attributes, service.user, shown.thread_id)
+
+    def _offer(self, nonce: bytes | None) -> Offer:
+        settings = self.settings
+        return Offer(nonce, settings.tls is not None, settings.tls_required, settings.local_files)
+
+    async def _seen(self) -> Greeting:
+        """How the database greets: asked for once, then as it was with the last login. Raises what a login raises."""
+        if self._greeting is None:
+            asking = _Attempt(None, self.settings)
+            try:
+                await asking.connect()
+                self._greeting = await asking.drive(read_greeting(asking.legs))
+            finally:
+                asking.abort()
+        return self._greeting
+
+
+class _Attempt:
+    """The state of one login while it is driven; without a client, a look at the database."""
+
+    def __init__(self, client: Peer | None, settings: MySQLLoginSettings) -> None:
+        self._client = client
+        self._upstream: Peer | None = None
+        self._settings = settings
+        self._opening: Opening | None = None
+        self.legs = Legs()
+        self.address = client.address if client else ""
+
+    async def connect(self) -> Peer:
+        """Open the connection to the database. Raises Unreachable."""
+        self._upstream = await connect_plainly(self._settings.upstream)
+        self.legs.upstream.safe = self._settings.upstream.is_socket
+        return self._upstream
+
+    async def open(self, offer: Offer, server: Greeting) -> Opening:
+        """Greet the client and take its answer. Raises DialogueError."""
+        self._opening = await self.drive(greet(self.legs, offer, server))
+        return self._opening
+
+    async def drive(self, dialogue: Dialogue[Result]) -> Result:
+        """Run a dialogue to its end; raises what it raises, and what the peers do."""
+        answer: object = None
+        while True:
+            try:
+                request = dialogue.send(answer)
+            except StopIteration as end:
+                result: Result = end.value
+                return result
+            answer = await self._do(request)
+
+    async def _do(self, request: Request) -> Any:  # noqa: ANN401  each request has its own kind of answer
+        peer = self._client if request.side is Side.CLIENT else self._upstream
+        assert peer is not None
+        if isinstance(request, Send):
+            peer.write(request.data)
+            return None
+        if isinstance(request, ReadPacket):
+            return await self._read(request.side, peer)
+        assert isinstance(request, StartTLS)
+        await self._start_tls(request.side, peer)
+        return None
+
+    async def _read(self, side: Side, peer: Peer) -> Packet:
+        try:
+            header = await peer.read_exactly(4)
+            size = int.from_bytes(header[:3], "little")
+            if size > LOGIN_PACKET_LIMIT:
+                raise DialogueError(1153, "08S01", f"louver: a packet of {size} bytes during the login")
+            return Packet(header[3], await peer.read_exactly(size))
+        except PeerClosed:
+            if side is Side.CLIENT:
+                raise
+            message = f"louver: the database at {self._settings.upstream} closed the connection during the login"
+            raise DialogueError(2013, "HY000", message) from None
+
+    async def _start_tls(self, side: Side, peer: Peer) -> None:
+        settings = self._settings
+        if side is Side.CLIENT:
+            assert settings.tls is not None
+            # the client waits for no answer to its request, so what has come behind it is the beginning of its TLS
+            await peer.start_tls(settings.tls.context, server_side=True, direct=True, seconds=settings.seconds)
+            return
+        upstream = settings.upstream
+        assert upstream.tls.context is not None
+        try:
+            await peer.start_tls(
+                upstream.tls.context, server_side=False, host=upstream.host, seconds=upstream.connect_seconds
+            )
+        except (TimeoutError, OSError, PeerClosed, UnencryptedBytes) as error:
+            raise unreachable(upstream, error) from None
+
+    def refuse(self, error: DialogueError) -> LoginRefused:
+        """Tell the client, unless it has been told, close both sides, and give what the caller raises."""
+        assert self._client is not None
+        self._client.write(self.legs.farewell(error))
+        if self._upstream is not None:
+            self._upstream.abort()
+        self._client.close()
+        principal = self._opening.user if self._opening else ""
+        database = (self._opening.database if self._opening else None) or ""
+        level = logging.INFO if error.errno == 1045 else logging.WARNING  # ER_ACCESS_DENIED_ERROR
+        reason = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in error.log)
+        log.log(
+            level,
+            "login refused: %d (%s): %s (user %r, from %s)",
+            error.errno,
+            error.sqlstate,
+            reason,
+            principal,
+            self.address,
+        )
+        return LoginRefused(principal, database, self.address, error.log, error.sqlstate)
+
+    def abort(self) -> None:
+        """Close both sides at once."""
+        for peer in (self._client, self._upstream):
+            if peer is not None:
+                peer.abort()
+
+    @property
+    def client(self) -> Peer:
+        """The client."""
+        assert self._client is not None
+        return self._client
+
+
+def _established(  # noqa: PLR0913, PLR0917  what a login has found out
+    attempt: _Attempt,
+    upstream: Peer,
+    login: Login,
+    attributes: Mapping[str, AttributeValue],
+    database_user: str,
+    shown: int,
+) -> MySQLEstablished:
+    opening = login.opening
+    return MySQLEstablished(
+        principal=opening.user,
+        attributes=attributes,
+        database=opening.database or "",
+        database_user=database_user,
+        application=opening.application,
+        client=attempt.client,
+        upstream=upstream,
+        tls=opening.tls,
+        address=attempt.address,
+        thread=Thread(shown, opening.server.thread_id, opening.user),
+        login=login,
+    )
+
+
+def _tls(upstream: Upstream) -> TLS:
+    """What the login asks of the database's TLS."""
+    if not upstream.wants_tls:
+        return "disable"
+    return "require" if upstream.tls.required else "prefer"

@@ -1,0 +1,190 @@
+"""The shell around one MySQL session: the session machine, the gate and the audit beside it.
+
+Owns the walk of bytes through them. May not do: know a packet, decide.
+"""
+
+from __future__ import annotations
+
+from time import perf_counter_ns
+from typing import TYPE_CHECKING
+
+from audit.writer import AuditUnavailable
+from proxy.mysql.deliberation import MySQLDeliberation
+from proxy.mysql.gate import error_payload
+from proxy.mysql.wire.errors import EXPOSED
+from proxy.mysql.wire.packets import ProtocolViolation
+from proxy.relay import HELD_BYTES, Relay
+from rewriter.model import Refusal
+
+if TYPE_CHECKING:
+    import asyncio
+    from collections.abc import Callable
+
+    from proxy.front import Opening
+    from proxy.mysql.caller import MySQLCaller
+    from proxy.mysql.gate import MySQLGate, MySQLWorld
+    from proxy.mysql.threads import Threads
+    from proxy.mysql.wire.session import MySQLSession
+    from proxy.mysql.wire.statements import Statement
+    from proxy.plans import Ruling
+
+
+class MySQLRelay(Relay):
+    """One MySQL session from the end of its login to its own end.
+
+    `threads` and `shared_account` are those of `MySQLDeliberation`.
+    """
+
+    def __init__(  # noqa: PLR0913  the composition of one session
+        self,
+        client: asyncio.Transport,
+        server: asyncio.Transport,
+        opening: Opening,
+        first: tuple[bytes, bytes, bytes],
+        *,
+        session: MySQLSession,
+        caller: MySQLCaller,
+        gate: MySQLGate,
+        catalog_changed: Callable[[], None],
+        threads: Threads,
+        shared_account: bool,
+    ) -> None:
+        super().__init__(client, server, opening, first)
+        self._session = session
+        self._conversation = session.conversation
+        self._caller = caller
+        self._gate = gate
+        self._catalog_changed = catalog_changed
+        self._deliberation = MySQLDeliberation(
+            session, caller, gate, self._send, threads=threads, shared_account=shared_account
+        )
+        self._was_guarded = False
+        self._world: MySQLWorld | None = None  # that the conversation goes by
+        self._conversation.charge = lambda probes: gate.charge(caller.name, probes, self._loop.time())
+
+    # -- the walk ------------------------------------------------------------------------------------------------
+
+    def client_received(self, data: bytes) -> None:
+        """Bytes of the client."""
+        self._stirred = True
+        self._doubt()
+        try:
+            self._session.receive_client(data)
+            if self._task is not None:  # we go on reading, to see the client go
+                if self._session.frontend.buffered > HELD_BYTES:
+                    self._client.pause_reading()
+                return
+            self._advance()
+        except ProtocolViolation as violation:
+            self._violated(violation)
+        except AuditUnavailable as unavailable:
+            self._unrecorded(unavailable)
+
+    def _doubt(self) -> None:
+        """Have everything ruled again, prepared or not, when what the caller's world rests on has changed."""
+        if not self._caller.current:
+            self._conversation.epoch, self._conversation.decision = 0, None
+
+    def server_received(self, data: bytes) -> None:
+        """Bytes of the server."""
+        session = self._session
+        self._doubt()  # its answer may set free what the client has sent ahead
+        try:
+            session.receive_server(data)
+            self._finish_outcomes()
+        except ProtocolViolation as violation:
+            self._violated(violation)
+            return
+        except AuditUnavailable as unavailable:
+            self._unrecorded(unavailable)
+            return
+        out = session.data_for_client()
+        if out:
+            self._stirred = True
+            self._client.write(out)
+        if self._conversation.exposed:
+            self._cut_off(self._conversation.exposed, EXPOSED)
+            return
+        self._deliberation.answered()
+        if self._draining and session.idle:
+            self._drained()
+        elif self._task is None and not self._reason:
+            self._go_on()
+
+    def _advance(self) -> None:
+        """Rule what waits as long as the rulings are at hand, record what starts, then send."""
+        session = self._session
+        statement = session.next_statement()
+        while statement is not None and self._task is None:
+            ruling = self._deliberation.at_hand(statement)
+            if ruling is None:
+                self._task = self._loop.create_task(self._consider(statement))
+                self._task.add_done_callback(self._considered)
+                break
+            self._answer(ruling)
+            statement = session.next_statement()
+        self._send()
+
+    def _answer(self, ruling: Ruling) -> None:
+        conversation, world = self._conversation, self._caller.world
+        self._was_guarded = self._was_guarded or world.guarded  # what an earlier decision hid may still speak
+        conversation.guarded = self._was_guarded
+        conversation.epoch, conversation.decision = world.epoch, world.decision
+        if world is not self._world:
+            self._world = world
+            conversation.witness = self._gate.origins(world)
+        self._session.answer(ruling)
+
+    def _send(self) -> None:
+        session = self._session
+        for execution in session.started():
+            assert execution.plan is not None
+            self._recorder.start(execution.plan, execution.number, execution.text)
+            execution.started = perf_counter_ns()
+            self._posted = True
+        back = session.data_for_client()  # what is answered without the server
+        if back:
+            self._client.write(back)
+        out = session.data_for_server()
+        if out:
+            self._write(out)
+
+    def _finish_outcomes(self) -> None:
+        now = perf_counter_ns()
+        for execution in self._session.outcomes():
+            self._recorder.finish(
+                execution.number,
+                execution.status,
+                execution.rows,
+                execution.sent,
+                now - execution.started,
+                execution.sqlstate,
+            )
+            if execution.plan is not None and execution.plan.changes_catalog:
+                self._catalog_changed()
+
+    # -- statements whose ruling takes a look-up -----------------------------------------------------------------
+
+    async def _consider(self, statement: Statement) -> None:
+        self._answer(await self._deliberation.rule(statement))
+
+    # -- the end -------------------------------------------------------------------------------------------------
+
+    def _farewell(self, sqlstate: str, message: str, hint: str | None) -> bytes:
+        return self._session.farewell(error_payload(Refusal(sqlstate, message, hint=hint)))
+
+    def _goodbye(self) -> bytes:
+        return b""
+
+    def _told_by_server(self) -> bool:
+        return True  # by the end of its connection, as the server itself tells it
+
+    def _lose(self) -> None:
+        for execution in self._conversation.running():
+            self._recorder.finish(execution.number, "lost", b"", execution.sent, 0, "")
+
+    def _quiet(self) -> bool:
+        return self._session.quiet
+
+    def _idle(self) -> bool:
+        return self._session.idle

@@ -1,0 +1,56 @@
+"""What stands in the few packets of results that are looked into: rows of our own questions, where columns come from.
+
+Owns the reading of their payloads. Source: MySQL's developer documentation, "Text Resultset", column definitions. May not do:
+I/O, decide.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from proxy.mysql.wire.packets import read_lenenc_string
+
+if TYPE_CHECKING:
+    from proxy.mysql.wire.conversation import OriginWitness
+
+_NULL: Final = 0xFB
+_UNREADABLE: Final = "a description that cannot be read"
+
+
+def text_row(payload: bytes) -> list[bytes | None]:
+    """The columns of a row in text. Raises ProtocolViolation."""
+    columns: list[bytes | None] = []
+    position = 0
+    while position < len(payload):
+        if payload[position] == _NULL:
+            columns.append(None)
+            position += 1
+        else:
+            value, position = read_lenenc_string(payload, position)
+            columns.append(value)
+    return columns
+
+
+def hidden_origin(witness: OriginWitness, definition: bytes, *, utf8: bool) -> str:
+    """The hidden column that a column definition names as its origin, "" when it names none. Raises ProtocolViolation.
+
+    Its first fields are catalog, schema, table, original table, name, original name. The server fills in the original ones when
+    a result column is a plain column, through subqueries that it merges; an expression has none. `utf8`: names are
+    written in UTF-8; else what is not ASCII, or stands for what could not be written, is answered with words: it must not pass.
+    """
+    _, position = read_lenenc_string(definition, 0)
+    schema, position = read_lenenc_string(definition, position)
+    _, position = read_lenenc_string(definition, position)
+    table, position = read_lenenc_string(definition, position)
+    _, position = read_lenenc_string(definition, position)
+    column, _ = read_lenenc_string(definition, position)
+    if not table or not column:
+        return ""
+    names = schema + b"." + table + b"." + column
+    if not utf8 and (not names.isascii() or b"?" in names):
+        return _UNREADABLE
+    try:
+        found = (schema.decode(), table.decode(), column.decode())
+    except UnicodeDecodeError:
+        return _UNREADABLE
+    return ".".join(found) if witness.forbids(*found) else ""

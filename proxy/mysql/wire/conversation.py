@@ -1,0 +1,102 @@
+"""What both directions of a session know: the answer that is owed, prepared statements, the state of the session.
+
+Owns the state that the reader of the client and that of the server share. May not do: read or write bytes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from policies.model import Decision
+from proxy.mysql.wire.capabilities import Capability
+from proxy.mysql.wire.replies import Execution, Pending
+from proxy.mysql.wire.statements import Prepared
+from proxy.mysql.wire.tracking import Tracked
+from proxy.plans import Plan
+from rewriter.model import Probe
+
+
+class OriginWitness(Protocol):
+    """What may not be the origin of a result column in the caller's world."""
+
+    def forbids(self, schema: str, table: str, column: str) -> bool:
+        """Whether the values of this column are hidden from the caller."""
+
+
+@dataclass(slots=True, eq=False)
+class Conversation:
+    """The shared state of one session.
+
+    `epoch` and `decision` are those of the caller's world, set by the shell; epoch 0 has no plans, so that every execution is
+    ruled again. `tracked` is None when the state has to be asked for. `status` are the server's last flags. `sequence` is the number of
+    the client's last packet. `files_asked`: the client is sending the file that the server wants. `last` is the statement prepared
+    last, which MariaDB's clients can name by -1. `guarded`: as far as is known something is hidden, so errors must not quote
+    what is stored. `witness` is asked for the origins of results; `exposed` is the hidden column that the server has named as
+    one: nothing of the server's passes any more. `doubtful`: a statement has failed that may have changed the state all the same.
+    `charge` counts what is compared with real values, or gives the error for it.
+    """
+
+    unknown_plan: Plan  # of what is refused before it has one
+    capabilities: Capability
+    files: bool
+    epoch: int = 0
+    decision: Decision | None = None
+    owed: Pending | None = None
+    statements: dict[int, Prepared] = field(default_factory=dict)
+    last: Prepared | None = None
+    tracked: Tracked | None = None
+    status: int = 0
+    sequence: int = 0
+    files_asked: bool = False
+    guarded: bool = True
+    witness: OriginWitness | None = None
+    exposed: str = ""
+    closing: bool = False
+    farewell: bool = False
+    doubtful: bool = False
+    charge: Callable[[Sequence[Probe]], bytes] | None = None
+    number: int = 0
+    started: list[Execution] = field(default_factory=list)
+    finished: list[Execution] = field(default_factory=list)
+
+    @property
+    def readable(self) -> bool:
+        """Whether the state is known, and the server reads texts in UTF-8 as we do."""
+        return self.tracked is not None and self.tracked.readable
+
+    def start(self, execution: Execution) -> None:
+        """Owe the answer of a statement that runs, number it and hand it to the audit."""
+        self.number += 1
+        execution.number = self.number
+        self.owed = execution
+        self.started.append(execution)
+
+    def overdrawn(self, probes: Sequence[Probe]) -> bytes:
+        """The error for what may be asked of real values no more, b"" when it may; then it is counted."""
+        return self.charge(probes) if probes and self.charge is not None else b""
+
+    def find(self, number: int) -> Prepared | None:
+        """The prepared statement of this number of the client's."""
+        return self.last if number == LAST else self.statements.get(number)
+
+    def forget(self, prepared: Prepared) -> None:
+        """The client has closed a statement."""
+        self.statements.pop(prepared.client_id, None)
+        if self.last is prepared:
+            self.last = None
+
+    def reset(self) -> None:
+        """The server has forgotten what the session had: statements, cursors, settings."""
+        self.statements.clear()
+        self.last = None
+        self.tracked = None
+
+    def running(self) -> list[Execution]:
+        """The client's statements that have not ended."""
+        return [self.owed] if isinstance(self.owed, Execution) else []
+
+
+LAST = 0xFFFFFFFF
+"""The number by which MariaDB's clients mean the statement that was prepared last."""

@@ -1,0 +1,267 @@
+"""One caller within a session: who it is, and the world it is in at this moment.
+
+Owns finding the world again after anything that it rests on has changed: policies, time, catalog, what names mean.
+May not do: touch a transport; what the session's own server has to be asked goes through `ask`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+from typing import TYPE_CHECKING
+
+from policies.model import Decision, Label, Principal, Session
+from proxy.gate import Outgrown, Unsettled
+from proxy.postgres.gate import PostgresWorld, needs_nothing, what_it_makes
+from proxy.postgres.introspection import look_up_sql, read_look_up
+from proxy.postgres.own import laid_over, read_own
+from rewriter.model import Refusal, UnknownNames
+from rewriter.postgres.catalog import Catalog, Names, Relation
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from proxy.plans import Ruling
+    from proxy.postgres.catalogs import PostgresCatalogs
+    from proxy.postgres.gate import PostgresGate
+    from proxy.postgres.introspection import Ask
+    from rewriter.keys import KeyMaterial
+    from rewriter.postgres.lineage import Inheritance
+
+
+_LOOK_UPS = 16
+"""Look-ups for one statement: what is found can name more, as functions do in their bodies."""
+
+_ENDLESS = Refusal(
+    "54001", "the names in this statement lead to too many others", hint="Use functions that call fewer others."
+)
+
+_SETTLINGS = 8
+"""How often a world is looked for that holds still while it is looked at."""
+
+_serials = itertools.count(1)
+
+_SET_KEY = "SELECT pg_catalog.set_config($1, $2, false)"
+
+
+class Caller:
+    """The caller of one session. `moment` gives what its conditions may look at, time included.
+
+    `world` is where it is now; it may be ruled by only while `current`.
+    """
+
+    def __init__(
+        self, principal: Principal, moment: Callable[[], Session], gate: PostgresGate, catalogs: PostgresCatalogs
+    ) -> None:
+        self._principal = principal
+        self.name = principal.name
+        self._moment = moment
+        self._gate = gate
+        self._catalogs = catalogs
+        database = moment().database
+        self._known = catalogs.known(database)
+        self._serial = next(_serials)
+        self._generation = -1
+        self._names: Names | None = None
+        self._own: list[Relation] = []  # made or changed in the open transaction
+        self._own_stale = False
+        self._passing: dict[str, Label] = {}  # of what is in temporary tables of the session
+        self._catalog: Catalog | None = None  # with these, or None for the snapshot itself
+        self._key: KeyMaterial | None = None  # what the session's server surely holds
+        self._held: KeyMaterial | None = None  # what it may hold: a rollback can bring back what was taken away
+        self.world = PostgresWorld(Decision("", {}, {}), Catalog(database, 0, {}, {}), None)
+
+    @property
+    def current(self) -> bool:
+        """True while nothing that the world rests on has changed, the meaning of names apart."""
+        return self._generation == self._known.generation and not self._known.stale and not self._own_stale
+
+    @property
+    def guarded(self) -> bool:
+        """True when something is hidden from this caller, as far as is known."""
+        return self._names is not None
+
+    def defines(self) -> None:
+        """A statement goes off that may define something in the open transaction, or undo that."""
+        self._own_stale = self._own_stale or self._known.held > 0
+
+    @property
+    def defining(self) -> bool:
+        """True when something may have been defined since the world was found."""
+        return self._own_stale
+
+    @property
+    def has_own(self) -> bool:
+        """True when the world rests on what the open transaction has defined."""
+        return bool(self._own) or self._own_stale
+
+    def makes(self, text: bytes, number: int) -> bool:
+        """A statement is about to go off that may make tables: take down what they inherit.
+
+        `number` is how many this session has started before. True: that has to be remembered before it goes, and the
+        statement ruled again.
+        """
+        if self._known.held:
+            for inheritance in what_it_makes(self.world, text, self._passing):
+                if inheritance.temporary:
+                    self._pass(inheritance)
+                else:
+                    self._catalogs.makes(self._known, inheritance, self.name, (self._serial, number))
+        return self._catalogs.dirty or self._generation != self._known.generation
+
+    def undone(self, numbers: range) -> None:
+        """What `makes` was told of under these numbers has failed, or was rolled back."""
+        self._known.labelling.undone(self._serial, numbers)
+
+    def _pass(self, made: Inheritance) -> None:
+        """Know what a temporary table holds, for what is copied from it; the catalog never knows it."""
+        label = made.whole
+        if label is not None:
+            self._passing[made.name] = label
+        elif made.anew:
+            self._passing.pop(made.name, None)
+
+    async def remember(self) -> None:
+        """Bring to the disk what labels there are. Raises LedgerUnavailable."""
+        await self._catalogs.remember()
+
+    def find_early(self, text: bytes, number: int) -> Ruling | None:
+        """The ruling of a statement for which what was defined lately makes no difference; None for all others."""
+        if self._generation != self._known.generation or not needs_nothing(self.world, text):
+            return None
+        found = self.find(text)
+        if found is None or found.plan.verdict == "deny":  # what is in its way may be gone
+            return None
+        return None if found.plan.copies and self.makes(text, number) else found
+
+    def find(self, text: bytes) -> Ruling | None:
+        """The ruling of `text` in the current world; None when it has names that the catalog does not know."""
+        found = self.world.plans.find(text)
+        if found is not None:
+            return found
+        try:
+            return self._gate.rule(self.world, text)
+        except UnknownNames:
+            return None
+
+    def renew(self) -> bool:
+        """Decide again by what is known already; False when the catalog or names have to be asked for first."""
+        if self._known.stale or self._own_stale:
+            return False
+        decision = self._decide()
+        if decision.all_clear:
+            if self._held is not None:
+                return False
+            self._names = None
+        elif self._names is None:
+            return False
+        else:
+            key = self._gate.key_for(decision)
+            if key is not None and key is not self._key:
+                return False
+        self._enter(decision)
+        return True
+
+    async def settle(self, ask: Ask, *, names_stale: bool, status: bytes = b"I") -> None:
+        """Find the world that the caller is in now. Raises CatalogUnavailable, LedgerUnavailable, Unsettled and Outgrown.
+
+        Policies and catalog may move on while the server is asked; then it is found again, for nothing may be ruled by half of each.
+
+        `status` is the transaction's as ReadyForQuery tells it. In a failed one nothing can be asked, so that the world
+        stays behind until it is over.
+        """
+        for _ in range(_SETTLINGS):
+            if self._known.stale:
+                await self._catalogs.refresh(self._known)
+            if self._own_stale and status != b"E":
+                self._own = await read_own(ask) if status == b"T" else []
+                self._own_stale = False
+                names_stale = True
+            self._catalog = laid_over(self._known.catalog, self._own) if self._own else None
+            generation, decision = self._known.generation, self._decide()
+            if decision.all_clear:
+                if self._held is not None:  # unguarded, it could be read
+                    raise Outgrown
+                self._names = None
+            elif self._names is None or names_stale:
+                self._names = read_look_up(await ask(look_up_sql()))
+                names_stale = False
+                self._key = None  # what may have changed the search path may have taken the key away
+            if self._names is not None:
+                key = self._gate.key_for(decision)
+                if key is not None and key is not self._key:
+                    self._held = key
+                    await ask(_SET_KEY, key.name, key.setting)
+                    self._key = key
+            await self._catalogs.remember()
+            if generation == self._known.generation:
+                self._enter(decision)
+                return
+        raise Unsettled
+
+    async def look_up(self, ask: Ask, text: bytes) -> Ruling:
+        """Rule a statement with names that the catalog does not know, by what the session's own server knows.
+
+        A relation found there that the snapshot lacks is nobody else's only when a snapshot read after that lacks it,
+        too: it was made in the open transaction. All others are ruled by the catalog, which knows more of them.
+        """
+        own: set[int] = set()
+        # Somebody may create what is missing at any moment: that it is missing holds for this statement only.
+        missing = Names(())
+        for _ in range(_LOOK_UPS):
+            world, names = self.world, self.world.names
+            if names is not None and (missing.looked_up or missing.functions):
+                world = PostgresWorld(world.decision, world.catalog, _joined(names, missing), self._held)
+            try:
+                return self._gate.rule(world, text)
+            except UnknownNames as unknown:
+                rows = await ask(look_up_sql(unknown.names, unknown.functions))
+                found = read_look_up(rows, unknown.functions)
+            new = {r.oid for r in found.looked_up.values() if r is not None and self._known.lacks(r)} - own
+            if new:
+                await self._catalogs.catch_up(self._known)
+                await self.settle(ask, names_stale=False, status=b"T" if self._own else b"I")
+                own |= new
+                missing = Names(())
+            elif self._names is not None:
+                self._names = _joined(self._names, _present(found))
+                missing = _joined(missing, found)
+                await self.settle(ask, names_stale=False, status=b"T" if self._own else b"I")
+        return self._gate.deny(self.world, text, _ENDLESS)
+
+    def nameless_world(self) -> PostgresWorld:
+        """A world in which no name is known, for a transaction that has failed and can look nothing up."""
+        return PostgresWorld(self.world.decision, Catalog(self._known.database, 0, {}, {}), Names(()), self._held)
+
+    def _decide(self) -> Decision:
+        """The decision of this moment, over the catalog's columns and those looked up on the session."""
+        labels = self._known.labels
+        if self._names is not None and self._names.looked_up:
+            own = dict(labels)
+            for relation in self._names.looked_up.values():
+                if relation is not None:
+                    own |= self._catalogs.labels_of(self._known, relation)
+            labels = own
+        if self._own:
+            labels = dict(labels)
+            for relation in self._own:
+                labels |= self._catalogs.labels_of(self._known, relation)
+        return self._gate.decide(self._principal, self._moment(), labels)
+
+    def _enter(self, decision: Decision) -> None:
+        self._generation = self._known.generation
+        catalog = self._catalog or self._known.catalog
+        self.world = self._gate.world(decision, catalog, self._names, self._held, shared=self._catalog is None)
+
+
+def _present(found: Names) -> Names:
+    """What a look-up has found, without what is missing."""
+    relations = {name: relation for name, relation in found.looked_up.items() if relation is not None}
+    return Names((), looked_up=relations, functions={name: code for name, code in found.functions.items() if code})
+
+
+def _joined(names: Names, found: Names) -> Names:
+    """Names with what a look-up has found in addition."""
+    return dataclasses.replace(
+        names, looked_up={**names.looked_up, **found.looked_up}, functions={**names.functions, **found.functions}
+    )

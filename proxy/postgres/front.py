@@ -1,0 +1,138 @@
+"""PostgreSQL as the server sees it: logins, cancel requests, sessions.
+
+Owns putting a session together from its parts. May not do: know other sessions, read SQL.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from policies.model import Principal
+from proxy.front import Front, Opening
+from proxy.postgres.caller import Caller
+from proxy.postgres.login import Cancelled, Established, HandshakeSettings, handshake
+from proxy.postgres.relay import PostgresRelay
+from proxy.postgres.wire.messages import (
+    CancelRequest,
+    GSSENCRequest,
+    MalformedMessage,
+    SSLRequest,
+    error_response,
+    parse_startup_packet,
+)
+from proxy.postgres.wire.session import PostgresSession
+from proxy.postgres.wording import refusals, too_many
+from proxy.wording import unknown_plan
+
+if TYPE_CHECKING:
+    from policies.decide import PolicySet
+    from proxy.identity import Users
+    from proxy.peer import Peer
+    from proxy.postgres.cancel import CancelRegistry
+    from proxy.postgres.catalogs import PostgresCatalogs
+    from proxy.postgres.gate import PostgresGate
+    from proxy.postgres.watch import Watch
+    from proxy.relay import Relay
+
+
+class PostgresFront(Front[Established]):
+    """One PostgreSQL. `statement_bytes`: a longer text of a statement is refused."""
+
+    def __init__(  # noqa: PLR0913  the composition of the whole
+        self,
+        settings: HandshakeSettings,
+        *,
+        users: Users,
+        cancels: CancelRegistry,
+        gate: PostgresGate,
+        catalogs: PostgresCatalogs,
+        watch: Watch,
+        statement_bytes: int = 16 * 1024 * 1024,
+    ) -> None:
+        self.login_mode = settings.login
+        self.tally = gate.tally
+        self._settings = settings
+        self._users = users
+        self._cancels = cancels
+        self._gate = gate
+        self._catalogs = catalogs
+        self._watch = watch
+        self._statement_bytes = statement_bytes
+        self._refusals = refusals(statement_bytes)
+
+    async def login(self, peer: Peer) -> Established | None:
+        """Log a connection in, or pass a cancel request on. Raises LoginRefused and Abandoned."""
+        result = await handshake(peer, self._settings, self._users, self._cancels)
+        return None if isinstance(result, Cancelled) else result
+
+    async def turn_away(self, peer: Peer, limit: str) -> None:
+        """Tell a connection that there are too many. A cancel request is passed on: it is what gives places free."""
+        try:
+            packet = parse_startup_packet(await peer.read_startup_packet())
+            while isinstance(packet, SSLRequest | GSSENCRequest):  # libpq shows no error in place of the answer
+                peer.write(b"N")
+                packet = parse_startup_packet(await peer.read_startup_packet())
+        except MalformedMessage:
+            return
+        if isinstance(packet, CancelRequest):
+            await self._cancels.cancel(packet.key)
+        else:
+            peer.write(too_many(limit))
+
+    def refuse(self, established: Established, sqlstate: str, message: str) -> None:
+        """Tell a client that has logged in that there is no session for it."""
+        established.client.write(error_response("FATAL", sqlstate, message))
+
+    def too_many(self, established: Established, limit: str) -> None:
+        """Tell a client that has logged in that its user has too many sessions."""
+        established.client.write(too_many(limit))
+
+    def open(self, established: Established, opening: Opening) -> Relay:
+        """The session of a login. Raises PeerClosed when one side has gone."""
+        principal = Principal(established.principal, established.attributes)
+        caller = Caller(principal, opening.moment, self._gate, self._catalogs)
+        session = PostgresSession(unknown_plan(), self._refusals, self._statement_bytes)
+        client, client_rest = established.client.detach()
+        server, server_rest = established.upstream.detach()
+        return PostgresRelay(
+            client,
+            server,
+            opening,
+            (established.greeting, client_rest, server_rest),
+            session=session,
+            caller=caller,
+            gate=self._gate,
+            catalog_changed=lambda: self._catalogs.changed(established.database),
+        )
+
+    def ended(self, established: Established, *, cancel: bool) -> asyncio.Task[None] | None:
+        """A session has ended: forget its key, after what it left running is cancelled by it."""
+        key = established.key
+        if key is None:
+            return None
+        if not cancel:
+            self._cancels.forget(key)
+            return None
+
+        async def cancelling() -> None:
+            try:
+                await self._cancels.cancel(key)
+            finally:
+                self._cancels.forget(key)
+
+        # what the session left running would run on: the server looks at its socket only when it writes
+        return asyncio.get_running_loop().create_task(cancelling())
+
+    def policies_changed(self, policies: PolicySet) -> None:
+        """Decide by these from now on."""
+        self._gate.policies = policies
+        self._catalogs.policies_changed(policies)
+
+    def time_passed(self) -> None:
+        """Let time-bound decisions be made again."""
+        self._catalogs.time_passed()
+
+    async def watch(self) -> None:
+        """Look for definitions that are changed elsewhere, until cancelled."""
+        await self._watch.run()

@@ -1,0 +1,141 @@
+"""The gate for PostgreSQL: how its statements are rewritten, what they change for those that follow, how it tells a refusal.
+
+Owns the way from the gate to the rewriter of PostgreSQL, and what the session asks of a text besides its ruling.
+May not do: I/O.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from proxy.gate import Effects, Gate, World
+from proxy.postgres.wire.messages import notice_response, report_fields
+from proxy.witness import Witness
+from rewriter.model import Description, Refusal, Rewritten, Use
+from rewriter.postgres.catalog import Catalog, Names
+from rewriter.postgres.kinds import reads_nothing
+from rewriter.postgres.lineage import Inheritance, inheritances, renamed
+from rewriter.postgres.reading import describe, encode, parse
+from rewriter.postgres.rewrite import rewrite
+from rewriter.postgres.world import hidden_columns
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable, Mapping
+
+    from policies.model import Decision, Label
+    from proxy.plans import Makes, NamesEffect
+
+_MASKED_CONDITION = "01000"
+"""The SQLSTATE of a notice about masked conditions: a warning of no particular kind."""
+
+PostgresWorld = World[Catalog, Names]
+
+
+class PostgresGate(Gate[Catalog, Names]):
+    """Decides for every caller of one PostgreSQL."""
+
+    def error(self, refusal: Refusal) -> bytes:
+        """The payload of the ErrorResponse that tells a refusal."""
+        return error_payload(refusal)
+
+    def _rewrite(self, world: PostgresWorld, text: str) -> Rewritten:
+        assert world.names is not None
+        return rewrite(
+            text,
+            catalog=world.catalog,
+            names=world.names,
+            decision=world.decision,
+            key=world.key,
+            listed_functions=self.listed_functions(),
+            limit=self.analysed_bytes,
+        )
+
+    def _describe(self, text: bytes) -> Description:
+        return describe(text.decode(errors="replace"))
+
+    def _effects(self, kinds: tuple[str, ...], text: bytes, *, changes_names: bool) -> Effects:
+        names: NamesEffect = "none"
+        if changes_names:
+            names = "transaction" if kinds == ("TransactionStmt",) else "changes"
+        return Effects(names, _makes(kinds, text), _uses_made(kinds, text))
+
+    def _notice(self, use: Use) -> tuple[str, bytes]:
+        column = str(use.column)
+        message = f'conditions, orders and groups see {column} as rule "{use.treatment.rule}" shows it'
+        hint = "Compare with what you are shown. This is said once in a session."
+        return column, notice_response("NOTICE", _MASKED_CONDITION, message, hint=hint)
+
+    def _witness_of(self, catalog: Catalog, decision: Decision) -> Witness:
+        return Witness(hidden_columns(catalog, decision))
+
+    def _key_of(self, names: Names) -> Hashable:
+        mappings = (names.looked_up, names.temporary_views, names.functions)
+        return (names.path, names.temporary, *(tuple(mapping.items()) for mapping in mappings))
+
+
+def needs_nothing(world: PostgresWorld, text: bytes) -> bool:
+    """Whether a text is ruled in `world` as in any that follows from definitions made since it was found."""
+    try:
+        statements = parse(encode(text.decode()))
+    except (Refusal, UnicodeDecodeError):
+        return False
+    return all(reads_nothing(statement["stmt"], guarded=world.guarded) for statement in statements)
+
+
+def only_kind(text: bytes) -> str:
+    """The kind of the one statement that a text is, of transaction control what it does; "" when it is several."""
+    try:
+        statements = parse(encode(text.decode()))
+    except (Refusal, UnicodeDecodeError):
+        return ""
+    if len(statements) != 1:
+        return ""
+    kind, fields = next(iter(statements[0]["stmt"].items()))
+    return str(fields.get("kind", "TRANS_STMT_BEGIN")) if kind == "TransactionStmt" else str(kind)
+
+
+def what_it_makes(world: PostgresWorld, text: bytes, passing: Mapping[str, Label]) -> list[Inheritance]:
+    """What the tables inherit that a text makes, of columns that the caller sees clear on any row.
+
+    `passing` are the labels of what is in tables of the session's own. A text that does not parse makes none, for the
+    server reads it alike.
+    """
+    try:
+        statements = [statement["stmt"] for statement in parse(encode(text.decode()))]
+    except (Refusal, UnicodeDecodeError):
+        return []
+    decision = world.decision
+    labels = {column: label for column, label in decision.labels.items() if decision.treatments[column].kind == "clear"}
+    made: list[Inheritance] = []
+    for statement in statements:
+        made += [new for new in (renamed(statement, each) for each in made) if new is not None]
+        here = {each.name: each.whole for each in made}
+        through = {**passing, **{name: label for name, label in here.items() if label is not None}}
+        made += inheritances(statement, world.catalog, labels, through)
+    return made
+
+
+def error_payload(refusal: Refusal) -> bytes:
+    """The ErrorResponse payload (without type and length) of a refusal."""
+    return report_fields(
+        "ERROR",
+        refusal.sqlstate,
+        refusal.message,
+        detail=refusal.detail,
+        hint=refusal.hint,
+        position=refusal.position,
+    )
+
+
+def _makes(kinds: tuple[str, ...], text: bytes) -> Makes:
+    """What a statement leaves behind that was ruled with it: by PREPARE, by DECLARE with or without HOLD."""
+    if "PrepareStmt" in kinds or ("DeclareCursorStmt" in kinds and b"hold" in text.lower()):
+        return "session"
+    return "transaction" if "DeclareCursorStmt" in kinds else "none"
+
+
+def _uses_made(kinds: tuple[str, ...], text: bytes) -> bool:
+    """Whether a statement runs what an earlier one left behind; CREATE TABLE AS and EXPLAIN can, by EXECUTE."""
+    if "ExecuteStmt" in kinds or "FetchStmt" in kinds:
+        return True
+    return ("CreateTableAsStmt" in kinds or "ExplainStmt" in kinds) and b"execute" in text.lower()

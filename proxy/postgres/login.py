@@ -1,0 +1,304 @@
+"""From an accepted connection to a session with both sides logged in, or an end that the audit can record.
+
+Owns the shell that drives the startup and authentication dialogues: time limit, TLS, the connection to the database,
+what a refused client is told. May not do: read SQL, decide what a principal sees, relay.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+import ssl
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
+
+from policies.model import AttributeValue
+from proxy import tls
+from proxy.front import Abandoned, LoginRefused
+from proxy.peer import Peer, PeerClosed, UnencryptedBytes
+from proxy.postgres.wire import authentication, messages
+from proxy.postgres.wire.authentication import ServiceAccount
+from proxy.postgres.wire.dialogue import (
+    Dialogue,
+    DialogueError,
+    ReadFirstByte,
+    ReadMessage,
+    ReadStartupPacket,
+    Request,
+    Send,
+    Side,
+    StartTLS,
+)
+from proxy.postgres.wire.messages import BackendKey, CancelRequest, MalformedMessage
+from proxy.postgres.wire.startup import Startup, greet
+from proxy.upstream import Unreachable, Upstream, connect
+
+if TYPE_CHECKING:
+    from proxy.identity import User, Users
+    from proxy.postgres.cancel import CancelRegistry
+    from proxy.postgres.wire.authentication import Greeting
+
+log = logging.getLogger(__name__)
+
+Result = TypeVar("Result")
+
+LOGIN_SECONDS = 60.0  # PostgreSQL's authentication_timeout
+NONCE_BYTES = 18  # random bytes of a SCRAM nonce, as PostgreSQL
+
+
+@dataclass(frozen=True, slots=True)
+class HandshakeSettings:
+    """How clients log in.
+
+    `login` `relay`: the database's own users, whose names are the principals'. `own`: Louver's users; the database is
+    entered by `service`, which must be given then. `tls`: the client leg's certificate, None for no TLS. `seconds`:
+    for the whole login. `unproven`: in `relay`, let in whom the database asks for no proof (`trust`).
+    """
+
+    upstream: Upstream
+    login: Literal["relay", "own"] = "relay"
+    service: ServiceAccount | None = None
+    tls: tls.ServerTLS | None = None
+    tls_required: bool = False
+    seconds: float = LOGIN_SECONDS
+    unproven: bool = False
+
+    def __post_init__(self) -> None:
+        """Raise ValueError for settings that contradict each other."""
+        if self.login == "own" and self.service is None:
+            raise ValueError("the login mode `own` needs a service account")
+        if self.tls_required and self.tls is None:
+            raise ValueError("TLS cannot be required of clients without a certificate to offer")
+
+
+@dataclass(frozen=True, slots=True)
+class Established:
+    """A session whose both sides are logged in.
+
+    `greeting` is for the client: AuthenticationOk up to and with the first ReadyForQuery, not yet sent. `key` is the
+    one the client gets in it, to be given to `CancelRegistry.forget` at the session's end; None when the database
+    gave none. `version` is the protocol version spoken with the client; with the database it is always 3.0.
+    `parameters` are the run-time parameters sent to the database, `parameter_status` those it reported.
+    """
+
+    principal: str
+    attributes: Mapping[str, AttributeValue]
+    database: str
+    database_user: str
+    application: str
+    parameters: Mapping[str, str]
+    client: Peer
+    upstream: Peer
+    key: BackendKey | None
+    version: int
+    parameter_status: Mapping[str, str]
+    greeting: bytes = field(repr=False)
+    tls: bool
+    address: str
+
+
+@dataclass(frozen=True, slots=True)
+class Cancelled:
+    """The connection carried a cancel request, which is dealt with. `known`: it named a session of ours."""
+
+    address: str
+    known: bool
+
+
+async def handshake(
+    client: Peer, settings: HandshakeSettings, users: Users, cancels: CancelRegistry
+) -> Established | Cancelled:
+    """Log one connection in. Raises LoginRefused and Abandoned; both peers are closed then, and when cancelled."""
+    login = _Login(client, settings, users, cancels)
+    try:
+        async with asyncio.timeout(settings.seconds):
+            return await login.run()
+    except DialogueError as error:
+        raise login.refuse(error) from None
+    except MalformedMessage as error:
+        raise login.refuse(DialogueError("08P01", f"louver: {error}")) from None
+    except TimeoutError:
+        error_ = DialogueError("57014", f"louver: the login was not over within {settings.seconds:g} s")
+        raise login.refuse(error_) from None
+    except UnencryptedBytes:
+        error_ = DialogueError("08P01", "louver: received unencrypted data after the request for TLS")
+        raise login.refuse(error_) from None
+    except (PeerClosed, ssl.SSLError, OSError) as error:
+        login.abort()
+        raise Abandoned(str(error) or "closed") from None
+    except BaseException:
+        login.abort()
+        raise
+
+
+class _Login:
+    """The state of one login while it is driven."""
+
+    def __init__(self, client: Peer, settings: HandshakeSettings, users: Users, cancels: CancelRegistry) -> None:
+        self._client = client
+        self._upstream: Peer | None = None
+        self._settings = settings
+        self._users = users
+        self._cancels = cancels
+        self._startup: Startup | None = None
+        self._address = client.address
+
+    async def run(self) -> Established | Cancelled:
+        offered = self._settings.tls is not None
+        first = await self._drive(greet(tls_offered=offered, tls_required=self._settings.tls_required))
+        if isinstance(first, CancelRequest):
+            known = await self._cancels.cancel(first.key)
+            self._client.close()
+            return Cancelled(self._address, known)
+        self._startup = first
+        own = self._settings.login == "own"
+        user = self._users.find(first.user)
+        greeting, upstream = await (self._own(first, user) if own else self._relay(first))
+        service = self._settings.service
+        key, after = None, b""
+        if greeting.key is not None:
+            key = self._cancels.issue(greeting.key, self._settings.upstream, first.version)
+            after = messages.backend_key_data(key)
+        return Established(
+            principal=first.user,
+            attributes=user.attributes if user else {},
+            database=first.database,
+            database_user=service.user if own and service else first.user,
+            application=first.application,
+            parameters=first.parameters,
+            client=self._client,
+            upstream=upstream,
+            key=key,
+            version=first.version,
+            parameter_status=greeting.parameter_status,
+            greeting=greeting.before_key + after + greeting.after_key,
+            tls=first.tls,
+            address=self._address,
+        )
+
+    async def _relay(self, startup: Startup) -> tuple[Greeting, Peer]:
+        upstream = await self._connect()
+        shown = _certificate(upstream)
+        same = startup.tls and self._settings.tls is not None and shown == self._settings.tls.certificate
+        await self._drive(
+            authentication.relay_login(
+                startup,
+                same_certificate=same,
+                unproven=self._settings.unproven,
+            )
+        )
+        return await self._drive(authentication.read_greeting(None)), upstream
+
+    async def _own(self, startup: Startup, user: User | None) -> tuple[Greeting, Peer]:
+        service = self._settings.service
+        assert service is not None
+        decoy = self._users.decoy(startup.user)  # made for known users, too, so that they take no less time
+        verifier = user.verifier if user else None
+        binding = tls.end_point(self._settings.tls.certificate) if startup.tls and self._settings.tls else None
+        await self._drive(
+            authentication.own_login(
+                startup.user, verifier or decoy, known=verifier is not None, binding=binding, nonce=_nonce()
+            )
+        )
+        upstream = await self._connect()
+        shown = _certificate(upstream)
+        await self._drive(
+            authentication.service_login(
+                startup,
+                service,
+                encrypted=shown is not None or self._settings.upstream.is_socket,
+                binding=tls.end_point(shown),
+                nonce=_nonce(),
+            )
+        )
+        return await self._drive(authentication.read_greeting(service)), upstream
+
+    async def _connect(self) -> Peer:
+        try:
+            self._upstream = await connect(self._settings.upstream)
+        except Unreachable as error:
+            raise DialogueError(error.sqlstate, error.message, hint=error.hint, log=error.log) from None
+        return self._upstream
+
+    async def _drive(self, dialogue: Dialogue[Result]) -> Result:
+        answer: object = None
+        while True:
+            try:
+                request = dialogue.send(answer)
+            except StopIteration as end:
+                result: Result = end.value
+                return result
+            answer = await self._do(request)
+
+    async def _do(self, request: Request) -> Any:  # noqa: ANN401  each request has its own kind of answer
+        if isinstance(request, Send):
+            self._peer(request.side).write(request.data)
+            return None
+        if isinstance(request, ReadMessage):
+            return await self._read(request.side)
+        if isinstance(request, ReadStartupPacket):
+            return await self._client.read_startup_packet()
+        if isinstance(request, ReadFirstByte):
+            return await self._client.peek_byte()
+        if isinstance(request, StartTLS) and self._settings.tls is not None:
+            context = self._settings.tls.context
+            seconds = self._settings.seconds
+            await self._client.start_tls(context, server_side=True, direct=request.direct, seconds=seconds)
+            chosen = self._client.ssl_object
+            return chosen.selected_alpn_protocol() if chosen else None
+        raise AssertionError(request)
+
+    def _peer(self, side: Side) -> Peer:
+        peer = self._client if side is Side.CLIENT else self._upstream
+        assert peer is not None
+        return peer
+
+    async def _read(self, side: Side) -> messages.Message:
+        if side is Side.CLIENT:
+            return await self._client.read_message()
+        try:
+            return await self._peer(side).read_message()
+        except MalformedMessage as error:
+            raise DialogueError("08P01", f"louver: the database broke the protocol: {error}") from None
+        except PeerClosed:
+            raise DialogueError(
+                "08006",
+                f"louver: the database at {self._settings.upstream} closed the connection during the login",
+                hint="Try again; the next connection asks the database anew.",
+            ) from None
+
+    def refuse(self, error: DialogueError) -> LoginRefused:
+        """Tell the client, unless it has been told, close both sides, and give what the caller raises."""
+        if not error.told:
+            self._client.write(
+                messages.error_response("FATAL", error.sqlstate, error.message, detail=error.detail, hint=error.hint)
+            )
+        if self._upstream is not None:
+            self._upstream.abort()
+        self._client.close()
+        principal = self._startup.user if self._startup else ""
+        database = self._startup.database if self._startup else ""
+        level = logging.WARNING if error.sqlstate.startswith("08") else logging.INFO  # 08: the way to the database
+        reason = "".join(
+            c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in error.log
+        )  # names are the client's
+        log.log(level, "login refused: %s: %s (user %r, from %s)", error.sqlstate, reason, principal, self._address)
+        return LoginRefused(principal, database, self._address, error.log, error.sqlstate)
+
+    def abort(self) -> None:
+        """Close both sides at once."""
+        self._client.abort()
+        if self._upstream is not None:
+            self._upstream.abort()
+
+
+def _certificate(peer: Peer) -> bytes | None:
+    """The certificate (DER) that the database showed, None without TLS."""
+    found = peer.ssl_object
+    return found.getpeercert(binary_form=True) if found else None
+
+
+def _nonce() -> bytes:
+    return secrets.token_urlsafe(NONCE_BYTES).encode()

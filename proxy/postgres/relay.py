@@ -1,0 +1,232 @@
+"""The shell around one PostgreSQL session: the session machine, the gate and the audit beside it.
+
+Owns the walk of bytes through them, and what a session's own definitions and ends of transactions mean for what follows.
+May not do: know a message, decide.
+"""
+
+from __future__ import annotations
+
+from time import perf_counter_ns
+from typing import TYPE_CHECKING, Final
+
+from audit.writer import AuditUnavailable
+from proxy.postgres.deliberation import Deliberation
+from proxy.postgres.gate import only_kind
+from proxy.postgres.undoing import Undoing
+from proxy.postgres.wire import frames
+from proxy.postgres.wire.backend import EXPOSED
+from proxy.postgres.wire.conversation import IDLE, ProtocolViolation
+from proxy.postgres.wire.frames import frame
+from proxy.postgres.wire.messages import error_response
+from proxy.relay import HELD_BYTES, Relay
+
+if TYPE_CHECKING:
+    import asyncio
+    from collections.abc import Callable
+
+    from proxy.front import Opening
+    from proxy.plans import Ruling
+    from proxy.postgres.caller import Caller
+    from proxy.postgres.gate import PostgresGate
+    from proxy.postgres.wire.replies import Execution
+    from proxy.postgres.wire.session import PostgresSession
+    from proxy.postgres.wire.statements import Statement
+
+_TERMINATE: Final = frame(frames.TERMINATE, b"")
+_TRANSACTION: Final = "TransactionStmt"
+
+
+class PostgresRelay(Relay):
+    """One PostgreSQL session from the end of its login to its own end."""
+
+    def __init__(  # noqa: PLR0913  the composition of one session
+        self,
+        client: asyncio.Transport,
+        server: asyncio.Transport,
+        opening: Opening,
+        first: tuple[bytes, bytes, bytes],
+        *,
+        session: PostgresSession,
+        caller: Caller,
+        gate: PostgresGate,
+        catalog_changed: Callable[[], None],
+    ) -> None:
+        super().__init__(client, server, opening, first)
+        self._session = session
+        self._conversation = session.conversation
+        self._caller = caller
+        self._catalog_changed = catalog_changed
+        self._deliberation = Deliberation(session, caller, gate, self._send)
+        self._catalog_touched = False
+        self._undoing = Undoing(only_kind)
+        self._was_guarded = False  # an earlier decision hid something, and what it has left may still speak
+        self._conversation.charge = lambda probes: gate.charge(caller.name, probes, self._loop.time())
+
+    # -- the walk ------------------------------------------------------------------------------------------------
+
+    def client_received(self, data: bytes) -> None:
+        """Bytes of the client."""
+        self._stirred = True
+        if not self._caller.current:
+            self._renew()
+        try:
+            self._session.receive_client(data)
+            if self._task is not None:  # we go on reading, to see the client go
+                if self._session.frontend.buffered > HELD_BYTES:
+                    self._client.pause_reading()
+                return
+            self._advance()
+        except ProtocolViolation as violation:
+            self._violated(violation)
+        except AuditUnavailable as unavailable:
+            self._unrecorded(unavailable)
+
+    def server_received(self, data: bytes) -> None:
+        """Bytes of the server."""
+        session = self._session
+        try:
+            session.receive_server(data)
+            finished = session.outcomes()
+            if finished:
+                self._record_ends(finished)
+                self._after(finished)
+        except ProtocolViolation as violation:
+            self._violated(violation)
+            return
+        except AuditUnavailable as unavailable:
+            self._unrecorded(unavailable)
+            return
+        out = session.data_for_client()
+        if out:
+            self._stirred = True
+            self._client.write(out)
+        if self._conversation.exposed:
+            self._cut_off(self._conversation.exposed, EXPOSED)
+            return
+        self._deliberation.answered()
+        if self._draining and session.idle:
+            self._drained()
+
+    def _advance(self) -> None:
+        """Rule what waits as long as the rulings are at hand, record what starts, then send."""
+        session = self._session
+        statement = session.next_statement()
+        while statement is not None and self._task is None:
+            ruling = self._caller.find(statement.text) if self._at_hand() else None
+            if ruling is None or (ruling.plan.copies and self._caller.makes(statement.text, self._conversation.number)):
+                self._task = self._loop.create_task(self._consider(statement))
+                self._task.add_done_callback(self._considered)
+                break
+            if self._conversation.decision is None:
+                self._enter()
+            session.answer(ruling)
+            self._answered(ruling)
+            statement = session.next_statement()
+        self._send()
+
+    def _send(self) -> None:
+        started = self._session.started()
+        if started:
+            now = perf_counter_ns()
+            for execution in started:
+                assert execution.plan is not None
+                self._recorder.start(execution.plan, execution.number, execution.text)
+                execution.started = now
+            self._posted = True
+        out = self._session.data_for_server()
+        if out:
+            self._write(out)
+
+    def _at_hand(self) -> bool:
+        """True when the caller's world is known, so that a ruling needs nothing of the outside."""
+        caller = self._caller
+        conversation = self._conversation
+        return caller.current and not (caller.guarded and (conversation.names_stale or not conversation.readable))
+
+    def _renew(self) -> None:
+        """Policies, time or catalog have moved on: decide again, or let the next statement wait until that is done."""
+        if self._task is not None:  # it decides again when it is done
+            return
+        if self._caller.renew():
+            self._enter()
+        else:
+            self._conversation.epoch = 0
+            self._conversation.decision = None
+
+    def _enter(self) -> None:
+        """Let the session go by the world the caller is in."""
+        conversation = self._conversation
+        if not self._caller.current:  # it could not be settled, or has moved on meanwhile
+            conversation.epoch, conversation.decision = 0, None
+            conversation.guarded = True
+            return
+        world = self._caller.world
+        conversation.decision = world.decision
+        self._was_guarded = self._was_guarded or world.guarded
+        conversation.guarded = self._was_guarded
+        conversation.witness = world.witness
+        conversation.epoch = 0 if conversation.names_stale and world.guarded else world.epoch
+
+    # -- statements whose ruling takes a look-up -----------------------------------------------------------------
+
+    async def _consider(self, statement: Statement) -> None:
+        ruling = await self._deliberation.rule(statement.text, portal=statement.source == "portal")
+        self._enter()
+        self._session.answer(ruling)
+        self._answered(ruling)
+
+    def _answered(self, ruling: Ruling) -> None:
+        """A statement that defines something leaves: what follows it is ruled by what it has defined."""
+        plan = ruling.plan
+        if plan.verdict != "deny" and (
+            plan.changes_catalog or (self._caller.has_own and _TRANSACTION in plan.judgement.kinds)
+        ):
+            self._caller.defines()
+
+    # -- after a statement ---------------------------------------------------------------------------------------
+
+    def _after(self, finished: list[Execution]) -> None:
+        for execution in finished:
+            plan = execution.plan
+            if plan is not None and (plan.copies or _TRANSACTION in plan.judgement.kinds):
+                undone = self._undoing.undone(execution)
+                if undone:
+                    self._caller.undone(undone)
+            if plan is not None and plan.changes_catalog:
+                self._catalog_touched = True
+                self._caller.defines()
+        if self._catalog_touched and self._conversation.status == IDLE:
+            self._catalog_touched = False
+            self._catalog_changed()
+
+    def _record_ends(self, finished: list[Execution]) -> None:
+        now = perf_counter_ns()
+        for execution in finished:
+            self._recorder.finish(
+                execution.number,
+                execution.status,
+                execution.rows,
+                execution.sent,
+                now - execution.started,
+                execution.sqlstate,
+            )
+
+    # -- the end -------------------------------------------------------------------------------------------------
+
+    def _farewell(self, sqlstate: str, message: str, hint: str | None) -> bytes:
+        return error_response("FATAL", sqlstate, message, hint=hint)
+
+    def _goodbye(self) -> bytes:
+        return _TERMINATE
+
+    def _told_by_server(self) -> bool:
+        return self._conversation.closing or self._conversation.farewell
+
+    def _lose(self) -> None:
+        self._record_ends(self._conversation.running())
+
+    def _quiet(self) -> bool:
+        return self._session.quiet
+
+    def _idle(self) -> bool:
+        return self._session.idle

@@ -1,0 +1,416 @@
+"""What each message of the client means: the requests of the frontend, one handler each.
+
+Owns their effect on the conversation (pending replies, prepared statements, portals) and what leaves in place of
+what is refused. Source: PostgreSQL manual, 55.2 (message flow) and 55.7 (formats).
+May not do: I/O, parsing of SQL, deciding.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from enum import IntEnum
+from typing import TYPE_CHECKING, Final
+
+from proxy.postgres.wire import frames
+from proxy.postgres.wire.conversation import Conversation, ProtocolViolation
+from proxy.postgres.wire.frames import HEADER_SIZE, frame, zero
+from proxy.postgres.wire.parameters import counted
+from proxy.postgres.wire.provocations import (
+    PROVOKE_BIND,
+    PROVOKE_EXECUTE,
+    PROVOKE_QUERY,
+    REFUSED,
+    parse_frame,
+    provoke_parse,
+)
+from proxy.postgres.wire.replies import (
+    BIND_REPLY,
+    CLOSE_REPLY,
+    COPY_END_REPLY,
+    DESCRIBE_REPLY,
+    SYNC_REPLY,
+    Action,
+    Change,
+    Description,
+    Execution,
+    Reply,
+)
+from proxy.postgres.wire.statements import NO_EPOCH, Prepared, Statement, reshaped, still_prepared
+
+if TYPE_CHECKING:
+    from proxy.plans import Ruling
+    from proxy.postgres.wire.provocations import Refusals
+
+_NAME_LIMIT = 1 << 16
+"""Bytes of a Bind looked at for its two names; PostgreSQL keeps 63 of each, no driver sends more than some hundred."""
+
+
+class Step(IntEnum):
+    """What the reader does with the message it stands at."""
+
+    FORWARD = 1
+    DROP = 2
+    GATHER = 3  # the rest of the message is needed first
+    WAIT = 4  # a statement waits for its ruling
+    MORE = 5  # any more of the message is needed first
+    PRECEDE = 6  # something of ours leaves before the message
+
+
+# Final, and one by one: the compiled reader takes them without a look-up.
+FORWARD: Final = Step.FORWARD
+DROP: Final = Step.DROP
+GATHER: Final = Step.GATHER
+WAIT: Final = Step.WAIT
+MORE: Final = Step.MORE
+PRECEDE: Final = Step.PRECEDE
+_DROPPED: Final = Action.DROP
+_PARSE: Final = Reply.PARSE
+_BIND: Final = Reply.BIND
+_EXECUTE: Final = Reply.EXECUTE
+_CLOSE: Final = Reply.CLOSE
+_QUERY: Final = Reply.QUERY
+_STATEMENT: Final = 0x53  # S, in Close and Describe
+_ALL_ROWS: Final = bytes(4)
+_TRANSACTION: Final = ("TransactionStmt",)
+"""Kinds of a statement that shows nothing under any decision, and must go through to end what has failed."""
+
+
+class Requests:
+    """Handles the messages of one client.
+
+    A handler gets the data, where the message begins and where it ends (which may lie beyond the data). `waiting` is
+    the statement of the message at hand after WAIT; `provocation` what leaves in place of a message after DROP,
+    `preceding` what leaves before a message after PRECEDE.
+    `statement_limit` is the largest Query or Parse in bytes that is assembled; a longer one is refused.
+    """
+
+    def __init__(self, conversation: Conversation, statement_limit: int, refusals: Refusals) -> None:
+        self.waiting: Statement | None = None
+        self.provocation = self.preceding = b""
+        self._conversation = conversation
+        self._statement_limit = statement_limit
+        self._refusals = refusals
+        self._ruled: Prepared | None = None  # by the ruling at hand; its Bind comes next, whatever the epoch
+        self._described: Prepared | None = None  # since the last Sync: if it fails, the server skips what follows
+
+    def handle(self, kind: int, data: bytes, position: int, stop: int) -> Step:  # noqa: C901, PLR0911  a table
+        """Handle the message of type `kind` at [position, stop) of `data`; most frequent first, as nothing is faster.
+
+        Raises ProtocolViolation for a type that is not known.
+        """
+        if kind == frames.BIND:
+            return self._bind(data, position, stop)
+        if kind == frames.EXECUTE:
+            return self._execute(data, position, stop)
+        if kind == frames.SYNC:
+            return self._sync()
+        if kind == frames.DESCRIBE:
+            return self._describe(data, position, stop)
+        if kind == frames.QUERY:
+            return self._query(data, position, stop)
+        if kind == frames.PARSE:
+            return self._parse(data, position, stop)
+        if kind in {frames.COPY_DATA, frames.FLUSH}:
+            return FORWARD
+        if kind == frames.CLOSE:
+            return self._close(data, position, stop)
+        if kind in {frames.COPY_DONE, frames.COPY_FAIL}:
+            return self._copy_end(data, position, stop)
+        if kind == frames.TERMINATE:
+            self._conversation.closing = True
+            return FORWARD
+        if kind == frames.FUNCTION_CALL:
+            return self._function_call()
+        raise ProtocolViolation(f"unknown frontend message (type {kind})")
+
+    def answer(self, ruling: Ruling) -> tuple[bytes | None, bool]:
+        """Rule the waiting statement: what is to be written, and whether its message is still to be read.
+
+        None: the message leaves as it came. It is still to be read when it is the Bind of a statement ruled again;
+        else what is written takes its place.
+        """
+        statement, self.waiting = self.waiting, None
+        assert statement is not None
+        if self._conversation.skipping:  # an error has come meanwhile: the server would not look at it
+            return b"", False
+        if statement.source == "query":
+            return self._answer_query(statement, ruling), False
+        if statement.source == "parse":
+            return self._answer_parse(statement, ruling), False
+        if statement.source == "portal":
+            return self._answer_portal(statement, ruling)
+        return self._answer_again(statement, ruling)
+
+    # -- messages that carry SQL ---------------------------------------------------------------------------------
+
+    def _query(self, data: bytes, position: int, stop: int) -> Step:
+        conversation = self._conversation
+        if conversation.skipping:
+            return DROP
+        if stop - position > self._statement_limit:
+            return self._refuse(_QUERY, self._refusals.too_long, PROVOKE_QUERY)
+        if stop > len(data):
+            return GATHER
+        if data.find(0, position + HEADER_SIZE, stop) != stop - 1:
+            raise ProtocolViolation("a Query message must hold one text that ends with a zero byte")
+        _check_no_copy(conversation)
+        self.waiting = Statement(data[position + HEADER_SIZE : stop - 1], "query")
+        return WAIT
+
+    def _answer_query(self, statement: Statement, ruling: Ruling) -> bytes | None:
+        plan = ruling.plan
+        conversation = self._conversation
+        conversation.pipelined = False
+        if plan.uses_made and conversation.outdated():
+            conversation.start(Execution(_QUERY, plan, statement.text, refused=self._refusals.changed))
+            return PROVOKE_QUERY
+        error = plan.error or conversation.overdrawn(plan.probes)
+        conversation.start(Execution(_QUERY, plan, statement.text, refused=error))
+        if error:
+            return PROVOKE_QUERY
+        return None if ruling.text is None else frame(frames.QUERY, ruling.text + b"\0")
+
+    def _parse(self, data: bytes, position: int, stop: int) -> Step:
+        conversation = self._conversation
+        if conversation.skipping:
+            return DROP
+        if stop - position > self._statement_limit:
+            return self._refuse(_PARSE, self._refusals.too_long, provoke_parse(REFUSED))
+        if stop > len(data):
+            return GATHER
+        name_end = zero(data, position + HEADER_SIZE, stop)
+        text_end = data.find(0, name_end + 1, stop)
+        if name_end < 0 or text_end < 0:
+            raise ProtocolViolation("a Parse message must hold a name and a text that end with a zero byte")
+        _check_no_copy(conversation)
+        self.waiting = Statement(
+            data[name_end + 1 : text_end], "parse", data[position + HEADER_SIZE : name_end], data[text_end + 1 : stop]
+        )
+        return WAIT
+
+    def _answer_parse(self, statement: Statement, ruling: Ruling) -> bytes | None:
+        plan = ruling.plan
+        conversation = self._conversation
+        conversation.pipelined = True
+        name = statement.name
+        if plan.verdict == "deny":
+            conversation.start(Execution(_PARSE, plan, statement.text, refused=plan.error))
+            return provoke_parse(name)
+        prepared = Prepared(statement.text, statement.parameter_types, plan, ruling.text)
+        conversation.queue.append(Change(_PARSE, conversation.statements, name, prepared))
+        return None if ruling.text is None else parse_frame(name, ruling.text, statement.parameter_types)
+
+    def _answer_again(self, statement: Statement, ruling: Ruling) -> tuple[bytes | None, bool]:
+        """Re-prepare a statement whose decision has changed, behind the client's back, before its Bind goes on."""
+        conversation = self._conversation
+        plan = ruling.plan
+        name = statement.name
+        statements = conversation.statements
+        if plan.verdict == "deny":
+            conversation.start(Execution(_BIND, plan, statement.text, refused=plan.error))
+            conversation.pipelined = True
+            return PROVOKE_BIND, False
+        old = statements[name]
+        if old.plan is plan:  # ruled the same again: what is prepared stands
+            self._ruled = old
+            return None, True
+        if still_prepared(old, ruling):
+            self._ruled = statements[name] = old.under(plan)
+            return None, True
+        if reshaped(old.plan, plan):
+            # The result may have another shape than the client was told; the server itself would refuse this, too.
+            conversation.start(Execution(_BIND, plan, statement.text, refused=self._refusals.reshaped))
+            conversation.pipelined = True
+            return PROVOKE_BIND, False
+        # If only the Close succeeds, the name must be prepared again before it can be bound.
+        unprepared = old.under(replace(old.plan, epoch=NO_EPOCH))
+        self._ruled = Prepared(statement.text, statement.parameter_types, plan, ruling.text)
+        conversation.queue.append(Change(_CLOSE, statements, name, unprepared, Action.DROP))
+        conversation.queue.append(Change(_PARSE, statements, name, self._ruled, Action.DROP))
+        text = statement.text if ruling.text is None else ruling.text
+        return frame(frames.CLOSE, b"S" + name + b"\0") + parse_frame(name, text, statement.parameter_types), True
+
+    def _answer_portal(self, statement: Statement, ruling: Ruling) -> tuple[bytes | None, bool]:
+        """Go on with an Execute once the caller's decision is known again; refuse it when that cannot be known."""
+        if self._conversation.decision is not None:
+            return None, True
+        error = ruling.plan.error or self._refusals.changed
+        self._conversation.start(Execution(_EXECUTE, ruling.plan, statement.text, refused=error))
+        return PROVOKE_EXECUTE, False
+
+    # -- the rest of the extended query protocol -----------------------------------------------------------------
+
+    def _bind(self, data: bytes, position: int, stop: int) -> Step:
+        conversation = self._conversation
+        if conversation.skipping:
+            return DROP
+        portal_end = zero(data, position + HEADER_SIZE, stop)
+        name_end = zero(data, portal_end + 1, stop) if portal_end >= 0 else -1
+        if name_end < 0:
+            if stop > len(data) and len(data) - position < _NAME_LIMIT:
+                return MORE
+            raise ProtocolViolation("a Bind message must name a portal and a statement")
+        name = data[portal_end + 1 : name_end]
+        prepared = conversation.statements.get(name)
+        if prepared is not None and prepared.plan.epoch != conversation.epoch and prepared is not self._ruled:
+            _check_no_copy(conversation)
+            self.waiting = Statement(prepared.text, "again", name, prepared.parameter_types)
+            return WAIT
+        if prepared is not None and prepared.plan.array_probes:
+            whole = stop <= len(data)
+            if not whole and stop - position <= self._statement_limit:
+                return GATHER
+            probes = counted(prepared.plan.array_probes, data[name_end + 1 : stop]) if whole else ()
+            error = conversation.overdrawn(probes) if whole else self._refusals.too_long
+            if error:
+                self._ruled = None
+                return self._refuse(_BIND, error, PROVOKE_BIND, prepared)
+        self._ruled = None
+        portal = data[position + HEADER_SIZE : portal_end]
+        portals = conversation.portals
+        previous = portals.get(portal)
+        if not conversation.queue and prepared is not None and (previous is prepared or not (previous or portal)):
+            # The server does not skip it. If it fails there is no unnamed portal, whatever we take it for.
+            portals[portal] = conversation.bound = prepared
+            conversation.queue.append(BIND_REPLY)
+        else:
+            conversation.queue.append(Change(_BIND, portals, portal, prepared))
+        conversation.pipelined = True
+        return FORWARD
+
+    def _execute(self, data: bytes, position: int, stop: int) -> Step:
+        if stop > len(data):
+            return self._gather_small(position, stop, "Execute")
+        conversation = self._conversation
+        if conversation.skipping:
+            return DROP
+        if zero(data, position + HEADER_SIZE, stop) != stop - 5:
+            raise ProtocolViolation("an Execute message must hold a portal and a row limit")
+        portal = data[position + HEADER_SIZE : stop - 5]
+        prepared = conversation.portals.get(portal)
+        conversation.pipelined = True
+        plan = conversation.unknown_plan if prepared is None else prepared.plan
+        if (plan.decision is not conversation.decision and prepared is not None) or (
+            plan.uses_made and conversation.made
+        ):
+            doubt = self._doubt(prepared)
+            if doubt is not None:
+                return doubt
+        error = conversation.overdrawn(plan.probes)
+        if error:
+            return self._refuse(_EXECUTE, error, PROVOKE_EXECUTE, prepared)
+        execution = Execution(_EXECUTE, plan, b"" if prepared is None else prepared.text)
+        if portal:
+            execution.portal = portal
+        limit = data[stop - 4 : stop]
+        if limit != _ALL_ROWS:
+            execution.limit = limit
+        witness = plan.witness if prepared is not None else conversation.witness
+        if witness is not None and self._undescribed(prepared):
+            conversation.queue.append(Description(prepared, witness, _DROPPED))
+            self._described = prepared
+            self.preceding = frame(frames.DESCRIBE, b"P" + portal + b"\0")
+            conversation.start(execution)
+            return PRECEDE
+        conversation.start(execution)
+        return FORWARD
+
+    def _undescribed(self, prepared: Prepared | None) -> bool:
+        """Whether nobody has asked where the columns of an answer come from; of a FETCH or EXECUTE, that can change."""
+        return prepared is None or prepared.plan.uses_made or not (prepared.described or prepared is self._described)
+
+    def _doubt(self, prepared: Prepared | None) -> Step | None:
+        """Refuse an Execute of what was opened under another decision; let it wait when the decision is not known."""
+        conversation = self._conversation
+        if conversation.decision is None:
+            _check_no_copy(conversation)
+            self.waiting = Statement(b"" if prepared is None else prepared.text, "portal")
+            return WAIT
+        plan = None if prepared is None else prepared.plan
+        changed = plan is not None and plan.decision is not conversation.decision
+        if (changed and plan is not None and plan.judgement.kinds != _TRANSACTION) or conversation.outdated():
+            return self._refuse(_EXECUTE, self._refusals.changed, PROVOKE_EXECUTE, prepared)
+        return None
+
+    def _describe(self, data: bytes, position: int, stop: int) -> Step:
+        if stop > len(data):
+            return self._gather_small(position, stop, "Describe")
+        conversation = self._conversation
+        if conversation.skipping:
+            return DROP
+        if stop < position + HEADER_SIZE + 2:
+            raise ProtocolViolation("a Describe message must hold a kind and a name")
+        conversation.pipelined = True
+        name = data[position + HEADER_SIZE + 1 : stop - 1]
+        table = conversation.statements if data[position + HEADER_SIZE] == _STATEMENT else conversation.portals
+        prepared = table.get(name)
+        witness = conversation.witness if prepared is None else prepared.plan.witness
+        if witness is None:
+            conversation.queue.append(DESCRIBE_REPLY)
+        else:
+            conversation.queue.append(Description(prepared, witness))
+            self._described = prepared
+        return FORWARD
+
+    def _close(self, data: bytes, position: int, stop: int) -> Step:
+        if stop > len(data):
+            return self._gather_small(position, stop, "Close")
+        conversation = self._conversation
+        if conversation.skipping:
+            return DROP
+        if stop < position + HEADER_SIZE + 2:
+            raise ProtocolViolation("a Close message must hold a kind and a name")
+        name = data[position + HEADER_SIZE + 1 : stop - 1]
+        kind = data[position + HEADER_SIZE]
+        table = conversation.statements if kind == _STATEMENT else conversation.portals
+        conversation.queue.append(Change(_CLOSE, table, name, None) if name in table else CLOSE_REPLY)
+        conversation.pipelined = True
+        return FORWARD
+
+    def _sync(self) -> Step:
+        conversation = self._conversation
+        conversation.pipelined = False
+        self._described = None
+        if conversation.copying_in:  # a COPY FROM STDIN in progress ignores it
+            conversation.swallowed += 1
+        else:
+            conversation.skipping = False
+            conversation.queue.append(SYNC_REPLY)
+        return FORWARD
+
+    # -- COPY and what is refused --------------------------------------------------------------------------------
+
+    def _copy_end(self, data: bytes, position: int, stop: int) -> Step:
+        if stop > len(data):
+            return self._gather_small(position, stop, "CopyFail")
+        conversation = self._conversation
+        if conversation.copying_in:
+            conversation.copying_in = False
+        elif conversation.queue:  # the COPY may be yet to begin
+            conversation.queue.append(COPY_END_REPLY)
+        return FORWARD
+
+    def _function_call(self) -> Step:
+        if self._conversation.skipping:
+            return DROP
+        return self._refuse(_QUERY, self._refusals.no_functions, PROVOKE_QUERY)
+
+    def _refuse(self, reply: Reply, error: bytes, provocation: bytes, prepared: Prepared | None = None) -> Step:
+        """Let the server fail `provocation` in place of the message, and give the client `error` for it."""
+        plan = prepared.plan if prepared else self._conversation.unknown_plan
+        self._conversation.start(Execution(reply, plan, prepared.text if prepared else b"", refused=error))
+        self._conversation.pipelined = reply is not _QUERY
+        self.provocation = provocation
+        return DROP
+
+    def _gather_small(self, position: int, stop: int, what: str) -> Step:
+        """Wait for the rest of a message that is never long."""
+        if stop - position > _NAME_LIMIT:
+            raise ProtocolViolation(f"{what} message of {stop - position} bytes; the limit is {_NAME_LIMIT}")
+        return GATHER
+
+
+def _check_no_copy(conversation: Conversation) -> None:
+    """Raise ProtocolViolation for a statement in the midst of a COPY FROM STDIN, to which no answer could come."""
+    if conversation.copying_in:
+        raise ProtocolViolation("a statement was sent before the end of COPY FROM STDIN")
