@@ -19,7 +19,7 @@ from proxy import tls
 from proxy.identity import Users
 from proxy.mysql.login import MySQLLoginSettings
 from proxy.mysql.wire.authentication import ServiceAccount as MySQLServiceAccount
-from proxy.postgres.login import HandshakeSettings
+from proxy.postgres.login import PostgresLoginSettings
 from proxy.postgres.wire.authentication import ServiceAccount
 from proxy.postgres.wire.startup import ALPN
 from proxy.upstream import Upstream
@@ -53,7 +53,7 @@ class Parts:
     policies: PolicySet
     users: Users
     key: KeyMaterial | None
-    login: HandshakeSettings | MySQLLoginSettings
+    login: PostgresLoginSettings | MySQLLoginSettings
 
 
 def load(path: Path | str) -> Parts:
@@ -66,7 +66,7 @@ def load(path: Path | str) -> Parts:
     policies: PolicySet | None = None
     users = Users.none()
     key: KeyMaterial | None = None
-    login: HandshakeSettings | MySQLLoginSettings | None = None
+    login: PostgresLoginSettings | MySQLLoginSettings | None = None
     try:
         policies = load_policies(settings.policies)
     except PolicyError as error:
@@ -82,7 +82,9 @@ def load(path: Path | str) -> Parts:
     except SecretError as error:
         mistakes.append(str(error))
     try:
-        login = handshake_settings(settings) if settings.protocol == "postgresql" else mysql_login_settings(settings)
+        login = (
+            postgres_login_settings(settings) if settings.protocol == "postgresql" else mysql_login_settings(settings)
+        )
     except tls.TLSError as error:
         mistakes.append(str(error))
     if policies is not None and settings.secret_file is None and uses_keyed_masks(policies):
@@ -112,9 +114,9 @@ def uses_keyed_masks(policies: PolicySet) -> bool:
     return any(mask is not None and SCHEMAS[mask.name].keyed for mask in masks)
 
 
-def handshake_settings(settings: Settings) -> HandshakeSettings:
+def postgres_login_settings(settings: Settings) -> PostgresLoginSettings:
     """Build what a login to PostgreSQL needs. Raises proxy.tls.TLSError for certificates that cannot be used."""
-    return HandshakeSettings(
+    return PostgresLoginSettings(
         upstream=_upstream(settings),
         login=settings.login,
         service=ServiceAccount(settings.upstream.user, settings.upstream.password or ""),

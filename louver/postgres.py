@@ -16,7 +16,7 @@ from proxy.postgres.cancel import CancelRegistry
 from proxy.postgres.catalogs import PostgresCatalogs
 from proxy.postgres.front import PostgresFront
 from proxy.postgres.gate import PostgresGate
-from proxy.postgres.login import HandshakeSettings
+from proxy.postgres.login import PostgresLoginSettings
 from proxy.postgres.watch import Watch
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ def front(parts: Parts, trail: Trail, ledger: Ledger) -> PostgresFront:
     """Build the front of a PostgreSQL."""
     settings = parts.settings
     known = catalogs(parts, ledger, _teller(trail))
-    assert isinstance(parts.login, HandshakeSettings)
+    assert isinstance(parts.login, PostgresLoginSettings)
     return PostgresFront(
         parts.login,
         users=parts.users,

@@ -1,27 +1,23 @@
 """From an accepted connection to a MySQL session with both sides logged in, or an end that the audit can record.
 
-Owns the shell that drives the login dialogues: time limit, TLS, the connection to the database, what a refused client is
-told. May not do: read SQL, decide what a principal sees, relay.
+Owns the shell that drives the login dialogues: TLS, packets, the connection to the database. May not do: read SQL, decide what
+a principal sees, relay.
 """
 
 from __future__ import annotations
 
-import asyncio
 import itertools
-import logging
 import secrets
-import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from policies.model import AttributeValue
-from proxy.front import Abandoned, LoginRefused
+from proxy.login import Attempt, LoginSettings
 from proxy.mysql.threads import Thread
 from proxy.mysql.wire.authentication import TLS, Login, Remembered, ServiceAccount, own_login, service_login
 from proxy.mysql.wire.dialogue import (
     LOGIN_PACKET_LIMIT,
-    Dialogue,
     DialogueError,
     Legs,
     Packet,
@@ -36,44 +32,19 @@ from proxy.mysql.wire.messages import NONCE_SIZE, Greeting
 from proxy.mysql.wire.relaying import Terms, relay_login
 from proxy.mysql.wire.scrambles import LoginKey
 from proxy.peer import Peer, PeerClosed, UnencryptedBytes
-from proxy.tls import ServerTLS
 from proxy.upstream import Unreachable, Upstream, connect_plainly, unreachable
 
 if TYPE_CHECKING:
     from proxy.identity import Users
-
-log = logging.getLogger(__name__)
-
-Result = TypeVar("Result")
-
-LOGIN_SECONDS = 10.0  # MySQL's connect_timeout
+    from proxy.violation import LoginFailure
 
 
 @dataclass(frozen=True, slots=True)
-class MySQLLoginSettings:
-    """How clients log in.
+class MySQLLoginSettings(LoginSettings[ServiceAccount]):
+    """How clients of MySQL log in. `local_files`: the database may ask clients for files (LOAD DATA LOCAL)."""
 
-    `login` `relay`: the database's own users, whose names are the principals'. `own`: Louver's users; the database is
-    entered by `service`, which must be given then. `tls`: the client leg's certificate, None for no TLS. `seconds`:
-    for the whole login. `unproven`: in `relay`, let in whom the database asks for no proof. `local_files`: the database may
-    ask clients for files (LOAD DATA LOCAL).
-    """
-
-    upstream: Upstream
-    login: Literal["relay", "own"] = "relay"
-    service: ServiceAccount | None = None
-    tls: ServerTLS | None = None
-    tls_required: bool = False
-    seconds: float = LOGIN_SECONDS
-    unproven: bool = False
+    seconds: float = 10.0  # MySQL's connect_timeout
     local_files: bool = True
-
-    def __post_init__(self) -> None:
-        """Raise ValueError for settings that contradict each other."""
-        if self.login == "own" and self.service is None:
-            raise ValueError("the login mode `own` needs a service account")
-        if self.tls_required and self.tls is None:
-            raise ValueError("TLS cannot be required of clients without a certificate to offer")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -111,25 +82,8 @@ class Doorkeeper:
     async def login(self, client: Peer) -> MySQLEstablished:
         """Log one connection in. Raises LoginRefused and Abandoned; both peers are closed then, and when cancelled."""
         attempt = _Attempt(client, self.settings)
-        try:
-            async with asyncio.timeout(self.settings.seconds):
-                return await (self._own(attempt) if self.settings.login == "own" else self._relay(attempt))
-        except DialogueError as error:
-            raise attempt.refuse(error) from None
-        except Unreachable as error:
-            raise attempt.refuse(DialogueError(2003, "HY000", error.message, log=error.log)) from None
-        except TimeoutError:
-            message = f"louver: the login was not over within {self.settings.seconds:g} s"
-            raise attempt.refuse(DialogueError(1159, "08S01", message)) from None
-        except UnencryptedBytes:
-            message = "louver: received unencrypted data after the request for TLS"
-            raise attempt.refuse(DialogueError(1043, "08S01", message)) from None
-        except (PeerClosed, ssl.SSLError, OSError) as error:
-            attempt.abort()
-            raise Abandoned(str(error) or "closed") from None
-        except BaseException:
-            attempt.abort()
-            raise
+        async with attempt.within(self.settings.seconds):
+            return await (self._own(attempt) if self.settings.login == "own" else self._relay(attempt))
 
     async def _relay(self, attempt: _Attempt) -> MySQLEstablished:
         upstream = await attempt.connect()
@@ -184,16 +138,14 @@ class Doorkeeper:
         return self._greeting
 
 
-class _Attempt:
+class _Attempt(Attempt):
     """The state of one login while it is driven; without a client, a look at the database."""
 
     def __init__(self, client: Peer | None, settings: MySQLLoginSettings) -> None:
-        self._client = client
-        self._upstream: Peer | None = None
+        super().__init__(client, settings.upstream)
         self._settings = settings
         self._opening: Opening | None = None
         self.legs = Legs()
-        self.address = client.address if client else ""
 
     async def connect(self) -> Peer:
         """Open the connection to the database. Raises Unreachable."""
@@ -205,17 +157,6 @@ class _Attempt:
         """Greet the client and take its answer. Raises DialogueError."""
         self._opening = await self.drive(greet(self.legs, offer, server))
         return self._opening
-
-    async def drive(self, dialogue: Dialogue[Result]) -> Result:
-        """Run a dialogue to its end; raises what it raises, and what the peers do."""
-        answer: object = None
-        while True:
-            try:
-                request = dialogue.send(answer)
-            except StopIteration as end:
-                result: Result = end.value
-                return result
-            answer = await self._do(request)
 
     async def _do(self, request: Request) -> Any:  # noqa: ANN401  each request has its own kind of answer
         peer = self._client if request.side is Side.CLIENT else self._upstream
@@ -239,7 +180,7 @@ class _Attempt:
         except PeerClosed:
             if side is Side.CLIENT:
                 raise
-            message = f"louver: the database at {self._settings.upstream} closed the connection during the login"
+            message = f"louver: the database at {self._place} closed the connection during the login"
             raise DialogueError(2013, "HY000", message) from None
 
     async def _start_tls(self, side: Side, peer: Peer) -> None:
@@ -258,39 +199,19 @@ class _Attempt:
         except (TimeoutError, OSError, PeerClosed, UnencryptedBytes) as error:
             raise unreachable(upstream, error) from None
 
-    def refuse(self, error: DialogueError) -> LoginRefused:
-        """Tell the client, unless it has been told, close both sides, and give what the caller raises."""
-        assert self._client is not None
-        self._client.write(self.legs.farewell(error))
-        if self._upstream is not None:
-            self._upstream.abort()
-        self._client.close()
-        principal = self._opening.user if self._opening else ""
-        database = (self._opening.database if self._opening else None) or ""
-        level = logging.INFO if error.errno == 1045 else logging.WARNING  # ER_ACCESS_DENIED_ERROR
-        reason = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in error.log)
-        log.log(
-            level,
-            "login refused: %d (%s): %s (user %r, from %s)",
-            error.errno,
-            error.sqlstate,
-            reason,
-            principal,
-            self.address,
-        )
-        return LoginRefused(principal, database, self.address, error.log, error.sqlstate)
+    def _failure(self, error: Unreachable | UnencryptedBytes | TimeoutError, seconds: float) -> LoginFailure:
+        if isinstance(error, Unreachable):
+            return DialogueError(2003, "HY000", error.message, log=error.log)
+        if isinstance(error, TimeoutError):
+            return DialogueError(1159, "08S01", f"louver: the login was not over within {seconds:g} s")
+        return DialogueError(1043, "08S01", "louver: received unencrypted data after the request for TLS")
 
-    def abort(self) -> None:
-        """Close both sides at once."""
-        for peer in (self._client, self._upstream):
-            if peer is not None:
-                peer.abort()
+    def _farewell(self, failure: LoginFailure) -> bytes:
+        assert isinstance(failure, DialogueError)
+        return self.legs.farewell(failure)
 
-    @property
-    def client(self) -> Peer:
-        """The client."""
-        assert self._client is not None
-        return self._client
+    def _claimed(self) -> tuple[str, str]:
+        return (self._opening.user, self._opening.database or "") if self._opening else ("", "")
 
 
 def _established(  # noqa: PLR0913, PLR0917  what a login has found out

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from policies.model import Principal
 from proxy.front import Front, Opening
 from proxy.postgres.caller import Caller
-from proxy.postgres.login import Cancelled, Established, HandshakeSettings, handshake
+from proxy.postgres.login import Cancelled, Established, PostgresLoginSettings, login
 from proxy.postgres.relay import PostgresRelay
 from proxy.postgres.wire.messages import (
     CancelRequest,
@@ -41,7 +41,7 @@ class PostgresFront(Front[Established]):
 
     def __init__(  # noqa: PLR0913  the composition of the whole
         self,
-        settings: HandshakeSettings,
+        settings: PostgresLoginSettings,
         *,
         users: Users,
         cancels: CancelRegistry,
@@ -63,7 +63,7 @@ class PostgresFront(Front[Established]):
 
     async def login(self, peer: Peer) -> Established | None:
         """Log a connection in, or pass a cancel request on. Raises LoginRefused and Abandoned."""
-        result = await handshake(peer, self._settings, self._users, self._cancels)
+        result = await login(peer, self._settings, self._users, self._cancels)
         return None if isinstance(result, Cancelled) else result
 
     async def turn_away(self, peer: Peer, limit: str) -> None:

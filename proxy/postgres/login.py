@@ -1,27 +1,23 @@
 """From an accepted connection to a session with both sides logged in, or an end that the audit can record.
 
-Owns the shell that drives the startup and authentication dialogues: time limit, TLS, the connection to the database,
-what a refused client is told. May not do: read SQL, decide what a principal sees, relay.
+Owns the shell that drives the startup and authentication dialogues: TLS, messages, the connection to the database. May not do:
+read SQL, decide what a principal sees, relay.
 """
 
 from __future__ import annotations
 
-import asyncio
-import logging
 import secrets
-import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from policies.model import AttributeValue
 from proxy import tls
-from proxy.front import Abandoned, LoginRefused
+from proxy.login import Attempt, LoginSettings
 from proxy.peer import Peer, PeerClosed, UnencryptedBytes
 from proxy.postgres.wire import authentication, messages
 from proxy.postgres.wire.authentication import ServiceAccount
 from proxy.postgres.wire.dialogue import (
-    Dialogue,
     DialogueError,
     ReadFirstByte,
     ReadMessage,
@@ -33,44 +29,20 @@ from proxy.postgres.wire.dialogue import (
 )
 from proxy.postgres.wire.messages import BackendKey, CancelRequest, MalformedMessage
 from proxy.postgres.wire.startup import Startup, greet
-from proxy.upstream import Unreachable, Upstream, connect
+from proxy.upstream import Unreachable, connect
 
 if TYPE_CHECKING:
     from proxy.identity import User, Users
     from proxy.postgres.cancel import CancelRegistry
     from proxy.postgres.wire.authentication import Greeting
+    from proxy.violation import LoginFailure
 
-log = logging.getLogger(__name__)
-
-Result = TypeVar("Result")
-
-LOGIN_SECONDS = 60.0  # PostgreSQL's authentication_timeout
 NONCE_BYTES = 18  # random bytes of a SCRAM nonce, as PostgreSQL
 
 
 @dataclass(frozen=True, slots=True)
-class HandshakeSettings:
-    """How clients log in.
-
-    `login` `relay`: the database's own users, whose names are the principals'. `own`: Louver's users; the database is
-    entered by `service`, which must be given then. `tls`: the client leg's certificate, None for no TLS. `seconds`:
-    for the whole login. `unproven`: in `relay`, let in whom the database asks for no proof (`trust`).
-    """
-
-    upstream: Upstream
-    login: Literal["relay", "own"] = "relay"
-    service: ServiceAccount | None = None
-    tls: tls.ServerTLS | None = None
-    tls_required: bool = False
-    seconds: float = LOGIN_SECONDS
-    unproven: bool = False
-
-    def __post_init__(self) -> None:
-        """Raise ValueError for settings that contradict each other."""
-        if self.login == "own" and self.service is None:
-            raise ValueError("the login mode `own` needs a service account")
-        if self.tls_required and self.tls is None:
-            raise ValueError("TLS cannot be required of clients without a certificate to offer")
+class PostgresLoginSettings(LoginSettings[ServiceAccount]):
+    """How clients of PostgreSQL log in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,51 +79,36 @@ class Cancelled:
     known: bool
 
 
-async def handshake(
-    client: Peer, settings: HandshakeSettings, users: Users, cancels: CancelRegistry
+async def login(
+    client: Peer, settings: PostgresLoginSettings, users: Users, cancels: CancelRegistry
 ) -> Established | Cancelled:
     """Log one connection in. Raises LoginRefused and Abandoned; both peers are closed then, and when cancelled."""
-    login = _Login(client, settings, users, cancels)
-    try:
-        async with asyncio.timeout(settings.seconds):
-            return await login.run()
-    except DialogueError as error:
-        raise login.refuse(error) from None
-    except MalformedMessage as error:
-        raise login.refuse(DialogueError("08P01", f"louver: {error}")) from None
-    except TimeoutError:
-        error_ = DialogueError("57014", f"louver: the login was not over within {settings.seconds:g} s")
-        raise login.refuse(error_) from None
-    except UnencryptedBytes:
-        error_ = DialogueError("08P01", "louver: received unencrypted data after the request for TLS")
-        raise login.refuse(error_) from None
-    except (PeerClosed, ssl.SSLError, OSError) as error:
-        login.abort()
-        raise Abandoned(str(error) or "closed") from None
-    except BaseException:
-        login.abort()
-        raise
+    attempt = _Attempt(client, settings, users, cancels)
+    async with attempt.within(settings.seconds):
+        try:
+            result = await attempt.run()
+        except MalformedMessage as error:
+            raise DialogueError("08P01", f"louver: {error}") from None
+    return result
 
 
-class _Login:
+class _Attempt(Attempt):
     """The state of one login while it is driven."""
 
-    def __init__(self, client: Peer, settings: HandshakeSettings, users: Users, cancels: CancelRegistry) -> None:
-        self._client = client
-        self._upstream: Peer | None = None
+    def __init__(self, client: Peer, settings: PostgresLoginSettings, users: Users, cancels: CancelRegistry) -> None:
+        super().__init__(client, settings.upstream)
         self._settings = settings
         self._users = users
         self._cancels = cancels
         self._startup: Startup | None = None
-        self._address = client.address
 
     async def run(self) -> Established | Cancelled:
         offered = self._settings.tls is not None
-        first = await self._drive(greet(tls_offered=offered, tls_required=self._settings.tls_required))
+        first = await self.drive(greet(tls_offered=offered, tls_required=self._settings.tls_required))
         if isinstance(first, CancelRequest):
             known = await self._cancels.cancel(first.key)
-            self._client.close()
-            return Cancelled(self._address, known)
+            self.client.close()
+            return Cancelled(self.address, known)
         self._startup = first
         own = self._settings.login == "own"
         user = self._users.find(first.user)
@@ -168,28 +125,28 @@ class _Login:
             database_user=service.user if own and service else first.user,
             application=first.application,
             parameters=first.parameters,
-            client=self._client,
+            client=self.client,
             upstream=upstream,
             key=key,
             version=first.version,
             parameter_status=greeting.parameter_status,
             greeting=greeting.before_key + after + greeting.after_key,
             tls=first.tls,
-            address=self._address,
+            address=self.address,
         )
 
     async def _relay(self, startup: Startup) -> tuple[Greeting, Peer]:
         upstream = await self._connect()
         shown = _certificate(upstream)
         same = startup.tls and self._settings.tls is not None and shown == self._settings.tls.certificate
-        await self._drive(
+        await self.drive(
             authentication.relay_login(
                 startup,
                 same_certificate=same,
                 unproven=self._settings.unproven,
             )
         )
-        return await self._drive(authentication.read_greeting(None)), upstream
+        return await self.drive(authentication.read_greeting(None)), upstream
 
     async def _own(self, startup: Startup, user: User | None) -> tuple[Greeting, Peer]:
         service = self._settings.service
@@ -197,14 +154,14 @@ class _Login:
         decoy = self._users.decoy(startup.user)  # made for known users, too, so that they take no less time
         verifier = user.verifier if user else None
         binding = tls.end_point(self._settings.tls.certificate) if startup.tls and self._settings.tls else None
-        await self._drive(
+        await self.drive(
             authentication.own_login(
                 startup.user, verifier or decoy, known=verifier is not None, binding=binding, nonce=_nonce()
             )
         )
         upstream = await self._connect()
         shown = _certificate(upstream)
-        await self._drive(
+        await self.drive(
             authentication.service_login(
                 startup,
                 service,
@@ -213,24 +170,11 @@ class _Login:
                 nonce=_nonce(),
             )
         )
-        return await self._drive(authentication.read_greeting(service)), upstream
+        return await self.drive(authentication.read_greeting(service)), upstream
 
     async def _connect(self) -> Peer:
-        try:
-            self._upstream = await connect(self._settings.upstream)
-        except Unreachable as error:
-            raise DialogueError(error.sqlstate, error.message, hint=error.hint, log=error.log) from None
+        self._upstream = await connect(self._place)
         return self._upstream
-
-    async def _drive(self, dialogue: Dialogue[Result]) -> Result:
-        answer: object = None
-        while True:
-            try:
-                request = dialogue.send(answer)
-            except StopIteration as end:
-                result: Result = end.value
-                return result
-            answer = await self._do(request)
 
     async def _do(self, request: Request) -> Any:  # noqa: ANN401  each request has its own kind of answer
         if isinstance(request, Send):
@@ -239,25 +183,25 @@ class _Login:
         if isinstance(request, ReadMessage):
             return await self._read(request.side)
         if isinstance(request, ReadStartupPacket):
-            return await self._client.read_startup_packet()
+            return await self.client.read_startup_packet()
         if isinstance(request, ReadFirstByte):
-            return await self._client.peek_byte()
+            return await self.client.peek_byte()
         if isinstance(request, StartTLS) and self._settings.tls is not None:
             context = self._settings.tls.context
             seconds = self._settings.seconds
-            await self._client.start_tls(context, server_side=True, direct=request.direct, seconds=seconds)
-            chosen = self._client.ssl_object
+            await self.client.start_tls(context, server_side=True, direct=request.direct, seconds=seconds)
+            chosen = self.client.ssl_object
             return chosen.selected_alpn_protocol() if chosen else None
         raise AssertionError(request)
 
     def _peer(self, side: Side) -> Peer:
-        peer = self._client if side is Side.CLIENT else self._upstream
+        peer = self.client if side is Side.CLIENT else self._upstream
         assert peer is not None
         return peer
 
     async def _read(self, side: Side) -> messages.Message:
         if side is Side.CLIENT:
-            return await self._client.read_message()
+            return await self.client.read_message()
         try:
             return await self._peer(side).read_message()
         except MalformedMessage as error:
@@ -265,33 +209,27 @@ class _Login:
         except PeerClosed:
             raise DialogueError(
                 "08006",
-                f"louver: the database at {self._settings.upstream} closed the connection during the login",
+                f"louver: the database at {self._place} closed the connection during the login",
                 hint="Try again; the next connection asks the database anew.",
             ) from None
 
-    def refuse(self, error: DialogueError) -> LoginRefused:
-        """Tell the client, unless it has been told, close both sides, and give what the caller raises."""
-        if not error.told:
-            self._client.write(
-                messages.error_response("FATAL", error.sqlstate, error.message, detail=error.detail, hint=error.hint)
-            )
-        if self._upstream is not None:
-            self._upstream.abort()
-        self._client.close()
-        principal = self._startup.user if self._startup else ""
-        database = self._startup.database if self._startup else ""
-        level = logging.WARNING if error.sqlstate.startswith("08") else logging.INFO  # 08: the way to the database
-        reason = "".join(
-            c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in error.log
-        )  # names are the client's
-        log.log(level, "login refused: %s: %s (user %r, from %s)", error.sqlstate, reason, principal, self._address)
-        return LoginRefused(principal, database, self._address, error.log, error.sqlstate)
+    def _failure(self, error: Unreachable | UnencryptedBytes | TimeoutError, seconds: float) -> LoginFailure:
+        if isinstance(error, Unreachable):
+            return DialogueError(error.sqlstate, error.message, hint=error.hint, log=error.log)
+        if isinstance(error, TimeoutError):
+            return DialogueError("57014", f"louver: the login was not over within {seconds:g} s")
+        return DialogueError("08P01", "louver: received unencrypted data after the request for TLS")
 
-    def abort(self) -> None:
-        """Close both sides at once."""
-        self._client.abort()
-        if self._upstream is not None:
-            self._upstream.abort()
+    def _farewell(self, failure: LoginFailure) -> bytes:
+        assert isinstance(failure, DialogueError)
+        if failure.told:
+            return b""
+        return messages.error_response(
+            "FATAL", failure.sqlstate, failure.message, detail=failure.detail, hint=failure.hint
+        )
+
+    def _claimed(self) -> tuple[str, str]:
+        return (self._startup.user, self._startup.database) if self._startup else ("", "")
 
 
 def _certificate(peer: Peer) -> bytes | None:

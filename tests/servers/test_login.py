@@ -12,7 +12,7 @@ import psycopg
 import pytest
 
 from proxy import scram
-from proxy.postgres.login import Cancelled, Established, HandshakeSettings
+from proxy.postgres.login import Cancelled, Established, PostgresLoginSettings
 from proxy.postgres.wire import messages
 from proxy.tls import server_tls
 
@@ -86,7 +86,7 @@ def test_the_greeting_is_the_databases(login_proxy, house) -> None:
 async def test_asyncpg(login_proxy, house, louver_users, login: str, tls: str) -> None:
     """asyncpg logs in, without TLS and with it, and its cancel reaches the right session."""
     certificate = server_tls(house.louver.certificate, house.louver.key)
-    proxy = login_proxy(HandshakeSettings(**{
+    proxy = login_proxy(PostgresLoginSettings(**{
         name: getattr(getattr(house, login)(), name) for name in ("upstream", "login", "service")
     }, tls=certificate if tls == "direct" else None), louver_users)  # fmt: skip
     user = "wang" if login == "own" else "by_scram"

@@ -13,6 +13,7 @@ from typing import Any, Final, TypeVar
 
 from proxy.mysql.wire.messages import error
 from proxy.mysql.wire.packets import ERR, ProtocolViolation, packet
+from proxy.violation import LoginFailure
 
 Result = TypeVar("Result")
 
@@ -65,19 +66,12 @@ Request = ReadPacket | Send | StartTLS
 Dialogue = Generator[Request, Any, Result]
 
 
-class DialogueError(Exception):
-    """The end of a login that cannot go on: what the client is told, and what only the log is told.
-
-    `told` is True when the client has its error already (relayed from the database).
-    """
+class DialogueError(LoginFailure):
+    """The end of a login that cannot go on, with MySQL's number for it."""
 
     def __init__(self, errno: int, sqlstate: str, message: str, *, log: str | None = None, told: bool = False) -> None:
-        super().__init__(message)
+        super().__init__(sqlstate, message, log=log, told=told)
         self.errno = errno
-        self.sqlstate = sqlstate
-        self.message = message
-        self.log = log or message
-        self.told = told
 
 
 @dataclass(slots=True)

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any, TypeVar
 
+from proxy.violation import LoginFailure
+
 Result = TypeVar("Result")
 
 
@@ -67,14 +69,10 @@ Request = ReadFirstByte | ReadStartupPacket | ReadAnswer | ReadMessage | Send | 
 Dialogue = Generator[Request, Any, Result]
 
 
-class DialogueError(Exception):
-    """The end of a login that cannot go on: what the client is told, and what only the log is told.
+class DialogueError(LoginFailure):
+    """The end of a login that cannot go on, with the fields of an error report."""
 
-    `told` is True when the client has its error already (relayed from the database). `principal` is the name the
-    client gave, once it is known.
-    """
-
-    def __init__(  # noqa: PLR0913  the fields of an error report
+    def __init__(  # noqa: PLR0913
         self,
         sqlstate: str,
         message: str,
@@ -84,10 +82,6 @@ class DialogueError(Exception):
         log: str | None = None,
         told: bool = False,
     ) -> None:
-        super().__init__(message)
-        self.sqlstate = sqlstate
-        self.message = message
+        super().__init__(sqlstate, message, log=log, told=told)
         self.detail = detail
         self.hint = hint
-        self.log = log or message
-        self.told = told

@@ -22,7 +22,7 @@ from proxy.postgres.cancel import CancelRegistry
 from proxy.postgres.catalogs import PostgresCatalogs
 from proxy.postgres.front import PostgresFront
 from proxy.postgres.gate import PostgresGate
-from proxy.postgres.login import HandshakeSettings
+from proxy.postgres.login import PostgresLoginSettings
 from proxy.postgres.watch import Watch
 from proxy.server import Server, ServerSettings, _plain_address, run
 from proxy.upstream import Upstream, connect
@@ -56,7 +56,7 @@ def server_of(
     policies = parse_policies(POLICIES, file="p")
     gate, catalogs = PostgresGate(policies, None), PostgresCatalogs(policies, read)
     front = PostgresFront(
-        HandshakeSettings(Upstream("127.0.0.1", 1), "relay"),
+        PostgresLoginSettings(Upstream("127.0.0.1", 1), "relay"),
         users=Users.none(),
         cancels=CancelRegistry(),
         gate=gate,

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from louver.demo.certificate import make_certificate
 from proxy.front import Abandoned, LoginRefused
-from proxy.postgres.login import Cancelled, HandshakeSettings
+from proxy.postgres.login import Cancelled, PostgresLoginSettings
 from proxy.postgres.wire import messages
 from proxy.postgres.wire.authentication import ServiceAccount
 from proxy.postgres.wire.messages import BackendKey
@@ -94,9 +94,9 @@ def database() -> Iterator[Callable[..., int]]:
         thread.join(10)
 
 
-def plain(port: int, **changed: Any) -> HandshakeSettings:
+def plain(port: int, **changed: Any) -> PostgresLoginSettings:
     """Settings for a database without TLS."""
-    return HandshakeSettings(Upstream("127.0.0.1", port, upstream_tls("disable")), **changed)
+    return PostgresLoginSettings(Upstream("127.0.0.1", port, upstream_tls("disable")), **changed)
 
 
 @pytest.mark.parametrize("loop", ["asyncio", "uvloop"])
@@ -133,7 +133,7 @@ def test_names_do_not_forge_log_lines(login_proxy, database, caplog: pytest.LogC
 
 def test_a_socket_that_is_not_there(login_proxy, tmp_path: Path) -> None:
     """A Unix socket's path is told as the place that cannot be reached."""
-    proxy = login_proxy(HandshakeSettings(Upstream(str(tmp_path), 5432)))
+    proxy = login_proxy(PostgresLoginSettings(Upstream(str(tmp_path), 5432)))
     assert f"{tmp_path}/.s.PGSQL.5432: there is no such socket" in error_of(talk(proxy.port, START))["M"]
 
 
@@ -182,7 +182,7 @@ def test_a_database_that_does_not_encrypt(login_proxy, database, answer: bytes) 
         left.append(connection.recv(1000))
 
     port = database(behave)
-    proxy = login_proxy(HandshakeSettings(Upstream("127.0.0.1", port, upstream_tls("require"))))
+    proxy = login_proxy(PostgresLoginSettings(Upstream("127.0.0.1", port, upstream_tls("require"))))
     assert error_of(talk(proxy.port, START))["C"] in ("08001", "08P01")
     end = time.monotonic() + 5
     while not left and time.monotonic() < end:
@@ -202,7 +202,7 @@ def test_a_certificate_that_is_not_trusted(login_proxy, database, tmp_path: Path
             wrapped.recv(1000)
 
     upstream = Upstream("127.0.0.1", database(behave), upstream_tls("verify-full", files.certificate))
-    proxy = login_proxy(HandshakeSettings(upstream))
+    proxy = login_proxy(PostgresLoginSettings(upstream))
     assert "its certificate is not trusted" in error_of(talk(proxy.port, START))["M"]
 
 
@@ -348,6 +348,6 @@ def test_settings_that_contradict_each_other() -> None:
     """The login mode `own` needs a service account, and required TLS a certificate."""
     upstream = Upstream("127.0.0.1")
     with pytest.raises(ValueError, match="service account"):
-        HandshakeSettings(upstream, login="own")
+        PostgresLoginSettings(upstream, login="own")
     with pytest.raises(ValueError, match="certificate"):
-        HandshakeSettings(upstream, tls_required=True)
+        PostgresLoginSettings(upstream, tls_required=True)
