@@ -7,9 +7,9 @@ May not do: anything.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Generic, Literal, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Literal, Protocol, TypeVar
 
 from policies.model import AttributeValue, Session
 from proxy.outbox import Outbox
@@ -70,13 +70,15 @@ class LoggedIn(Protocol):
 class Opening:
     """What a session gets from the server: `moment` is what conditions may look at now, `ended` is called once, last.
 
-    `ended` is told whether what the session has left running is to be cancelled.
+    `ended` is told whether what the session has left running is to be cancelled. `again` is given a login of the same client
+    that is to follow a session that has ended.
     """
 
     recorder: Recorder
     outbox: Outbox
     moment: Callable[[], Session]
     ended: Callable[[Relay, bool], None]
+    again: Callable[[Coroutine[Any, Any, LoggedIn]], None]
 
 
 L = TypeVar("L", bound=LoggedIn)

@@ -44,6 +44,16 @@ class Peer(asyncio.Protocol):
         self._closed = False
         self._paused = False
 
+    @classmethod
+    def again(cls, transport: asyncio.Transport, received: bytes) -> Peer:
+        """A connection that was in use and logs in once more; `received` was read of it and not used."""
+        peer = cls()
+        peer._transport = transport
+        peer._buffer += received
+        transport.set_protocol(peer)
+        transport.resume_reading()
+        return peer
+
     # ---- asyncio.Protocol ----
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:

@@ -13,6 +13,7 @@ from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Final
 
 from audit.writer import AuditUnavailable
+from proxy.peer import Peer
 from proxy.side import Side
 from proxy.violation import Violation
 from proxy.wording import CUT_OFF_HINT
@@ -233,7 +234,19 @@ class Relay(ABC):
             "The operator of Louver finds the reason in its log.",
         )
 
-    def _finish(self, reason: str, *, cancel: bool) -> None:
+    def _give_up_client(self, received: bytes, reason: str) -> Peer | None:
+        """End the session without its client, whose connection goes on; `received` was read of it and not used.
+
+        None when the client has gone, or the session has ended already.
+        """
+        if self._reason or self._client.is_closing():
+            return None
+        self._open -= 1
+        peer = Peer.again(self._client, received)
+        self._finish(reason, cancel=False, keeps_client=True)
+        return peer
+
+    def _finish(self, reason: str, *, cancel: bool, keeps_client: bool = False) -> None:
         if self._reason:
             return
         self._reason = reason
@@ -242,7 +255,7 @@ class Relay(ABC):
         goodbye = self._goodbye()
         if goodbye and not self._server.is_closing():
             self._server.write(goodbye)
-        for transport in (self._client, self._server):
+        for transport in (self._server,) if keeps_client else (self._client, self._server):
             transport.close()
             if transport.get_write_buffer_size():
                 self._loop.call_later(_LINGER_SECONDS, transport.abort)

@@ -27,7 +27,7 @@ from proxy.peer import TLS_SHUTDOWN_SECONDS, Peer, PeerClosed
 from proxy.recording import Recorder
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Coroutine
 
     from audit.writer import Trail
     from policies.decide import PolicySet
@@ -211,7 +211,11 @@ class Server:
             self._turned_away.add(turning)
             turning.add_done_callback(self._turned_away.discard)
             return
-        task = asyncio.get_running_loop().create_task(self._login(peer))
+        self._let_in(self._front.login(peer))
+
+    def _let_in(self, login: Coroutine[Any, Any, LoggedIn | None]) -> None:
+        """Wait for a login, of a new connection or of one whose session has ended with a change of its user."""
+        task = asyncio.get_running_loop().create_task(self._login(login))
         self._connections.add(task)
         task.add_done_callback(self._logged_in)
 
@@ -227,9 +231,9 @@ class Server:
         if not task.cancelled() and task.exception() is not None:
             log.error("a connection ended by a fault", exc_info=task.exception())
 
-    async def _login(self, peer: Peer) -> None:
+    async def _login(self, login: Coroutine[Any, Any, LoggedIn | None]) -> None:
         try:
-            result = await self._front.login(peer)
+            result = await login
         except LoginRefused as refused:
             caller = record.Caller("", refused.principal, refused.address, "", refused.database, "")
             self._note(record.login_refused(caller, reason=refused.reason, sqlstate=refused.sqlstate))
@@ -269,7 +273,7 @@ class Server:
             ),
         )
         recorder.opened(tls=established.tls, login=self._front.login_mode)
-        opening = Opening(recorder, self._outbox, lambda: self._moment(established), self._ended)
+        opening = Opening(recorder, self._outbox, lambda: self._moment(established), self._ended, self._let_in)
         serving = self._front.open(established, opening)
         self._serving[serving] = established
         self._per_user[user] += 1

@@ -96,6 +96,7 @@ class MySQLFront(Front[MySQLEstablished]):
             catalog_changed=lambda: self._catalogs.changed(SERVER),
             threads=self._threads,
             shared_account=self.login_mode == "own",
+            change_user=lambda peer, command: opening.again(self._doorkeeper.change_user(peer, established, command)),
         )
 
     def ended(self, established: MySQLEstablished, *, cancel: bool) -> asyncio.Task[None] | None:  # noqa: ARG002

@@ -17,7 +17,6 @@ from proxy.login import Attempt, LoginSettings
 from proxy.mysql.threads import Thread
 from proxy.mysql.wire.authentication import TLS, Login, Remembered, ServiceAccount, own_login, service_login
 from proxy.mysql.wire.dialogue import (
-    LOGIN_PACKET_LIMIT,
     DialogueError,
     Legs,
     Packet,
@@ -27,8 +26,9 @@ from proxy.mysql.wire.dialogue import (
     Side,
     StartTLS,
 )
-from proxy.mysql.wire.greeting import Offer, Opening, greet, read_greeting
+from proxy.mysql.wire.greeting import Offer, Opening, change_user, greet, read_greeting
 from proxy.mysql.wire.messages import NONCE_SIZE, Greeting
+from proxy.mysql.wire.packets import LOGIN_PACKET_LIMIT
 from proxy.mysql.wire.relaying import Terms, relay_login
 from proxy.mysql.wire.scrambles import LoginKey
 from proxy.peer import Peer, PeerClosed, UnencryptedBytes
@@ -81,7 +81,16 @@ class Doorkeeper:
 
     async def login(self, client: Peer) -> MySQLEstablished:
         """Log one connection in. Raises LoginRefused and Abandoned; both peers are closed then, and when cancelled."""
-        attempt = _Attempt(client, self.settings)
+        return await self._let_in(_Attempt(client, self.settings))
+
+    async def change_user(self, client: Peer, before: MySQLEstablished, command: bytes) -> MySQLEstablished:
+        """Log a client in again that has sent the COM_CHANGE_USER `command`: to a new session of the database's.
+
+        Raises LoginRefused and Abandoned; both peers are closed then, as MySQL does, and when cancelled.
+        """
+        return await self._let_in(_Attempt(client, self.settings, before, command))
+
+    async def _let_in(self, attempt: _Attempt) -> MySQLEstablished:
         async with attempt.within(self.settings.seconds):
             return await (self._own(attempt) if self.settings.login == "own" else self._relay(attempt))
 
@@ -141,10 +150,18 @@ class Doorkeeper:
 class _Attempt(Attempt):
     """The state of one login while it is driven; without a client, a look at the database."""
 
-    def __init__(self, client: Peer | None, settings: MySQLLoginSettings) -> None:
+    def __init__(
+        self,
+        client: Peer | None,
+        settings: MySQLLoginSettings,
+        before: MySQLEstablished | None = None,
+        command: bytes = b"",
+    ) -> None:
         super().__init__(client, settings.upstream)
         self._settings = settings
         self._opening: Opening | None = None
+        self._before = before
+        self._command = command
         self.legs = Legs()
 
     async def connect(self) -> Peer:
@@ -154,9 +171,17 @@ class _Attempt(Attempt):
         return self._upstream
 
     async def open(self, offer: Offer, server: Greeting) -> Opening:
-        """Greet the client and take its answer. Raises DialogueError."""
-        self._opening = await self.drive(greet(self.legs, offer, server))
+        """Take what the client wants to be: in answer to a greeting, or by the command it has sent. Raises DialogueError."""
+        before = self._before
+        if before is None:
+            self._opening = await self.drive(greet(self.legs, offer, server))
+        else:
+            self._opening = await self.drive(change_user(self.legs, offer, server, before.login.opening, self._command))
         return self._opening
+
+    def shown(self, number: int) -> int:
+        """The number that the client knows its session by: what it was told first, or now `number`."""
+        return number if self._before is None else self._before.thread.shown
 
     async def _do(self, request: Request) -> Any:  # noqa: ANN401  each request has its own kind of answer
         peer = self._client if request.side is Side.CLIENT else self._upstream
@@ -233,7 +258,7 @@ def _established(  # noqa: PLR0913, PLR0917  what a login has found out
         upstream=upstream,
         tls=opening.tls,
         address=attempt.address,
-        thread=Thread(shown, opening.server.thread_id, opening.user),
+        thread=Thread(attempt.shown(shown), opening.server.thread_id, opening.user),
         login=login,
     )
 

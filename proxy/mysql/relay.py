@@ -6,13 +6,14 @@ Owns the walk of bytes through them. May not do: know a packet, decide.
 from __future__ import annotations
 
 from time import perf_counter_ns
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from audit.writer import AuditUnavailable
 from proxy.mysql.deliberation import MySQLDeliberation
 from proxy.mysql.gate import error_payload
+from proxy.mysql.wire.commands import COM_QUIT
 from proxy.mysql.wire.errors import EXPOSED
-from proxy.mysql.wire.packets import ProtocolViolation
+from proxy.mysql.wire.packets import ProtocolViolation, packet
 from proxy.relay import HELD_BYTES, Relay
 from rewriter.model import Refusal
 
@@ -26,13 +27,17 @@ if TYPE_CHECKING:
     from proxy.mysql.threads import Threads
     from proxy.mysql.wire.session import MySQLSession
     from proxy.mysql.wire.statements import Statement
+    from proxy.peer import Peer
     from proxy.plans import Ruling
+
+_QUIT: Final = packet(0, bytes((COM_QUIT,)))
 
 
 class MySQLRelay(Relay):
     """One MySQL session from the end of its login to its own end.
 
-    `threads` and `shared_account` are those of `MySQLDeliberation`.
+    `threads` and `shared_account` are those of `MySQLDeliberation`. `change_user` is given the client of a session that has ended
+    with a COM_CHANGE_USER, and that command.
     """
 
     def __init__(  # noqa: PLR0913  the composition of one session
@@ -48,6 +53,7 @@ class MySQLRelay(Relay):
         catalog_changed: Callable[[], None],
         threads: Threads,
         shared_account: bool,
+        change_user: Callable[[Peer, bytes], None],
     ) -> None:
         super().__init__(client, server, opening, first)
         self._session = session
@@ -58,6 +64,7 @@ class MySQLRelay(Relay):
         self._deliberation = MySQLDeliberation(
             session, caller, gate, self._send, threads=threads, shared_account=shared_account
         )
+        self._change_user = change_user
         self._was_guarded = False
         self._world: MySQLWorld | None = None  # that the conversation goes by
         self._conversation.charge = lambda probes: gate.charge(caller.name, probes, self._loop.time())
@@ -104,6 +111,9 @@ class MySQLRelay(Relay):
             self._client.write(out)
         if self._conversation.exposed:
             self._cut_off(self._conversation.exposed, EXPOSED)
+            return
+        if self._conversation.leaving:
+            self._leave()
             return
         self._deliberation.answered()
         if self._draining and session.idle:
@@ -168,13 +178,21 @@ class MySQLRelay(Relay):
     async def _consider(self, statement: Statement) -> None:
         self._answer(await self._deliberation.rule(statement))
 
+    def _leave(self) -> None:
+        """The client wants to be another: its session ends, and who it is now is found out as for a new connection."""
+        left = self._session.leaving()
+        if left is not None:
+            peer = self._give_up_client(left[1], "the client changed its user")
+            if peer is not None:
+                self._change_user(peer, left[0])
+
     # -- the end -------------------------------------------------------------------------------------------------
 
     def _farewell(self, sqlstate: str, message: str, hint: str | None) -> bytes:
         return self._session.farewell(error_payload(Refusal(sqlstate, message, hint=hint)))
 
     def _goodbye(self) -> bytes:
-        return b""
+        return _QUIT if self._session.quiet and not self._conversation.closing else b""
 
     def _told_by_server(self) -> bool:
         return True  # by the end of its connection, as the server itself tells it

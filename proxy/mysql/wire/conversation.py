@@ -35,6 +35,7 @@ class Conversation:
     last, which MariaDB's clients can name by -1. `guarded`: as far as is known something is hidden, so errors must not quote
     what is stored. `witness` is asked for the origins of results; `exposed` is the hidden column that the server has named as
     one: nothing of the server's passes any more. `doubtful`: a statement has failed that may have changed the state all the same.
+    `leaving` is the COM_CHANGE_USER of a client that wants to be another: it is looked at no more.
     `charge` counts what is compared with real values, or gives the error for it.
     """
 
@@ -54,6 +55,7 @@ class Conversation:
     witness: OriginWitness | None = None
     exposed: str = ""
     closing: bool = False
+    leaving: bytes = b""
     farewell: bool = False
     doubtful: bool = False
     charge: Callable[[Sequence[Probe]], bytes] | None = None

@@ -9,16 +9,13 @@ from __future__ import annotations
 from collections.abc import Generator
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Any, Final, TypeVar
+from typing import Any, TypeVar
 
 from proxy.mysql.wire.messages import error
 from proxy.mysql.wire.packets import ERR, ProtocolViolation, packet
 from proxy.violation import LoginFailure
 
 Result = TypeVar("Result")
-
-LOGIN_PACKET_LIMIT: Final = 1 << 17
-"""Bytes of a packet during the login: a server keeps 64 KiB of connection attributes, and all the rest is small."""
 
 
 class Side(Enum):
@@ -30,7 +27,7 @@ class Side(Enum):
 
 @dataclass(frozen=True, slots=True)
 class ReadPacket:
-    """Take a whole packet, at most LOGIN_PACKET_LIMIT bytes. Answer: `Packet`."""
+    """Take a whole packet, at most `packets.LOGIN_PACKET_LIMIT` bytes. Answer: `Packet`."""
 
     side: Side
 

@@ -41,6 +41,13 @@ class Frontend:
         """The statement that waits for its ruling."""
         return self.requests.waiting
 
+    def rest(self) -> bytes:
+        """Give up the bytes held back."""
+        rest = b"".join((self._data, *self._later))
+        self._data, self._held = b"", 0
+        self._later.clear()
+        return rest
+
     @property
     def buffered(self) -> int:
         """Bytes held back."""
@@ -82,7 +89,11 @@ class Frontend:
         if self._passing or self._swallowing or self._continues:
             return False
         state = self._conversation
-        return self.requests.waiting is not None or (state.owed is not None and not state.files_asked)
+        return (
+            bool(state.leaving)
+            or self.requests.waiting is not None
+            or (state.owed is not None and not state.files_asked)
+        )
 
     def _read(self, data: bytes) -> int:
         """Walk over the packets of `data`; where the first byte stands that is still to be looked at."""

@@ -14,11 +14,14 @@ from proxy.mysql.wire import capabilities as agreed
 from proxy.mysql.wire.capabilities import Capability
 from proxy.mysql.wire.dialogue import Dialogue, DialogueError, Legs, Side, violated
 from proxy.mysql.wire.messages import (
+    ANY,
     CACHING_SHA2,
     Greeting,
     Response,
     SSLRequest,
+    auth_switch,
     greeting,
+    parse_change_user,
     parse_error,
     parse_greeting,
     parse_response,
@@ -110,9 +113,35 @@ def greet(legs: Legs, offer: Offer, server: Greeting) -> Dialogue[Opening]:
             "Connections using insecure transport are prohibited while louver requires TLS of its clients",
         )
     held = replace(found, capabilities=agreed.chosen(found.capabilities, capabilities))
-    attributes = {key.decode("utf-8", "replace"): value.decode("utf-8", "replace") for key, value in held.attributes}
     user = _user_name(held, server)
-    return Opening(server, shown.nonce, held, user, _database_name(held), attributes, tls)
+    return Opening(server, shown.nonce, held, user, _database_name(held), _attributes(held), tls)
+
+
+def change_user(legs: Legs, offer: Offer, server: Greeting, before: Opening, command: bytes) -> Dialogue[Opening]:
+    """Take the COM_CHANGE_USER of a client that has logged in `before`. Raises DialogueError.
+
+    Whoever it is now is proved by a nonce that is fresh: the one that the client has scrambled for is from its first login.
+    """
+    legs.greeted = True
+    legs.client.safe = before.tls
+    legs.client.sequence = 1
+    try:
+        found = parse_change_user(command, before.response)
+    except ProtocolViolation as violation:
+        raise violated(Side.CLIENT, violation) from None
+    if not found.capabilities & Capability.PLUGIN_AUTH:
+        raise DialogueError(1251, "08004", "louver: this client is too old to change its user; open a new connection")
+    user, nonce = _user_name(found, server), server.nonce
+    held = replace(found, plugin=ANY, auth=b"")  # so that the database asks
+    if offer.nonce is not None:
+        nonce = offer.nonce
+        yield from legs.client.send(auth_switch(CACHING_SHA2, nonce + b"\0"))
+        held = replace(found, plugin=CACHING_SHA2, auth=(yield from legs.client.read()))
+    return Opening(server, nonce, held, user, _database_name(held), _attributes(held), before.tls)
+
+
+def _attributes(response: Response) -> Mapping[str, str]:
+    return {key.decode("utf-8", "replace"): value.decode("utf-8", "replace") for key, value in response.attributes}
 
 
 def _user_name(response: Response, server: Greeting) -> str:

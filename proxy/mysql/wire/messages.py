@@ -31,6 +31,9 @@ SHA256: Final = "sha256_password"
 ED25519: Final = "client_ed25519"
 CLEAR: Final = "mysql_clear_password"
 DIALOG: Final = "dialog"
+ANY: Final = "louver_any"
+"""No method has this name: a server that is told it answers with the one that it wants, and with a nonce for it."""
+
 _RESPONSE_SIZE: Final = 32  # bytes of a response up to the user name, and all of a request for TLS
 
 
@@ -201,6 +204,28 @@ def parse_response(payload: bytes) -> SSLRequest | Response:
     if capabilities & Capability.CONNECT_ATTRS and position < len(payload):
         attributes = _read_attributes(payload, position)
     return Response(capabilities, max_packet, charset, user, auth, database, plugin, attributes)
+
+
+def parse_change_user(payload: bytes, before: Response) -> Response:
+    """Read a COM_CHANGE_USER; what it does not say is as it was `before`. Raises ProtocolViolation."""
+    capabilities = before.capabilities & ~Capability.CONNECT_WITH_DB
+    user, position = read_zero_string(payload, 1)
+    size, position = read_int(payload, position, 1)
+    auth, position = read_fixed(payload, position, size)
+    database, position = read_zero_string(payload, position)
+    charset, plugin = before.charset, NATIVE
+    if position < len(payload):
+        number, position = read_int(payload, position, 2)
+        charset = number if number < 1 << 8 else charset  # the login's packet has one byte for it
+    if capabilities & Capability.PLUGIN_AUTH and position < len(payload):
+        name, position = read_zero_string(payload, position)
+        plugin = _plugin_name(name)
+    attributes = before.attributes
+    if capabilities & Capability.CONNECT_ATTRS and position < len(payload):
+        attributes = _read_attributes(payload, position)
+    if database:
+        capabilities |= Capability.CONNECT_WITH_DB
+    return Response(capabilities, before.max_packet, charset, user, auth, database or None, plugin, attributes)
 
 
 def _read_auth(capabilities: Capability, payload: bytes, position: int) -> tuple[bytes, int]:

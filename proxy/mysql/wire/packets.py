@@ -15,6 +15,9 @@ HEADER_SIZE: Final = 4
 LARGEST: Final = 0xFFFFFF
 """The payload of a packet that is continued by the next one."""
 
+LOGIN_PACKET_LIMIT: Final = 1 << 17
+"""Bytes of a packet during the login: a server keeps 64 KiB of connection attributes, and all the rest is small."""
+
 OK: Final = 0x00
 MORE_DATA: Final = 0x01  # of an authentication method
 LOCAL_INFILE: Final = 0xFB

@@ -21,9 +21,6 @@ NO_COMMAND: Final = error(
     "42000",
     "louver: this command does not pass the proxy (replication, debugging and what SQL has statements for)",
 )
-NO_CHANGE_USER: Final = error(
-    1235, "42000", "louver: a session keeps its user; open a new connection in place of COM_CHANGE_USER"
-)
 NO_REWRITTEN_COMMAND: Final = error(
     1235,
     "42000",

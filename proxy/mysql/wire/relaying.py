@@ -22,6 +22,7 @@ from proxy.mysql.wire.authentication import (
 from proxy.mysql.wire.capabilities import Capability
 from proxy.mysql.wire.dialogue import Dialogue, DialogueError, Legs, Side, violated
 from proxy.mysql.wire.messages import (
+    ANY,
     CACHING_SHA2,
     CLEAR,
     DIALOG,
@@ -131,7 +132,7 @@ class _Passage:
                 raise _impassable(plugin, "without TLS on both sides, for it sends the password in clear")
         elif plugin == SHA256 and client != upstream:
             raise _impassable(plugin, "unless both legs have TLS, or none; caching_sha2_password can")
-        elif plugin not in {NATIVE, CACHING_SHA2} and client and not upstream:
+        elif plugin not in {NATIVE, CACHING_SHA2, ANY} and client and not upstream:
             raise _impassable(
                 plugin, "from a client with TLS to a database without, for it might send the password in clear"
             )

@@ -11,8 +11,15 @@ from typing import TYPE_CHECKING, Final
 
 from proxy.mysql.wire import parameters, provocations
 from proxy.mysql.wire.capabilities import Capability
-from proxy.mysql.wire.commands import COM_CHANGE_USER, COM_QUERY, COM_STMT_CLOSE, COM_STMT_PREPARE, COMMANDS, Treatment
-from proxy.mysql.wire.packets import LARGEST, ProtocolViolation, packet
+from proxy.mysql.wire.commands import (
+    COM_QUERY,
+    COM_RESET_CONNECTION,
+    COM_STMT_CLOSE,
+    COM_STMT_PREPARE,
+    COMMANDS,
+    Treatment,
+)
+from proxy.mysql.wire.packets import LARGEST, LOGIN_PACKET_LIMIT, ProtocolViolation, packet
 from proxy.mysql.wire.replies import Action, Execution, Pending, Reply
 from proxy.mysql.wire.statements import Prepared, Source, Statement, still_prepared
 
@@ -47,6 +54,7 @@ _NAME_LIMIT: Final = 1 << 12
 """Bytes of a command that names a schema or a table: a name has 64 characters."""
 _TYPES_LIMIT: Final = 1 << 20
 """Bytes of an execution looked at for its types: 65,535 parameters, the most there are, take 128 KiB, and named ones some more."""
+_RESET: Final = packet(0, bytes((COM_RESET_CONNECTION,)))
 _CURSOR: Final = 0x07  # the flags of COM_STMT_EXECUTE that ask for a cursor
 
 
@@ -122,8 +130,9 @@ class Requests:
         if treatment is Treatment.QUIT:
             self._conversation.closing = True
             return FORWARD
-        changes_user = data[start] == COM_CHANGE_USER
-        return self._refuse(provocations.NO_CHANGE_USER if changes_user else provocations.NO_COMMAND)
+        if treatment is Treatment.CHANGE_USER:
+            return self._change_user(data, start, size)
+        return self._refuse(provocations.NO_COMMAND)
 
     def answer(self, ruling: Ruling) -> Step:
         """Rule the waiting statement: what becomes of its command, which is whole."""
@@ -142,6 +151,17 @@ class Requests:
     def _gather(self, size: int) -> Step:
         self.needed = size
         return GATHER
+
+    def _change_user(self, data: bytes, start: int, size: int) -> Step:
+        """The session ends, with all that the server keeps of it; the shell lets its client log in as another user."""
+        if size > LOGIN_PACKET_LIMIT:
+            return self._refuse(provocations.TOO_LONG)
+        if start + size > len(data):
+            return self._gather(size)
+        self._conversation.leaving = data[start : start + size]
+        self._conversation.owed = Pending(Reply.SINGLE, Action.DROP)
+        self.written = _RESET
+        return INSTEAD
 
     def _refuse(self, error: bytes, execution: Execution | None = None) -> Step:
         plan = self._conversation.unknown_plan

@@ -102,6 +102,11 @@ class MySQLSession:
         state = self.conversation
         return state.owed is None and not state.status & IN_TRANSACTION and self.frontend.waiting is None
 
+    def leaving(self) -> tuple[bytes, bytes] | None:
+        """The COM_CHANGE_USER of a client that goes on as another, once the server has let go of all, and the bytes behind it."""
+        state = self.conversation
+        return (state.leaving, self.frontend.rest()) if state.leaving and state.owed is None else None
+
     def farewell(self, error: bytes) -> bytes:
         """The packet that tells the client why the session ends, in place of what is due; `error` is the ERR payload."""
         state = self.conversation

@@ -105,6 +105,7 @@ class House:
             outbox=Outbox(self.trail, asyncio.get_running_loop()),
             moment=lambda: moment,
             ended=self.end,
+            again=lambda login: login.close(),
         )
         self.relay = PostgresRelay(
             self.client,

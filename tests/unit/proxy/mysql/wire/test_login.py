@@ -11,7 +11,7 @@ from proxy.mysql.wire import messages, scrambles
 from proxy.mysql.wire.authentication import Remembered, ServiceAccount, own_login, service_login
 from proxy.mysql.wire.capabilities import Capability
 from proxy.mysql.wire.dialogue import DialogueError, Legs, Packet, Side
-from proxy.mysql.wire.greeting import Offer, Opening, greet, read_greeting
+from proxy.mysql.wire.greeting import Offer, Opening, change_user, greet, read_greeting
 from proxy.mysql.wire.messages import CACHING_SHA2, NATIVE, Greeting, Response
 from proxy.mysql.wire.scrambles import LoginKey
 from proxy.scram import make_verifier
@@ -53,6 +53,27 @@ def test_own_users_get_our_nonce(play_login) -> None:
     played = play_login(legs, greet(legs, Offer(nonce=OURS), native), [messages.response(SAID)])
     shown = messages.parse_greeting(played.to_client[0])
     assert (shown.nonce, shown.plugin, played.result.nonce) == (OURS, CACHING_SHA2, OURS)
+
+
+def test_who_changes_the_user_proves_it_anew(play_login) -> None:
+    """Louver's users by a nonce of its own that is fresh; the database's by what it asks for, whatever the account's method."""
+    command = b"\x11you\0\x01xshop\0\x2d\0mysql_native_password\0"
+    legs = Legs()
+    played = play_login(legs, change_user(legs, Offer(nonce=OURS), SERVER, opening(), command), [b"proof"])
+    assert played.to_client == [messages.auth_switch(CACHING_SHA2, OURS + b"\0")]
+    found = played.result
+    assert (found.user, found.database, found.application) == ("you", "shop", "till")
+    assert (found.nonce, found.response.auth, found.response.plugin) == (OURS, b"proof", CACHING_SHA2)
+    legs = Legs()
+    relayed = play_login(legs, change_user(legs, Offer(), SERVER, opening(), command)).result
+    assert (relayed.nonce, relayed.response.auth, relayed.response.plugin) == (NONCE, b"", messages.ANY)
+
+
+def test_a_client_that_knows_one_method_cannot_change_its_user(play_login) -> None:
+    """It would prove who it is by a nonce of long ago."""
+    legs = Legs()
+    old = opening(capabilities=BITS & ~C.PLUGIN_AUTH)
+    assert play_login(legs, change_user(legs, Offer(), SERVER, old, b"\x11you\0\0\0")).error.errno == 1251
 
 
 def test_tls_comes_before_the_name(play_login) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import replace
 
 import pytest
@@ -87,14 +88,39 @@ def test_a_client_from_before_41_is_refused() -> None:
     assert raised.value.errno == 1043
 
 
+CHANGE = b"\x11you\0\x02xx" + b"shop\0\x2d\0mysql_native_password\0\x08\x01k\x05value"
+
+
+def test_a_change_of_the_user() -> None:
+    """Name, proof, database, character set, method and attributes; what it leaves out is as it was."""
+    bits = C.LONG_PASSWORD | C.PROTOCOL_41 | C.SECURE_CONNECTION | C.PLUGIN_AUTH | C.CONNECT_ATTRS
+    before = replace(SAID, capabilities=bits, database=None, charset=8)
+    found = messages.parse_change_user(CHANGE, before)
+    assert found == Response(
+        bits | C.CONNECT_WITH_DB,
+        before.max_packet,
+        45,
+        b"you",
+        b"xx",
+        b"shop",
+        "mysql_native_password",
+        ((b"k", b"value"),),
+    )
+    short = messages.parse_change_user(b"\x11you\0\0\0", replace(before, database=b"bank"))
+    assert (short.database, short.charset, short.attributes) == (None, 8, before.attributes)
+    wide = messages.parse_change_user(CHANGE.replace(b"\x2d\0", b"\x00\x09"), before)
+    assert wide.charset == 8
+
+
 def test_every_cut_of_a_packet_is_a_violation_or_a_packet() -> None:
     """Nothing else is raised, wherever a packet ends."""
     for parse, whole in ((messages.parse_response, messages.response(SAID)), (messages.parse_greeting, MARIADB)):
         for end in range(len(whole)):
-            try:
+            with contextlib.suppress(ProtocolViolation):
                 parse(whole[:end])
-            except ProtocolViolation:
-                continue
+    for end in range(len(CHANGE)):
+        with contextlib.suppress(ProtocolViolation):
+            messages.parse_change_user(CHANGE[:end], SAID)
 
 
 def test_changes_of_the_method() -> None:

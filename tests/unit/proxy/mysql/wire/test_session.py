@@ -118,13 +118,30 @@ def test_other_commands_are_refused(mysql_player, command: int) -> None:
     player.play(PASSED)
 
 
-def test_users_do_not_change(mysql_player) -> None:
-    """COM_CHANGE_USER is refused in words of its own."""
+def test_a_client_that_changes_its_user_leaves_nothing_behind(mysql_player) -> None:
+    """The server resets the session; then it is over, and what the client has sent since waits for whoever it is now."""
     player = mysql_player()
-    player.client(packet(0, b"\x11root\0"))
+    command = packet(0, b"\x11root\0\0\0")
+    player.client(command[:6])
+    assert player.session.leaving() is None
+    player.client(command[6:])
+    player.play("] renew")
+    player.client(packet(0, b"\x0e"))
+    assert player.session.leaving() is None
+    player.play("< ok")
+    assert player.to_client == b""
+    assert player.session.leaving() == (command[4:], packet(0, b"\x0e"))
+    assert not player.to_server
+    assert player.ended == []
+
+
+def test_a_change_of_the_user_that_is_no_login_is_refused(mysql_player) -> None:
+    """Before it has come: it is larger than any login."""
+    player = mysql_player()
+    player.client(packet(0, b"\x11" + bytes(1 << 17)))
     player.play("] provoke")
     player.server(packet(1, b"\xff\x76\x04#42000louver: refused"))
-    assert taken(player.to_client) == [(1, provocations.NO_CHANGE_USER)]
+    assert taken(player.to_client) == [(1, provocations.TOO_LONG)]
 
 
 def test_a_provocation_that_succeeds_ends_the_session(mysql_player) -> None:
