@@ -72,6 +72,7 @@ def front(parts: Parts) -> MySQLFront:
         ),
         catalogs=known,
         watch=MySQLWatch(known, connection_settings(parts)),
+        account=connection_settings(parts),
         statement_bytes=min(settings.limits.statement_bytes, LARGEST - 1),
     )
 

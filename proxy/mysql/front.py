@@ -5,7 +5,8 @@ Owns putting a session together from its parts, and which sessions there are. Ma
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import asyncio
+from typing import TYPE_CHECKING, Any
 
 from policies.model import Principal
 from proxy.front import Front, Opening
@@ -13,6 +14,7 @@ from proxy.mysql.caller import MySQLCaller
 from proxy.mysql.catalogs import SERVER
 from proxy.mysql.login import Doorkeeper, MySQLEstablished, MySQLLoginSettings
 from proxy.mysql.relay import MySQLRelay
+from proxy.mysql.stopping import stop
 from proxy.mysql.threads import Threads
 from proxy.mysql.wire.messages import error
 from proxy.mysql.wire.packets import LARGEST, packet
@@ -21,7 +23,7 @@ from proxy.wording import unknown_plan
 from rewriter.mysql.catalog import Facts
 
 if TYPE_CHECKING:
-    import asyncio
+    from collections.abc import Mapping
 
     from policies.decide import PolicySet
     from proxy.identity import Users
@@ -33,7 +35,10 @@ if TYPE_CHECKING:
 
 
 class MySQLFront(Front[MySQLEstablished]):
-    """One MySQL or MariaDB. `statement_bytes`: a longer text is refused."""
+    """One MySQL or MariaDB.
+
+    `account` are the arguments of pymysql.connect for Louver's own. `statement_bytes`: a longer text is refused.
+    """
 
     def __init__(  # noqa: PLR0913  the composition of the whole
         self,
@@ -43,6 +48,7 @@ class MySQLFront(Front[MySQLEstablished]):
         gate: MySQLGate,
         catalogs: MySQLCatalogs,
         watch: MySQLWatch,
+        account: Mapping[str, Any],
         statement_bytes: int = LARGEST - 1,
     ) -> None:
         self.login_mode = settings.login
@@ -51,6 +57,7 @@ class MySQLFront(Front[MySQLEstablished]):
         self._gate = gate
         self._catalogs = catalogs
         self._watch = watch
+        self._account = account
         self._statement_bytes = statement_bytes
         self._threads = Threads()
 
@@ -99,10 +106,12 @@ class MySQLFront(Front[MySQLEstablished]):
             change_user=lambda peer, command: opening.again(self._doorkeeper.change_user(peer, established, command)),
         )
 
-    def ended(self, established: MySQLEstablished, *, cancel: bool) -> asyncio.Task[None] | None:  # noqa: ARG002
-        """A session has ended. What it left running comes to its own end, as when a client leaves the database itself."""
+    def ended(self, established: MySQLEstablished, *, cancel: bool) -> asyncio.Task[None] | None:
+        """A session has ended; what it left running is stopped."""
         self._threads.forget(established)
-        return None
+        if not cancel:
+            return None
+        return asyncio.get_running_loop().create_task(stop(self._account, established.thread.upstream))
 
     def policies_changed(self, policies: PolicySet) -> None:
         """Decide by these from now on."""

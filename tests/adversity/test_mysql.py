@@ -26,7 +26,7 @@ BROUGHT = Path(__file__).parents[2] / "build" / "servers"
 
 
 QUERIES = {
-    "running": "SELECT sleep(3)",
+    "running": "SELECT sleep(600)",
     "reading": "SELECT repeat('x', 100000) FROM customers a, customers b, customers c, customers d, customers e",
 }
 
