@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from proxy.catalogs import CatalogUnavailable
 from proxy.gate import Outgrown, Unsettled
-from proxy.mysql.threads import ONLY_NUMBERS, kills
+from proxy.mysql.threads import ONLY_NUMBERS, kills, may_hide_kill
 from proxy.mysql.wire.packets import ProtocolViolation
 from proxy.mysql.wire.tracking import READ_TRACKED, START_TRACKING, Tracked, read_tracked
 from proxy.wording import NO_CATALOG, OUTGROWN, UNSETTLED
@@ -66,6 +66,7 @@ class MySQLDeliberation:
         self._shared_account = shared_account
         # by Louver itself; else the database may have let any name in, as nobody in particular
         self._identified = shared_account
+        self._noted: Tracked | None = None  # what the caller's facts are taken from
         self._quiet: asyncio.Future[None] | None = None
 
     def answered(self) -> None:
@@ -81,7 +82,8 @@ class MySQLDeliberation:
         if self._may_kill_others(statement):
             return self._kill(statement)
         if not caller.guarded:
-            return caller.find(statement.text)
+            ruling = caller.find(statement.text)
+            return ruling if ruling is None else self._unguarded(statement, ruling)
         if statement.tracked is None:
             return None
         return self._found(statement.text, statement.tracked)
@@ -101,11 +103,19 @@ class MySQLDeliberation:
             return self._gate.deny(self._caller.world, text, refusal)
         return self._gate.stand_in(self._caller.world, text, "KILL", instead)
 
+    def _unguarded(self, statement: Statement, ruling: Ruling) -> Ruling:
+        """The ruling of a statement of a caller from whom nothing is hidden."""
+        if self._shared_account and may_hide_kill(ruling.plan.judgement.kinds, statement.text):
+            return self._gate.deny(self._caller.world, statement.text, ONLY_NUMBERS)
+        return ruling
+
     def _found(self, text: bytes, tracked: Tracked) -> Ruling | None:
         """The ruling of a text as the server reads it; None when it names what the catalog does not hold."""
         if not tracked.reads(text):
             return self._gate.deny(self._caller.world, text, _UNREADABLE)
-        self._caller.note(Facts(tracked.schema, tracked.modes))
+        if tracked is not self._noted:
+            self._noted = tracked
+            self._caller.note(Facts(tracked.schema, tracked.modes))
         return self._caller.find(text)
 
     async def rule(self, statement: Statement) -> Ruling:
@@ -117,21 +127,16 @@ class MySQLDeliberation:
             if self._conversation.tracked is None:
                 caller.reset()
             await caller.settle(self._tell)
-            ruling: Ruling | None
             if self._may_kill_others(statement):
-                ruling = self._kill(statement)
-            elif caller.guarded:
+                return self._kill(statement)
+            if caller.guarded:
                 tracked = statement.tracked or self._conversation.tracked or await self._track()
-                ruling = self._found(text, tracked)
-            else:
-                ruling = caller.find(text)
-            if ruling is None:
-                ruling = await caller.look_up(self._tell, text)
+                return self._found(text, tracked) or await caller.look_up(self._tell, text)
+            return self._unguarded(statement, caller.find(text) or await caller.look_up(self._tell, text))
         except (CatalogUnavailable, Unsettled) as reason:
-            ruling = self._gate.deny(caller.world, text, _REFUSALS[type(reason)])
+            return self._gate.deny(caller.world, text, _REFUSALS[type(reason)])
         except Outgrown:
             raise ProtocolViolation(OUTGROWN, "57P01") from None
-        return ruling
 
     async def _track(self) -> Tracked:
         """Have the server tell the state that statements are read in, now and whenever it changes."""

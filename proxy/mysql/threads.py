@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 _KILL: Final = re.compile(rb"\s*KILL\s+(?:(CONNECTION|QUERY)\s+)?([0-9]{1,20})\s*;?\s*\Z", re.IGNORECASE)
 _WORD: Final = re.compile(rb"\bKILL\b", re.IGNORECASE)
 
+_BEGINNINGS: Final = frozenset(bytes((letter,)) for letter in b"kK \t\r\n\v\f")
+_WRAPPING: Final = frozenset(("UNKNOWN", "PREPARE", "EXECUTE IMMEDIATE", "KILL"))
+
 NOT_YOURS: Final = Refusal(
     "42501", "louver: there is no session of yours of this number", hint="SELECT CONNECTION_ID() gives a session's own."
 )
@@ -66,5 +69,15 @@ class Threads:
 
 
 def kills(text: bytes) -> bool:
-    """Whether a text may be a KILL: it begins with the word, or is too odd to tell."""
-    return len(text) < 1000 and _WORD.match(text.lstrip()) is not None
+    """Whether a text begins as a KILL does."""
+    return text[:1] in _BEGINNINGS and _WORD.match(text.lstrip()) is not None
+
+
+def may_hide_kill(kinds: tuple[str, ...], text: bytes) -> bool:
+    """Whether a KILL may stand in a text that does not begin with it; `kinds` are those of its statements.
+
+    It can be behind another statement, in a comment that is run, in a text that is prepared, or in what could not be read.
+    """
+    if len(kinds) == 1 and kinds[0] not in _WRAPPING and b"/*" not in text:
+        return False
+    return _WORD.search(text) is not None and ("KILL" in kinds or b"/*" in text or not _WRAPPING.isdisjoint(kinds))

@@ -10,6 +10,7 @@ import pymysql
 import pytest
 from fixtures.louver import running_louver
 from fixtures.mysql_house import POLICIES, SCHEMA, MySQLHouse, mysql_house_of
+from pymysql.constants import CLIENT
 
 from proxy.mysql.wire import packets
 from proxy.mysql.wire.columns import text_row
@@ -253,15 +254,22 @@ def test_one_s_own_queries_are_stopped(mysql_house: MySQLHouse, user: str, name:
         assert time.monotonic() - begun < 10
 
 
-def test_others_sessions_are_not_killed(mysql_house: MySQLHouse) -> None:
-    """Neither by the statement, nor by the command, nor by a prepared one; by neither number."""
-    with mysql_house.connect("anna") as anna, Raw(mysql_house) as raw:
+@pytest.mark.parametrize("user", ["tina", "anna"])
+def test_others_sessions_are_not_killed(mysql_house: MySQLHouse, user: str) -> None:
+    """Neither by the statement, nor by the command, nor by a prepared one; by neither number, and behind nothing else."""
+    others = {"tina": "anna", "anna": "tina"}
+    with mysql_house.connect(others[user]) as anna, Raw(mysql_house, user, client_flag=CLIENT.MULTI_STATEMENTS) as raw:
         for thread in (thread_of(anna), anna.thread_id()):
             for payload in (
                 b"\x03KILL %d" % thread,
                 b"\x0c" + thread.to_bytes(4, "little"),
                 b"\x16KILL %d" % thread,
                 b"\x16KILL ?",
+                b"\x03/* now */ KILL %d" % thread,
+                b"\x03# now\nKILL %d" % thread,
+                b"\x03/*!50000 KILL %d */" % thread,
+                b"\x03SELECT 1 FROM nowhere; KILL %d" % thread,
+                b"\x03PREPARE s FROM 'KILL %d'" % thread,
             ):
                 assert raw.send(payload)[0][0] == packets.ERR
         thread_of(anna)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from proxy.mysql.threads import Thread, Threads, kills
+from proxy.mysql.threads import Thread, Threads, kills, may_hide_kill
 from rewriter.model import Refusal
 
 
@@ -61,3 +61,23 @@ def test_a_session_that_has_ended_is_nobodys(threads: Threads) -> None:
 def test_other_statements_are_none(text: bytes) -> None:
     """Only what begins with the word is looked at."""
     assert not kills(text)
+
+
+@pytest.mark.parametrize(
+    ("kinds", "text", "hidden"),
+    [
+        (("SELECT",), b"SELECT kill FROM t", False),
+        (("SELECT",), b"SELECT 1 /* KILL */", True),
+        (("SELECT",), b"/*!50000 KILL 90 */", True),
+        (("SELECT", "KILL"), b"SELECT 1; KILL 90", True),
+        (("KILL",), b"# now\nKILL 90", True),
+        (("PREPARE",), b"PREPARE s FROM 'KILL 90'", True),
+        (("PREPARE",), b"PREPARE s FROM 'SELECT 1'", False),
+        (("UNKNOWN",), b"BEGIN NOT ATOMIC KILL 90; END", True),
+        (("UNKNOWN",), b"OPTIMISE IT", False),
+        (("SELECT", "INSERT"), b"SELECT skill FROM t; INSERT INTO kill VALUES (1)", False),
+    ],
+)
+def test_a_kill_hides_behind_other_words(kinds: tuple[str, ...], text: bytes, *, hidden: bool) -> None:
+    """Where the word may be run, it is doubted; a name or a word of a plain statement is none."""
+    assert may_hide_kill(kinds, text) is hidden
