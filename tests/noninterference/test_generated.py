@@ -120,11 +120,11 @@ def test_a_run_goes_on_where_it_stopped(tmp_path: Path) -> None:
     """A run in two parts counts what one run counts, and tells each difference in its smallest form."""
     callers, path = {"clerk": _Answering()}, tmp_path / "state.json"
     whole = long.State(3)
-    list(long.run(whole, 60, long.generated(3, 0), callers, tmp_path / "whole.json"))
+    list(long.run(whole, 60, long.generated(draw, 3, 0), draw, callers, tmp_path / "whole.json"))
     first = long.State(3)
-    list(long.run(first, 25, long.generated(3, 0), callers, path))
+    list(long.run(first, 25, long.generated(draw, 3, 0), draw, callers, path))
     second = long.State.load(path, 3)
-    list(long.run(second, 60, long.generated(3, second.done), callers, path))
+    list(long.run(second, 60, long.generated(draw, 3, second.done), draw, callers, path))
     assert second == whole
     assert whole.last_line.startswith("fuzz: 60 ran, ")
     assert whole.counts["differs"] == len(whole.differences) > 0

@@ -7,22 +7,36 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import functools
 import itertools
 import random
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from brought.__main__ import PLACE
 from fixtures.louver import running_louver
 from noninterference.generated import long, smith
-from noninterference.generated.check import Caller, make_callers
+from noninterference.generated.check import make_callers
+from noninterference.generated.mysql.statements import draw as draw_mysql
+from noninterference.generated.mysql.worlds import worlds as mysql_worlds
+from noninterference.generated.statements import draw as draw_postgres
 from noninterference.generated.worlds import DATABASE, SETTINGS, make_worlds, policies, users
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from louver.demo.mysql import TITLES, Flavour, find
 from louver.demo.postgres import LocalPostgres
 from louver.secret import load_secret
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
 console = Console(soft_wrap=True)
+
+
+SOURCES = ("generator", "sqlsmith", "mysql", "mysql-prepared", "mariadb", "mariadb-prepared")
+"""Where statements come from: our grammar or sqlsmith for PostgreSQL, our grammar for the others, by texts or prepared."""
 
 
 def main() -> int:
@@ -34,7 +48,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, help="which statements (default: others each time)")
     parser.add_argument("--build", type=Path, default=Path("build/fuzz"), help="where states and differences are kept")
     parser.add_argument(
-        "--source", choices=("generator", "sqlsmith"), default="generator", help="who makes the statements"
+        "--source", choices=SOURCES, default="generator", help="who makes the statements, and for which server"
     )
     options = parser.parse_args()
     if options.source == "sqlsmith" and not smith.installed():
@@ -48,11 +62,7 @@ def main() -> int:
     if state.done:
         console.print(f"going on after {state.done} statements of seed {seed}")
     with contextlib.ExitStack() as stack:
-        server, callers = _worlds(stack)
-        statements = long.generated(seed, state.done)
-        if options.source == "sqlsmith":
-            made = stack.enter_context(contextlib.closing(smith.statements(server, DATABASE, seed)))
-            statements = ((statement, ()) for statement in itertools.islice(made, state.done, None))
+        draw, statements, callers = _source(options.source, stack, seed, state.done)
         progress = stack.enter_context(
             Progress(
                 TextColumn("{task.description}"),
@@ -64,21 +74,41 @@ def main() -> int:
             )
         )
         task = progress.add_task(f"seed {seed}", total=options.number, completed=state.done)
-        for _ in long.run(state, options.number, statements, callers, path):
+        for _ in long.run(state, options.number, statements, draw, callers, path):
             progress.update(task, completed=state.done, description=f"seed {seed}, {state.counts['differs']} differ")
     _tell(state)
     return 1 if state.differences else 0
 
 
-def _worlds(stack: contextlib.ExitStack) -> tuple[LocalPostgres, dict[str, Caller]]:
-    """Start the server with all worlds, and Louver before it."""
+def _source(
+    name: str, stack: contextlib.ExitStack, seed: int, done: int
+) -> tuple[long.Draw, Iterator[long.Drawn], Mapping[str, long.Caller]]:
+    """Start a server with all worlds and Louver before it; (what makes statements, those of the seed, the callers)."""
+    flavour, _, way = name.partition("-")
+    if flavour in TITLES:
+        return _mysql(flavour, stack, seed, done, prepared=way == "prepared")
     server = stack.enter_context(LocalPostgres.start(settings=SETTINGS))
     louver = stack.enter_context(running_louver(server, policies=policies(), users=users()))
     make_worlds(server, load_secret(louver.directory / "secret"))
     callers = make_callers(server, louver)
     for caller in callers.values():
         stack.callback(caller.close)
-    return server, callers
+    statements = long.generated(draw_postgres, seed, done)
+    if name == "sqlsmith":
+        made = stack.enter_context(contextlib.closing(smith.statements(server, DATABASE, seed)))
+        statements = ((statement, ()) for statement in itertools.islice(made, done, None))
+    return draw_postgres, statements, callers
+
+
+def _mysql(
+    flavour: Flavour, stack: contextlib.ExitStack, seed: int, done: int, *, prepared: bool
+) -> tuple[long.Draw, Iterator[long.Drawn], Mapping[str, long.Caller]]:
+    program = find(flavour, PLACE)
+    if program is None:
+        sys.exit(f"no {TITLES[flavour]} server found; `make servers` fetches one")
+    draw: long.Draw = functools.partial(draw_mysql, flavour=flavour, prepared=prepared)
+    caller = stack.enter_context(mysql_worlds(flavour, program))
+    return draw, long.generated(draw, seed, done), {caller.name: caller}
 
 
 def _tell(state: long.State) -> None:

@@ -10,21 +10,30 @@ import json
 import random
 import re
 from collections import Counter
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Protocol
 
 from noninterference.generated.choices import smallest
-from noninterference.generated.statements import draw
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-    from noninterference.generated.check import Caller, Verdict
-    from noninterference.generated.statements import Statement
+    from noninterference.generated.check import Verdict
+
 
 SAVED_EVERY = 500  # statements; so many are run again after an interruption
 _NAMES = re.compile(r'"[^"]*"|\b\w+\.\w[\w.]*|\b\d+\b')
+
+
+class Caller(Protocol):
+    """Who sends statements to the worlds."""
+
+    name: str
+
+    def ask(self, statement: Any) -> Verdict:
+        """Send a statement to all worlds and compare the answers."""
 
 
 @dataclass(slots=True)
@@ -52,7 +61,7 @@ class State:
         scratch.write_text(json.dumps(fields, indent=1), encoding="utf-8")
         scratch.replace(path)
 
-    def count(self, name: str, statement: Statement, verdict: Verdict) -> None:
+    def count(self, name: str, statement: object, verdict: Verdict) -> None:
         """Count one statement."""
         self.done += 1
         self.counts[verdict.outcome] += 1
@@ -71,36 +80,40 @@ class State:
         )
 
 
-Drawn = tuple["Statement", "Sequence[int]"]
+Drawn = tuple[Any, Sequence[int]]
 """A statement and the choices that make it again; none when it comes from elsewhere."""
 
+Draw = Callable[[random.Random | Sequence[int]], Drawn]
+"""Makes a statement from chance, or again from choices."""
 
-def generated(seed: int, first: int) -> Iterator[Drawn]:
+
+def generated(draw: Draw, seed: int, first: int) -> Iterator[Drawn]:
     """The statements of a seed, from number `first` on."""
     for number in itertools.count(first):
         yield draw(random.Random(f"{seed}:{number}"))
 
 
-def run(
-    state: State, until: int, statements: Iterator[Drawn], callers: Mapping[str, Caller], path: Path
+def run(  # noqa: PLR0917  what to run, on whom, and where it is written down
+    state: State, until: int, statements: Iterator[Drawn], draw: Draw, callers: Mapping[str, Caller], path: Path
 ) -> Iterator[None]:
-    """Run statements up to number `until`, the callers taking turns; yields after each."""
+    """Run statements up to number `until`, the callers taking turns; yields after each. `draw` makes those that differ smaller."""
     names = sorted(callers)
     while state.done < until:
         name = names[state.done % len(names)]
         statement, made = next(statements)
         verdict = callers[name].ask(statement)
         if verdict.outcome == "differs":
-            state.differences.append(_difference(state, callers[name], statement, made, verdict.said))
+            state.differences.append(_difference(state, callers[name], draw, (statement, made), verdict.said))
         state.count(name, statement, verdict)
         if state.done % SAVED_EVERY == 0 or state.done == until:
             state.save(path)
         yield
 
 
-def _difference(state: State, caller: Caller, statement: Statement, made: Sequence[int], said: str) -> dict[str, str]:
+def _difference(state: State, caller: Caller, draw: Draw, drawn: Drawn, said: str) -> dict[str, str]:
     """What is kept of a statement that differs; it is made smaller first."""
-    least = shrunk(made, lambda each: caller.ask(each).outcome == "differs") if made else statement
+    statement, made = drawn
+    least = shrunk(draw, made, lambda each: caller.ask(each).outcome == "differs") if made else statement
     return {
         "number": f"{state.seed}:{state.done}",
         "caller": caller.name,
@@ -110,7 +123,7 @@ def _difference(state: State, caller: Caller, statement: Statement, made: Sequen
     }
 
 
-def shrunk(made: Sequence[int], differs: Callable[[Statement], bool]) -> Statement:
+def shrunk(draw: Draw, made: Sequence[int], differs: Callable[[Any], bool]) -> Any:
     """The shortest statement found that differs still."""
     found = [draw(made)[0]]
 

@@ -1,0 +1,194 @@
+"""A statement sent to the twins and to the masked world, and what came of it.
+
+Owns the connections of one caller and the verdict. May not do: make statements.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from noninterference.generated.check import Verdict
+from noninterference.generated.mysql.literals import plain, prepared
+from noninterference.generated.mysql.wire import EndedError, Result
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from noninterference.generated.mysql.statements import Statement, Step
+    from noninterference.generated.mysql.wire import Wire
+
+    from louver.demo.mysql import Flavour
+
+REFUSALS = frozenset({1142, 1143, 1235, 1615})
+"""Errors by which Louver refuses; the accounts behind it may do everything."""
+
+_KEPT = 1690
+"""How a write is refused that would change a hidden value (`on_write: preserve`)."""
+_PLACES = frozenset({1210})
+"""JSON_TABLE of MySQL takes no columns of a derived table, which is what a masked table becomes."""
+_SLOW = frozenset({1969, 3024, 1205})
+_SCHEMA = re.compile(rb"twin_[abm]")
+
+Answer = tuple[Result, ...]
+"""What one step is answered."""
+
+
+class Caller:
+    """One caller's way into both twins, and the way into the masked world.
+
+    `open_wire` takes the world; `tidy` makes what a rollback leaves behind alike in all worlds.
+    """
+
+    def __init__(self, name: str, open_wire: Callable[[str], Wire], tidy: Callable[[], None], flavour: Flavour) -> None:
+        self.name = name
+        self.flavour = flavour
+        self._open = open_wire
+        self._tidy = tidy
+        self._wires: dict[str, Wire] = {}
+
+    def ask(self, statement: Statement) -> Verdict:
+        """Send a statement to all three worlds and compare the answers.
+
+        Before a difference is believed, what earlier statements have left behind is tidied up.
+        """
+        verdict = self._ask(statement)
+        if verdict.outcome == "differs":
+            self.close()
+            self._tidy()
+            verdict = self._ask(statement)
+        return verdict
+
+    def _ask(self, statement: Statement) -> Verdict:
+        answers: dict[str, list[Answer]] = {world: [] for world in "abm"}
+        try:
+            if not statement.alone:
+                self._texts("START TRANSACTION")
+            for step in statement.steps:
+                found = self._step(step, binary=statement.prepared and step.compared != "nothing")
+                for world, answer in found.items():
+                    answers[world].append(answer)
+            if not statement.alone:
+                self._texts("ROLLBACK")
+        except TimeoutError:
+            self.close()
+            return Verdict("slow")
+        except EndedError:
+            self.close()
+            return Verdict("differs", "a connection ended")
+        return judge(statement, answers["a"], answers["b"], answers["m"])
+
+    def close(self) -> None:
+        """End the connections; the next statement opens others."""
+        while self._wires:
+            self._wires.popitem()[1].close()
+
+    def _wire(self, world: str) -> Wire:
+        if world not in self._wires:
+            self._wires[world] = self._open(world)
+        return self._wires[world]
+
+    def _texts(self, text: str) -> dict[str, Answer]:
+        wires = {world: self._wire(world) for world in "abm"}
+        for world, wire in wires.items():
+            wire.send(text.replace("{s}", f"twin_{world}"))
+        return {world: wire.read() for world, wire in wires.items()}
+
+    def _step(self, step: Step, *, binary: bool) -> dict[str, Answer]:
+        if not binary:
+            return self._texts(plain(step.text))
+        text, values = prepared(step.text)
+        wires = {world: self._wire(world) for world in "abm"}
+        for world, wire in wires.items():
+            wire.prepare(text.replace("{s}", f"twin_{world}"))
+        made = {world: wire.read_prepared() for world, wire in wires.items()}
+        cursor = len(text) % 4 == 0
+        for world, (number, _) in made.items():
+            if number:
+                wires[world].execute(number, values, cursor=cursor)
+        answers: dict[str, Answer] = {}
+        for world, (number, described) in made.items():
+            answers[world] = (described,)
+            if number:
+                answers[world] = wires[world].read_executed(number)
+                wires[world].close_statement(number)
+        return answers
+
+
+def judge(statement: Statement, a: list[Answer], b: list[Answer], m: list[Answer]) -> Verdict:
+    """The verdict on the answers of the twins and of the masked world."""
+    every = [result.errno for answers in (a, b, m) for answer in answers for result in answer]
+    if not _SLOW.isdisjoint(every):
+        return Verdict("slow")
+    for one, other in zip(a, b, strict=True):
+        if _neutral(one) != _neutral(other):
+            return Verdict("differs", f"the twins: {_told(one)}\nand: {_told(other)}")
+    for step, mine, world in zip(statement.steps, a, m, strict=True):
+        verdict = _against_world(statement, step, mine, world)
+        if verdict.outcome != "same":
+            return verdict
+    return Verdict("same")
+
+
+def _against_world(statement: Statement, step: Step, mine: Answer, world: Answer) -> Verdict:
+    error, other = _errno(mine), _errno(world)
+    if error != other:
+        if error in REFUSALS:
+            return Verdict("refused", f"{error} {mine[-1].message}")
+        if error in _PLACES or (error == _KEPT and step.compared == "counts"):
+            return Verdict("refused", f"{error} of the server stands for a refusal")
+    if step.compared in {"twins", "nothing"} or (error == other and (error or _same(step, mine, world))):
+        return Verdict("same")
+    if error != other and statement.risky:
+        return Verdict("failed")
+    return Verdict("differs", f"{_told(mine)}\ninstead of the masked world's: {_told(world)}")
+
+
+def _same(step: Step, mine: Answer, world: Answer) -> bool:
+    if len(mine) != len(world):
+        return False
+    for one, other in zip(mine, world, strict=True):
+        if one.counts != other.counts or tuple(map(_name, one.names)) != tuple(map(_name, other.names)):
+            return False
+        if step.compared == "rows" and sorted(one.values, key=repr) != sorted(other.values, key=repr):
+            return _folded(one) == _folded(other)
+    return True
+
+
+def _folded(result: Result) -> list[object]:
+    """Rows without case: of texts that a collation takes for equal, any one may stand for all in a group."""
+    rows = [tuple(value if value is None else _neutral_bytes(value).lower() for value in row) for row in result.values]
+    return sorted(rows, key=repr)
+
+
+def _name(name: bytes) -> bytes:
+    return _neutral_bytes(name)
+
+
+def _errno(answer: Answer) -> int:
+    return next((result.errno for result in answer if result.errno), 0)
+
+
+def _neutral(answer: Answer) -> list[object]:
+    """An answer in which the schemas of all worlds have one name."""
+    return [
+        ([_neutral_bytes(each) for each in result.columns], [_neutral_bytes(each) for each in result.rows], _neutral_bytes(result.end))
+        for result in answer
+    ]  # fmt: skip
+
+
+def _neutral_bytes(data: bytes) -> bytes:
+    return _SCHEMA.sub(b"twin_?", data)
+
+
+def _told(answer: Answer) -> str:
+    told = []
+    for result in answer:
+        if result.errno:
+            told.append(f"{result.errno} {result.message}")
+            continue
+        rows = sorted(result.values, key=repr)
+        told.append(
+            f"{[name.decode() for name in result.names]} {result.counts} {len(rows)} rows {rows[:6]} {result.end!r}"
+        )
+    return "; ".join(told)

@@ -1,0 +1,42 @@
+"""The tables and views of the twins as the generator knows them, and what is in scope at a point of a statement.
+
+Kinds: n number, t text, d date, s moment, h time of day, j JSON, r bytes, b truth.
+"""
+
+from __future__ import annotations
+
+from noninterference.generated.scope import Columns, Scope, Source, columns
+
+PEOPLE = columns(
+    "n:id t:city n:grp t:name t:ssn t:pin n:salary n:score n:big n:ratio d:born s:seen s:moved j:doc n:vip t:mood r:raw "
+    "h:wakes t:email t:phone t:note t:nick t:ref"
+)
+TABLES: dict[str, Columns] = {
+    "people": PEOPLE,
+    "accounts": columns("n:id n:person t:kind n:balance t:card"),
+    "events": columns("n:id d:day t:card n:amount"),
+    "cards": columns("n:id n:holder t:number"),
+    "secrets": columns("n:id t:label"),
+    "orders": columns("n:id n:person n:total t:memo"),
+    "guess": columns("t:v n:n d:d"),
+    "people_view": columns("n:id t:code n:salary"),
+    "people_view_view": columns("t:c n:id"),
+    "people_oslo": columns("n:id t:name n:salary t:city"),
+    "people_rich": columns("n:id t:name t:card n:balance"),
+    "people_sums": columns("n:grp n:s t:m"),
+    "people_invoker": columns("n:id t:ssn"),
+    "order_view": columns("n:id t:memo"),
+}
+"""Tables and views of the twins; what is denied is left out."""
+
+VIEWS = frozenset(name for name in TABLES if "_" in name)
+PROTECTED = ("people", "accounts", "events", "cards")
+"""Tables with masked columns, none of them denied."""
+
+STARRED = frozenset(TABLES) - {"secrets"}
+"""Of which a caller may have all columns."""
+
+ALL = ("people", "accounts", "people", "orders", "people", "events", *TABLES)
+"""What a FROM picks from: the tables with much in them more often."""
+
+__all__ = ["ALL", "PEOPLE", "PROTECTED", "STARRED", "TABLES", "VIEWS", "Columns", "Scope", "Source", "columns"]
