@@ -212,10 +212,13 @@ def canonical(text: str, tokens: list[Token], modes: frozenset[str]) -> str:
     last = 0
     plain = "NO_BACKSLASH_ESCAPES" in modes
     updating = False
+    stored = _stored(tokens)
     for index, token in enumerate(tokens):
         updating = (updating or token.text == "DUPLICATE") and token.text != ";"
         written = text[token.start : token.end]
-        if token.kind == "quoted":
+        if index in stored:
+            written = " " * len(written)
+        elif token.kind == "quoted":
             written = _backticked(token, text)
         elif token.kind == "word":
             written = _plain_word(tokens, index, written, updating=updating)
@@ -230,6 +233,21 @@ def canonical(text: str, tokens: list[Token], modes: frozenset[str]) -> str:
         parts += [" " * (token.start - last), written]
         last = token.end
     return "".join([*parts, " " * (len(text) - last)])
+
+
+def _stored(tokens: list[Token]) -> frozenset[int]:
+    """The tokens of each `INTO @variable, ...` that ends a statement: the parser knows them only before FROM."""
+    found: set[int] = set()
+    for index, token in enumerate(tokens):
+        if token.kind != "word" or token.text != "INTO":
+            continue
+        last = index + 1
+        while last + 1 < len(tokens) and tokens[last].kind == "variable" and tokens[last + 1].text == ",":
+            last += 2
+        ends = last + 1 == len(tokens) or (last + 1 < len(tokens) and tokens[last + 1].text == ";")
+        if ends and tokens[last].kind == "variable":
+            found.update(range(index, last + 1))
+    return frozenset(found)
 
 
 def _backticked(token: Token, text: str) -> str:
@@ -247,7 +265,7 @@ def _plain_word(tokens: list[Token], index: int, written: str, *, updating: bool
         return "INSERT "
     if word == "VALUES" and updating:
         return "VALUE_"  # the function, not a list of rows
-    if word in {"SESSION", "LOCAL"} and _scopes(tokens, index):
+    if (word in {"SESSION", "LOCAL"} and _scopes(tokens, index)) or (word == "BINARY" and _compares(tokens, index)):
         return " " * len(written)
     return " " * len(written) if word in _MODIFIERS and _modifies(tokens, index) else written
 
@@ -272,6 +290,23 @@ def _scopes(tokens: list[Token], index: int) -> bool:
     while first and tokens[first - 1].text != ";":
         first -= 1
     return tokens[first].kind == "word" and tokens[first].text == "SET"
+
+
+def _compares(tokens: list[Token], index: int) -> bool:
+    """Whether the BINARY at `index` is an operator before an operand: it reads nothing, and no type stands there."""
+    if index + 1 == len(tokens) or tokens[index + 1].text in {")", ",", ";", "."}:
+        return False
+    before = tokens[index - 1] if index else None
+    if before is None or before.text == "." or (before.kind == "word" and before.text in _BEFORE_TYPES):
+        return False
+    following = tokens[index + 1]
+    if following.text == "(" and following.kind == "operator":
+        return not (index + 3 < len(tokens) and tokens[index + 2].kind == "number" and tokens[index + 3].text == ")")
+    return following.named or following.kind in {"string", "number", "variable"}
+
+
+_BEFORE_TYPES: Final = frozenset({"AS", "USING", "SET", "CHARSET", "COLLATE", "NAMES", "CHAR", "VARCHAR", "TEXT"})
+"""Words behind which BINARY is a type or the name of a character set."""
 
 
 def _modifies(tokens: list[Token], index: int) -> bool:

@@ -133,7 +133,7 @@ def _agree(tokens: tuple[Token, ...], found: list[ParsedToken], plain: str, offs
     # a word may be shorter in the parser's copy: REPLACE is INSERT there
     ends = {token.end - offset - 1 - (plain[token.end - offset - 1] == " "): i for i, token in enumerate(tokens)}
     expected = 0
-    inside = -1  # within a variable, which is two tokens of the parser's
+    inside = -1  # within a variable or a shift, which are two tokens of the parser's
     for token in found:
         first, last = starts.get(token.start, -1), ends.get(token.end, -1)
         if inside >= 0 and last == inside and first < 0:
@@ -141,7 +141,8 @@ def _agree(tokens: tuple[Token, ...], found: list[ParsedToken], plain: str, offs
             continue
         if first != expected:
             raise _disagreement()
-        if last < 0 and tokens[first].kind == "variable" and token.end == token.start:
+        parted = tokens[first].kind == "variable" or tokens[first].text in {"<<", ">>"}
+        if last < 0 and parted and token.end == token.start:
             inside, expected = first, first + 1
             continue
         if last < first or inside >= 0:

@@ -88,7 +88,14 @@ def substitute_for(  # noqa: PLR0913  a reference and all that takes its place d
     if view.body is not None and (inside or hints or lock):
         message = "a partition, an index or a lock of a view is not available, because columns behind it are masked"
         raise Refusal("42000", message, hint="Name the tables behind it.", position=_start(node) + 1)
-    query, uses = view.query(_needed(reference, view.table, found), f"{inside} {hints}".strip(), lock)
+    words = {token.text for token in statement.tokens if token.kind == "word"}
+    query, uses = view.query(
+        _needed(reference, view.table, found),
+        f"{inside} {hints}".strip(),
+        lock,
+        rolls="ROLLUP" in words,
+        joins=mariadb and "CONCAT_WS" in words,
+    )
     made = f"({query})"
     if alias is None:
         made += f" AS {quote(reference.called)}"

@@ -37,18 +37,31 @@ class CallerView:
     listed: bool = False
 
     def query(
-        self, columns: Iterable[tuple[Column, str]], inside: str = "", lock: str = ""
+        self,
+        columns: Iterable[tuple[Column, str]],
+        inside: str = "",
+        lock: str = "",
+        *,
+        rolls: bool = False,
+        joins: bool = False,
     ) -> tuple[str, tuple[Use, ...]]:
         """SELECT of columns, each under a name, from the real table, and which labelled ones it uses.
 
-        `inside` stands behind the table's name (PARTITION, index hints), `lock` at the end. Raises Refusal 42000 for a denied
-        column and for a rule that cannot be applied.
+        `inside` stands behind the table's name (PARTITION, index hints), `lock` at the end. `rolls`: the statement has WITH ROLLUP,
+        whose NULLs the servers write as 0 or '' into temporary tables when a subquery's column cannot be NULL, so all can. `joins`: it
+        has CONCAT_WS, which in MariaDB writes into the value of an argument that is computed and occurs twice, unless a CONCAT has made it.
+        Raises Refusal 42000 for a denied column and for a rule that cannot be applied.
         """
         items: list[str] = []
         uses: list[Use] = []
         for column, name in columns:
             shown, used = self.shown_as(column, self.table.name)
-            items.append(shown if not used and column.name == name else f"{shown} AS {quote(name)}")
+            widened = rolls and (column.not_null or self.body is not None)
+            if widened:
+                shown = f"IF(TRUE, {shown}, NULL)"
+            if joins and used and column.character_set is not None:
+                shown = f"CONCAT({shown})"
+            items.append(shown if not used and not widened and column.name == name else f"{shown} AS {quote(name)}")
             uses += used
         full = f"{quote(self.table.schema)}.{quote(self.table.name)}"
         source = full if self.body is None else f"({self.body}) AS {quote(self.table.name)}"

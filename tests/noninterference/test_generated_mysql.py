@@ -24,8 +24,19 @@ if TYPE_CHECKING:
 
 NUMBER, SEED = 250, 11
 QUOTED = "'it''s'"
-PINNED: list[tuple[str, ...]] = []
-"""Statements that once differed, texts in one transaction."""
+PINNED = [
+    ("SELECT number, id, COUNT(*) FROM cards GROUP BY number, id WITH ROLLUP",),
+    ("SELECT x, i, COUNT(*) FROM (SELECT name x, id i FROM people GROUP BY name, id WITH ROLLUP) t GROUP BY x, i",),
+    (
+        "SELECT x, g FROM (SELECT name x, grp g FROM people JOIN guess ON id <=> 1 GROUP BY name, grp WITH ROLLUP) t GROUP BY x, g",
+    ),
+    ("SELECT name, balance, COUNT(*) FROM people_rich JOIN orders ON TRUE GROUP BY name, balance WITH ROLLUP",),
+    ("SELECT id FROM people WHERE ssn LIKE CONCAT(CONCAT_WS('-', ssn, 'x', ssn), '%')",),
+    ("SELECT CONCAT_WS(email, ssn, email, pin, born, email), CONCAT_WS('-', ref, 1, ref) FROM people",),
+    ("DELETE FROM cards WHERE (BINARY cards.number = cards.number)", "SELECT id, number FROM cards ORDER BY 1"),
+    ("DELETE FROM p USING people p JOIN (SELECT * FROM accounts) a ON p.id = a.id WHERE (BINARY p.phone = p.ssn)",),
+]
+"""Statements that once differed or were refused in vain, texts in one transaction."""
 
 
 @pytest.fixture(scope="module", params=["mariadb", "mysql"])
@@ -54,8 +65,9 @@ def test_generated_statements_answer_as_in_the_masked_world(clerk: Caller) -> No
 @pytest.mark.parametrize("texts", PINNED, ids=lambda texts: texts[0][:60])
 def test_what_once_differed_does_not(clerk: Caller, texts: tuple[str, ...], prepared: bool) -> None:
     """Statements that a long run has found, pinned."""
-    verdict = clerk.ask(Statement(tuple(map(Step, texts)), prepared=prepared))
-    assert verdict.outcome in {"same", "refused"}, verdict.said
+    steps = tuple(Step(text, "rows" if text.startswith("SELECT") else "counts") for text in texts)
+    verdict = clerk.ask(Statement(steps, prepared=prepared, cursor=prepared))
+    assert verdict.outcome == "same", verdict.said
 
 
 def test_a_difference_is_noticed(clerk: Caller) -> None:
@@ -84,4 +96,4 @@ def test_choices_are_repeated(flavour: Flavour) -> None:
     """The same choices make the same statement, and none make the plainest."""
     statement, made = draw(random.Random("7"), flavour, prepared=False)
     assert draw(made, flavour, prepared=False)[0] == statement
-    assert str(draw([], flavour, prepared=False)[0]) == "SELECT a1.id AS x0 FROM people a1"
+    assert str(draw([], flavour, prepared=False)[0]) == "SELECT ALL a1.id AS x0 FROM people a1"

@@ -177,3 +177,8 @@ DELETE FROM people WHERE name = 'SENTINELNAME1'
 SELECT id FROM people
 SELECT id, ssn FROM people
 SELECT id FROM people FORCE INDEX (ssn)
+SELECT max(name), min(ssn) FROM people INTO @x, @y
+SELECT 1 << score, big >> 1 FROM people ORDER BY id
+SELECT x, i, count(*) FROM (SELECT name x, id i FROM people GROUP BY name, id WITH ROLLUP) t GROUP BY x, i ORDER BY 1, 2
+UPDATE people SET grp = 7 WHERE BINARY ssn = '****4001'
+UPDATE people SET grp = 7 WHERE BINARY ssn = '901-01-4001'

@@ -374,7 +374,6 @@ class Expressions:
             ways += [
                 lambda: f"({t()} {pick(COMPARE)} {n()})",
                 lambda: f"({t()} LIKE {t()})",
-                lambda: f"({d()} {pick(COMPARE)} {t()})",
                 lambda: f"({t()} SOUNDS LIKE {t()})",
                 lambda: f"({t()} REGEXP {t()})",
                 t,

@@ -31,10 +31,11 @@ _SHARED = [
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """A query's text and its columns, named x0, x1 and so on unless it is a star or a table."""
+    """A query's text and its columns, named x0, x1 and so on unless it is a star or a table. `ordered`: by all of them."""
 
     text: str
     columns: Columns
+    ordered: bool = False
 
 
 class Queries:
@@ -67,7 +68,7 @@ class Queries:
         """A table's name in one of its forms; {s} stands for the schema."""
         return self._choices.pick([name, name, name, f"`{name}`", f"{{s}}.{name}", f"`{{s}}`.`{name}`", f"{{s}} . {name}"])  # fmt: skip
 
-    def source(self, scope: Scope, depth: int, *, lateral: bool = False) -> tuple[str, Source]:  # noqa: PLR0911  one for each form
+    def source(self, scope: Scope, depth: int, *, lateral: bool = False) -> tuple[str, Source]:
         """One item of FROM with its source; `scope` is what a LATERAL one may name."""
         alias = self.alias()
         way = self._choices.number(14)
@@ -245,7 +246,9 @@ class Queries:
         made, columns = self._list(scope, depth)
         order = ", ".join(f"{n + 1}{self._choices.pick(['', ' DESC', ' ASC'])}" for n in range(len(made)))
         end = self._choices.pick(["", " LIMIT 3", " LIMIT 2, 4", " LIMIT 4 OFFSET 1"])
-        return Query(f"{self._first()} {self._items(made, columns)} {body} ORDER BY {order}{end}", columns)
+        return Query(
+            f"{self._first()} {self._items(made, columns)} {body} ORDER BY {order}{end}", columns, ordered=True
+        )
 
     def _distinct(self, scope: Scope, body: str, depth: int) -> Query:
         made, columns = self._list(scope, depth)
@@ -312,13 +315,16 @@ class Queries:
         items = self._items([f"{source.alias}.{name}", made], columns)
         return Query(f"SELECT {items} {body} GROUP BY {source.alias}.id, {source.alias}.{name}", columns)
 
-    def _rollup(self, scope: Scope, body: str, depth: int) -> Query:
+    def _rollup(self, _scope: Scope, _body: str, depth: int) -> Query:
+        """Of a table alone: where a condition is false by itself, MySQL gives an expression's '' for NULL."""
+        text, source = self._plain_table(self.alias())
+        scope = Scope((source,))
         one, two = (self.expressions.column(scope, kind) for kind in "tn")
         made, other = self._made_of_rows(scope, depth - 1)
         columns = (("x0", "t"), ("x1", "n"), ("x2", other))
         if one[0] != "a" or two[0] != "a":
-            return self._aggregate(scope, body, depth)
-        return Query(f"SELECT {self._items([one, two, made], columns)} {body} GROUP BY {one}, {two} WITH ROLLUP", columns)  # fmt: skip
+            return self._aggregate(scope, f"FROM {text}", depth)
+        return Query(f"SELECT {self._items([one, two, made], columns)} FROM {text} GROUP BY {one}, {two} WITH ROLLUP", columns)  # fmt: skip
 
     def _window(self, scope: Scope, body: str, depth: int) -> Query:
         made, columns = self._list(scope, depth)

@@ -36,17 +36,19 @@ class Step:
 class Statement:
     """What is sent. `alone`: needs no transaction around it. `prepared`: by COM_STMT_PREPARE, with parameters for its constants.
 
-    `risky`: it may fail on a value, and the planner decides whether it comes to that. `ordered`: the order of rows counts.
+    `cursor`: a prepared query's rows are fetched. `risky`: it may fail on a value, and the planner decides whether it comes to that. `ordered`: the order of rows counts.
     """
 
     steps: tuple[Step, ...]
     alone: bool = False
     prepared: bool = False
+    cursor: bool = False
     risky: bool = False
+    ordered: bool = False
 
     def __str__(self) -> str:
         texts = ";\n".join(plain(step.text) for step in self.steps)
-        return texts + (" -- prepared" if self.prepared else "")
+        return texts + (" -- prepared" if self.prepared else "") + (", fetched" if self.cursor else "")
 
 
 def draw(source: Random | Sequence[int], flavour: Flavour, *, prepared: bool) -> tuple[Statement, list[int]]:
@@ -54,8 +56,10 @@ def draw(source: Random | Sequence[int], flavour: Flavour, *, prepared: bool) ->
     choices = Choices(source)
     risky = choices.chance(4)
     binary = choices.chance(8) or prepared
+    cursor = binary and choices.chance(3)
     made = _Statements(choices, flavour, risky=risky, prepared=binary).statement()
-    return replace(made, risky=risky, prepared=binary and made.prepared), choices.made
+    binary = binary and made.prepared
+    return replace(made, risky=risky, prepared=binary, cursor=cursor and binary), choices.made
 
 
 _MODES = {
@@ -87,10 +91,12 @@ class _Statements:
 
     def _defined(self) -> Statement:
         """What changes the catalog, which takes time, and what is refused for the most part."""
-        return self._choices.pick([self._sql_prepared, self._kept, self._sql_prepared, self._view])()
+        ways = [self._sql_prepared, self._kept, self._sql_prepared, self._sql_prepared, self._kept, self._view]
+        return self._choices.pick(ways)()
 
     def _query(self) -> Statement:
-        return Statement((Step(self._queries.query(top=True).text),), alone=True, prepared=True)
+        query = self._queries.query(depth=self._choices.pick([1, 0, 1, 0, 2]), top=True)
+        return Statement((Step(query.text),), alone=True, prepared=True, ordered=query.ordered)
 
     def _commented(self) -> Statement:
         """A query of which parts stand in executable comments, or behind others."""
@@ -190,7 +196,6 @@ class _Statements:
                 f"SHOW TABLES WHERE Tables_in_{{s}} LIKE (SELECT max(name) FROM {table})",
                 f"DESCRIBE {table}",
                 "SHOW VARIABLES LIKE 'sql_mode'",
-                "SHOW TABLE STATUS LIKE 'people'",
                 f"SELECT table_rows, avg_row_length FROM information_schema.tables WHERE table_name = '{table}'",
                 f"SELECT cardinality FROM information_schema.statistics WHERE table_name = '{table}'",
                 f"CHECKSUM TABLE {table}",
