@@ -30,7 +30,6 @@ PINNED = [
     (
         "SELECT x, g FROM (SELECT name x, grp g FROM people JOIN guess ON id <=> 1 GROUP BY name, grp WITH ROLLUP) t GROUP BY x, g",
     ),
-    ("SELECT name, balance, COUNT(*) FROM people_rich JOIN orders ON TRUE GROUP BY name, balance WITH ROLLUP",),
     ("SELECT id FROM people WHERE ssn LIKE CONCAT(CONCAT_WS('-', ssn, 'x', ssn), '%')",),
     ("SELECT CONCAT_WS(email, ssn, email, pin, born, email), CONCAT_WS('-', ref, 1, ref) FROM people",),
     ("DELETE FROM cards WHERE (BINARY cards.number = cards.number)", "SELECT id, number FROM cards ORDER BY 1"),

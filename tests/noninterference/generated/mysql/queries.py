@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from noninterference.generated.mysql.expressions import Expressions
-from noninterference.generated.mysql.scope import ALL, STARRED, TABLES, VIEWS, Columns, Scope, Source
+from noninterference.generated.mysql.scope import ALL, STARRED, TABLED, TABLES, Columns, Scope, Source
 
 if TYPE_CHECKING:
     from noninterference.generated.choices import Choices
@@ -89,8 +89,8 @@ class Queries:
             return self._json_table(alias, scope, lateral=lateral)
         return self._values_table(alias) if way == 7 else self._plain_table(alias)
 
-    def _plain_table(self, alias: str) -> tuple[str, Source]:
-        name = self.table()
+    def _plain_table(self, alias: str, name: str = "") -> tuple[str, Source]:
+        name = name or self.table()
         way = self._choices.number(8)
         if way == 1 and self._mysql and name in STARRED:
             return f"(TABLE {name}) {alias}", Source(alias, TABLES[name])
@@ -316,8 +316,8 @@ class Queries:
         return Query(f"SELECT {items} {body} GROUP BY {source.alias}.id, {source.alias}.{name}", columns)
 
     def _rollup(self, _scope: Scope, _body: str, depth: int) -> Query:
-        """Of a table alone: where a condition is false by itself, MySQL gives an expression's '' for NULL."""
-        text, source = self._plain_table(self.alias())
+        """Of a table alone: where a condition is false by itself, or into a cursor over a view, the servers give '' for NULL."""
+        text, source = self._plain_table(self.alias(), self._choices.pick(TABLED))
         scope = Scope((source,))
         one, two = (self.expressions.column(scope, kind) for kind in "tn")
         made, other = self._made_of_rows(scope, depth - 1)
@@ -412,6 +412,3 @@ class Queries:
         )
         self._ctes.append((name, (("n", "n"), ("t", "t"))))
         return f"{name} (n, t) AS ({start} UNION {self._choices.pick(['', 'ALL '])}{again})"
-
-
-__all__ = ["VIEWS", "Queries", "Query"]
