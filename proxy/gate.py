@@ -146,6 +146,9 @@ class Gate(ABC, Generic[C, N]):
         self._revisions: dict[str, int] = {}
         self._listed: tuple[object, frozenset[str]] = ((), frozenset())
 
+    _odd_bytes: str = "strict"
+    """How bytes that are no UTF-8 are read, as a handler of errors; they have to come out again as they came in."""
+
     @abstractmethod
     def error(self, refusal: Refusal) -> bytes:
         """The payload of the error message that tells a refusal."""
@@ -232,7 +235,7 @@ class Gate(ABC, Generic[C, N]):
         try:
             if world.names is None:
                 return self._pass(world, text)
-            rewritten = self._rewrite(world, text.decode())
+            rewritten = self._rewrite(world, text.decode(errors=self._odd_bytes))
         except Refusal as refusal:
             ruling = self.deny(world, text, refusal)
         except UnknownNames:
@@ -310,7 +313,7 @@ class Gate(ABC, Generic[C, N]):
     def _remember(self, world: World[C, N], text: bytes, rewritten: Rewritten) -> Ruling:
         changed = bool(rewritten.edits)
         effects = self._effects(rewritten.kinds, text, changes_names=rewritten.changes_names)
-        new_text = rewritten.text.encode()
+        new_text = rewritten.text.encode(errors=self._odd_bytes)
         judgement = Judgement(
             kinds=rewritten.kinds,
             text=self._recorded(text),

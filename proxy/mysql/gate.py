@@ -46,6 +46,8 @@ _LONGEST: Final = 500
 class MySQLGate(Gate[Catalog, Facts]):
     """Decides for every caller of one MySQL or MariaDB."""
 
+    _odd_bytes = "surrogateescape"  # drivers put binary values into strings; the lexer lets them stand nowhere else
+
     def error(self, refusal: Refusal) -> bytes:
         """The payload of the ERR packet that tells a refusal."""
         return error_payload(refusal)

@@ -9,6 +9,7 @@ Knowledge Base, Comment Syntax, SQL_MODE.
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
 from rewriter.model import Refusal
@@ -67,6 +68,7 @@ _OPENING = re.compile(r"/\*M?!(\d{5,6}(?!\d)|(?!\d))")
 _ODD = re.compile("[\0\x01-\x08\x0e-\x1f\x7f\x85\xa0\u1680\u180e\u2000-\u200f\u2028-\u202f\u205f-\u206f\u3000\ufeff]")
 _LOOKALIKES = re.compile("[\u017f\u212a\u0130\u0131]")
 _WIDE = re.compile("[\U00010000-\U0010ffff]")
+_NO_UTF8 = re.compile("[\ud800-\udfff]")
 _IGNORED_FROM: Final = 50700
 """MariaDB leaves alone what is meant for MySQL 5.7 and later: versions from this up to 99999."""
 
@@ -148,7 +150,11 @@ def apply(text: str, edits: list[tuple[int, int, str]]) -> str:
 
 
 def lex(text: str, modes: frozenset[str]) -> list[Token]:
-    """All tokens of a text without executable comments. Raises Refusal 42000, with the place."""
+    """All tokens of a text without executable comments. Raises Refusal 42000, with the place, and 22021.
+
+    Bytes that are no UTF-8 come as surrogates (the handler `surrogateescape`) and may stand in strings only, whose ends they do not
+    move: the servers take each for a character of its own.
+    """
     unknown = modes - MODES - {""}
     if unknown:
         message = f"statements are not read under sql_mode {', '.join(sorted(unknown))}"
@@ -171,7 +177,23 @@ def lex(text: str, modes: frozenset[str]) -> list[Token]:
             tokens.append(token)
         elif match.lastgroup == "comment" and match[0].startswith("/*") and "/*" in match[0][2:]:
             raise _refused("a comment within a comment is not available here", start, text)
+    _check_bytes(text, tokens)
     return tokens
+
+
+def _check_bytes(text: str, tokens: list[Token]) -> None:
+    odd = [match.start() for match in _NO_UTF8.finditer(text)]
+    strings = (token for token in tokens if token.kind == "string")
+    place = 0
+    for string in strings if odd else ():
+        if odd[place] < string.start:
+            break
+        place = bisect_left(odd, string.end, place)
+        if place == len(odd):
+            return
+    if odd:
+        hint = "Send statements in UTF-8; other bytes may stand in strings only."
+        raise Refusal("22021", "the statement is not valid UTF-8", hint=hint, position=odd[place] + 1)
 
 
 def _word(written: str, start: int, text: str) -> Token:

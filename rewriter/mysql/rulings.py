@@ -46,7 +46,11 @@ def rule(statement: Statement, where: Circumstances) -> Ruling:
 
 def refused(name: str, known: Kind | None) -> Refusal:
     """The refusal of a kind of statement."""
-    label = known.label if known else name[:40] or "this"
+    if known is None and not any(kind.split(" ", 1)[0] == name.split(" ", 1)[0] for kind in KINDS):
+        return Refusal(
+            "42601", f"{name[:40] or 'this'} begins no statement that louver knows", hint="Check its spelling."
+        )
+    label = known.label if known else name[:40]
     usual = "Ask an administrator to do this with an account that no policy masks."
     hint = (known.hint if known else None) or usual
     return Refusal("42000", f"{label} is not available to you, because columns are masked for you", hint=hint)

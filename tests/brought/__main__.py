@@ -1,7 +1,7 @@
-"""`make servers`: see that a MySQL and a MariaDB are there for the tests, and bring what is missing.
+"""`make servers`: see that a MySQL, a MariaDB and their drivers are there for the tests, and bring what is missing.
 
-python -m brought           find the installed ones, bring the others into build/servers
-python -m brought --bring   bring both, whatever is installed
+python -m brought           find the installed servers, bring the others into build/servers, and the drivers into build/drivers
+python -m brought --bring   bring both servers, whatever is installed
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from brought.drivers import bring_drivers
 from brought.packages import CannotBring, bring, newest_debian, sources
 from louver.demo.mysql import TITLES, VARIABLES, Flavour, find, find_client, flavour_of
 
@@ -43,9 +44,11 @@ def ready(flavour: Flavour, *, anew: bool) -> str | None:
 
 
 def main() -> int:
-    """Make both ready, side by side."""
+    """Make all ready, side by side."""
     with ThreadPoolExecutor() as pool:
+        brought = pool.submit(bring_drivers)
         problems = list(pool.map(lambda flavour: ready(flavour, anew="--bring" in sys.argv[1:]), _NAMES))
+        problems += brought.result()
     for problem in filter(None, problems):
         sys.stderr.write(f"{problem}\n")
     return 1 if any(problems) else 0

@@ -72,13 +72,26 @@ def bring(
         (work / "unpacked").rename(target)
 
 
+def unpack(names: Sequence[str], suites: Sequence[tuple[str, str, str]], target: Path) -> None:
+    """Unpack these packages, and nothing that they depend on, into `target`. Raises CannotBring."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.name}-") as place:
+        work = Path(place).resolve()
+        apt = _Apt(work, suites)
+        apt.update()
+        apt.fetch(names)
+        shutil.rmtree(target, ignore_errors=True)
+        apt.root.rename(target)
+
+
 class _Apt:
     """apt with lists, cache and status of its own in `work`."""
 
     def __init__(self, work: Path, suites: Sequence[tuple[str, str, str]]) -> None:
         self._work = work
-        for name in ("lists/partial", "cache/archives/partial", "unpacked/root"):
-            (work / name).mkdir(parents=True)
+        self.root = work / "unpacked/root"
+        for place in (work / "lists/partial", work / "cache/archives/partial", self.root):
+            place.mkdir(parents=True)
         (work / "status").touch()
         keyring = _KEYRINGS[_os_release()["ID"]]
         lines = [f"deb [signed-by={keyring}] {' '.join(suite)}\n" for suite in suites]
@@ -98,9 +111,13 @@ class _Apt:
         }
         self._options = [word for key, value in options.items() for word in ("-o", f"{key}={value}")]
 
+    def update(self) -> None:
+        """Fetch the lists of the suites."""
+        _run("apt-get", "-qq", *self._options, "update")
+
     def unpack(self, names: Sequence[Sequence[str]]) -> None:
         """Fetch the closure of the first of `names` that there is, and unpack it."""
-        _run("apt-get", "-qq", *self._options, "update")
+        self.update()
         for packages in names:
             try:
                 told = _run("apt-get", *self._options, "-s", "install", *packages)
@@ -109,12 +126,16 @@ class _Apt:
                 refused = error
         else:
             raise refused
-        wanted = [found for found in re.findall(r"^Inst (\S+)", told, re.MULTILINE) if not _LEFT_OUT.fullmatch(found)]
+        self.fetch(
+            [found for found in re.findall(r"^Inst (\S+)", told, re.MULTILINE) if not _LEFT_OUT.fullmatch(found)]
+        )
+
+    def fetch(self, packages: Sequence[str]) -> None:
+        """Fetch these packages alone, and unpack them."""
         archives = self._work / "cache/archives"
-        _run("apt-get", "-qq", *self._options, "download", *wanted, directory=archives)
+        _run("apt-get", "-qq", *self._options, "download", *packages, directory=archives)
         with ThreadPoolExecutor() as pool:
-            root = self._work / "unpacked/root"
-            list(pool.map(lambda package: _run("dpkg-deb", "-x", package, root), sorted(archives.glob("*.deb"))))
+            list(pool.map(lambda package: _run("dpkg-deb", "-x", package, self.root), sorted(archives.glob("*.deb"))))
 
 
 def _write_programs(unpacked: Path, server: str, client: str) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -17,6 +18,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from brought import drivers
 from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
@@ -24,18 +26,23 @@ from rich.table import Table
 from conformance import leg
 from conformance.regress import report, run
 from conformance.results import count, differences
-from conformance.suites import COMMON, SUITES
+from conformance.suites import SUITES
+from conformance.suites_mysql import MYSQL_SUITES
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from conformance.results import Difference
     from conformance.suites import Suite
 
+ALL = {**SUITES, **MYSQL_SUITES}
 _BUILD_TOOLS = (
     "setuptools>=77",
     "wheel",
     "cython>=3.1",
     "hatchling",
     "versioningit",
+    "setuptools-scm[toml]>=8",
 )  # what pip needs to read the name out of an sdist
 console = Console()
 
@@ -71,8 +78,8 @@ def main() -> int:
     build = options.build.resolve()
     build.mkdir(parents=True, exist_ok=True)
     worse = 0
-    for name in options.suites or SUITES:
-        suite = SUITES[name]
+    for name in options.suites or ALL:
+        suite = ALL[name]
         python = _environment(suite, build)
         tests = _tests(suite, build, python, sources.get(name))
         more = ["-k", options.select] if options.select else []
@@ -114,20 +121,21 @@ def _regress(parser: argparse.ArgumentParser, options: argparse.Namespace) -> in
 
 def _environment(suite: Suite, build: Path) -> Path:
     """Make the suite's own virtual environment unless it is there; return its Python."""
-    directory = build / f"venv-{suite.name}"
+    directory = build / f"venv-{suite.kit or suite.name}"
     python = directory / "bin" / "python"
     stamp = directory / "installed"
-    wanted = "\n".join((suite.package, *suite.requires, *COMMON, *_BUILD_TOOLS))
+    wanted = "\n".join((suite.package, *suite.requires, *suite.common, *_BUILD_TOOLS))
     if not stamp.exists() or stamp.read_text(encoding="utf-8") != wanted:
         venv.create(directory, with_pip=True, clear=True)
-        _run(python, "-m", "pip", "install", "--quiet", *wanted.split("\n"))
+        needed = drivers.client_library() if "mysqlclient" in wanted else {}
+        _run(python, "-m", "pip", "install", "--quiet", *wanted.split("\n"), environment=needed)
         stamp.write_text(wanted, encoding="utf-8")
     return python
 
 
 def _tests(suite: Suite, build: Path, python: Path, source: str | None) -> Path:
     """Put the suite's tests, and nothing else of its source, into a directory; return it."""
-    directory = build / f"tests-{suite.name}"
+    directory = build / f"tests-{suite.kit or suite.name}"
     if directory.exists():
         return directory
     with tempfile.TemporaryDirectory() as scratch:
@@ -149,8 +157,8 @@ def _tests(suite: Suite, build: Path, python: Path, source: str | None) -> Path:
     return directory
 
 
-def _run(*command: str | Path) -> None:
-    subprocess.run(command, check=True)
+def _run(*command: str | Path, environment: Mapping[str, str] | None = None) -> None:
+    subprocess.run(command, check=True, env={**os.environ, **(environment or {})})
 
 
 def _table(suite: Suite, found: list[Difference]) -> Table:

@@ -1,31 +1,53 @@
-"""The suites: where their tests come from, what they need installed, and how they are told where the server is.
+"""What a suite is: where its tests come from, what it needs installed, and how it is told where the server is.
 
-Owns one record for each suite. Their sources are fetched when they are run and never kept in this repository.
-May not do: run anything.
+Owns the record of a suite, and those of the suites on PostgreSQL; those on MySQL and MariaDB are in suites_mysql.py.
+Their sources are fetched when they are run and never kept in this repository. May not do: run anything.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Literal
 from urllib.parse import quote
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from pathlib import Path
 
+    from louver.demo.mysql import Flavour
+
+    Server = Literal["postgresql"] | Flavour
+
+_TEST_SECONDS = 180  # a test of pg8000 computes for half a minute on a machine of its own
 DATABASE = "conformance"
 COMMON = ("pytest>=9,<10", "pytest-timeout>=2.4,<3", "tzdata")
+"""What the suites that pytest runs need, by default."""
+_PYTEST = (
+    "-m",
+    "pytest",
+    "-q",
+    "--tb=short",
+    "-o",
+    "cache_dir={report}.cache",
+    "--timeout={seconds}",
+    "--junit-xml={report}",
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A server or a Louver in front of one, as a suite is told about it."""
+    """A server or a Louver in front of one, as a suite is told about it, and the file that it shall report to.
+
+    `authority` is the PEM file of who signed the certificate.
+    """
 
     host: str
     port: int
     user: str
     password: str
     database: str
+    authority: Path
+    report: Path
 
     def url(self, scheme: str) -> str:
         """The target as a URL."""
@@ -34,12 +56,17 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class Suite:
-    """One suite. Placeholders in `arguments` and `environment`: {host} {port} {user} {password} {database} {url}.
+    """One suite. Placeholders in `runner`, `arguments`, `environment` and `files`:
+
+    {host} {port} {user} {password} {database} {url}; {authority} is the certificate to trust itself, {report} the path of
+    the JUnit file to write, {seconds} how long one test may take.
 
     `package` is its distribution on PyPI with the exact version; its sdist holds the tests, or, where it does not,
     `repository` and `tag` do. `members` are the parts of the source that are unpacked: the tests and what they
     are configured by, for it is the installed wheel that is tested. `scheme` is the one of {url}. `prepare` is SQL run beforehand in the database.
     `known` gives the reason for tests that fail through Louver by design, by a part of their names.
+    `runner` are the first arguments of Python's, and `place` is the directory of the source it is started in. `files` are written there
+    beforehand. `kit` is what suites share that differ in nothing but the server: sources and environment.
     """
 
     name: str
@@ -47,6 +74,12 @@ class Suite:
     members: tuple[str, ...]
     arguments: tuple[str, ...]
     requires: tuple[str, ...] = ()
+    common: tuple[str, ...] = COMMON
+    server: Server = "postgresql"
+    kit: str = ""
+    runner: tuple[str, ...] = _PYTEST
+    place: str = "."
+    files: Mapping[str, str] = field(default_factory=dict)
     scheme: str = "postgresql"
     database: str = DATABASE
     environment: Mapping[str, str] = field(default_factory=dict)
@@ -59,24 +92,22 @@ class Suite:
         """Why a test is known to fail through Louver only; None when it is not."""
         return next((reason for part, reason in self.known.items() if part in test), None)
 
-    def command(self, target: Target) -> list[str]:
-        """The arguments of pytest for a target."""
-        return [_filled(argument, target, self.scheme) for argument in self.arguments]
+    def command(self, target: Target, more: Sequence[str] = ()) -> list[str]:
+        """The arguments of Python for a target; `more` are further ones of the runner's."""
+        return [*self._filled(target, (*self.runner, *more, *self.arguments))]
 
     def variables(self, target: Target) -> dict[str, str]:
         """The environment for a target."""
-        return {name: _filled(value, target, self.scheme) for name, value in self.environment.items()}
+        return dict(zip(self.environment, self._filled(target, self.environment.values()), strict=True))
 
+    def written(self, target: Target) -> dict[str, str]:
+        """The texts of its files for a target, by path."""
+        return dict(zip(self.files, self._filled(target, self.files.values()), strict=True))
 
-def _filled(text: str, target: Target, scheme: str) -> str:
-    return text.format(
-        host=target.host,
-        port=target.port,
-        user=target.user,
-        password=target.password,
-        database=target.database,
-        url=target.url(scheme),
-    )
+    def _filled(self, target: Target, texts: Iterable[str]) -> Iterator[str]:
+        values = {**asdict(target), "url": target.url(self.scheme), "seconds": _TEST_SECONDS}
+        values["authority"] = target.authority.read_text(encoding="ascii")
+        return (text.format(**values) for text in texts)
 
 
 _LIBPQ = {

@@ -46,6 +46,30 @@ def test_backslashes_follow_no_backslash_escapes() -> None:
     assert ("word", "SSN") in texts(text, "NO_BACKSLASH_ESCAPES")
 
 
+def test_bytes_that_are_no_utf8_stand_in_strings_only() -> None:
+    """A binary value in a string moves no quote; anywhere else such a byte is refused."""
+
+    def read(text: bytes) -> list[tuple[str, str]]:
+        return texts(text.decode(errors="surrogateescape"))
+
+    assert [kind for kind, _ in read(b"select _binary'\xff\xe6\\'', 1, \"\xc3\", '\xf0\x9f'")] == [
+        *("word", "word", "string", "operator", "number", "operator", "string", "operator", "string")
+    ]
+    for text in (
+        b"select \xff",
+        b"select '\xff', \xff",
+        b"select \xff, '\xff'",
+        b"select `\xff`",
+        b"select 1 /* \xff */",
+        b"@\xff",
+    ):
+        with pytest.raises(Refusal, match="not valid UTF-8") as told:
+            read(text)
+        assert told.value.sqlstate == "22021"
+    with pytest.raises(Refusal, match="not valid UTF-8"):
+        lex('select "\udcff"', frozenset({"ANSI_QUOTES"}))
+
+
 @pytest.mark.parametrize("mode", ["ORACLE", "MSSQL", "DB2", "HIGH_NOT_PRECEDENCE", "NO_SUCH_MODE"])
 def test_a_mode_that_is_not_known_is_refused(mode: str) -> None:
     """Under a mode that changes the grammar nothing is read."""
