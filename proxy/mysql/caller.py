@@ -32,6 +32,9 @@ if TYPE_CHECKING:
 _LOOK_UPS: Final = 16
 """Look-ups for one statement: what is found can name more, as views and routines do."""
 
+_MAX_ABSENT: Final = 1000
+"""Names of temporary tables that a session is known by; beyond that they are looked up again when definitions change."""
+
 _ENDLESS: Final = Refusal(
     "54001",
     "the names in this statement lead to too many others",
@@ -172,8 +175,10 @@ class MySQLCaller:
         return False
 
     def _enter(self) -> None:
-        if self._generation != self._known.generation:
-            self._absent = frozenset()
+        if self._generation != self._known.generation:  # a later snapshot has them, or lacks them, too
+            tables, routines = self._known.catalog.tables, self._known.catalog.routines
+            still = (name for name in self._absent if name not in tables and name not in routines)
+            self._absent = frozenset(still if len(self._absent) <= _MAX_ABSENT else ())
         self._generation = self._known.generation
         self._entered = True
         facts = replace(self._facts, absent=self._absent) if self._absent else self._facts

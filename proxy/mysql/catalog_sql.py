@@ -52,7 +52,7 @@ def _user_made(table: str, column: str, condition: str = "TRUE") -> str:
 
 
 _COMMON: Final[Mapping[str, Query]] = {
-    "tables": Query(("TABLE_SCHEMA", "TABLE_NAME", "TABLE_TYPE"), "information_schema.TABLES"),
+    "tables": Query(("TABLE_SCHEMA", "TABLE_NAME", "TABLE_TYPE"), _user_made("TABLES", "TABLE_SCHEMA")),
     "columns": Query(
         (
             *(
@@ -80,7 +80,7 @@ _COMMON: Final[Mapping[str, Query]] = {
     ),
     "routines": Query(
         ("ROUTINE_SCHEMA", "ROUTINE_NAME", "ROUTINE_TYPE", "ROUTINE_BODY", "ROUTINE_DEFINITION"),
-        "information_schema.ROUTINES",
+        _user_made("ROUTINES", "ROUTINE_SCHEMA"),
     ),
     "links": Query(
         (

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 import pymysql
 
 from proxy.catalogs import CatalogUnavailable
-from proxy.mysql.catalog_sql import GRANTS, QUERIES, SERVER, SESSION, SYSTEM_SCHEMAS, fingerprint
+from proxy.mysql.catalog_sql import GRANTS, QUERIES, SERVER, SESSION, fingerprint
 from rewriter.mysql.catalog import Catalog, Column, Flavour, Index, Link, Routine, Table, Trigger
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ def _read(settings: Mapping[str, Any], revision: int) -> Catalog:
         _check_rights(_ask(connection, GRANTS))
         ((version, case),) = _ask(connection, SERVER)
         flavour: Flavour = "mariadb" if "mariadb" in str(version).lower() else "mysql"
-        before = ""
+        before = read_fingerprint(connection, flavour)
         for _ in range(_ATTEMPTS):
             found = {name: _ask(connection, query.text) for name, query in QUERIES[flavour].items()}
             after = read_fingerprint(connection, flavour)
@@ -139,9 +139,6 @@ def _tables(found: Rows) -> dict[Name, Table]:
     links = _links(parts["links"])
     tables = {}
     for name, ((table_type,), *_) in parts["tables"].items():
-        if name[0].lower() in SYSTEM_SCHEMAS:
-            tables[name] = Table(*name, "system", ())
-            continue
         kind = _kind(_text(table_type))
         definition, security = (parts["views"].get(name) or [(None, None)])[0]
         valid = {_text(row[2]) for row in parts["checks"].get(name, ()) if _text(row[1]) == "Column"}

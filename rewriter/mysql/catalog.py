@@ -76,7 +76,7 @@ class Table:
 
     schema: str
     name: str
-    kind: Literal["table", "view", "system", "sequence"]
+    kind: Literal["table", "view", "sequence"]
     columns: tuple[Column, ...]
     definition: str | None = None
     invoker: bool = False
