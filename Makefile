@@ -74,7 +74,7 @@ else
 	PYTHONPATH=tests $(BIN)/python -m noninterference.generated --number $(N) --source $(SOURCE) $(if $(SEED),--seed $(SEED)) $(ARGS)
 endif
 
-conformance: .venv/dev.stamp ## driver suites of other projects, direct and through Louver (ARGS="psycopg --policy clear"; ARGS="regress --sources DIR": PostgreSQL's own)
+conformance: .venv/dev.stamp ## driver suites of other projects, direct and through Louver (ARGS="psycopg --policy clear"; ARGS="regress --sources DIR", ARGS="mysqltest --sources DIR": the servers' own)
 	PYTHONPATH=tests $(BIN)/python -m conformance $(ARGS)
 
 .venv/python.stamp:

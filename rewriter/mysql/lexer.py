@@ -227,18 +227,18 @@ _TOKENS: Final[Mapping[str, Callable[[str, int, str], Token]]] = {
 def canonical(text: str, tokens: list[Token], modes: frozenset[str]) -> str:
     """A text of the same length for a parser that knows the default sql_mode only.
 
-    Comments are spaces. Names in double quotes stand in backticks, backslashes that escape nothing are underscores, user variables
+    Comments are spaces, and so are the user variables that SELECT ... INTO fills. Names in double quotes stand in backticks, backslashes that escape nothing are underscores, user variables
     are plain, and what it lexes otherwise is written in another way of the same structure.
     """
     parts: list[str] = []
     last = 0
+    filled = _filled(tokens)
     plain = "NO_BACKSLASH_ESCAPES" in modes
     updating = False
-    stored = _stored(tokens)
     for index, token in enumerate(tokens):
         updating = (updating or token.text == "DUPLICATE") and token.text != ";"
         written = text[token.start : token.end]
-        if index in stored:
+        if index in filled:
             written = " " * len(written)
         elif token.kind == "quoted":
             written = _backticked(token, text)
@@ -257,19 +257,16 @@ def canonical(text: str, tokens: list[Token], modes: frozenset[str]) -> str:
     return "".join([*parts, " " * (len(text) - last)])
 
 
-def _stored(tokens: list[Token]) -> frozenset[int]:
-    """The tokens of each `INTO @variable, ...` that ends a statement: the parser knows them only before FROM."""
+def _filled(tokens: list[Token]) -> set[int]:
+    """The places of INTO with the user variables behind it, which may stand before FROM, too."""
     found: set[int] = set()
     for index, token in enumerate(tokens):
-        if token.kind != "word" or token.text != "INTO":
-            continue
-        last = index + 1
-        while last + 1 < len(tokens) and tokens[last].kind == "variable" and tokens[last + 1].text == ",":
-            last += 2
-        ends = last + 1 == len(tokens) or (last + 1 < len(tokens) and tokens[last + 1].text == ";")
-        if ends and tokens[last].kind == "variable":
-            found.update(range(index, last + 1))
-    return frozenset(found)
+        if token.kind == "word" and token.text == "INTO":
+            last = index + 1
+            while last < len(tokens) and tokens[last].kind == "variable":
+                found |= {index, *range(last - 1, last + 1)}
+                last += 2 if last + 1 < len(tokens) and tokens[last + 1].text == "," else len(tokens)
+    return found
 
 
 def _backticked(token: Token, text: str) -> str:

@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
 _FROM = frozenset({"FROM", "JOIN", "STRAIGHT_JOIN", "TABLE", "INTO", "UPDATE"})
 """Words behind which a name is a table's."""
+_FROM_INSIDE = frozenset({"EXTRACT", "TRIM", "SUBSTRING", "SUBSTR", "MID"})
+"""Functions with FROM between their arguments."""
 
 
 def query(ruling: Ruling, where: Circumstances, first: int = 0, prefix: str = "") -> None:
@@ -121,11 +123,34 @@ def check_accounted(found: Findings, statement: Statement, where: Circumstances)
         if not token.named or token.text.lower() not in where.world.names or token.start in tables:
             continue
         before = index - 2 if statement.word(index - 1) == "." else index
-        if token.start not in found.places or statement.word(before - 1) in _FROM:
+        if token.start not in found.places or _names_table(statement, before, index, where.reading.plain):
             if token.start in found.defined and statement.word(before - 1) != "UPDATE":
                 continue  # a common table expression, or a name in a list
             message = f"{token.text.lower()} stands where it is not clear what it means"
             raise Refusal("42000", message, hint="Give what is not the table another name.", position=token.start + 1)
+
+
+def _names_table(statement: Statement, first: int, last: int, plain: str) -> bool:
+    """Whether a name, of tokens `first` to `last`, stands behind a word behind which a table stands.
+
+    A modifier of SELECT is none, nor is FROM between the arguments of EXTRACT and the like, when the name goes on with a column's.
+    """
+    index = first - 1
+    word = statement.word(index)
+    if word not in _FROM:
+        return False
+    if statement.word(last + 1) != ".":
+        return True
+    if plain[statement.tokens[index].start] == " ":
+        return False
+    depth = 0
+    while word == "FROM" and index > 0:
+        index -= 1
+        here = statement.word(index)
+        if not depth and here in {"SELECT", "("}:
+            return here == "SELECT" or statement.word(index - 1) not in _FROM_INSIDE
+        depth += (here == ")") - (here == "(")
+    return True
 
 
 def _first(node: exp.Table) -> int:

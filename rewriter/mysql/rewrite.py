@@ -15,11 +15,12 @@ from rewriter.mysql.code import Judge
 from rewriter.mysql.constants import constants
 from rewriter.mysql.kinds import KINDS, kind_of
 from rewriter.mysql.labels import BEFORE, without
-from rewriter.mysql.lexer import apply, unwrap
+from rewriter.mysql.lexer import MODES, apply, unwrap
 from rewriter.mysql.reading import MAX_BYTES, Reading, parse, read
 from rewriter.mysql.ruling import Circumstances, Ruling
 from rewriter.mysql.rulings import rule
 from rewriter.mysql.scopes import walk
+from rewriter.mysql.settings import leaves_modes
 from rewriter.mysql.world import World, world_of
 
 if TYPE_CHECKING:
@@ -47,6 +48,8 @@ def rewrite(  # noqa: PLR0913  the six things a ruling depends on, and a limit
     """
     if decision.all_clear:
         return _unchanged(text, facts)
+    if facts.modes - MODES and leaves_modes(text):
+        return _passing(text, ("SET",))
     try:
         plain, unwrapped = unwrap(text, facts.modes, catalog)
         reading = read(plain, facts.modes, limit)
@@ -99,16 +102,34 @@ def _unchanged(text: str, facts: Facts) -> Rewritten:
     """The statement of a caller who sees every column as it is."""
     described = describe(text, facts)
     reading = all(kind in KINDS and KINDS[kind].way in {"query", "show", "explain"} for kind in described.kinds)
+    return _passing(
+        text,
+        described.kinds,
+        described.relations,
+        changes_names=not reading,
+        changes_catalog=described.changes_catalog,
+    )
+
+
+def _passing(
+    text: str,
+    kinds: tuple[str, ...],
+    relations: tuple[Name, ...] = (),
+    *,
+    changes_names: bool = True,
+    changes_catalog: bool = False,
+) -> Rewritten:
+    """A text that passes as it is."""
     return Rewritten(
         text=text,
         edits=(),
-        kinds=described.kinds,
-        relations=described.relations,
+        kinds=kinds,
+        relations=relations,
         uses=(),
         probes=(),
         compared=(),
-        changes_names=not reading,
-        changes_catalog=described.changes_catalog,
+        changes_names=changes_names,
+        changes_catalog=changes_catalog,
         literal_free=False,
         constants=frozenset(),
     )

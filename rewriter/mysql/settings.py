@@ -6,6 +6,7 @@ Source: MySQL manual, 15.7.6 SET Statements; MariaDB Knowledge Base, SET.
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Final
 
 from rewriter.model import Refusal
@@ -35,6 +36,10 @@ _REFUSED: Final = {
     "STANDARD_COMPLIANT_CTE": "it changes what names mean",
     "PSEUDO_THREAD_ID": "it changes whose temporary tables are seen",
 }
+_LEAVES: Final = re.compile(
+    r"\s*SET\s+(?:SESSION\s+|@@(?:SESSION\.)?)?SQL_MODE\s*=\s*(?:'[A-Z_, ]*'|DEFAULT|0|@(?!louver)[A-Z0-9_]+)\s*;?\s*",
+    re.IGNORECASE | re.ASCII,
+)
 _ODD: Final = frozenset({"PASSWORD", "ROLE", "RESOURCE", "TRANSACTION"})
 
 
@@ -88,12 +93,24 @@ def _check_value(name: str, statement: Statement, first: int, last: int) -> None
     """Check the value of a variable after which a text may read otherwise."""
     value = statement.tokens[first]
     if name == "CHARACTER_SET_CLIENT":
-        _check_encoding(value.text)
+        if value.kind != "variable" or first < last:  # what one holds is told by session tracking
+            _check_encoding(value.text)
+    elif value.kind == "word" and first == last and value.text != "DEFAULT":
+        _check_modes({value.text})
     elif value.kind == "string" and first == last:
-        unknown = {word.strip().upper() for word in value.text[1:-1].split(",")} - MODES - {""}
-        if unknown:
-            message = f"statements are not read under sql_mode {', '.join(sorted(unknown))}"
-            raise Refusal("42000", message, hint="Set sql_mode without it.")
+        _check_modes({word.strip().upper() for word in value.text[1:-1].split(",")})
+
+
+def _check_modes(words: set[str]) -> None:
+    unknown = words - MODES - {""}
+    if unknown:
+        message = f"statements are not read under sql_mode {', '.join(sorted(unknown))}"
+        raise Refusal("42000", message, hint="Set sql_mode without it.")
+
+
+def leaves_modes(text: str) -> bool:
+    """Whether a text does nothing but set sql_mode, and reads so under each: the way back from one that nothing is read under."""
+    return _LEAVES.fullmatch(text) is not None
 
 
 def _check_encoding(name: str) -> None:

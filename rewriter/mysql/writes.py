@@ -151,7 +151,8 @@ class _Target:
 
     def _check_accounted(self, treated: Mapping[str, Treatment]) -> None:
         """Refuse a name of a hidden column where the parser saw none: there is nothing that could be replaced."""
-        known = {int(column.this.meta["start"]) for column in self.found.columns if "start" in column.this.meta}
+        parts = (part for column in self.found.columns for part in column.parts)
+        known = {int(part.meta["start"]) for part in parts if "start" in part.meta}
         known |= self.found.defined
         for token in self.statement.tokens:
             if not token.named or token.start in known:
@@ -182,7 +183,8 @@ class _Target:
                 continue
             if not bound(column, self.reference, self.table, self.tables, self.where.catalog):
                 continue
-            self._check_sequence(column, known.name.lower(), earlier)
+            if view.treatments[known.name.lower()].hides:
+                self._check_sequence(column, known.name.lower(), earlier)
             shown, uses = view.shown_as(known, self.reference.called)
             self.made.uses += uses
             self._replace(column, f"({shown})", known.name)

@@ -19,21 +19,26 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from brought import drivers
+from brought.__main__ import PLACE
 from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
 from conformance import leg
+from conformance.mysqltest import run as mysqltest
+from conformance.mysqltest.reasons import BY_TEXT, REASONS, statements
 from conformance.regress import report, run
 from conformance.results import count, differences
 from conformance.suites import SUITES
 from conformance.suites_mysql import MYSQL_SUITES
+from louver.demo.mysql import find, flavour_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from conformance.results import Difference
     from conformance.suites import Suite
+    from louver.demo.mysql import Flavour
 
 ALL = {**SUITES, **MYSQL_SUITES}
 _BUILD_TOOLS = (
@@ -65,15 +70,20 @@ def main() -> int:
         "--sources",
         type=Path,
         metavar="DIRECTORY",
-        help="for the suite `regress`: PostgreSQL's unpacked source, of the version of the server under test",
+        help="for `regress`: PostgreSQL's unpacked source, of the version of the server under test; for `mysqltest`: the directory "
+        "mysql-test of MySQL's or MariaDB's source",
     )
     parser.add_argument(
         "--library", type=Path, metavar="DIRECTORY", help="for `regress`: where its regress.so is, if it has been built"
     )
-    parser.add_argument("--file", action="append", default=[], help="for `regress`: files of it (default: all)")
+    parser.add_argument(
+        "--file", action="append", default=[], help="for `regress` and `mysqltest`: files of it (default: all)"
+    )
     options = parser.parse_args()
     if "regress" in options.suites:
         return _regress(parser, options)
+    if "mysqltest" in options.suites:
+        return _mysqltest(parser, options)
     sources = dict(item.split("=", 1) for item in options.source)
     build = options.build.resolve()
     build.mkdir(parents=True, exist_ok=True)
@@ -114,6 +124,28 @@ def _regress(parser: argparse.ArgumentParser, options: argparse.Namespace) -> in
         for _ in progress.track(run.run(sources.resolve(), results, todo, options.library), total=len(todo)):
             pass
     found = report.read(line for name in files for line in (results / f"{name}.jsonl").open(encoding="utf-8"))
+    console.print(found.table())
+    console.print(found.line(), soft_wrap=True)
+    return 1 if found.unexplained else 0
+
+
+def _mysqltest(parser: argparse.ArgumentParser, options: argparse.Namespace) -> int:
+    """Run the test statements of MySQL or MariaDB, whichever the directory is of; 1 when a class of differences has no reason."""
+    if options.suites != ["mysqltest"] or options.sources is None:
+        parser.error("`mysqltest` runs alone, and needs --sources DIRECTORY, the one called mysql-test")
+    sources = options.sources.resolve()
+    flavour: Flavour = "mariadb" if (sources / "main").is_dir() else "mysql"
+    program = find(flavour, PLACE)
+    if program is None or flavour_of(program) != flavour or not mysqltest.files(sources, flavour):
+        parser.error(f"there are no test files below {sources}, or no server for them: make servers")
+    results = options.build / "mysqltest" / flavour
+    files = options.file or mysqltest.files(sources, flavour)
+    with Progress(console=console) as progress:
+        todo = [name for name in files if not mysqltest.place(results, name).exists()]
+        for _ in progress.track(mysqltest.run(sources, flavour, program, results, todo), total=len(todo)):
+            pass
+    lines = [line for name in files for line in mysqltest.place(results, name).open(encoding="utf-8")]
+    found = report.read(statements(lines), REASONS, BY_TEXT)
     console.print(found.table())
     console.print(found.line(), soft_wrap=True)
     return 1 if found.unexplained else 0

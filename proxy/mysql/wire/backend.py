@@ -195,11 +195,15 @@ class Backend:
         self._eof(payload)
         if state is State.PARAMETERS_EOF:
             self._after_parameters(owed, end)
-        elif owed.reply is Reply.PREPARE or self._conversation.status & CURSOR_EXISTS:
+        elif owed.reply is Reply.PREPARE or self._opens_cursor(owed):
             self._finish(owed, end)
         else:
             self._state = _ROWS
         return self._seen(owed)
+
+    def _opens_cursor(self, owed: Pending) -> bool:
+        """Whether no rows follow the columns. A procedure with a cursor of its own leaves that flag in what it answers, too."""
+        return isinstance(owed, Execution) and owed.cursor and bool(self._conversation.status & CURSOR_EXISTS)
 
     def _unasked(self, first: int) -> bool:
         """The server says something of its own accord: only why it ends the session."""

@@ -64,7 +64,7 @@ class Execution(Pending):
 
     `status` is ok, error, denied, or lost when the connection ends first. `count` are the rows of its results or those that
     it has changed, `sent` is the size of its answer in bytes. `errno` and `sqlstate` are those of the error that ended it.
-    `started` is stamped by the shell, in nanoseconds. `files`: it may ask the client for a file.
+    `started` is stamped by the shell, in nanoseconds. `files`: it may ask the client for a file. `cursor`: it asks for a cursor.
     """
 
     number: int = 0
@@ -75,6 +75,7 @@ class Execution(Pending):
     sent: int = 0
     started: int = 0
     files: bool = False
+    cursor: bool = False
 
     def __init__(self, reply: Reply, plan: Plan, text: bytes, *, refused: bytes = b"") -> None:
         self.reply = reply

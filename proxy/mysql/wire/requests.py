@@ -273,8 +273,10 @@ class Requests:
             error = provocations.PREPARE_AGAIN
             return self._refuse(error, Execution(_RESULTS, prepared.plan, prepared.text, refused=error))
         prepared.long_data = False
-        prepared.cursor = prepared.plan if not bulk and payload[5] & _CURSOR else None
-        self._conversation.start(Execution(_RESULTS, prepared.plan, prepared.text))
+        execution = Execution(_RESULTS, prepared.plan, prepared.text)
+        execution.cursor = not bulk and bool(payload[5] & _CURSOR)
+        prepared.cursor = prepared.plan if execution.cursor else None
+        self._conversation.start(execution)
         return self._instead(payload, head, taken)
 
     def _answer_execute(self, statement: Statement, ruling: Ruling) -> Step:

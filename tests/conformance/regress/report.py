@@ -112,8 +112,8 @@ def _reason(reasons: Mapping[str, str], text: str) -> str | None:
     return next((reason for part, reason in reasons.items() if re.search(part, text, re.IGNORECASE)), None)
 
 
-def read(lines: Iterable[str]) -> Report:
-    """The report of the lines of results, in the order in which the statements ran."""
+def read(lines: Iterable[str], reasons: Mapping[str, str] = REASONS, by_text: Mapping[str, str] = BY_TEXT) -> Report:
+    """The report of the lines of results, in the order in which the statements ran; `reasons` and `by_text` as above."""
     outcomes: Counter[str] = Counter()
     classes: dict[tuple[str, str, str | None], Class] = {}
     refused: set[str] = set()
@@ -123,7 +123,7 @@ def read(lines: Iterable[str]) -> Report:
         outcomes[outcome] += 1
         if outcome in {"same", "unstable"} or kind == "alike":
             continue
-        reason = _reason(REASONS, kind) or _reason(BY_TEXT, found["text"])
+        reason = _reason(reasons, kind) or _reason(by_text, found["text"])
         known = classes.setdefault((outcome, kind, reason), Class(outcome, kind, reason))
         known.count += 1
         known.files.add(found["file"])

@@ -47,6 +47,28 @@ def test_rewritten_and_denied(mysql_player, capabilities) -> None:
     mysql_player(capabilities).play(REWRITTEN)
 
 
+def test_a_procedure_with_a_cursor_of_its_own_gives_rows(mysql_player) -> None:
+    """The flags of its results tell of a cursor that the client has not asked for: rows follow all the same."""
+    mysql_player(PLAIN).play("""
+    > query(call p)
+    ] query(call p)
+    < cols(1) col(..) eof(ea) row(a) eof(ea) ok
+    [ cols(1) col(..) eof(ea) row(a) eof(ea) ok
+    = ok 1
+    ! idle
+    > prepare(call p(?))
+    ] prepare(call p(?))
+    < prepared(3,1,1) par eof col(..) eof
+    [ prepared(3,1,1) par eof col(..) eof
+    =
+    > execute(3,i)
+    ] execute(3,i)
+    < cols(1) col(..) eof(ea) row(a) eof(ea) ok
+    [ cols(1) col(..) eof(ea) row(a) eof(ea) ok
+    = ok 1
+    """)
+
+
 def test_results_with_plain_ends(mysql_player) -> None:
     """EOF packets after columns and rows, several results, changes and errors among them."""
     mysql_player(PLAIN).play("""
