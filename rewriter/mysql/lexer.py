@@ -174,6 +174,10 @@ def lex(text: str, modes: frozenset[str]) -> list[Token]:
             token = make(match[0], start, text)
             if token.kind == "number" and token.text[0] == "." and tokens and tokens[-1].end == start:
                 raise _refused("a number begins with a dot right behind something else", start, text)
+            if token.text == "." and tokens and tokens[-1].text == "?" and tokens[-1].kind == "operator":
+                raise _refused(
+                    "a dot stands behind a placeholder", start, text
+                )  # the parser takes FROM for a name there
             tokens.append(token)
         elif match.lastgroup == "comment" and match[0].startswith("/*") and "/*" in match[0][2:]:
             raise _refused("a comment within a comment is not available here", start, text)
