@@ -150,9 +150,9 @@ def louver(
             "port": port or server.port,
             "user": service or server.user,
             "password": server.password,
-            # a suite of MySQL asks the server whether its session has TLS
+            # a suite of MySQL asks the server whether its session has TLS; another way to it has to read what passes
             "tls": {"mode": "disable"}
-            if isinstance(server, LocalPostgres)
+            if isinstance(server, LocalPostgres) or port is not None
             else {"mode": "verify-full", "ca": str(server.certificate)},
         }
         settings = {
