@@ -16,7 +16,7 @@ from louver.demo.mysql import TITLES, VARIABLES, Flavour, find, find_client, fla
 
 PLACE = Path(__file__).parents[2] / "build/servers"
 _NAMES: dict[Flavour, tuple[tuple[str, ...], ...]] = {
-    "mariadb": (("mariadb-server-core", "mariadb-client-core"),),
+    "mariadb": (("mariadb-server-core", "mariadb-client-core", "mariadb-server"),),
     "mysql": tuple((f"mysql-server-core{version}", f"mysql-client-core{version}") for version in ("", "-8.4", "-8.0")),
 }
 _PROGRAMS: dict[Flavour, tuple[str, str]] = {"mariadb": ("mariadbd", "mariadb"), "mysql": ("mysqld", "mysql")}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ssl
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pymysql
@@ -159,3 +160,34 @@ def test_a_database_that_is_not_there_is_told(
     proxy = mysql_logins(MySQLLoginSettings(Upstream("127.0.0.1", unused_tcp_port, upstream_tls("disable"))))
     with pytest.raises(pymysql.OperationalError, match="cannot reach the database at"):
         asked(proxy.port, "root", "x", ssl_disabled=True)
+
+
+@pytest.mark.parametrize("login", ["relay", "own"])
+def test_mariadbs_own_method(
+    mysql_logins: Callable[..., MySQLLoginProxy],
+    mariadb: LocalMySQL,
+    certificate: CertificateFiles,
+    tmp_path: Path,
+    login: str,
+) -> None:
+    """client_ed25519 passes from a user of the database's, and Louver signs by it for its service account."""
+    with mariadb.connect() as connection, connection.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM information_schema.plugins WHERE plugin_name = 'ed25519'")
+        if cursor.fetchone() == (0,):
+            cursor.execute("INSTALL SONAME 'auth_ed25519'")
+        cursor.execute("CREATE OR REPLACE USER by_ed25519 IDENTIFIED VIA ed25519 USING PASSWORD('s3cret')")
+    settings = MySQLLoginSettings(place(mariadb), tls=server_tls(certificate.certificate, certificate.key, alpn=None))
+    user = "by_ed25519"
+    if login == "own":
+        user = "tina"
+        add_user(tmp_path / "users.yaml", user, "s3cret", {})
+        settings = replace(settings, login="own", service=ServiceAccount("by_ed25519", "s3cret"))
+    proxy = mysql_logins(settings, Users.load(tmp_path / "users.yaml") if login == "own" else None)
+    for options in (trusting(certificate), {"ssl_disabled": True}):
+        assert asked(proxy.port, user, "s3cret", **options).startswith("by_ed25519@")
+    assert [outcome.principal for outcome in proxy.settled(2)] == [user, user]
+    if login == "own":
+        wrong = replace(settings, service=ServiceAccount("by_ed25519", "wrong"))
+        proxy = mysql_logins(wrong, Users.load(tmp_path / "users.yaml"))
+    with pytest.raises(pymysql.OperationalError):
+        asked(proxy.port, user, "s3cret" if login == "own" else "wrong", **trusting(certificate))

@@ -32,6 +32,7 @@ from proxy.mysql.wire.results import Ok, ok, parse_ok
 from proxy.mysql.wire.scrambles import (
     LoginKey,
     UnusableKey,
+    ed25519_signature,
     encrypt_password,
     native_scramble,
     sha2_digest,
@@ -176,7 +177,7 @@ def service_login(legs: Legs, opening: Opening, account: ServiceAccount, tls: TL
                 raise service_refused(payload, account)
             if kind == EOF:
                 plugin, data = parse_auth_switch(payload)
-                nonce = data[:NONCE_SIZE]
+                nonce = data if plugin == ED25519 else data[:NONCE_SIZE]
                 yield from legs.upstream.send(_proof(plugin, password, nonce, safe=legs.upstream.safe))
             elif kind == MORE_DATA and plugin == CACHING_SHA2 and payload[1:] == FULL:
                 yield from send_password(legs, password, nonce)
@@ -192,11 +193,11 @@ def _proof(plugin: str, password: bytes, nonce: bytes, *, safe: bool) -> bytes:
         return native_scramble(password, nonce)
     if plugin == CACHING_SHA2:
         return sha2_scramble(password, nonce)
+    if plugin == ED25519:
+        return ed25519_signature(password, nonce)
     if plugin == CLEAR and safe:
         return password + b"\0"
     reason = "which needs TLS to the database" if plugin == CLEAR else "which louver does not know"
-    if plugin == ED25519:
-        reason = "which no library of louver's can compute; give the service account another method"
     raise _service_error(f"the database asks for the authentication method {plugin}, {reason}")
 
 

@@ -26,8 +26,10 @@ from proxy.mysql.wire.messages import (
     CACHING_SHA2,
     CLEAR,
     DIALOG,
+    ED25519,
     NATIVE,
     NONCE_SIZE,
+    PARSEC,
     SHA256,
     parse_auth_switch,
     parse_error,
@@ -41,6 +43,8 @@ if TYPE_CHECKING:
 
 _ROUNDS: Final = 32
 """Packets that a method may want of the client; the longest conversation there is, PAM's, asks some three questions."""
+_NEVER_IN_CLEAR: Final = frozenset((NATIVE, CACHING_SHA2, ED25519, PARSEC, ANY))
+"""Methods by which a client proves that it knows the password, and sends it in no form that a listener could use."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +136,7 @@ class _Passage:
                 raise _impassable(plugin, "without TLS on both sides, for it sends the password in clear")
         elif plugin == SHA256 and client != upstream:
             raise _impassable(plugin, "unless both legs have TLS, or none; caching_sha2_password can")
-        elif plugin not in {NATIVE, CACHING_SHA2, ANY} and client and not upstream:
+        elif plugin not in _NEVER_IN_CLEAR and client and not upstream:
             raise _impassable(
                 plugin, "from a client with TLS to a database without, for it might send the password in clear"
             )

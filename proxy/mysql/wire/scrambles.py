@@ -1,6 +1,6 @@
 """The arithmetic of MySQL's authentication methods, both sides.
 
-Owns the scrambles of mysql_native_password and caching_sha2_password, and the encryption of a password with RSA for a leg
+Owns the scrambles of mysql_native_password and caching_sha2_password, the signature of MariaDB's client_ed25519, and the encryption of a password with RSA for a leg
 without TLS (MySQL's developer documentation, "Authentication Methods"). Pure but for the padding, which the library draws.
 May not do: look up users, read or write packets.
 """
@@ -15,6 +15,12 @@ from typing import Final
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
+from nacl.bindings import (
+    crypto_core_ed25519_scalar_add,
+    crypto_core_ed25519_scalar_mul,
+    crypto_core_ed25519_scalar_reduce,
+    crypto_scalarmult_ed25519_base_noclamp,
+)
 
 KEY_BITS: Final = 2048  # as the key pairs that MySQL makes for itself
 _OAEP: Final = padding.OAEP(padding.MGF1(hashes.SHA1()), hashes.SHA1(), None)  # noqa: S303  the protocol says so
@@ -51,6 +57,23 @@ def sha2_matches(answer: bytes, nonce: bytes, digest: bytes) -> bool:
         return False
     once = _xor(answer, hashlib.sha256(digest + nonce).digest())
     return hmac.compare_digest(hashlib.sha256(once).digest(), digest)
+
+
+def ed25519_signature(password: bytes, nonce: bytes) -> bytes:
+    """The answer of client_ed25519: an Ed25519 signature of the nonce, 64 bytes.
+
+    As in RFC 8032, section 5.1.6, but with the password itself in the place of the 32 random bytes of a private key, and with
+    none for a password that is empty.
+    """
+    if not password:
+        return b""
+    digest = hashlib.sha512(password).digest()
+    scalar = bytes((digest[0] & 0xF8, *digest[1:31], digest[31] & 0x7F | 0x40))
+    public = crypto_scalarmult_ed25519_base_noclamp(scalar)
+    once = crypto_core_ed25519_scalar_reduce(hashlib.sha512(digest[32:] + nonce).digest())
+    point = crypto_scalarmult_ed25519_base_noclamp(once)
+    challenge = crypto_core_ed25519_scalar_reduce(hashlib.sha512(point + public + nonce).digest())
+    return point + crypto_core_ed25519_scalar_add(once, crypto_core_ed25519_scalar_mul(challenge, scalar))
 
 
 def encrypt_password(password: bytes, nonce: bytes, public_key: bytes) -> bytes:

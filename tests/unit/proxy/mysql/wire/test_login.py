@@ -239,7 +239,7 @@ def test_another_method_of_the_servers(play_login) -> None:
     assert (played.error, played.to_upstream[-1]) == (None, scrambles.native_scramble(b"s3cret", b"t" * 20))
 
 
-@pytest.mark.parametrize("plugin", ["client_ed25519", "mysql_clear_password", "dialog"])
+@pytest.mark.parametrize("plugin", ["parsec", "mysql_clear_password", "dialog"])
 def test_methods_that_are_not_ours(play_login, plugin: str) -> None:
     """The client is told nothing of them, the log is; the password never goes in clear without TLS."""
     legs = Legs()

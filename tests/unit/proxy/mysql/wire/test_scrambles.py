@@ -7,6 +7,7 @@ import hashlib
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pymysql import _auth
 
 from proxy.mysql.wire import scrambles
 from proxy.mysql.wire.scrambles import LoginKey, UnusableKey
@@ -58,3 +59,12 @@ def test_bad_keys(key: LoginKey) -> None:
         scrambles.encrypt_password(b"p", NONCE, b"no key")
     with pytest.raises(UnusableKey):
         scrambles.encrypt_password(b"p" * 300, NONCE, key.public)
+
+
+@pytest.mark.parametrize("password", [b"s3cret", "密码".encode(), b"x" * 300])
+def test_the_signature_is_that_of_another_implementation(password: bytes) -> None:
+    """PyMySQL's, and of the nonce that the server gives."""
+    nonce = bytes(range(32))
+    assert scrambles.ed25519_signature(password, nonce) == _auth.ed25519_password(password, nonce)
+    assert scrambles.ed25519_signature(password, nonce[::-1]) != scrambles.ed25519_signature(password, nonce)
+    assert scrambles.ed25519_signature(b"", nonce) == b""
