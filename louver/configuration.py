@@ -21,7 +21,6 @@ from proxy.mysql.login import MySQLLoginSettings
 from proxy.mysql.wire.authentication import ServiceAccount as MySQLServiceAccount
 from proxy.postgres.login import PostgresLoginSettings
 from proxy.postgres.wire.authentication import ServiceAccount
-from proxy.postgres.wire.startup import ALPN
 from proxy.upstream import Upstream
 from rewriter.keys import SETTING, KeyMaterial, key_material
 
@@ -33,7 +32,7 @@ if TYPE_CHECKING:
     from policies.positions import Problem
 
 
-_ALPN = {"postgresql": ALPN, "mysql": None}
+_ALPN = {"postgresql": tls.POSTGRESQL, "mysql": None}
 _NAME_BYTES = 16  # random bytes of the setting's name: beyond guessing
 
 

@@ -7,21 +7,17 @@ May not do: anything.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Coroutine, Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Generic, Literal, Protocol, TypeVar
-
-from policies.model import AttributeValue, Session
-from proxy.outbox import Outbox
-from proxy.recording import Recorder
-from proxy.relay import Relay
+from typing import TYPE_CHECKING, Generic, Literal, Protocol, TypeVar
 
 if TYPE_CHECKING:
     import asyncio
+    from collections.abc import Mapping
 
     from policies.decide import PolicySet
+    from policies.model import AttributeValue
     from proxy.peer import Peer
     from proxy.plans import Tally
+    from proxy.relay import Opening, Relay
 
 
 class LoginRefused(Exception):  # noqa: N818  an outcome, not a fault
@@ -64,21 +60,6 @@ class LoggedIn(Protocol):
     def client(self) -> Peer: ...  # noqa: D102
     @property
     def upstream(self) -> Peer: ...  # noqa: D102
-
-
-@dataclass(frozen=True, slots=True)
-class Opening:
-    """What a session gets from the server: `moment` is what conditions may look at now, `ended` is called once, last.
-
-    `ended` is told whether what the session has left running is to be cancelled. `again` is given a login of the same client
-    that is to follow a session that has ended.
-    """
-
-    recorder: Recorder
-    outbox: Outbox
-    moment: Callable[[], Session]
-    ended: Callable[[Relay, bool], None]
-    again: Callable[[Coroutine[Any, Any, LoggedIn]], None]
 
 
 L = TypeVar("L", bound=LoggedIn)

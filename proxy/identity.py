@@ -21,6 +21,7 @@ from dataclasses import dataclass, field
 from io import StringIO
 from pathlib import Path
 from types import MappingProxyType
+from typing import Final
 
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap
@@ -28,7 +29,6 @@ from ruamel.yaml.error import YAMLError
 
 from policies.model import AttributeValue
 from policies.positions import Checker, DocumentError, Node, Problem, compose
-from proxy.postgres.wire.startup import NAME_LIMIT
 from proxy.scram import DEFAULT_ITERATIONS, ScramError, Verifier, make_verifier, parse_verifier
 
 log = logging.getLogger(__name__)
@@ -40,6 +40,10 @@ _NEW_FILE = """\
 # Louver's users: password verifiers and the attributes that policies ask for.
 # `decoy` makes unknown users look like known ones at the login; keep it secret and unchanged.
 """
+
+
+_NAME_BYTES: Final = 63
+"""What PostgreSQL cuts names to; MySQL and MariaDB take 32 and 80 characters, and refuse more by themselves."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,8 +153,8 @@ def _read(data: bytes, file: str, stamp: tuple[int, int, int], decoy: bytes | No
 
 
 def _user(check: Checker, name: str, key: Node, node: Node) -> User:
-    if not 0 < len(name.encode()) <= NAME_LIMIT or "\0" in name:
-        check.problem(key, f"a user name has 1 to {NAME_LIMIT} bytes")
+    if not 0 < len(name.encode()) <= _NAME_BYTES or "\0" in name:
+        check.problem(key, f"a user name has 1 to {_NAME_BYTES} bytes")
     entries = {} if node.value is None else check.mapping(node, f"user `{name}`")
     verifier: Verifier | None = None
     attributes: dict[str, AttributeValue] = {}

@@ -9,15 +9,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
-import struct
 from typing import TYPE_CHECKING, cast
-
-from proxy.postgres.wire.messages import STARTUP_LIMIT, MalformedMessage, Message
 
 if TYPE_CHECKING:
     import ssl
 
-MESSAGE_LIMIT = 65_536  # bytes: PostgreSQL's own limit for authentication messages (PG_MAX_AUTH_TOKEN_LENGTH)
 BUFFER_LIMIT = 65_536  # bytes received and not taken at which reading pauses; one read may exceed it
 KEEPALIVE = {"TCP_KEEPIDLE": 60, "TCP_KEEPINTVL": 10, "TCP_KEEPCNT": 6}
 """Seconds of silence before the kernel asks whether the other end is still there, seconds between its questions, and how
@@ -111,10 +107,10 @@ class Peer(asyncio.Protocol):
             finally:
                 self._waiter = None
 
-    async def peek_byte(self) -> int:
-        """The next byte, which stays; raises PeerClosed."""
-        await self._fill(1)
-        return self._buffer[0]
+    async def peek(self, size: int) -> bytes:
+        """The next `size` bytes, which stay; raises PeerClosed."""
+        await self._fill(size)
+        return bytes(self._buffer[:size])
 
     async def read_exactly(self, size: int) -> bytes:
         """Take `size` bytes; raises PeerClosed."""
@@ -122,22 +118,6 @@ class Peer(asyncio.Protocol):
         data = bytes(self._buffer[:size])
         del self._buffer[:size]
         return data
-
-    async def read_startup_packet(self) -> bytes:
-        """Take an untyped packet, without its length; raises PeerClosed, MalformedMessage."""
-        await self._fill(4)
-        (length,) = struct.unpack_from("!I", self._buffer)
-        if not 8 <= length <= STARTUP_LIMIT:
-            raise MalformedMessage("invalid length of startup packet")
-        return (await self.read_exactly(length))[4:]
-
-    async def read_message(self) -> Message:
-        """Take a typed message; raises PeerClosed, MalformedMessage."""
-        await self._fill(5)
-        kind, length = struct.unpack_from("!BI", self._buffer)
-        if not 4 <= length <= MESSAGE_LIMIT:
-            raise MalformedMessage(f"invalid length of a message during the login: {length}")
-        return Message(kind, (await self.read_exactly(1 + length))[5:])
 
     # ---- writing ----
 

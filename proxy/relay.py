@@ -10,18 +10,18 @@ from __future__ import annotations
 import asyncio
 import logging
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, Final
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from typing import Any, Final
 
 from audit.writer import AuditUnavailable
+from policies.model import Session
+from proxy.outbox import Outbox
 from proxy.peer import Peer
+from proxy.recording import Recorder
 from proxy.side import Side
 from proxy.violation import Violation
 from proxy.wording import CUT_OFF_HINT
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from proxy.front import Opening
 
 log = logging.getLogger(__name__)
 
@@ -31,6 +31,21 @@ thousand statements."""
 
 _LINGER_SECONDS: Final = 5.0
 """How long a peer may take to read what was sent to it last; a session that has ended holds no socket longer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """What a session gets from the server: `moment` is what conditions may look at now, `ended` is called once, last.
+
+    `ended` is told whether what the session has left running is to be cancelled. `again` is given a login of the same client
+    that is to follow a session that has ended.
+    """
+
+    recorder: Recorder
+    outbox: Outbox
+    moment: Callable[[], Session]
+    ended: Callable[[Relay, bool], None]
+    again: Callable[[Coroutine[Any, Any, Any]], None]
 
 
 class Relay(ABC):

@@ -21,10 +21,11 @@ from zoneinfo import ZoneInfo
 from audit import record
 from audit.writer import AuditUnavailable
 from policies.model import Session
-from proxy.front import Abandoned, LoginRefused, Opening
+from proxy.front import Abandoned, LoginRefused
 from proxy.outbox import Outbox
 from proxy.peer import TLS_SHUTDOWN_SECONDS, Peer, PeerClosed
 from proxy.recording import Recorder
+from proxy.relay import Opening
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine

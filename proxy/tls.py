@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import ssl
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import TYPE_CHECKING, Final, Literal, get_args
 
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from proxy import scram
-from proxy.postgres.wire.startup import ALPN
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -26,6 +25,10 @@ MODES: tuple[Mode, ...] = get_args(Mode)
 
 class TLSError(Exception):
     """TLS cannot be set up as the settings say; the text names the file or setting."""
+
+
+POSTGRESQL: Final = "postgresql"
+"""The name of PostgreSQL's protocol in ALPN; MySQL's has none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +52,7 @@ class UpstreamTLS:
         return self.mode not in ("disable", "prefer")
 
 
-def server_tls(certificate: Path, key: Path, alpn: str | None = ALPN) -> ServerTLS:
+def server_tls(certificate: Path, key: Path, alpn: str | None = POSTGRESQL) -> ServerTLS:
     """Load the certificate chain (PEM, Louver's own first) and its key; raises TLSError.
 
     `alpn` is the protocol's name where clients agree on it within TLS, as those of PostgreSQL do.
@@ -71,7 +74,7 @@ def upstream_tls(
     ca: Path | None = None,
     certificate: Path | None = None,
     key: Path | None = None,
-    alpn: str | None = ALPN,
+    alpn: str | None = POSTGRESQL,
 ) -> UpstreamTLS:
     """The context for a mode; `ca` defaults to the system's authorities. Raises TLSError."""
     if mode == "disable":

@@ -13,8 +13,6 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 from proxy.peer import Peer, PeerClosed, UnencryptedBytes
-from proxy.postgres.wire.dialogue import ReadAnswer, Request, Send, StartTLS
-from proxy.postgres.wire.startup import ask_upstream_tls
 from proxy.tls import UpstreamTLS
 
 if TYPE_CHECKING:
@@ -76,33 +74,20 @@ def _is_loopback(host: str) -> bool:
         return host.lower() == "localhost"
 
 
-async def connect(upstream: Upstream) -> Peer:
-    """Open a connection to a PostgreSQL, with TLS as its settings say. Raises Unreachable."""
-    return await _reach(upstream, _open_encrypted)
-
-
-async def connect_plainly(upstream: Upstream) -> Peer:
-    """Open a connection, whose TLS is agreed on later, within the login. Raises Unreachable."""
-    return await _reach(upstream, _open)
-
-
-async def _reach(upstream: Upstream, opening: Callable[[Upstream, Peer], Awaitable[None]]) -> Peer:
+async def connect(upstream: Upstream, then: Callable[[Peer], Awaitable[None]] | None = None) -> Peer:
+    """Open a connection, and do `then` with it in the same time. Raises Unreachable."""
     peer = Peer()
     try:
         async with asyncio.timeout(upstream.connect_seconds):
-            await opening(upstream, peer)
+            await _open(upstream, peer)
+            if then is not None:
+                await then(peer)
     except BaseException as error:
         peer.abort()
         if isinstance(error, (TimeoutError, OSError, PeerClosed, UnencryptedBytes)):
             raise unreachable(upstream, error) from None
         raise
     return peer
-
-
-async def _open_encrypted(upstream: Upstream, peer: Peer) -> None:
-    await _open(upstream, peer)
-    if upstream.wants_tls and upstream.tls.context is not None:
-        await _encrypt(upstream, peer, upstream.tls.context)
 
 
 async def _open(upstream: Upstream, peer: Peer) -> None:
@@ -112,23 +97,6 @@ async def _open(upstream: Upstream, peer: Peer) -> None:
         await loop.create_unix_connection(factory, str(upstream))
     else:
         await loop.create_connection(factory, upstream.host, upstream.port)
-
-
-async def _encrypt(upstream: Upstream, peer: Peer, context: ssl.SSLContext) -> None:
-    dialogue = ask_upstream_tls(required=upstream.tls.required)
-    answer: bytes | None = None
-    while True:
-        try:
-            request: Request = dialogue.send(answer)
-        except StopIteration:
-            return
-        answer = None
-        if isinstance(request, Send):
-            peer.write(request.data)
-        elif isinstance(request, ReadAnswer):
-            answer = await peer.read_exactly(1)
-        elif isinstance(request, StartTLS):
-            await peer.start_tls(context, server_side=False, host=upstream.host, seconds=upstream.connect_seconds)
 
 
 def unreachable(upstream: Upstream, error: BaseException) -> Unreachable:

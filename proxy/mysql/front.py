@@ -9,7 +9,7 @@ import asyncio
 from typing import TYPE_CHECKING, Any
 
 from policies.model import Principal
-from proxy.front import Front, Opening
+from proxy.front import Front
 from proxy.mysql.caller import MySQLCaller
 from proxy.mysql.catalogs import SERVER
 from proxy.mysql.login import Doorkeeper, MySQLEstablished, MySQLLoginSettings
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from proxy.mysql.gate import MySQLGate
     from proxy.mysql.watch import MySQLWatch
     from proxy.peer import Peer
-    from proxy.relay import Relay
+    from proxy.relay import Opening, Relay
 
 
 class MySQLFront(Front[MySQLEstablished]):

@@ -32,7 +32,7 @@ from proxy.mysql.wire.packets import LOGIN_PACKET_LIMIT
 from proxy.mysql.wire.relaying import Terms, relay_login
 from proxy.mysql.wire.scrambles import LoginKey
 from proxy.peer import Peer, PeerClosed, UnencryptedBytes
-from proxy.upstream import Unreachable, Upstream, connect_plainly, unreachable
+from proxy.upstream import Unreachable, Upstream, connect, unreachable
 
 if TYPE_CHECKING:
     from proxy.identity import Users
@@ -166,7 +166,7 @@ class _Attempt(Attempt):
 
     async def connect(self) -> Peer:
         """Open the connection to the database. Raises Unreachable."""
-        self._upstream = await connect_plainly(self._settings.upstream)
+        self._upstream = await connect(self._settings.upstream)
         self.legs.upstream.safe = self._settings.upstream.is_socket
         return self._upstream
 

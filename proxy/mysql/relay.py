@@ -14,14 +14,13 @@ from proxy.mysql.gate import error_payload
 from proxy.mysql.wire.commands import COM_QUIT
 from proxy.mysql.wire.errors import EXPOSED
 from proxy.mysql.wire.packets import ProtocolViolation, packet
-from proxy.relay import HELD_BYTES, Relay
+from proxy.relay import HELD_BYTES, Opening, Relay
 from rewriter.model import Refusal
 
 if TYPE_CHECKING:
     import asyncio
     from collections.abc import Callable
 
-    from proxy.front import Opening
     from proxy.mysql.caller import MySQLCaller
     from proxy.mysql.gate import MySQLGate, MySQLWorld
     from proxy.mysql.threads import Threads

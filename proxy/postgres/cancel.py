@@ -14,8 +14,9 @@ import ssl
 from dataclasses import dataclass
 
 from proxy.peer import Peer, PeerClosed
+from proxy.postgres.connection import connect
 from proxy.postgres.wire.messages import VERSION_3_2, BackendKey, MalformedMessage, cancel_request
-from proxy.upstream import Unreachable, Upstream, connect
+from proxy.upstream import Unreachable, Upstream
 
 log = logging.getLogger(__name__)
 

@@ -9,8 +9,9 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from policies.model import Principal
-from proxy.front import Front, Opening
+from proxy.front import Front
 from proxy.postgres.caller import Caller
+from proxy.postgres.connection import read_startup_packet
 from proxy.postgres.login import Cancelled, Established, PostgresLoginSettings, login
 from proxy.postgres.relay import PostgresRelay
 from proxy.postgres.wire.messages import (
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
     from proxy.postgres.catalogs import PostgresCatalogs
     from proxy.postgres.gate import PostgresGate
     from proxy.postgres.watch import Watch
-    from proxy.relay import Relay
+    from proxy.relay import Opening, Relay
 
 
 class PostgresFront(Front[Established]):
@@ -69,10 +70,10 @@ class PostgresFront(Front[Established]):
     async def turn_away(self, peer: Peer, limit: str) -> None:
         """Tell a connection that there are too many. A cancel request is passed on: it is what gives places free."""
         try:
-            packet = parse_startup_packet(await peer.read_startup_packet())
+            packet = parse_startup_packet(await read_startup_packet(peer))
             while isinstance(packet, SSLRequest | GSSENCRequest):  # libpq shows no error in place of the answer
                 peer.write(b"N")
-                packet = parse_startup_packet(await peer.read_startup_packet())
+                packet = parse_startup_packet(await read_startup_packet(peer))
         except MalformedMessage:
             return
         if isinstance(packet, CancelRequest):

@@ -15,6 +15,7 @@ from policies.model import AttributeValue
 from proxy import tls
 from proxy.login import Attempt, LoginSettings
 from proxy.peer import Peer, PeerClosed, UnencryptedBytes
+from proxy.postgres.connection import connect, read_message, read_startup_packet
 from proxy.postgres.wire import authentication, messages
 from proxy.postgres.wire.authentication import ServiceAccount
 from proxy.postgres.wire.dialogue import (
@@ -29,7 +30,7 @@ from proxy.postgres.wire.dialogue import (
 )
 from proxy.postgres.wire.messages import BackendKey, CancelRequest, MalformedMessage
 from proxy.postgres.wire.startup import Startup, greet
-from proxy.upstream import Unreachable, connect
+from proxy.upstream import Unreachable
 
 if TYPE_CHECKING:
     from proxy.identity import User, Users
@@ -183,9 +184,9 @@ class _Attempt(Attempt):
         if isinstance(request, ReadMessage):
             return await self._read(request.side)
         if isinstance(request, ReadStartupPacket):
-            return await self.client.read_startup_packet()
+            return await read_startup_packet(self.client)
         if isinstance(request, ReadFirstByte):
-            return await self.client.peek_byte()
+            return (await self.client.peek(1))[0]
         if isinstance(request, StartTLS) and self._settings.tls is not None:
             context = self._settings.tls.context
             seconds = self._settings.seconds
@@ -201,9 +202,9 @@ class _Attempt(Attempt):
 
     async def _read(self, side: Side) -> messages.Message:
         if side is Side.CLIENT:
-            return await self.client.read_message()
+            return await read_message(self.client)
         try:
-            return await self._peer(side).read_message()
+            return await read_message(self._peer(side))
         except MalformedMessage as error:
             raise DialogueError("08P01", f"louver: the database broke the protocol: {error}") from None
         except PeerClosed:

@@ -18,13 +18,12 @@ from proxy.postgres.wire.backend import EXPOSED
 from proxy.postgres.wire.conversation import IDLE, ProtocolViolation
 from proxy.postgres.wire.frames import frame
 from proxy.postgres.wire.messages import error_response
-from proxy.relay import HELD_BYTES, Relay
+from proxy.relay import HELD_BYTES, Opening, Relay
 
 if TYPE_CHECKING:
     import asyncio
     from collections.abc import Callable
 
-    from proxy.front import Opening
     from proxy.plans import Ruling
     from proxy.postgres.caller import Caller
     from proxy.postgres.gate import PostgresGate

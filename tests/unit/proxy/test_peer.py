@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from proxy.peer import BUFFER_LIMIT, MESSAGE_LIMIT, Peer, PeerClosed, UnencryptedBytes
+from proxy.peer import BUFFER_LIMIT, Peer, PeerClosed, UnencryptedBytes
+from proxy.postgres.connection import MESSAGE_LIMIT, read_message, read_startup_packet
 from proxy.postgres.wire.messages import MalformedMessage, Message
 
 
@@ -63,9 +64,9 @@ async def test_packets_and_messages_are_read_whatever_the_pieces(peer: Peer) -> 
             await asyncio.sleep(0)
 
     feeding = asyncio.create_task(feed())
-    assert await peer.peek_byte() == 0
-    assert await peer.read_startup_packet() == b"\x04\xd2\x16\x2f"
-    assert await peer.read_message() == Message(ord("p"), b"abc")
+    assert await peer.peek(1) == b"\0"
+    assert await read_startup_packet(peer) == b"\x04\xd2\x16\x2f"
+    assert await read_message(peer) == Message(ord("p"), b"abc")
     await feeding
     assert peer.detach()[1] == b"rest"
 
@@ -75,7 +76,7 @@ async def test_startup_packets_of_impossible_length(peer: Peer, length: int) -> 
     """A length under 8 or over PostgreSQL's limit is refused before anything is waited for."""
     peer.data_received(length.to_bytes(4, "big"))
     with pytest.raises(MalformedMessage):
-        await peer.read_startup_packet()
+        await read_startup_packet(peer)
 
 
 @pytest.mark.parametrize("length", [0, 3, MESSAGE_LIMIT + 1, 0xFFFFFFFF])
@@ -83,7 +84,7 @@ async def test_messages_of_impossible_length(peer: Peer, length: int) -> None:
     """A message of less than its own length, or of more than the limit, is refused."""
     peer.data_received(b"p" + length.to_bytes(4, "big"))
     with pytest.raises(MalformedMessage):
-        await peer.read_message()
+        await read_message(peer)
 
 
 async def test_reading_pauses_when_nobody_takes_the_bytes(peer: Peer) -> None:
@@ -123,7 +124,7 @@ async def test_bytes_before_the_end_can_still_be_read(peer: Peer) -> None:
     """What came before the end is not lost: a server's last error stands there."""
     peer.data_received(b"E\0\0\0\x05\0")
     peer.eof_received()
-    assert await peer.read_message() == Message(ord("E"), b"\0")
+    assert await read_message(peer) == Message(ord("E"), b"\0")
 
 
 async def test_bytes_in_clear_behind_a_request_for_tls(peer: Peer) -> None:

@@ -20,12 +20,13 @@ from proxy.identity import Users
 from proxy.peer import KEEPALIVE, Peer
 from proxy.postgres.cancel import CancelRegistry
 from proxy.postgres.catalogs import PostgresCatalogs
+from proxy.postgres.connection import connect
 from proxy.postgres.front import PostgresFront
 from proxy.postgres.gate import PostgresGate
 from proxy.postgres.login import PostgresLoginSettings
 from proxy.postgres.watch import Watch
 from proxy.server import Server, ServerSettings, _plain_address, run
-from proxy.upstream import Upstream, connect
+from proxy.upstream import Upstream
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -14,7 +14,6 @@ from audit.record import Judgement
 from audit.writer import Trail
 from policies.loader import parse_policies
 from policies.model import Decision, Principal, Session
-from proxy.front import Opening
 from proxy.outbox import Outbox
 from proxy.plans import Plan
 from proxy.postgres.caller import Caller
@@ -24,6 +23,7 @@ from proxy.postgres.relay import PostgresRelay
 from proxy.postgres.wire.provocations import Refusals
 from proxy.postgres.wire.session import PostgresSession
 from proxy.recording import Recorder
+from proxy.relay import Opening
 from proxy.side import Side
 from rewriter.postgres.catalog import Catalog, Column, Relation
 
