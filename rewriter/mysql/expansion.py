@@ -19,6 +19,7 @@ from rewriter.mysql.masks import KeyMaterial
 from rewriter.mysql.names import meaning_of
 from rewriter.mysql.reading import parse, read
 from rewriter.mysql.scopes import walk
+from rewriter.mysql.searching import Search, search
 from rewriter.mysql.substitution import Substitute, requalify, substitute_for, unlocked
 from rewriter.mysql.views import CallerView
 from rewriter.mysql.world import Expansion, World
@@ -61,17 +62,34 @@ class Reader:
         return CallerView(table, treatments, self.key, expansion.text, not expansion.named), expansion
 
     def edits(
-        self, found: Findings, reads: list[tuple[Reference, Table]], reading: Reading, statement: Statement
+        self,
+        found: Findings,
+        reads: list[tuple[Reference, Table]],
+        reading: Reading,
+        statement: Statement,
+        *,
+        searching: bool = False,
     ) -> tuple[list[Substitute], list[TextEdit]]:
-        """What takes the place of the protected ones among `reads`, and all edits of the text for it; changes the tree."""
+        """What takes the place of the protected ones among `reads`, and all edits of the text for it; changes the tree.
+
+        `searching`: the statement runs as it is counted, so that what may be searched by its real values is.
+        """
         substitutes: list[Substitute] = []
+        searches: list[Search] = []
         for reference, table in reads:
             if not self.world.protects((table.schema, table.name)):
                 continue
             view, behind = self.view_of(table)
             mariadb = self.catalog.flavour == "mariadb"
-            made = substitute_for(reference, view, found, statement, reading.text, mariadb=mariadb, behind=behind)
+            searched = None
+            if searching and view.body is None:
+                searched = search(reference, table, view.treatments, statement, reading.text, catalog=self.catalog)
+            made = substitute_for(
+                reference, view, found, statement, reading.text, mariadb=mariadb, behind=behind, search=searched
+            )
             substitutes.append(made)
+            if searched is not None:
+                searches.append(searched)
         if not substitutes:
             return [], []
         edits = [edit for substitute in substitutes for edit in substitute.edits]
@@ -79,6 +97,9 @@ class Reader:
             column.set("db", None)
             edits.append(edit)
         edits += unlocked(found, substitutes, statement, self.catalog)
+        for searched in searches:
+            edits += searched.edits
+            searched.expect()
         for substitute in substitutes:
             substitute.expect()
         return substitutes, edits

@@ -56,7 +56,7 @@ def query(ruling: Ruling, where: Circumstances, first: int = 0, prefix: str = ""
     ruling.edits += write.edits
     ruling.uses += write.uses
     ruling.compared += [use for use in write.uses if use.column.column in compared]
-    substitutes, edits = reader.edits(found, reads, where.reading, statement)
+    substitutes, edits = reader.edits(found, reads, where.reading, statement, searching=ruling.kind == "SELECT")
     write.expect()
     ruling.tree, ruling.first, ruling.prefix = tree, first, prefix
     ruling.edits = sorted(set(ruling.edits + edits))
@@ -65,6 +65,7 @@ def query(ruling: Ruling, where: Circumstances, first: int = 0, prefix: str = ""
         ruling.uses += substitute.uses
         ruling.compared += [use for use in substitute.uses if use.column.column in compared]
         ruling.relations += substitute.reads
+        ruling.probes += substitute.probes
 
 
 def references(ruling: Ruling, found: Findings, where: Circumstances) -> list[tuple[Reference, Table]]:

@@ -158,7 +158,7 @@ def _rewritten(  # noqa: PLR0913, PLR0917  what was read and ruled
         kinds=tuple(ruling.kind for ruling in rulings),
         relations=tuple(dict.fromkeys(name for ruling in rulings for name in ruling.relations)),
         uses=tuple(dict.fromkeys(use for ruling in rulings for use in ruling.uses)),
-        probes=(),
+        probes=tuple(probe for ruling in rulings for probe in ruling.probes),
         compared=tuple(dict.fromkeys(use for ruling in rulings for use in ruling.compared)),
         changes_names=any(ruling.changes_names for ruling in rulings),
         changes_catalog=any(ruling.changes_catalog for ruling in rulings),
@@ -172,9 +172,9 @@ def _constants(
 ) -> frozenset[int] | None:
     """Where the constants of a plain SELECT stand, when its ruling depends on none of their values; else None.
 
-    A write's edits repeat what it writes, and so do the names that are given to result columns.
+    A write's edits repeat what it writes, and so do a search and the names that are given to result columns.
     """
-    if unwrapped or len(rulings) != 1 or rulings[0].kind != "SELECT" or rulings[0].labels:
+    if unwrapped or len(rulings) != 1 or rulings[0].kind != "SELECT" or rulings[0].labels or rulings[0].probes:
         return None
     return constants(where.reading.statements[0].tokens, plain)
 

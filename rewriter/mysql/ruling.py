@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 
 from sqlglot import exp
 
-from rewriter.model import Name, Use, WrittenName
+from rewriter.model import Name, Probe, Use, WrittenName
 from rewriter.mysql.catalog import Catalog, Facts
 from rewriter.mysql.code import Judge
 from rewriter.mysql.lexer import unwrap
@@ -54,5 +54,6 @@ class Ruling:
     labels: list[TextEdit] = field(default_factory=list)  # names of result columns, which no tree expects
     relations: list[Name] = field(default_factory=list)
     uses: list[Use] = field(default_factory=list)
+    probes: list[Probe] = field(default_factory=list)
     compared: list[Use] = field(default_factory=list)
     unknown: set[WrittenName] = field(default_factory=set)

@@ -6,12 +6,12 @@ the client's text. May not do: decide what is protected, or trust its own edits:
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from sqlglot import exp
 
-from rewriter.model import Name, Refusal, Use
+from rewriter.model import Name, Probe, Refusal, Use
 from rewriter.mysql import proof
 from rewriter.mysql.catalog import Table
 from rewriter.mysql.names import fold
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from rewriter.mysql.catalog import Catalog, Column
     from rewriter.mysql.reading import Statement
     from rewriter.mysql.scopes import Findings
+    from rewriter.mysql.searching import Search
     from rewriter.mysql.world import Expansion
 
 TextEdit = tuple[int, int, str]
@@ -42,6 +43,7 @@ class Substitute:
     edits: tuple[TextEdit, ...]
     uses: tuple[Use, ...]
     reads: tuple[Name, ...]
+    probes: tuple[Probe, ...] = ()
 
     def expect(self) -> None:
         """Change the tree into what the edited text must read as."""
@@ -62,8 +64,9 @@ def substitute_for(  # noqa: PLR0913  a reference and all that takes its place d
     *,
     mariadb: bool,
     behind: Expansion,
+    search: Search | None = None,
 ) -> Substitute:
-    """What takes the place of a reference. Raises Refusal: forms that cannot move inside, denied columns, locks of views."""
+    """What takes the place of a reference, with a search of its real values. Raises Refusal: forms that cannot move inside, denied columns, locks of views."""
     node = reference.node
     odd = {key for key, value in node.args.items() if value} - _MOVABLE
     if odd or (node.args.get("alias") is not None and node.args["alias"].columns):
@@ -93,6 +96,7 @@ def substitute_for(  # noqa: PLR0913  a reference and all that takes its place d
         _needed(reference, view.table, found),
         f"{inside} {hints}".strip(),
         lock,
+        search=search,
         rolls="ROLLUP" in words,
         joins=mariadb and "CONCAT_WS" in words,
     )
@@ -106,7 +110,10 @@ def substitute_for(  # noqa: PLR0913  a reference and all that takes its place d
         first -= 1
         made = f"SELECT * FROM {made}"  # noqa: S608  our own text, and proved after the edit
     edits.insert(0, (statement.tokens[first].start, statement.tokens[last].end, made))
-    return Substitute(reference, view.table, query, tuple(edits), (*uses, *behind.uses), behind.reads)
+    probes = () if search is None else search.probes
+    exact = {probe.column for probe in probes}
+    uses = tuple(replace(use, search="exact") if use.column in exact else use for use in uses)
+    return Substitute(reference, view.table, query, tuple(edits), (*uses, *behind.uses), behind.reads, probes)
 
 
 def requalify(

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from rewriter.mysql.catalog import Column
+    from rewriter.mysql.searching import Search
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,21 +37,22 @@ class CallerView:
     body: str | None = None
     listed: bool = False
 
-    def query(
+    def query(  # noqa: PLR0913  what a SELECT is made of
         self,
         columns: Iterable[tuple[Column, str]],
         inside: str = "",
         lock: str = "",
         *,
+        search: Search | None = None,
         rolls: bool = False,
         joins: bool = False,
     ) -> tuple[str, tuple[Use, ...]]:
         """SELECT of columns, each under a name, from the real table, and which labelled ones it uses.
 
-        `inside` stands behind the table's name (PARTITION, index hints), `lock` at the end. `rolls`: the statement has WITH ROLLUP,
-        whose NULLs the servers write as 0 or '' into temporary tables when a subquery's column cannot be NULL, so all can. `joins`: it
-        has CONCAT_WS, which in MariaDB writes into the value of an argument that is computed and occurs twice, unless a CONCAT has made it.
-        Raises Refusal 42000 for a denied column and for a rule that cannot be applied.
+        `inside` stands behind the table's name (PARTITION, index hints), `lock` at the end. `search` chooses rows by real values.
+        `rolls`: the statement has WITH ROLLUP, whose NULLs the servers write as 0 or '' into temporary tables when a subquery's
+        column cannot be NULL, so all can. `joins`: it has CONCAT_WS, which in MariaDB writes into the value of an argument that is
+        computed and occurs twice, unless a CONCAT has made it. Raises Refusal 42000 for a denied column and for a rule that cannot be applied.
         """
         items: list[str] = []
         uses: list[Use] = []
@@ -67,13 +69,16 @@ class CallerView:
         source = full if self.body is None else f"({self.body}) AS {quote(self.table.name)}"
         if self.listed:
             source += f" ({', '.join(quote(column.name) for column in self.table.columns)})"
-        words = ["SELECT", ", ".join(items) or "1", "FROM", source, inside, self._unread(), lock]
+        where = "" if search is None else f"WHERE {search.condition}"
+        unread = self._unread("" if search is None else search.alone)
+        words = ["SELECT", ", ".join(items) or "1", "FROM", source, inside, unread, where, lock]
         return " ".join(word for word in words if word), tuple(uses)
 
-    def _unread(self) -> str:
+    def _unread(self, searched: str) -> str:
         """Keep the server from indexes over hidden columns: rows would come in the order of the real values.
 
-        Nothing is lost by it, for what is hidden is never searched by its real value here. The primary key cannot be helped.
+        Little is lost by it, for what is hidden is searched by its real value where that is allowed alone: then all rows that
+        are found have one value in `searched`, whose index tells no order. The primary key cannot be helped.
         """
         if self.body is not None:
             return ""
@@ -81,7 +86,8 @@ class CallerView:
         names = [
             quote(index.name)
             for index in self.table.indexes
-            if index.name.upper() != "PRIMARY" and any(column.lower() in hidden for column in index.columns)
+            if index.name.upper() != "PRIMARY"
+            and any(column.lower() in hidden - {searched} for column in index.columns)
         ]
         return f"IGNORE INDEX ({', '.join(names)})" if names else ""
 

@@ -254,7 +254,10 @@ class Requests:
                 return self._gather(min(size, _TYPES_LIMIT))
             raise ProtocolViolation("an execution is too short for its parameters")
         self._ruled = None
-        error = conversation.overdrawn(prepared.plan.probes)
+        if bulk and prepared.plan.probes:  # as many searches as there are rows
+            error = provocations.NO_REWRITTEN_COMMAND
+        else:
+            error = conversation.overdrawn(prepared.plan.probes)
         if error:
             return self._refuse(error, Execution(_RESULTS, prepared.plan, prepared.text, refused=error))
         return self._run(prepared, payload, size, types, bulk=bulk)
