@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import mysql.connector
 import pytest
 from fixtures.louver import running_louver
-from fixtures.mysql_house import POLICIES, SCHEMA, MySQLHouse, mysql_house_of
+from fixtures.mysql_house import POLICIES, SCHEMA, MySQLHouse, build_bank, mysql_house_of
 
 from audit import reader
 from louver.demo.certificate import make_certificate
@@ -134,8 +134,7 @@ def test_the_databases_own_users_change_too(either: LocalMySQL, tmp_path: Path) 
             cursor.execute(f"CREATE USER {name} {method.replace('VIA', 'IDENTIFIED VIA')}", (f"{name}'s",))
             cursor.execute(f"GRANT SELECT ON {SCHEMA}.* TO {name}")
     policies = POLICIES.replace("anna", clear)
-    house = MySQLHouse(either, None)  # type: ignore[arg-type]  # the schema alone is of use here
-    house.build()
+    build_bank(either)
     files = make_certificate(tmp_path)
     tls = {"certificate": str(files.certificate), "key": str(files.key)}
     with running_louver(either, policies=policies, protocol="mysql", tls=tls) as louver:
