@@ -178,12 +178,16 @@ def _errno(answer: Answer) -> int:
 
 
 def _neutral(answer: Answer, statement: Statement) -> list[object]:
-    """An answer in which the schemas of all worlds have one name; its rows in an order of ours where no other is asked for."""
+    """An answer in which the schemas of all worlds have one name; its rows in an order of ours where no other is asked for.
+
+    How often a warning is counted follows how many rows fit into a buffer, so it only counts whether there are any.
+    """
     found: list[object] = []
     for result in answer:
         rows = [_neutral_bytes(row) for row in result.rows]
         columns = [_neutral_bytes(each) for each in result.columns]
-        found.append((columns, rows if statement.ordered else sorted(rows), _neutral_bytes(result.end)))
+        end = result.without_warnings if result.columns else result.end
+        found.append((columns, rows if statement.ordered else sorted(rows), _neutral_bytes(end), result.warned))
     return found
 
 

@@ -119,7 +119,7 @@ class _Statements:
 
     def _stepped(self) -> Statement:
         """A query, and what the session tells of it afterwards."""
-        after = self._choices.pick(["SELECT row_count()", "SELECT found_rows()", "SHOW WARNINGS", "SHOW COUNT(*) WARNINGS", "SHOW ERRORS"])  # fmt: skip
+        after = self._choices.pick(["SELECT row_count()", "SELECT found_rows()", "SHOW WARNINGS LIMIT 1", "SELECT @@warning_count > 0", "SHOW ERRORS"])  # fmt: skip
         query = self._queries.query(depth=1, top=True).text
         if "found" in after:
             query = (

@@ -48,6 +48,16 @@ class Result:
         return self.end[9:].decode(errors="replace") if self.errno else ""
 
     @property
+    def warned(self) -> bool:
+        """Whether rows came with warnings."""
+        return self.end[:1] == b"\xfe" and self.end[1:3] != b"\0\0"
+
+    @property
+    def without_warnings(self) -> bytes:
+        """Its end without the number of warnings."""
+        return self.end[:1] + self.end[3:] if self.end[:1] == b"\xfe" else self.end
+
+    @property
     def names(self) -> tuple[bytes, ...]:
         """The labels of its columns."""
         return tuple(_column(column)[0] for column in self.columns)
