@@ -67,7 +67,7 @@ NATIVE = $(shell command -v cc >/dev/null && [ -n "$(PYTHON)" ] && $(PYTHON) -c 
 bench: .venv/dev.stamp $(if $(NATIVE),build/compiled/done.stamp) ## pgbench and large results: direct, through Louver, through PgBouncer; writes build/bench.json
 	$(BIN)/python -m benchmarks $(ARGS)
 
-fuzz: .venv/dev.stamp ## generated statements against twins and the masked world (N=50000 SEED=7, goes on where it stopped; SOURCE=sqlsmith, or sessions)
+fuzz: .venv/dev.stamp ## generated statements against twins and the masked world (N=50000 SEED=7, goes on where it stopped; SOURCE=mysql, mariadb, mysql-prepared, mariadb-prepared, sqlsmith, or sessions)
 ifeq ($(SOURCE),sessions)
 	LOUVER_FUZZ_N=$(N) LOUVER_FUZZ_SEED=$(SEED) $(BIN)/pytest tests/fuzz tests/noninterference/test_random.py --timeout=0 $(ARGS)
 else

@@ -141,7 +141,8 @@ def _agree(tokens: tuple[Token, ...], found: list[ParsedToken], plain: str, offs
             continue
         if first != expected:
             raise _disagreement()
-        parted = tokens[first].kind == "variable" or tokens[first].text in {"<<", ">>"}
+        shifts = tokens[first].kind == "operator" and tokens[first].text in {"<<", ">>"}
+        parted = shifts or tokens[first].kind == "variable"
         if last < 0 and parted and token.end == token.start:
             inside, expected = first, first + 1
             continue

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from policies.model import Mask, Treatment
 from rewriter.conditions import ConditionError
@@ -15,6 +15,7 @@ from rewriter.model import Refusal, Use
 from rewriter.mysql.catalog import Table, column_name
 from rewriter.mysql.conditions import print_condition
 from rewriter.mysql.masks import KeyMaterial, MissingKeyError, render
+from rewriter.mysql.masks.target import INTEGERS, TEXTS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -58,10 +59,10 @@ class CallerView:
         uses: list[Use] = []
         for column, name in columns:
             shown, used = self.shown_as(column, self.table.name)
-            widened = rolls and (column.not_null or self.body is not None)
+            widened = rolls and (column.not_null or self.body is not None) and _keeps_type(column)
             if widened:
                 shown = f"IF(TRUE, {shown}, NULL)"
-            if joins and used and column.character_set is not None:
+            if joins and (used or widened) and column.character_set is not None:
                 shown = f"CONCAT({shown})"
             items.append(shown if not used and not widened and column.name == name else f"{shown} AS {quote(name)}")
             uses += used
@@ -122,6 +123,14 @@ class CallerView:
 
     def _masked(self, mask: Mask | None, column: Column, reference: str) -> str:
         return render(mask or Mask("null"), column, reference, self.key)
+
+
+_KEPT: Final = TEXTS | INTEGERS.keys() | {"decimal", "double", "date", "datetime", "time"}
+"""Types whose values IF() shows, compares and sorts as the column does: not so enum, set, bit, year and float."""
+
+
+def _keeps_type(column: Column) -> bool:
+    return column.base_type in _KEPT and "zerofill" not in column.type_name
 
 
 def quote(name: str) -> str:

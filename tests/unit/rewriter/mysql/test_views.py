@@ -52,3 +52,21 @@ def test_a_primary_key_cannot_be_helped() -> None:
     """The rows of a table lie in its order."""
     table = Table("bank", "t", "table", COLUMNS, indexes=(Index("PRIMARY", ("phone",)),))
     assert "IGNORE" not in CallerView(table, {"phone": FULL}, None).query([(COLUMNS[0], "id")])[0]
+
+
+def test_rollup_and_concat_ws_get_columns_of_another_make() -> None:
+    """Columns that cannot be NULL become ones that can, where their type stays as it is; computed texts are made by CONCAT."""
+    columns = (
+        Column("id", 1, "int", "int", not_null=True),
+        Column("Phone", 2, "varchar(20)", "varchar", not_null=True, **UTF8),
+        Column("mood", 3, "enum('a','b')", "enum", not_null=True, **UTF8),
+        Column("code", 4, "int(5) zerofill", "int", not_null=True),
+        Column("city", 5, "varchar(20)", "varchar", **UTF8),
+    )
+    view = CallerView(Table("bank", "t", "table", columns), {"phone": FULL}, None)
+    named = [(column, column.name) for column in columns]
+    masked = "CASE WHEN `t`.`Phone` IS NOT NULL THEN _utf8mb4'****' ELSE `t`.`Phone` END"
+    rest = "`t`.`mood`, `t`.`code`, `t`.`city` FROM `bank`.`t`"
+    rolled = f"SELECT IF(TRUE, `t`.`id`, NULL) AS `id`, IF(TRUE, {masked}, NULL) AS `Phone`, {rest}"
+    assert view.query(named, rolls=True)[0] == rolled
+    assert view.query(named, joins=True)[0] == f"SELECT `t`.`id`, CONCAT({masked}) AS `Phone`, {rest}"
