@@ -45,6 +45,8 @@ KEYWORDS: Final = frozenset(
         *("BIGINT", "SMALLINT", "TINYINT", "MEDIUMINT", "NCHAR", "NVARCHAR", "TEXT", "BLOB", "CONSTRAINT"),
         *("FOREIGN", "FULLTEXT", "SPATIAL", "DEFAULT", "LESS", "THAN", "RANGE", "LIST", "HASH", "LINEAR"),
         *("GENERATED", "ALWAYS", "INCLUDE", "CASE", "RETURN", "OVERLAPS", "BOTH", "PATH", "EMPTY"),
+        *("HIGH_PRIORITY", "SQL_BIG_RESULT", "SQL_BUFFER_RESULT", "SQL_CACHE", "SQL_CALC_FOUND_ROWS", "SQL_NO_CACHE"),
+        "SQL_SMALL_RESULT",
     }
 )
 """Words that may stand before a parenthesis without calling a function."""

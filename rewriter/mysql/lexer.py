@@ -236,13 +236,13 @@ def canonical(text: str, tokens: list[Token], modes: frozenset[str]) -> str:
     """
     parts: list[str] = []
     last = 0
-    filled = _filled(tokens)
+    passed = _filled(tokens) | _fallbacks(tokens)
     plain = "NO_BACKSLASH_ESCAPES" in modes
     updating = False
     for index, token in enumerate(tokens):
         updating = (updating or token.text == "DUPLICATE") and token.text != ";"
         written = text[token.start : token.end]
-        if index in filled:
+        if index in passed:
             written = " " * len(written)
         elif token.kind == "quoted":
             written = _backticked(token, text)
@@ -271,6 +271,30 @@ def _filled(tokens: list[Token]) -> set[int]:
                 found |= {index, *range(last - 1, last + 1)}
                 last += 2 if last + 1 < len(tokens) and tokens[last + 1].text == "," else len(tokens)
     return found
+
+
+def _fallbacks(tokens: list[Token]) -> frozenset[int]:
+    """The tokens of each `NULL ON EMPTY`, `DEFAULT '0' ON ERROR` and the like among the columns of a JSON_TABLE: constants alone."""
+    found: set[int] = set()
+    depth = begun = 0  # open parentheses, and how many there are in the function
+    listing = False  # its columns: what stands before them may be a subquery
+    for index, token in enumerate(tokens):
+        if token.kind == "operator":
+            depth += (token.text == "(") - (token.text == ")")
+            begun = 0 if depth < begun else begun
+        elif token.kind == "word" and token.text == "JSON_TABLE" and not begun:
+            begun, listing = depth + 1, False
+        elif token.kind == "word" and token.text == "COLUMNS" and depth == begun:
+            listing = True
+        elif begun and listing and token.kind == "word" and token.text == "ON" and index + 1 < len(tokens):
+            before = tokens[index - 1]
+            if tokens[index + 1].kind != "word" or tokens[index + 1].text not in {"EMPTY", "ERROR"}:
+                continue
+            if before.kind == "word" and before.text in {"NULL", "ERROR"}:
+                found.update(range(index - 1, index + 2))
+            elif before.kind in {"string", "number"} and tokens[index - 2].text == "DEFAULT":
+                found.update(range(index - 2, index + 2))
+    return frozenset(found)
 
 
 def _backticked(token: Token, text: str) -> str:

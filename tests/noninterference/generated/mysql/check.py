@@ -141,7 +141,7 @@ def _against_world(statement: Statement, step: Step, mine: Answer, world: Answer
             return Verdict("refused", f"{error} of the server stands for a refusal")
     if step.compared in {"twins", "nothing"} or (error == other and (error or _same(step, mine, world))):
         return Verdict("same")
-    if error != other and (statement.risky or (not error and other in _LIMITS)):
+    if error != other and (statement.risky or other in _LIMITS):
         return Verdict("failed")
     return Verdict("differs", f"{_told(mine)}\ninstead of the masked world's: {_told(world)}")
 
