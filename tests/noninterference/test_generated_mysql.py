@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from louver.demo.mysql import Flavour
 
-NUMBER, SEED = 250, 11
+NUMBER, SEED = 160, 11
 QUOTED = "'it''s'"
 PINNED = [
     ("SELECT number, id, COUNT(*) FROM cards GROUP BY number, id WITH ROLLUP",),
