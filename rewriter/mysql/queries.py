@@ -16,6 +16,7 @@ from rewriter.mysql.calls import calls_in
 from rewriter.mysql.catalog import Table
 from rewriter.mysql.definitions import definitions_of
 from rewriter.mysql.expansion import Reader
+from rewriter.mysql.grouping import check_grouping
 from rewriter.mysql.labels import labels, named
 from rewriter.mysql.names import Elsewhere, fold, meaning_of
 from rewriter.mysql.reading import parse
@@ -57,6 +58,8 @@ def query(ruling: Ruling, where: Circumstances, first: int = 0, prefix: str = ""
     ruling.uses += write.uses
     ruling.compared += [use for use in write.uses if use.column.column in compared]
     substitutes, edits = reader.edits(found, reads, where.reading, statement, searching=ruling.kind == "SELECT")
+    if where.catalog.flavour == "mysql":
+        check_grouping(found, known, [substitute.reference for substitute in substitutes])
     write.expect()
     ruling.tree, ruling.first, ruling.prefix = tree, first, prefix
     ruling.edits = sorted(set(ruling.edits + edits))

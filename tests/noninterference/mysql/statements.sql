@@ -182,3 +182,5 @@ SELECT 1 << score, big >> 1 FROM people ORDER BY id
 SELECT x, i, count(*) FROM (SELECT name x, id i FROM people GROUP BY name, id WITH ROLLUP) t GROUP BY x, i ORDER BY 1, 2
 UPDATE people SET grp = 7 WHERE BINARY ssn = '****4001'
 UPDATE people SET grp = 7 WHERE BINARY ssn = '901-01-4001'
+SELECT grp AS city, count(*) FROM people GROUP BY city ORDER BY 1
+SELECT p.id AS n, count(*) FROM people p JOIN guess ON guess.d = p.born GROUP BY n ORDER BY 1

@@ -90,8 +90,8 @@ class Queries:
         return self._values_table(alias) if way == 7 else self._plain_table(alias)
 
     def _plain_table(self, alias: str, name: str = "") -> tuple[str, Source]:
-        name = name or self.table()
-        way = self._choices.number(8)
+        name_given, name = bool(name), name or self.table()
+        way = 0 if name_given else self._choices.number(8)
         if way == 1 and self._mysql and name in STARRED:
             return f"(TABLE {name}) {alias}", Source(alias, TABLES[name])
         if way == 2 and name == "events":
@@ -316,7 +316,7 @@ class Queries:
         return Query(f"SELECT {items} {body} GROUP BY {source.alias}.id, {source.alias}.{name}", columns)
 
     def _rollup(self, _scope: Scope, _body: str, depth: int) -> Query:
-        """Of a table alone: where a condition is false by itself, or into a cursor over a view, the servers give '' for NULL."""
+        """Of a table alone: where a condition is false by itself, or into a cursor over a view or subquery, the servers give '' for NULL."""
         text, source = self._plain_table(self.alias(), self._choices.pick(TABLED))
         scope = Scope((source,))
         one, two = (self.expressions.column(scope, kind) for kind in "tn")

@@ -160,6 +160,8 @@ class _Statements:
     def _kept(self) -> Statement:
         query = self._queries.query(depth=1).text
         word = self._choices.pick(["AS ", "", "IGNORE AS ", "AS "])
+        if "ROLLUP" in query:  # whose NULLs become 0 where the new column cannot be NULL
+            word = "AS "
         drop = Step("DROP TEMPORARY TABLE IF EXISTS kept", "nothing")
         make = Step(f"CREATE TEMPORARY TABLE kept {word}{query}", "counts")
         return Statement((make, Step("SELECT * FROM kept"), Step("DESCRIBE kept", "twins"), drop))
