@@ -231,7 +231,11 @@ class _Target:
         tokens = self.statement.tokens
         at = {token.start: index for index, token in enumerate(tokens)}
         parts = [column.args[key] for key in ("catalog", "db", "table", "this") if column.args.get(key)]
-        start, end = int(parts[0].meta["start"]), tokens[at[int(parts[-1].meta["start"])]].end
+        last = at[int(parts[-1].meta["start"])]
+        start, end = int(parts[0].meta["start"]), tokens[last].end
+        if self.statement.word(last + 1) in {"->", "->>"}:
+            message = f"{name} is hidden from you, and MySQL takes -> behind a column's name only"
+            raise Refusal("42000", message, hint="Write JSON_EXTRACT or JSON_VALUE.", position=start + 1)
         if isinstance(column.parent, exp.Returning):
             shown = f"{shown} AS {quote(column.name or name)}"
         self.made.edits.append((start, end, shown))

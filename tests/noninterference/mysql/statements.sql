@@ -184,3 +184,4 @@ UPDATE people SET grp = 7 WHERE BINARY ssn = '****4001'
 UPDATE people SET grp = 7 WHERE BINARY ssn = '901-01-4001'
 SELECT grp AS city, count(*) FROM people GROUP BY city ORDER BY 1
 SELECT p.id AS n, count(*) FROM people p JOIN guess ON guess.d = p.born GROUP BY n ORDER BY 1
+UPDATE people SET city = left(doc ->> '$.k', 9) WHERE id < 4
