@@ -191,6 +191,8 @@ _TWO: Final = frozenset(
 )
 
 
+_LIMITED: Final = frozenset({"SELECT", "INSERT", "REPLACE", "UPDATE", "DELETE", "DO"})
+"""What SET STATEMENT may stand before."""
 _ALONE: Final = {
     **dict.fromkeys(("(", "SELECT", "VALUES", "TABLE"), "SELECT"),
     **dict.fromkeys(("EXPLAIN", "DESCRIBE", "DESC"), "EXPLAIN"),
@@ -209,8 +211,22 @@ _PAIRS: Final = {
 """What it is called by its first two."""
 
 
+def behind_limits(statement: Statement) -> int:
+    """The index of the first token behind MariaDB's SET STATEMENT ... FOR, 0 when a statement does not begin so."""
+    if (statement.word(0), statement.word(1)) != ("SET", "STATEMENT"):
+        return 0
+    return next((index + 1 for index in range(2, len(statement.tokens)) if statement.word(index) == "FOR"), 0)
+
+
 def kind_of(statement: Statement) -> str:
-    """What a statement is called: a key of KINDS, or its first word when it is none of them."""
+    """What a statement is called: a key of KINDS, or its first word when it is none of them.
+
+    A query or a change of rows behind SET STATEMENT ... FOR is called what it is without.
+    """
+    behind = behind_limits(statement)
+    if behind:
+        within = kind_of(type(statement)(statement.tokens[behind:]))
+        return within if within in _LIMITED else "SET STATEMENT"
     words = [token.text for token in statement.tokens[:40] if token.kind in {"word", "operator"}]
     first = words[0] if words else ""
     second = words[1] if len(words) > 1 else ""

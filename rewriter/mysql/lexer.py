@@ -68,7 +68,7 @@ _OPENING = re.compile(r"/\*M?!(\d{5,6}(?!\d)|(?!\d))")
 _ODD = re.compile("[\0\x01-\x08\x0e-\x1f\x7f\x85\xa0\u1680\u180e\u2000-\u200f\u2028-\u202f\u205f-\u206f\u3000\ufeff]")
 _LOOKALIKES = re.compile("[\u017f\u212a\u0130\u0131]")
 _WIDE = re.compile("[\U00010000-\U0010ffff]")
-_NO_UTF8 = re.compile("[\ud800-\udfff]")
+_BINARY = re.compile("[\0\ud800-\udfff]")
 _IGNORED_FROM: Final = 50700
 """MariaDB leaves alone what is meant for MySQL 5.7 and later: versions from this up to 99999."""
 
@@ -152,15 +152,13 @@ def apply(text: str, edits: list[tuple[int, int, str]]) -> str:
 def lex(text: str, modes: frozenset[str]) -> list[Token]:
     """All tokens of a text without executable comments. Raises Refusal 42000, with the place, and 22021.
 
-    Bytes that are no UTF-8 come as surrogates (the handler `surrogateescape`) and may stand in strings only, whose ends they do not
-    move: the servers take each for a character of its own.
+    NUL, and bytes that are no UTF-8, which come as surrogates (the handler `surrogateescape`), may stand in strings only, whose
+    ends they do not move: the servers take each for a character of its own.
     """
     unknown = modes - MODES - {""}
     if unknown:
         message = f"statements are not read under sql_mode {', '.join(sorted(unknown))}"
         raise Refusal("42000", message, hint="Set sql_mode without it.")
-    if "\0" in text:
-        raise _refused("it contains a NUL character", text.index("\0"), text)
     pattern = _PATTERNS[quotes_names(modes), "NO_BACKSLASH_ESCAPES" in modes]
     tokens: list[Token] = []
     place = 0
@@ -186,7 +184,8 @@ def lex(text: str, modes: frozenset[str]) -> list[Token]:
 
 
 def _check_bytes(text: str, tokens: list[Token]) -> None:
-    odd = [match.start() for match in _NO_UTF8.finditer(text)]
+    """Refuse NUL, and bytes that are no UTF-8, outside of strings."""
+    odd = [match.start() for match in _BINARY.finditer(text)]
     strings = (token for token in tokens if token.kind == "string")
     place = 0
     for string in strings if odd else ():
@@ -195,6 +194,8 @@ def _check_bytes(text: str, tokens: list[Token]) -> None:
         place = bisect_left(odd, string.end, place)
         if place == len(odd):
             return
+    if odd and text[odd[place]] == "\0":
+        raise _refused("it contains a NUL character outside of strings", odd[place], text)
     if odd:
         hint = "Send statements in UTF-8; other bytes may stand in strings only."
         raise Refusal("22021", "the statement is not valid UTF-8", hint=hint, position=odd[place] + 1)

@@ -13,7 +13,7 @@ from rewriter.model import Edit, Name, Refusal, Rewritten, UnknownNames
 from rewriter.mysql import proof
 from rewriter.mysql.code import Judge
 from rewriter.mysql.constants import constants
-from rewriter.mysql.kinds import KINDS, kind_of
+from rewriter.mysql.kinds import KINDS, behind_limits, kind_of
 from rewriter.mysql.labels import BEFORE, without
 from rewriter.mysql.lexer import MODES, apply, unwrap
 from rewriter.mysql.reading import MAX_BYTES, Reading, parse, read
@@ -90,7 +90,7 @@ def describe(text: str, facts: Facts) -> Description:
         if name not in KINDS or KINDS[name].way != "query":
             continue
         try:
-            found = walk(parse(reading, statement), text, statement, folds=False)
+            found = walk(parse(reading, statement, behind_limits(statement)), text, statement, folds=False)
         except Exception:  # noqa: BLE001, S112  its tables stay unknown
             continue
         relations.update({(r.schema or facts.schema or "", r.name): None for r in found.references})
@@ -143,7 +143,7 @@ def _rewritten(  # noqa: PLR0913, PLR0917  what was read and ruled
     where: Circumstances,
     limit: int,
 ) -> Rewritten:
-    edits = sorted(edit for ruling in rulings for edit in (*ruling.edits, *ruling.labels))
+    edits = sorted(edit for ruling in rulings for edit in (*ruling.edits, *ruling.labels, *ruling.settings))
     made = plain
     if edits:
         made = apply(plain, edits)

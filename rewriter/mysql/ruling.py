@@ -52,6 +52,7 @@ class Ruling:
     prefix: str = ""
     edits: list[TextEdit] = field(default_factory=list)
     labels: list[TextEdit] = field(default_factory=list)  # names of result columns, which no tree expects
+    settings: list[TextEdit] = field(default_factory=list)  # values of a SET, which has no tree
     relations: list[Name] = field(default_factory=list)
     uses: list[Use] = field(default_factory=list)
     probes: list[Probe] = field(default_factory=list)

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 from rewriter.model import Refusal, UnknownNames
 from rewriter.mysql.administration import definition, load
 from rewriter.mysql.calls import calls_in
-from rewriter.mysql.kinds import KINDS, kind_of
+from rewriter.mysql.kinds import KINDS, behind_limits, kind_of
 from rewriter.mysql.names import SYSTEM_SCHEMAS
 from rewriter.mysql.queries import query
 from rewriter.mysql.ruling import Circumstances, Ruling
-from rewriter.mysql.settings import setting
+from rewriter.mysql.settings import check_limits, setting
 from rewriter.mysql.showing import explain, show
 
 if TYPE_CHECKING:
@@ -63,10 +63,12 @@ def _pass(ruling: Ruling, where: Circumstances) -> None:
 
 
 def _query(ruling: Ruling, where: Circumstances) -> None:
+    first = behind_limits(ruling.statement)
+    check_limits(ruling.statement, first)
     if ruling.kind == "DO":
-        query(ruling, where, 1, "SELECT")
+        query(ruling, where, first + 1, "SELECT")
     else:
-        query(ruling, where)
+        query(ruling, where, first)
 
 
 def _use(ruling: Ruling, _: Circumstances) -> None:

@@ -26,10 +26,7 @@ _RENAMING: Final = frozenset({"SQL_MODE", "CHARACTER_SET_CLIENT"})
 """Variables after which a text may read otherwise."""
 _REFUSED: Final = {
     **dict.fromkeys(
-        (
-            *("SESSION_TRACK_SYSTEM_VARIABLES", "SESSION_TRACK_SCHEMA", "SESSION_TRACK_STATE_CHANGE"),
-            *("SESSION_TRACK_TRANSACTION_INFO", "SESSION_TRACK_GTIDS"),
-        ),
+        ("SESSION_TRACK_STATE_CHANGE", "SESSION_TRACK_TRANSACTION_INFO", "SESSION_TRACK_GTIDS"),
         "the proxy follows the session by it",
     ),
     "OLD_MODE": "it changes how texts are read",
@@ -40,6 +37,23 @@ _LEAVES: Final = re.compile(
     r"\s*SET\s+(?:SESSION\s+|@@(?:SESSION\.)?)?SQL_MODE\s*=\s*(?:'[A-Z_, ]*'|DEFAULT|0|@(?!louver)[A-Z0-9_]+)\s*;?\s*",
     re.IGNORECASE | re.ASCII,
 )
+_TRACKED: Final = "SESSION_TRACK_SYSTEM_VARIABLES"
+"""The list of variables that the server reports; Louver's are on it, and drivers add theirs."""
+_ON: Final = frozenset({"1", "ON", "TRUE", "'ON'", "'1'"})
+_LIMITS: Final = frozenset(
+    {
+        *("MAX_STATEMENT_TIME", "LOCK_WAIT_TIMEOUT", "INNODB_LOCK_WAIT_TIMEOUT", "SORT_BUFFER_SIZE"),
+        *(
+            "JOIN_BUFFER_SIZE",
+            "TMP_TABLE_SIZE",
+            "TMP_MEMORY_TABLE_SIZE",
+            "MAX_HEAP_TABLE_SIZE",
+            "READ_BUFFER_SIZE",
+            "READ_RND_BUFFER_SIZE",
+        ),
+    }
+)
+"""What SET STATEMENT may set: how long a statement may take, and how much memory. None changes what it reads or means."""
 _ODD: Final = frozenset({"PASSWORD", "ROLE", "RESOURCE", "TRANSACTION"})
 
 
@@ -57,6 +71,19 @@ def setting(ruling: Ruling, where: Circumstances) -> None:
         query(ruling, where, 1, "SELECT")
     else:
         where.judge.check_calls(calls_in(statement, where.reading.text, None), where.facts)
+
+
+def check_limits(statement: Statement, end: int) -> None:
+    """Check what stands in SET STATEMENT ... FOR, whose last token is before `end`: limits, and numbers for them."""
+    if not end:
+        return
+    for first, last in _parts(type(statement)(statement.tokens[1 : end - 1])):
+        name = statement.tokens[first + 1].text.upper()
+        if name not in _LIMITS:
+            message = f"SET STATEMENT {name.lower()} is not available to you, because columns are masked for you"
+            raise Refusal("42000", message, hint="Set it for the session.")
+        if last - first != 2 or statement.word(first + 2) != "=" or statement.tokens[last + 1].kind != "number":
+            raise Refusal("42000", "SET STATEMENT takes numbers here")
 
 
 def _check(ruling: Ruling, statement: Statement, first: int, last: int, where: Circumstances) -> None:
@@ -85,8 +112,26 @@ def _check(ruling: Ruling, statement: Statement, first: int, last: int, where: C
     ruling.changes_names = ruling.changes_names or name in _RENAMING
     if statement.word(first + 1) not in {"=", ":="} or first + 2 > last:
         raise Refusal("42000", "this form of SET is not understood here", hint="Write name = value.")
+    _check_assigned(ruling, name, first + 2, last)
+
+
+def _check_assigned(ruling: Ruling, name: str, first: int, last: int) -> None:
+    """Check the value of a variable that the reading of texts, or the following of the session, rests on."""
+    statement = ruling.statement
     if name in _RENAMING:
-        _check_value(name, statement, first + 2, last)
+        _check_value(name, statement, first, last)
+    elif name == _TRACKED:
+        _report_all(ruling, first, last)
+    elif name == "SESSION_TRACK_SCHEMA" and (first < last or statement.tokens[last].text.upper() not in _ON):
+        raise Refusal("42000", "session_track_schema stays on: the proxy follows the session by it")
+
+
+def _report_all(ruling: Ruling, first: int, last: int) -> None:
+    """Have the server report every variable in place of those that a client lists: its own are among them, and Louver's stay."""
+    tokens = ruling.statement.tokens
+    if any(token.kind == "word" and token.text in {"SELECT", "TABLE"} for token in tokens):
+        raise Refusal("42000", f"{_TRACKED.lower()} and a subquery are not set together here", hint="Set it alone.")
+    ruling.settings.append((tokens[first].start, tokens[last].end, "'*'"))
 
 
 def _check_value(name: str, statement: Statement, first: int, last: int) -> None:

@@ -1,4 +1,4 @@
-"""Bytes that are no UTF-8 in the strings of a masked caller: each server ends a string where Louver does."""
+"""NUL and bytes that are no UTF-8 in the strings of a masked caller: each server ends a string where Louver does."""
 
 from __future__ import annotations
 
@@ -11,37 +11,10 @@ if TYPE_CHECKING:
     from fixtures.mysql_house import MySQLHouse
 
 _COM_QUERY = 3
-_FIRST = (
-    0x80,
-    0x81,
-    0xBF,
-    0xC0,
-    0xC3,
-    0xDF,
-    0xE0,
-    0xE6,
-    0xED,
-    0xEF,
-    0xF0,
-    0xF4,
-    0xF5,
-    0xFE,
-    0xFF,
-)  # at the edges of UTF-8
+_FIRST = bytes.fromhex("00 80 81 bf c0 c3 df e0 e6 ed ef f0 f4 f5 fe ff")  # NUL, and the edges of UTF-8
 _AFTER = (
-    b"",
-    b"\\'",
-    b"''",
-    b"\\\\",
-    b"\x80",
-    b"\x80\x80",
-    b"\x80\\'",
-    b"\x9f\x98",
-    b"\xbf''",
-    b'"',
-    b"`",
-    b"/*",
-    b"-- ",
+    *(b"", b"\\'", b"''", b"\\\\", b"\x80", b"\x80\x80", b"\x80\\'", b"\x9f\x98", b"\xbf''", b'"', b"`", b"/*", b"-- "),
+    *(b"\0", b"\0''\0", b"\\\0"),
 )
 
 

@@ -164,8 +164,7 @@ def louver(
             "policies": "policies.yaml",
             "secret_file": "secret",
             "notices": False,
-            # MySQL's own limit of a packet, which aiomysql's suite reaches
-            "limits": {"connections_per_user": 190, "statement_bytes": 2**26},
+            "limits": {"connections_per_user": 190},
         }
         (directory / "louver.yaml").write_text(yaml.safe_dump(settings), encoding="utf-8")
         process = supervise.start(
