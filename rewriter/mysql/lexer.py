@@ -30,6 +30,7 @@ MODES: Final = frozenset(
         *("NO_UNSIGNED_SUBTRACTION", "NO_DIR_IN_CREATE", "NO_AUTO_CREATE_USER", "ALLOW_INVALID_DATES"),
         *("PAD_CHAR_TO_FULL_LENGTH", "TIME_TRUNCATE_FRACTIONAL", "TIME_ROUND_FRACTIONAL", "IGNORE_BAD_TABLE_OPTIONS"),
         *("SIMULTANEOUS_ASSIGNMENT", "NO_KEY_OPTIONS", "NO_TABLE_OPTIONS", "NO_FIELD_OPTIONS"),
+        "INTERPRET_UTF8_AS_UTF8MB4",
     }
 )
 """Words of sql_mode under which texts are read as here; under any other nothing is."""
@@ -232,7 +233,7 @@ _TOKENS: Final[Mapping[str, Callable[[str, int, str], Token]]] = {
 def canonical(text: str, tokens: list[Token], modes: frozenset[str]) -> str:
     """A text of the same length for a parser that knows the default sql_mode only.
 
-    Comments are spaces, and so are the user variables that SELECT ... INTO fills. Names in double quotes stand in backticks, backslashes that escape nothing are underscores, user variables
+    Comments are spaces, and so are the user variables that SELECT ... INTO fills, and NEXT VALUE FOR. Names in double quotes stand in backticks, backslashes that escape nothing are underscores, user variables
     are plain, and what it lexes otherwise is written in another way of the same structure.
     """
     parts: list[str] = []
@@ -263,9 +264,11 @@ def canonical(text: str, tokens: list[Token], modes: frozenset[str]) -> str:
 
 
 def _filled(tokens: list[Token]) -> set[int]:
-    """The places of INTO with the user variables behind it, which may stand before FROM, too."""
+    """The places of what the parser does not know and that reads nothing: INTO with user variables, NEXT VALUE FOR before a sequence."""
     found: set[int] = set()
     for index, token in enumerate(tokens):
+        if token.text == "VALUE" and _of_sequence(tokens, index):
+            found |= {index - 1, index, index + 1}
         if token.kind == "word" and token.text == "INTO":
             last = index + 1
             while last < len(tokens) and tokens[last].kind == "variable":
@@ -296,6 +299,15 @@ def _fallbacks(tokens: list[Token]) -> frozenset[int]:
             elif before.kind in {"string", "number"} and tokens[index - 2].text == "DEFAULT":
                 found.update(range(index - 2, index + 2))
     return frozenset(found)
+
+
+def _of_sequence(tokens: list[Token], index: int) -> bool:
+    """Whether VALUE at `index` is that of NEXT VALUE FOR name, of MariaDB; FOR UPDATE is a lock."""
+    if not 0 < index < len(tokens) - 2 or any(tokens[at].kind != "word" for at in (index - 1, index, index + 1)):
+        return False
+    before, behind, name = tokens[index - 1], tokens[index + 1], tokens[index + 2]
+    lock = name.kind == "word" and name.text in {"UPDATE", "SHARE"}
+    return before.text in {"NEXT", "PREVIOUS"} and behind.text == "FOR" and name.named and not lock
 
 
 def _backticked(token: Token, text: str) -> str:

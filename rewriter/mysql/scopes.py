@@ -43,7 +43,7 @@ class Findings:
 
     `names` are all words and quoted names in lower case with the ways in which each is written. `starred` are the qualifiers of
     stars, in lower case; `stars` the ids of query blocks with a bare one. `places` are the characters at which names stand in
-    the tree, `defined` those of them that name something new or old that is no function: tables, aliases, columns of lists.
+    the tree, `laterals`: JSON_TABLE is among the tables, `defined` those of them that name something new or old that is no function: tables, aliases, columns of lists.
     """
 
     tree: exp.Expr
@@ -53,6 +53,7 @@ class Findings:
     starred: set[str] = field(default_factory=set)
     stars: set[int] = field(default_factory=set)
     natural: bool = False
+    laterals: bool = False
     locks: list[exp.Lock] = field(default_factory=list)
     places: set[int] = field(default_factory=set)
     defined: set[int] = field(default_factory=set)
@@ -117,6 +118,7 @@ def _table(node: exp.Table, found: Findings, *, folds: bool) -> None:
     if isinstance(node.parent, exp.Lock) or isinstance(node.this, exp.Parameter):
         return  # FOR UPDATE OF alias, SELECT ... INTO @variable
     if isinstance(node.this, exp.JSONTable):
+        found.laterals = True
         return
     if not isinstance(node.this, exp.Identifier) or node.args.get("catalog") or node.args.get("pivots"):
         raise Refusal("42000", "a table of this form is not available here", hint="Name tables plainly.")
@@ -175,11 +177,14 @@ def _role(node: exp.Table) -> Role:
     ):
         return "deleted"
     several = False
+    listed = isinstance(node.parent, exp.Join)
     while above is not None and isinstance(above, exp.Join | exp.Table | exp.Subquery | exp.From):
         if isinstance(above, exp.Subquery) and not isinstance(above.this, exp.Table | exp.Subquery):
             return "read"
         several = True
         child, above = above, above.parent
+    if listed and isinstance(above, exp.Delete) and child.arg_key == "this" and above.args.get("using"):
+        return "deleted"  # DELETE FROM a, b USING ...
     if isinstance(above, exp.Update | exp.Delete) and child.arg_key in {"this", "using", "joins", "from_"}:
         alone = not several and not node.args.get("joins") and not above.args.get("using")
         return "target" if alone and not above.args.get("tables") else "joined"

@@ -15,6 +15,7 @@ from rewriter.mysql.kinds import shows
 from rewriter.mysql.queries import query
 
 if TYPE_CHECKING:
+    from rewriter.mysql.reading import Statement
     from rewriter.mysql.ruling import Circumstances, Ruling
 
 _STATEMENTS: Final = frozenset({"SELECT", "INSERT", "REPLACE", "UPDATE", "DELETE", "WITH", "TABLE", "VALUES", "("})
@@ -48,9 +49,7 @@ def explain(ruling: Ruling, where: Circumstances) -> None:
     """EXPLAIN of a statement is the statement itself, ruled and edited as ever, where its plan may be seen."""
     statement = ruling.statement
     first = 1
-    while statement.word(first) in _OPTIONS or (
-        statement.word(first - 1) == "=" and first < len(statement.tokens) and statement.tokens[first].named
-    ):
+    while _is_option(statement, first):
         first += 1
     if statement.word(first) not in _STATEMENTS:
         if statement.word(first) in {"FOR", "INTO"} or len(statement.tokens) - first > 4:
@@ -59,6 +58,20 @@ def explain(ruling: Ruling, where: Circumstances) -> None:
     query(ruling, where, first)
     if not ruling.unknown and not where.world.open:
         _check_plan(ruling, where)
+
+
+def _is_option(statement: Statement, index: int) -> bool:
+    """Whether a token of EXPLAIN stands before the statement: a word, the value behind =, and INTO @variable."""
+    if statement.word(index) in _OPTIONS:
+        return True
+    if not 0 < index < len(statement.tokens):
+        return False
+    token, behind = statement.tokens[index], statement.tokens[min(index + 1, len(statement.tokens) - 1)]
+    if statement.word(index - 1) == "=":
+        return token.named or token.kind == "string"
+    if statement.word(index) == "INTO":
+        return behind.kind == "variable"
+    return token.kind == "variable" and statement.word(index - 1) == "INTO"
 
 
 def _check_plan(ruling: Ruling, where: Circumstances) -> None:

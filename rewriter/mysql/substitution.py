@@ -31,6 +31,8 @@ TextEdit = tuple[int, int, str]
 _MOVABLE = frozenset({"this", "db", "alias", "partition", "hints", "joins"})
 _BEHIND_TABLE = frozenset({"", ")", "ORDER", "LIMIT", "UNION", "EXCEPT", "INTERSECT", "INTO", "ON", ",", ";"})
 _HINTS = frozenset({"USE", "FORCE", "IGNORE"})
+_UNMERGED = f"LIMIT {2**64 - 1}"
+"""Keeps a subquery from being merged: MySQL takes no expression in place of a column for JSON_TABLE (error 1210)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +90,7 @@ def substitute_for(  # noqa: PLR0913  a reference and all that takes its place d
     if not mariadb and isinstance(node.parent, exp.Subquery) and not node.args.get("joins"):
         raise Refusal("42000", "parentheses around one table are not available here", hint="Leave them out.")
     lock = _lock(reference, found, mariadb=mariadb)
+    kept = "" if mariadb or not found.laterals else _UNMERGED
     if view.body is not None and (inside or hints or lock):
         message = "a partition, an index or a lock of a view is not available, because columns behind it are masked"
         raise Refusal("42000", message, hint="Name the tables behind it.", position=_start(node) + 1)
@@ -95,7 +98,7 @@ def substitute_for(  # noqa: PLR0913  a reference and all that takes its place d
     query, uses = view.query(
         _needed(reference, view.table, found),
         f"{inside} {hints}".strip(),
-        lock,
+        f"{kept} {lock}".strip(),
         search=search,
         rolls="ROLLUP" in words,
         joins=mariadb and "CONCAT_WS" in words,

@@ -50,7 +50,7 @@ class CallerView:
     ) -> tuple[str, tuple[Use, ...]]:
         """SELECT of columns, each under a name, from the real table, and which labelled ones it uses.
 
-        `inside` stands behind the table's name (PARTITION, index hints), `lock` at the end. `search` chooses rows by real values.
+        `inside` stands behind the table's name (PARTITION, index hints), `lock` at the end (LIMIT, too). `search` chooses rows by real values.
         `rolls`: the statement has WITH ROLLUP, whose NULLs the servers write as 0 or '' into temporary tables when a subquery's
         column cannot be NULL, so all can. `joins`: it has CONCAT_WS, which in MariaDB writes into the value of an argument that is
         computed and occurs twice, unless a CONCAT has made it. Raises Refusal 42000 for a denied column and for a rule that cannot be applied.

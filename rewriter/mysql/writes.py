@@ -95,10 +95,11 @@ class _Target:
         treated = world.treatments.get(name)
         if treated is None:
             return
+        hidden = frozenset(column for column, treatment in treated.items() if treatment.hides)
         self._check_assigned(effect, treated)
-        self._check_joins(treated)
+        self._check_joins(hidden)
         view = CallerView(self.table, treated, self.where.key)
-        self._check_accounted(treated)
+        self._check_accounted(hidden)
         self._replace_columns(view, assigned)
         for assignment in assigned:
             self._preserve(assignment, view)
@@ -139,31 +140,33 @@ class _Target:
                 message = f'permission denied to write column {self._full}.{column} by rule "{treatment.rule}"'
                 raise Refusal("42000", message, hint="Leave the column out.", rule=treatment.rule)
 
-    def _check_joins(self, treated: Mapping[str, object]) -> None:
+    def _check_joins(self, hidden: frozenset[str]) -> None:
         """Refuse joins that compare hidden columns by name, where no expression can be replaced."""
-        if self.reference.role != "joined":
+        if self.reference.role != "joined" or not hidden:
             return
         for join in self.found.tree.find_all(exp.Join):
             using = {column.name.lower() for column in join.args.get("using") or ()}
             natural = str(join.args.get("method") or "").upper() == "NATURAL"
-            if natural or using & treated.keys():
+            if natural or using & hidden:
                 raise Refusal("42000", "a join by column names is not available here", hint="Write ON with conditions.")
 
-    def _check_accounted(self, treated: Mapping[str, Treatment]) -> None:
+    def _check_accounted(self, hidden: frozenset[str]) -> None:
         """Refuse a name of a hidden column where the parser saw none: there is nothing that could be replaced."""
         parts = (part for column in self.found.columns for part in column.parts)
         known = {int(part.meta["start"]) for part in parts if "start" in part.meta}
         known |= self.found.defined
-        for token in self.statement.tokens:
-            if not token.named or token.start in known:
+        for index, token in enumerate(self.statement.tokens):
+            if (
+                not token.named or token.start in known or self.statement.word(index + 1) == "("
+            ):  # the last calls a function
                 continue
             name = token.text.lower()
-            if name in treated or name == "_rowid":
+            if name in hidden or (name == "_rowid" and hidden):
                 message = f"{name} stands where it is not clear what it means"
                 hint = "Put a space behind the operator, or compute the value first."
                 raise Refusal("42000", message, hint=hint, position=token.start + 1)
         for column in self.found.columns:
-            if column.name.lower() == "_rowid":
+            if column.name.lower() == "_rowid" and hidden:
                 raise Refusal("42000", "_rowid is not available, because columns are masked", hint="Name the column.")
 
     def _replace_columns(self, view: CallerView, assigned: list[Assignment]) -> None:
@@ -173,7 +176,7 @@ class _Target:
             if id(column) in targets:
                 continue
             if isinstance(column.this, exp.Star):
-                if self._is_returned(column):
+                if self._is_returned(column) and self._hides(view):
                     self._refuse_star()
                 continue
             known = self._column(column.name.lower())
@@ -183,13 +186,17 @@ class _Target:
                 continue
             if not bound(column, self.reference, self.table, self.tables, self.where.catalog):
                 continue
-            if view.treatments[known.name.lower()].hides:
-                self._check_sequence(column, known.name.lower(), earlier)
             shown, uses = view.shown_as(known, self.reference.called)
             self.made.uses += uses
+            if not view.treatments[known.name.lower()].hides:
+                continue
+            self._check_sequence(column, known.name.lower(), earlier)
             self._replace(column, f"({shown})", known.name)
-        if id(self.found.tree) in self.found.stars and self.found.tree.args.get("returning"):
+        if id(self.found.tree) in self.found.stars and self.found.tree.args.get("returning") and self._hides(view):
             self._refuse_star()
+
+    def _hides(self, view: CallerView) -> bool:
+        return any(treatment.hides for treatment in view.treatments.values())
 
     def _is_new(self, above: exp.Expr | None) -> bool:
         """Whether a node is VALUES(column), the value that a new row would have had; MariaDB calls it VALUE, too."""

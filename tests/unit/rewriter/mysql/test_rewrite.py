@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from fixtures.mysql_rewriting import FULL, catalog, decision, expand, load
 
-from policies.model import Decision
+from policies.model import ColumnName, Decision, RowCondition, Treatment
 from rewriter.model import Refusal, Rewritten, UnknownNames
 from rewriter.mysql.catalog import Catalog, Facts
 from rewriter.mysql.lexer import apply
@@ -45,6 +45,28 @@ def test_cases(flavour: str, case: dict[str, Any]) -> None:
         assert made.text != case["sql"]
     edits = [(edit.start, edit.end, edit.replacement) for edit in made.edits]
     assert apply(case["sql"], edits) == made.text
+
+
+def test_columns_that_are_shown_stay_as_they_are_in_writes() -> None:
+    """Of a table that is written, only hidden columns are replaced; of one that hides nothing, none, and * may be returned."""
+    shown, rows = Treatment("clear", "names are shown"), Treatment("clear", "all rows", rows=RowCondition("true"))
+    both = decision(customers__name=shown)
+    made = rewrite(
+        "update customers set city = name, name = 'x' where phone = '1'",
+        catalog=CATALOGS["mariadb"],
+        facts=Facts("bank"),
+        decision=both,
+    )
+    assert made.text.startswith("update customers set city = name, name = 'x' where (CASE")
+    assert {use.column.column for use in made.uses} == {"name", "phone"}
+    opened = Decision("test", {ColumnName("bank", "orders", "note"): rows}, {})
+    for text in (
+        "update orders set note = 'x', x = note where match(note) against ('y')",
+        "insert into orders (oid) values (9) returning *",
+        "update orders join customers using (id) set note = 'x'",
+    ):
+        made = rewrite(text, catalog=CATALOGS["mariadb"], facts=Facts("bank"), decision=opened)
+        assert made.text == text
 
 
 def test_names_that_the_catalog_lacks_are_to_be_looked_up() -> None:
