@@ -23,16 +23,19 @@ REASONS: Final[Mapping[str, str]] = {
     r"a lock of a set operation|cannot be locked by one clause|lock of a view": "locks do not pass through a subquery",
     r"invisible column": "a subquery has no invisible columns",
     r"this text changes what names mean": "names would be read as they are before it runs",
+    r"^1054": "a column that a subquery does not have: _rowid, row_start of a versioned table, or one added behind Louver's back",
+    r"^warnings$": "warnings of generated columns that a subquery does not compute",
+    r"^3065": "MATCH is another expression in a subquery",
     r"^order$": "rows that compare alike come in the order of another plan",
 }
 """A part of a class's message, as a regular expression, and the reason for it."""
 
 BY_TEXT: Final[Mapping[str, str]] = {
-    r"^\s*(explain|describe|desc|analyze)\b|optimizer_trace": "the plan is that of the rewritten statement",
+    r"^\s*(explain|describe|desc|analyze)\b|optimizer_trace|json_search\(@var": "the plan is that of the rewritten statement",
     r"^\s*show\s+(global\s+|session\s+|local\s+)?status|session_status|global_status|show open tables|Last_query_cost": (
         "counters of what a server has done: another plan, and Louver's own reading, count"
     ),
-    r"show\s+(create\s+)?triggers?|call p\d|execute stmt|information_schema|\.triggers|created|table status": (
+    r"show\s+(function|procedure)\s+status|show\s+(create\s+)?triggers?|call p\d|execute stmt|information_schema|\.triggers|created|table status": (
         "times at which something was made"
     ),
     r"performance_schema|\bsys\.|processlist": "what others do on the server, Louver's reading among it",
