@@ -83,7 +83,7 @@ class MySQLDeliberation:
             return self._kill(statement)
         if not caller.guarded:
             ruling = caller.find(statement.text)
-            return ruling if ruling is None else self._unguarded(statement, ruling)
+            return None if ruling is None else self._unguarded(statement, ruling)
         if statement.tracked is None:
             return None
         return self._found(statement.text, statement.tracked)
