@@ -177,11 +177,22 @@ def lex(text: str, modes: frozenset[str]) -> list[Token]:
                 raise _refused(
                     "a dot stands behind a placeholder", start, text
                 )  # the parser takes FROM for a name there
+            if _behind_dot(token, tokens):
+                raise _refused(f"a dot stands before the word {token.text}", start, text)
             tokens.append(token)
         elif match.lastgroup == "comment" and match[0].startswith("/*") and "/*" in match[0][2:]:
             raise _refused("a comment within a comment is not available here", start, text)
     _check_bytes(text, tokens)
     return tokens
+
+
+def _behind_dot(token: Token, before: list[Token]) -> bool:
+    """Whether a word that begins a list of tables stands apart behind a dot: a keyword to the servers, a name to the parser."""
+    apart = bool(before) and before[-1].text == "." and before[-1].kind == "operator" and before[-1].end < token.start
+    return apart and token.kind == "word" and token.text in _BEFORE_TABLES
+
+
+_BEFORE_TABLES: Final = frozenset({"FROM", "JOIN", "STRAIGHT_JOIN", "TABLE", "INTO", "UPDATE", "USING"})
 
 
 def _check_bytes(text: str, tokens: list[Token]) -> None:
