@@ -9,11 +9,15 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from louver.demo.bank import make_bank
 from louver.demo.tour import Step, faults, scenes
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 
 def test_the_tour_shows_what_it_should_and_ends_with_0() -> None:
@@ -30,6 +34,15 @@ def test_the_tour_shows_what_it_should_and_ends_with_0() -> None:
         assert f"psql as {person}" in done.stdout
 
 
+@pytest.fixture
+def _interruptible() -> Iterator[None]:
+    """Let what is started take SIGINT, which a shell has its background jobs, tests among them, ignore."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("_interruptible")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_the_demo_stays_until_it_is_told_to_end(number: signal.Signals) -> None:
     """After the tour it prints working connection lines; Ctrl-C or SIGTERM ends everything it started."""
