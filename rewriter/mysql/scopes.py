@@ -43,7 +43,8 @@ class Findings:
 
     `names` are all words and quoted names in lower case with the ways in which each is written. `starred` are the qualifiers of
     stars, in lower case; `stars` the ids of query blocks with a bare one. `places` are the characters at which names stand in
-    the tree, `laterals`: JSON_TABLE is among the tables, `defined` those of them that name something new or old that is no function: tables, aliases, columns of lists.
+    the tree, `defined` those of them that name something new or old that is no function: tables, aliases, columns of lists.
+    `laterals`: JSON_TABLE is among the tables.
     """
 
     tree: exp.Expr

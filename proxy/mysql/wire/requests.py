@@ -62,7 +62,8 @@ class Requests:
     """Handles the commands of one client.
 
     A handler gets the data, where the packet's payload begins and how long it is (it may reach beyond the data). `waiting` is the
-    statement of the command at hand after WAIT; `needed` are the bytes of the payload that must be there after GATHER. `statement_limit` is the largest text in bytes that is assembled, below 2^24 - 1.
+    statement of the command at hand after WAIT; `needed` are the bytes of the payload that must be there after GATHER.
+    `statement_limit` is the largest text in bytes that is assembled, below 2^24 - 1.
     """
 
     def __init__(self, conversation: Conversation, statement_limit: int) -> None:
