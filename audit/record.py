@@ -6,7 +6,9 @@ policies' own types.
 Each builder returns a *body*: members of a JSON object on one line, for `Trail.append`. Fields by event, in order:
 
 every record      seq, time (UTC, ISO 8601, microseconds), event; hash in the last record of a block
-caller fields     session (unique id), principal, attributes, address, application, database, database_user
+caller fields     session (unique id), principal (who logged in), on_behalf_of (whom it speaks for, null: nobody), attributes (of
+                  whom it is ruled for), declared (what the session says of itself), address, application, database,
+                  database_user
 started           version, address, policy, config
 stopped           reason
 reloaded          what (policies, users, catalog, settings), ok, revision, reason
@@ -14,13 +16,17 @@ session_opened    caller fields, tls, login (relay, own)
 session_closed    session, principal, reason, statements, duration_us
 login_refused     caller fields, reason, sqlstate
 statement         statement (number within the session), caller fields, kinds, text, rewritten (null: sent as it came),
-                  relations, columns, ruling (pass, rewrite, deny), policy, catalog, reason, sqlstate
+                  relations, columns, grants (their numbers), ruling (pass, rewrite, deny), policy, catalog, reason, sqlstate
                   each column: column, category, level, treatment (clear, mask, deny), mask, rule, rows, search, join
                   or: statement, session, like: all else is as in record `like`, an earlier one of the same segment
 outcome           session, principal, statement, status (ok, error, denied, cancelled, skipped, lost), sqlstate, rows, bytes,
                   duration_us
 labelled          database, column, category, level, why (renamed, detached, copied), sources (the columns it has it from),
                   principal (who copied): a column has got a label by what happened to it
+grant             grant (its number), what (requested, approved, denied, revoked, broken glass, begun, expired, used up, reviewed),
+                  person (who did it, null: time), at, note, principal (who gets it), columns (by key), labels (category and
+                  level, each), rows, database, purpose, reason, ends
+alert             what, grant, reason: somebody is to look at it now
 denial            caller fields, what, reason, sqlstate: something other than a statement was refused
 segment, closed, recovered: the trail's own, see audit.chain
 
@@ -40,7 +46,7 @@ Ruling = Literal["pass", "rewrite", "deny"]
 
 EVENTS = (
     "started", "stopped", "reloaded", "session_opened", "session_closed", "login_refused",
-    "statement", "outcome", "labelled", "denial", "segment", "closed", "recovered",
+    "statement", "outcome", "labelled", "grant", "alert", "denial", "segment", "closed", "recovered",
 )  # fmt: skip
 """Every event that can stand in a trail."""
 
@@ -56,6 +62,8 @@ class Caller:
     database: str
     database_user: str
     attributes: Mapping[str, Any] = field(default_factory=dict)
+    on_behalf_of: str | None = None
+    declared: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +91,7 @@ class Judgement:
 
     `text` is None when each statement brings its own (the setting to record texts whole); `rewritten` is None when the
     statement is sent as it came. `policy` and `catalog` are the revisions the ruling was made under. `reason` and
-    `sqlstate` say why a statement was denied.
+    `sqlstate` say why a statement was denied. `grants` are those without which it would show less.
     """
 
     kinds: tuple[str, ...]
@@ -96,13 +104,16 @@ class Judgement:
     catalog: int
     reason: str | None = None
     sqlstate: str | None = None
+    grants: tuple[int, ...] = ()
 
 
 def _caller(caller: Caller) -> dict[str, Any]:
     return {
         "session": caller.session,
         "principal": caller.principal,
+        "on_behalf_of": caller.on_behalf_of,
         "attributes": dict(caller.attributes),
+        "declared": dict(caller.declared),
         "address": caller.address,
         "application": caller.application,
         "database": caller.database,
@@ -157,6 +168,33 @@ def labelled(  # noqa: PLR0913  what there is to say
     return members({**fields, "why": why, "sources": sources, "principal": principal})
 
 
+def grant(  # noqa: PLR0913  what there is to say
+    *,
+    grant: int,
+    what: str,
+    person: str | None,
+    at: str,
+    note: str | None,
+    principal: str,
+    columns: Mapping[str, list[str]],
+    labels: list[str],
+    rows: str | None,
+    database: str | None,
+    purpose: str | None,
+    reason: str,
+    ends: str | None,
+) -> bytes:
+    """Say what has become of a grant; `at` is when, which may be long before the record."""
+    fields = {"event": "grant", "grant": grant, "what": what, "person": person, "at": at, "note": note}
+    meant = {"principal": principal, "columns": dict(columns), "labels": labels, "rows": rows, "database": database}
+    return members({**fields, **meant, "purpose": purpose, "reason": reason, "ends": ends})
+
+
+def alert(*, what: str, grant: int, reason: str) -> bytes:
+    """Say that somebody is to look at something now."""
+    return members({"event": "alert", "what": what, "grant": grant, "reason": reason})
+
+
 def denial(caller: Caller, *, what: str, reason: str, sqlstate: str) -> bytes:
     """Say that something other than a statement was refused, such as a function call or a replication start."""
     return members({"event": "denial", **_caller(caller), "what": what, "reason": reason, "sqlstate": sqlstate})
@@ -171,6 +209,7 @@ def statement_prefix(caller: Caller, judgement: Judgement) -> bytes:
     fields["rewritten"] = judgement.rewritten
     fields["relations"] = judgement.relations
     fields["columns"] = [asdict(use) for use in judgement.columns]
+    fields["grants"] = judgement.grants
     fields["ruling"] = judgement.ruling
     fields["policy"] = judgement.policy
     fields["catalog"] = judgement.catalog

@@ -15,8 +15,10 @@ import uvloop
 from audit import record
 from audit.writer import AuditUnavailable, Trail
 from louver import descriptors, mysql, postgres
-from louver.configuration import ConfigurationError, Parts, reload_policies
-from proxy.postgres.ledger import Ledger, LedgerUnavailable
+from louver.configuration import ConfigurationError, Parts, PolicyFiles
+from proxy.grant_watch import GrantWatch
+from proxy.granted import Granted
+from proxy.ledger import Ledger, LedgerUnavailable
 from proxy.server import Server, ServerSettings, run
 
 log = logging.getLogger(__name__)
@@ -59,6 +61,11 @@ def serve(parts: Parts) -> None:
 async def _run(parts: Parts, trail: Trail, ledger: Ledger) -> None:
     """Build the server and serve."""
     settings = parts.settings
+    files = PolicyFiles(settings, parts.policies)
+    grants = Granted()
+    watch = None
+    if settings.grants_file is not None:
+        watch = GrantWatch(settings.grants_file, grants, trail, str(settings.audit.directory))
     server = Server(
         ServerSettings(
             host=settings.listen.host,
@@ -69,9 +76,14 @@ async def _run(parts: Parts, trail: Trail, ledger: Ledger) -> None:
             drain_seconds=settings.drain_seconds,
             timezone=settings.timezone,
         ),
-        front=mysql.front(parts) if settings.protocol == "mysql" else postgres.front(parts, trail, ledger),
+        front=(mysql if settings.protocol == "mysql" else postgres).front(parts, trail, ledger, grants),
         trail=trail,
-        load_policies=lambda: reload_policies(settings),
+        load_policies=files.load,
+        policies_changed=files.changed,
+        directory=parts.users,
+        vocabulary=parts.policies.vocabulary,
+        granted=grants,
+        grant_watch=watch,
     )
 
     def ready(port: int) -> None:

@@ -96,6 +96,47 @@ def load(path: Path | str) -> Parts:
     return Parts(settings, policies, users, key, login)
 
 
+class PolicyFiles:
+    """The files of the policies in force, read again when they change."""
+
+    def __init__(self, settings: Settings, policies: PolicySet) -> None:
+        self._settings = settings
+        self._files = policies.files
+        self._read = self._waiting = _stamps(self._files)
+
+    def load(self) -> PolicySet:
+        """Read them again. Raises PolicyError, ConfigurationError; then they count as read, too, until they change."""
+        self._read = _stamps(self._files)
+        policies = reload_policies(self._settings)
+        if policies.files != self._files:
+            self._files = policies.files
+            self._read = _stamps(self._files)
+        return policies
+
+    def changed(self) -> bool:
+        """Whether they have changed since they were read, and not since this was asked last: somebody may be writing still.
+
+        Half a file can be a valid one, with less to protect.
+        """
+        now = _stamps(self._files)
+        settled = now != self._read and now == self._waiting
+        self._waiting = now
+        return settled
+
+
+def _stamps(files: Iterable[Path]) -> tuple[tuple[int, int, int] | None, ...]:
+    """What tells whether files have changed; None for one that cannot be looked at."""
+    found: list[tuple[int, int, int] | None] = []
+    for path in files:
+        try:
+            status = path.stat()
+        except OSError:
+            found.append(None)
+        else:
+            found.append((status.st_mtime_ns, status.st_size, status.st_ino))
+    return tuple(found)
+
+
 def reload_policies(settings: Settings) -> PolicySet:
     """Read the policies again, for a proxy that runs. Raises PolicyError, ConfigurationError."""
     policies = load_policies(settings.policies)

@@ -26,6 +26,7 @@ class Exit(IntEnum):
     OK = 0
     PROBLEMS = 1  # the command ran and found something wrong
     USAGE = 2  # the command was called wrongly
+    CHANGED = 3  # the command ran well, and what it looked at is not as it was
 
 
 ConfigOption = Annotated[

@@ -1,23 +1,24 @@
-"""What a person would get of a statement, and why: the same walk as in the proxy, without running anything.
+"""What a person would get of a statement, and why: the same walk as in the proxy.
 
-Owns the putting together. May not do: print.
+Owns the putting together. Nothing is run but by `preview`, which reads only. May not do: print.
 """
 
 from __future__ import annotations
 
 import datetime as dt
 import zoneinfo
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Literal
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Final, Literal
 
 import asyncpg
+import pymysql
 
 from louver import mysql, postgres
+from policies import chinese, words
 from policies.model import Principal, Session
-from policies.words import describe, words
+from proxy.ledger import Ledger
 from proxy.mysql.catalogs import SERVER
 from proxy.postgres import introspection
-from proxy.postgres.ledger import Ledger
 from rewriter.model import Refusal, UnknownNames
 from rewriter.mysql.catalog import Facts
 from rewriter.mysql.rewrite import rewrite as rewrite_mysql
@@ -28,8 +29,14 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
     from louver.configuration import Parts
-    from policies.model import ColumnName, Decision, Label
+    from policies.model import AttributeValue, ColumnName, Decision, Label
     from rewriter.model import Rewritten
+
+    _Rows = tuple[tuple[str | None, ...], ...]
+
+
+class NotRunError(Exception):
+    """The database could not run a statement. Of a masked caller's only the SQLSTATE is told: the words can quote hidden values."""
 
 
 class UnknownUserError(Exception):
@@ -38,7 +45,10 @@ class UnknownUserError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """Who asks, from where and when. `moment` is local to the proxy's time zone, None for now."""
+    """Who asks, from where and when. `moment` is local to the proxy's time zone, None for now.
+
+    `attributes` stand for those of the users file, when they are given; `declared` is what the session has declared.
+    """
 
     user: str
     database: str
@@ -47,6 +57,9 @@ class Question:
     application: str = ""
     tls: bool = True
     moment: dt.datetime | None = None
+    attributes: Mapping[str, AttributeValue] | None = None
+    declared: Mapping[str, AttributeValue] = field(default_factory=dict)
+    language: Literal["en", "zh"] = "en"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,17 +84,61 @@ async def explain(parts: Parts, question: Question) -> Explanation:
 
     Raises UnknownUserError, LedgerUnavailable, and what reading the catalog raises (OSError, the errors of asyncpg and PyMySQL).
     """
+    principal = _principal(parts, question)
+    view = await (_of_mysql(parts, question) if parts.settings.protocol == "mysql" else _of_postgres(parts, question))
+    return await _explain(parts, question, principal, view)
+
+
+_DESCRIBE: Final = {"en": words.describe, "zh": chinese.describe}
+_ALL_CLEAR: Final = {"en": "every column is shown as it is", "zh": "所有列均原样显示"}
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """What a person would see: names of columns and rows of text, None for NULL; no rows where the statement is refused."""
+
+    explanation: Explanation
+    columns: tuple[str, ...] = ()
+    rows: tuple[tuple[str | None, ...], ...] = ()
+
+
+async def preview(parts: Parts, question: Question, rows: int) -> Preview:
+    """Run a statement as the caller's, and give its first rows. Only reading; whatever it does is rolled back.
+
+    Raises what `explain` raises, and NotRunError for a statement that cannot run.
+    """
+    principal = _principal(parts, question)
+    view = await (_of_mysql(parts, question) if parts.settings.protocol == "mysql" else _of_postgres(parts, question))
+    explanation = await _explain(parts, question, principal, view)
+    if explanation.sent is None:
+        return Preview(explanation)
+    try:
+        return Preview(explanation, *await view.run(explanation.sent, rows))
+    except (asyncpg.PostgresError, pymysql.MySQLError) as error:
+        code = error.sqlstate if isinstance(error, asyncpg.PostgresError) else error.args[0]
+        said = f": {error}" if explanation.verdict == "unchanged" else ""
+        raise NotRunError(f"the database could not run it (error {code}){said}") from None
+
+
+def _principal(parts: Parts, question: Question) -> Principal:
+    if question.attributes is not None:
+        return Principal(question.user, question.attributes)
     found = parts.users.find(question.user)
     if found is None and parts.settings.login == "own":
         raise UnknownUserError(f"the users file has no user `{question.user}`")
-    principal = Principal(question.user, found.attributes if found else {})
-    view = await (_of_mysql(parts, question) if parts.settings.protocol == "mysql" else _of_postgres(parts, question))
+    return Principal(question.user, found.attributes if found else {})
+
+
+async def _explain(parts: Parts, question: Question, principal: Principal, view: _View) -> Explanation:
     decision = parts.policies.decide(principal, _session(parts, question), view.labels)
-    world = Explanation(question.user, dict(principal.attributes), decision.policy, "world", words(decision))
+    describe = _DESCRIBE[question.language]
+    world = Explanation(
+        question.user, dict(principal.attributes), decision.policy, "world", words.sentences(decision, describe)
+    )
     if not question.sql:
         return world
     if decision.all_clear:
-        return replace(world, verdict="unchanged", sentences=("every column is shown as it is",), sent=question.sql)
+        return replace(world, verdict="unchanged", sentences=(_ALL_CLEAR[question.language],), sent=question.sql)
     try:
         rewritten = await view.rewrite(decision)
     except Refusal as refused:
@@ -96,10 +153,15 @@ async def explain(parts: Parts, question: Question) -> Explanation:
 
 @dataclass(frozen=True, slots=True)
 class _View:
-    """What a server holds: the labels of its columns, and how it would have the statement rewritten (raises Refusal)."""
+    """What a server holds.
+
+    `labels` are those of its columns; `rewrite` gives the question's statement as it would leave (raises Refusal), `run` the columns
+    and the first rows of an answer.
+    """
 
     labels: Mapping[ColumnName, Label]
     rewrite: Callable[[Decision], Awaitable[Rewritten]]
+    run: Callable[[str, int], Awaitable[tuple[tuple[str, ...], _Rows]]]
 
 
 async def _of_postgres(parts: Parts, question: Question) -> _View:
@@ -126,12 +188,15 @@ async def _of_postgres(parts: Parts, question: Question) -> _View:
         finally:
             await connection.close()
 
-    return _View(known.labels, rewrite)
+    async def run(sent: str, rows: int) -> tuple[tuple[str, ...], _Rows]:
+        return await postgres.read(parts, question.database, sent, rows)
+
+    return _View(known.labels, rewrite, run)
 
 
 async def _of_mysql(parts: Parts, question: Question) -> _View:
     """Look at a MySQL or MariaDB; the default schema is the one that was asked for, the modes are the server's own."""
-    catalogs = mysql.catalogs(parts)
+    catalogs = mysql.catalogs(parts, Ledger.read(parts.settings.labels_file))
     known = catalogs.known(SERVER)
     await catalogs.refresh(known, force=True)
 
@@ -153,7 +218,10 @@ async def _of_mysql(parts: Parts, question: Question) -> _View:
         except UnknownNames as unknown:
             return attempt(replace(facts, absent=frozenset((s or "", n) for s, n in unknown.names | unknown.functions)))
 
-    return _View(known.labels, rewrite)
+    async def run(sent: str, rows: int) -> tuple[tuple[str, ...], _Rows]:
+        return await mysql.read(parts, question.database, sent, rows)
+
+    return _View(known.labels, rewrite, run)
 
 
 def _listed(parts: Parts) -> frozenset[str]:
@@ -163,7 +231,8 @@ def _listed(parts: Parts) -> frozenset[str]:
 
 def _session(parts: Parts, question: Question) -> Session:
     """Return what conditions may look at."""
-    moment = question.moment or dt.datetime.now(zoneinfo.ZoneInfo(parts.settings.timezone))
+    zone = zoneinfo.ZoneInfo(parts.settings.timezone)
+    moment = dt.datetime.now(zone) if question.moment is None else question.moment
     own = parts.settings.login == "own"
     return Session(
         database=question.database,
@@ -171,8 +240,6 @@ def _session(parts: Parts, question: Question) -> Session:
         application=question.application,
         database_user=parts.settings.upstream.user if own else question.user,
         tls=question.tls,
-        date=moment.date().isoformat(),
-        hour=moment.hour,
-        minute=moment.minute,
-        weekday=moment.isoweekday(),
+        declared=question.declared,
+        at=moment if moment.tzinfo is not None else moment.replace(tzinfo=zone),
     )

@@ -9,17 +9,23 @@ import asyncio
 from typing import TYPE_CHECKING, Any
 
 import pymysql
+import pymysql.cursors
 
+from louver.labelled import teller
 from proxy.mysql.catalogs import MySQLCatalogs
 from proxy.mysql.front import MySQLFront
 from proxy.mysql.gate import MySQLGate
 from proxy.mysql.introspection import read_catalog
 from proxy.mysql.login import MySQLLoginSettings
 from proxy.mysql.watch import MySQLWatch
-from proxy.mysql.wire.packets import LARGEST
+from rewriter.mysql.masks import key_statement
 
 if TYPE_CHECKING:
+    from audit.writer import Trail
     from louver.configuration import Parts
+    from proxy.book import Told
+    from proxy.granted import Granted
+    from proxy.ledger import Ledger
     from rewriter.mysql.catalog import Catalog
 
 _CATALOG_SECONDS = 60.0  # a catalog of 100,000 columns takes a few seconds; a database that hangs takes forever
@@ -44,22 +50,22 @@ def connection_settings(parts: Parts) -> dict[str, Any]:
     return {**options, "ssl_disabled": True}
 
 
-def catalogs(parts: Parts) -> MySQLCatalogs:
+def catalogs(parts: Parts, ledger: Ledger, told: Told = lambda _database, _kept, _sources: None) -> MySQLCatalogs:
     """Build the knowledge of what the server holds, read as the service account."""
 
     async def read(_database: str, revision: int) -> Catalog:
         async with asyncio.timeout(_CATALOG_SECONDS):
             return await read_catalog(connection_settings(parts), revision)
 
-    return MySQLCatalogs(parts.policies, read)
+    return MySQLCatalogs(parts.policies, read, ledger=ledger, told=told)
 
 
-def front(parts: Parts) -> MySQLFront:
+def front(parts: Parts, trail: Trail, ledger: Ledger, grants: Granted) -> MySQLFront:
     """Build the front of a MySQL or MariaDB."""
     settings = parts.settings
     assert isinstance(parts.login, MySQLLoginSettings)
 
-    known = catalogs(parts)
+    known = catalogs(parts, ledger, teller(trail))
     return MySQLFront(
         parts.login,
         users=parts.users,
@@ -69,11 +75,12 @@ def front(parts: Parts) -> MySQLFront:
             analysed_bytes=settings.limits.analysed_bytes,
             whole_text=settings.audit.statement_text == "whole",
             notices=settings.notices,
+            grants=grants,
         ),
         catalogs=known,
         watch=MySQLWatch(known, connection_settings(parts)),
         account=connection_settings(parts),
-        statement_bytes=min(settings.limits.statement_bytes, LARGEST - 1),
+        statement_bytes=settings.limits.statement_bytes,
     )
 
 
@@ -86,3 +93,27 @@ async def modes(parts: Parts) -> frozenset[str]:
             return str((cursor.fetchone() or ("",))[0])
 
     return frozenset(filter(None, (await asyncio.to_thread(ask)).upper().split(",")))
+
+
+async def read(
+    parts: Parts, schema: str, sql: str, rows: int
+) -> tuple[tuple[str, ...], tuple[tuple[str | None, ...], ...]]:
+    """Run a statement as the service account, and give its columns and first rows as text. Whatever it does is rolled back.
+
+    Raises OSError and pymysql.MySQLError.
+    """
+
+    def ask() -> tuple[tuple[str, ...], tuple[tuple[str | None, ...], ...]]:
+        settings = {**connection_settings(parts), "database": schema or None, "cursorclass": pymysql.cursors.SSCursor}
+        with pymysql.connect(**settings) as connection, connection.cursor() as cursor:
+            if parts.key is not None:
+                cursor.execute(key_statement(parts.key))
+            cursor.execute("START TRANSACTION READ ONLY")
+            cursor.execute(sql)
+            columns = tuple(str(each[0]) for each in cursor.description or ())
+            found = cursor.fetchmany(rows) if columns else ()
+            cursor.close()
+            connection.rollback()
+            return columns, tuple(tuple(None if value is None else str(value) for value in row) for row in found)
+
+    return await asyncio.to_thread(ask)

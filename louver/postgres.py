@@ -6,11 +6,11 @@ Owns putting them together from the configuration. May not do: any work of the p
 from __future__ import annotations
 
 import asyncio
-import logging
 from typing import TYPE_CHECKING, Any
 
-from audit import record
-from audit.writer import AuditUnavailable
+import asyncpg
+
+from louver.labelled import teller
 from proxy.postgres import introspection
 from proxy.postgres.cancel import CancelRegistry
 from proxy.postgres.catalogs import PostgresCatalogs
@@ -22,13 +22,10 @@ from proxy.postgres.watch import Watch
 if TYPE_CHECKING:
     from audit.writer import Trail
     from louver.configuration import Parts
-    from policies.model import ColumnName
-    from proxy.postgres.book import Kept
-    from proxy.postgres.labelling import Told
-    from proxy.postgres.ledger import Ledger
+    from proxy.book import Told
+    from proxy.granted import Granted
+    from proxy.ledger import Ledger
     from rewriter.postgres.catalog import Catalog
-
-log = logging.getLogger(__name__)
 
 _CATALOG_SECONDS = 60.0  # a catalog of 100,000 columns takes a few seconds; a database that hangs takes forever
 
@@ -59,10 +56,32 @@ def catalogs(parts: Parts, ledger: Ledger, told: Told = lambda _database, _kept,
     return PostgresCatalogs(parts.policies, read, ledger=ledger, told=told)
 
 
-def front(parts: Parts, trail: Trail, ledger: Ledger) -> PostgresFront:
+async def read(
+    parts: Parts, database: str, sql: str, rows: int
+) -> tuple[tuple[str, ...], tuple[tuple[str | None, ...], ...]]:
+    """Run a statement as the service account, and give its columns and first rows as text. Whatever it does is rolled back.
+
+    Raises OSError and asyncpg.PostgresError.
+    """
+    connection = await asyncpg.connect(**connection_settings(parts, database))
+    try:
+        transaction = connection.transaction(readonly=True)
+        await transaction.start()
+        if parts.key is not None:
+            await connection.execute("SELECT pg_catalog.set_config($1, $2, true)", parts.key.name, parts.key.setting)
+        statement = await connection.prepare(sql)
+        columns = tuple(attribute.name for attribute in statement.get_attributes())
+        found = await (await statement.cursor()).fetch(rows) if columns else []
+        await transaction.rollback()
+    finally:
+        await connection.close()
+    return columns, tuple(tuple(None if value is None else str(value) for value in row) for row in found)
+
+
+def front(parts: Parts, trail: Trail, ledger: Ledger, grants: Granted) -> PostgresFront:
     """Build the front of a PostgreSQL."""
     settings = parts.settings
-    known = catalogs(parts, ledger, _teller(trail))
+    known = catalogs(parts, ledger, teller(trail))
     assert isinstance(parts.login, PostgresLoginSettings)
     return PostgresFront(
         parts.login,
@@ -74,30 +93,9 @@ def front(parts: Parts, trail: Trail, ledger: Ledger) -> PostgresFront:
             analysed_bytes=settings.limits.analysed_bytes,
             whole_text=settings.audit.statement_text == "whole",
             notices=settings.notices,
+            grants=grants,
         ),
         catalogs=known,
         watch=Watch(known, lambda database: connection_settings(parts, database)),
         statement_bytes=settings.limits.statement_bytes,
     )
-
-
-def _teller(trail: Trail) -> Told:
-    """What writes into the trail that a column has got a label."""
-
-    def tell(database: str, kept: Kept, sources: tuple[ColumnName, ...]) -> None:
-        try:
-            trail.append(
-                record.labelled(
-                    database=database,
-                    column=str(kept.column),
-                    category=kept.label.category,
-                    level=kept.label.level,
-                    why=kept.why,
-                    sources=[str(source) for source in sources],
-                    principal=kept.by or None,
-                )
-            )
-        except AuditUnavailable as error:  # the ledger has it; statements are refused anyhow
-            log.error("that %s is labelled is not recorded: %s", kept.column, error)  # noqa: TRY400  no trace worth reading
-
-    return tell

@@ -131,7 +131,7 @@ class Limits:
     connections_per_user: int = field(default=100, metadata=_integer("connections", 1, 1_000_000))
     login_seconds: float = field(default=15.0, metadata=_number("seconds", 0.1, 3600))
     idle_seconds: float = field(default=0.0, metadata=_number("seconds; 0 is no limit", 0, 31_536_000))
-    statement_bytes: int = field(default=16 * 2**20, metadata=_integer("bytes", 1024, 2**30))
+    statement_bytes: int = field(default=64 * 2**20, metadata=_integer("bytes", 1024, 2**30))
     analysed_bytes: int = field(default=2**20, metadata=_integer("bytes", 1024, 16 * 2**20))
 
 
@@ -158,6 +158,8 @@ class Settings:
     users: Path | None = field(default=None, metadata=_path("users file"))
     secret_file: Path | None = field(default=None, metadata=_path("file"))
     labels_file: Path = field(default=Path("labels.jsonl"), metadata=_path("file"))
+    grants_file: Path | None = field(default=None, metadata=_path("file"))
+    grants_login: Literal["password", "system"] = field(default="password", metadata=_choice("password", "system"))
     audit: Audit = field(default_factory=Audit, metadata=_section(Audit))
     limits: Limits = field(default_factory=Limits, metadata=_section(Limits))
     drain_seconds: float = field(default=10.0, metadata=_number("seconds", 0, 3600))

@@ -17,8 +17,12 @@ from policies.conditions import ConditionFailed, Facts
 from policies.masks import CATEGORY_DEFAULTS, DEFAULT_MASK
 from policies.model import ColumnName, Decision, Label, Mask, Principal, RowCondition, Session, Treatment
 from policies.rows import BindingError
+from policies.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
+    from policies.approvals import Approval
     from policies.dictionary import Dictionary
     from policies.rules import Rule
 
@@ -27,6 +31,8 @@ _REMEMBERED: Final = 256
 
 _WORLDS: Final = 64
 """Sets of labels kept: one for each database and revision of its catalog that is in use."""
+
+_PLAIN: Final = Vocabulary()
 
 # The rules that mean a column, in order, its category, and the columns that it was copied from.
 _Group: TypeAlias = tuple[tuple[int, ...], str, tuple[ColumnName, ...]]
@@ -49,7 +55,8 @@ class PolicySet:
     """The policies of one file, ready to decide. Immutable but for a memory of past decisions.
 
     `revision` names the text it was made from; `functions` are those that masked callers may call, as (schema, name);
-    `defaults` are the masks of the file's `categories`.
+    `defaults` are the masks of the file's `categories`, `vocabulary` its calendar and what sessions may declare,
+    `approvals` say who may agree to grants.
     """
 
     def __init__(  # noqa: PLR0913  one argument for each part of the file
@@ -60,6 +67,8 @@ class PolicySet:
         *,
         defaults: Mapping[str, Mask],
         functions: frozenset[tuple[str, str]] = frozenset(),
+        vocabulary: Vocabulary = _PLAIN,
+        approvals: tuple[Approval, ...] = (),
         description: str | None = None,
     ) -> None:
         self.revision = revision
@@ -67,13 +76,16 @@ class PolicySet:
         self.rules = rules
         self.defaults = dict(defaults)
         self.functions = functions
+        self.files: tuple[Path, ...] = ()  # that they were read from
+        self.vocabulary = vocabulary
+        self.approvals = approvals
         self.description = description
         self._worlds: OrderedDict[int, _World] = OrderedDict()
 
     @property
     def has_labels(self) -> bool:
         """True when the dictionary names anything; without it nothing is sensitive anywhere."""
-        return bool(self.dictionary.entries)
+        return self.dictionary.labels_any
 
     def label(self, database: str, schema: str, relation: str, column: str) -> Label | None:
         """Give what the dictionary says of a column, or None. Names as the catalog spells them."""
@@ -90,7 +102,8 @@ class PolicySet:
         is the same object too, so comparing two decisions costs next to nothing.
         """
         world = self._grouped(labels)
-        known = Facts.of(principal, session)
+        session = self.vocabulary.calendar.local(session)
+        known = Facts.of(principal, session, self.vocabulary)
         outcomes = {
             index: self._outcome(self.rules[index], known, principal, session)
             for index in world.rules

@@ -7,35 +7,44 @@ and column; a file with any problem gives no policies at all.
 from __future__ import annotations
 
 import hashlib
-import re
-from typing import TYPE_CHECKING, Final
+import json
+from typing import TYPE_CHECKING, Final, get_args
 
+from policies.approvals import COLUMNS as APPROVAL_COLUMNS
+from policies.approvals import KEYS as APPROVAL
+from policies.approvals import read_approvals
 from policies.conditions import Condition, ConditionError
 from policies.decide import PolicySet
-from policies.dictionary import Dictionary, DictionaryEntry
+from policies.declarations import ATTRIBUTE, CALENDAR, read_attributes, read_calendar
+from policies.dictionary import Dictionary, DictionaryEntry, Unreviewed
+from policies.entries import KEYS, read_category, read_dictionary_file, read_entries
 from policies.masks import CATEGORY_DEFAULTS, read_mask
-from policies.model import Label
-from policies.patterns import NamePattern, PatternError, read_pattern, read_patterns
-from policies.positions import Checker, DocumentError, Node, Problem, compose, suggestion
+from policies.positions import Checker, DocumentError, Node, Problem, compose
 from policies.rows import RowsError, RowTemplate, read_rows
-from policies.rules import COMPARISONS, LevelTest, Rule, Selector
+from policies.rules import Rule, Selector
+from policies.selecting import COLUMNS, patterns, selector
+from policies.vocabulary import Calendar, Vocabulary
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Callable, Collection, Mapping, Sequence
     from pathlib import Path
 
     from policies.model import Mask
 
 SCHEMA: Final[Mapping[str, tuple[str, ...]]] = {
-    "policies": ("version", "description", "dictionary", "categories", "rules", "functions"),
-    "dictionary": ("column", "category", "level"),
+    "policies": (
+        *("version", "description", "calendar", "session", "dictionary", "dictionary_files", "unreviewed"),
+        *("categories", "rules", "functions", "approvals"),
+    ),
+    "calendar": CALENDAR,
+    "session": ATTRIBUTE,
+    "dictionary": KEYS,
     "rules": ("name", "description", "columns", "when", "rows", "treatment", "on_write", "search", "join", "explain"),
-    "columns": ("category", "level", "schema", "table", "column"),
+    "columns": COLUMNS,
+    "approvals": APPROVAL,
+    "columns of an approval": APPROVAL_COLUMNS,
 }
 """The keys of each mapping of the file."""
-
-MAX_LEVEL: Final = 5
-"""Levels of sensitivity run from 1 to 5 (JR/T 0197-2020)."""
 
 _LATER: Final = ("filter", "limits")
 SEARCHES_PER_HOUR: Final = 100
@@ -44,6 +53,7 @@ SEARCHES_PER_HOUR: Final = 100
 JOINS_PER_HOUR: Final = 100
 """What `join: exact` allows: the same."""
 
+_UNREVIEWED: Final = get_args(Unreviewed)
 _TREATMENTS = ("clear", "deny")
 _ON_WRITE = ("preserve", "deny", "allow")
 _EXPLAIN = ("allow", "deny")
@@ -53,37 +63,75 @@ class PolicyError(DocumentError):
     """A policy file with problems."""
 
 
+class UnreadableError(Exception):
+    """A file that is no text for us; the message says why."""
+
+
 def load_policies(path: Path) -> PolicySet:
-    """Read a policy file. Raises PolicyError with every problem, also when the file cannot be read."""
+    """Read a policy file and those that it names. Raises PolicyError with every problem, also when one cannot be read."""
     try:
-        text = path.read_text(encoding="utf-8")
+        text = read_text(path)
+    except UnreadableError as error:
+        raise PolicyError((Problem(str(path), 1, 1, str(error)),)) from error
+    files = [path]
+
+    def read(name: str) -> str:
+        files.append(path.parent / name)
+        return read_text(files[-1])
+
+    policies = parse_policies(text, file=str(path), read=read)
+    policies.files = tuple(files)
+    return policies
+
+
+def read_text(path: Path) -> str:
+    """Read a file of UTF-8. Raises UnreadableError."""
+    try:
+        return path.read_text(encoding="utf-8")
     except OSError as error:
-        raise PolicyError((Problem(str(path), 1, 1, f"the file cannot be read: {error.strerror}"),)) from error
+        raise UnreadableError(f"the file cannot be read: {error.strerror}") from error
     except UnicodeDecodeError as error:
-        message = f"the file is not UTF-8: byte {error.start + 1} cannot be read"
-        raise PolicyError((Problem(str(path), 1, 1, message),)) from error
-    return parse_policies(text, file=str(path))
+        raise UnreadableError(f"the file is not UTF-8: byte {error.start + 1} cannot be read") from error
 
 
-def parse_policies(text: str, file: str = "policies") -> PolicySet:
-    """Read policies from text; `file` names it in problems. Raises PolicyError with every problem."""
+def _read_none(_name: str) -> str:
+    raise UnreadableError("the file cannot be read: these policies come from no file")
+
+
+def parse_policies(text: str, file: str = "policies", read: Callable[[str], str] = _read_none) -> PolicySet:
+    """Read policies from text; `file` names it in problems. Raises PolicyError with every problem.
+
+    `read` gives the text of a file that the policies name, or raises UnreadableError.
+    """
     root, problems = compose(text, file)
     if root is None:
         raise PolicyError(problems or (Problem(file, 1, 1, "the file is empty", "begin with `version: 1`"),))
-    reader = _Reader(Checker(problems), text)
+    reader = _Reader(Checker(problems), text, read)
     policies = reader.policies(root)
     if reader.checker.problems:
         raise PolicyError(reader.checker.problems)
     return policies
 
 
+def read_columns(fields: Mapping[str, Sequence[str]], categories: Collection[str]) -> Selector:
+    """Read columns as the rules name them, given by key. Raises PolicyError with every problem."""
+    root, problems = compose(json.dumps(fields, ensure_ascii=True), "columns")
+    checker = Checker(problems)
+    found = Selector() if root is None else selector(root, categories, checker)
+    if checker.problems:
+        raise PolicyError(checker.problems)
+    return found
+
+
 class _Reader:
     """Reads the parts of one file in order; problems go to the checker."""
 
-    def __init__(self, checker: Checker, text: str) -> None:
+    def __init__(self, checker: Checker, text: str, read: Callable[[str], str]) -> None:
         self.checker = checker
-        self.text = text
+        self.read = read
+        self.texts = [text]  # of all files, which the revision is made from
         self.lines = text.splitlines()
+        self.vocabulary = Vocabulary()  # of the file, once it is read
 
     def policies(self, root: Node) -> PolicySet:
         checker = self.checker
@@ -91,41 +139,64 @@ class _Reader:
         if "version" in fields and fields["version"].value != 1:
             checker.problem(fields["version"], "`version` must be 1", "this is the only version there is")
         description = checker.text(fields["description"], "`description`") if "description" in fields else None
-        entries = self.dictionary(fields["dictionary"]) if "dictionary" in fields else ()
-        dictionary = Dictionary(entries)
+        calendar = read_calendar(fields["calendar"], checker) if "calendar" in fields else Calendar()
+        declared = read_attributes(fields["session"], checker) if "session" in fields else {}
+        self.vocabulary = Vocabulary(calendar, declared)
+        written = read_entries(fields["dictionary"], checker) if "dictionary" in fields else ()
+        listed = self.dictionary_files(fields["dictionary_files"]) if "dictionary_files" in fields else ()
+        unreviewed = self.unreviewed(fields["unreviewed"]) if "unreviewed" in fields else "mask"
+        dictionary = Dictionary((*(each.entry for each in written), *listed), unreviewed)
         defaults = self.categories(fields["categories"]) if "categories" in fields else {}
         known = dictionary.categories | set(defaults) | set(CATEGORY_DEFAULTS)
         rules = self.rules(fields["rules"], known) if "rules" in fields else ()
         functions = self.functions(fields["functions"]) if "functions" in fields else frozenset()
-        revision = hashlib.sha256(self.text.encode()).hexdigest()[:16]
-        return PolicySet(revision, dictionary, rules, defaults=defaults, functions=functions, description=description)
+        approvals = (
+            read_approvals(fields["approvals"], checker, lambda node: selector(node, known, checker), self.inside)
+            if "approvals" in fields
+            else ()
+        )
+        revision = hashlib.sha256("\0".join(self.texts).encode()).hexdigest()[:16]
+        return PolicySet(
+            revision,
+            dictionary,
+            rules,
+            defaults=defaults,
+            functions=functions,
+            vocabulary=self.vocabulary,
+            approvals=approvals,
+            description=description,
+        )
 
-    def dictionary(self, node: Node) -> tuple[DictionaryEntry, ...]:
+    def dictionary_files(self, node: Node) -> tuple[DictionaryEntry, ...]:
+        """The entries of all files that are named."""
         entries: list[DictionaryEntry] = []
-        for item in self.checker.items(node, "`dictionary`"):
-            keys = SCHEMA["dictionary"]
-            fields = self.checker.fields(item, "a dictionary entry", keys, keys)
-            if len(fields) < len(keys):
+        for item in self.checker.items(node, "`dictionary_files`"):
+            name = self.checker.text(item, "`dictionary_files`")
+            if name is None:
                 continue
-            names = self.patterns(fields["column"], "`column`", 4, "`database.schema.table.column`")
-            category = self.category_name(fields["category"])
-            level = self.checker.integer(fields["level"], "`level`", 1, MAX_LEVEL)
-            if names and category and level:
-                database, schema, relation, column = names
-                entries.append(DictionaryEntry(database, schema, relation, column, Label(category, level)))
+            try:
+                text = self.read(name)
+            except UnreadableError as error:
+                self.checker.problem(item, f"`{name}`: {error}")
+                continue
+            self.texts.append(text)
+            root, problems = compose(text, name)
+            inside = Checker(problems)
+            if root is None and not problems:
+                self.checker.problem(item, f"`{name}` is empty", "`louver discover --dictionary FILE` writes one")
+            elif root is not None:
+                entries += (written.entry for written in read_dictionary_file(root, inside))
+            self.checker.take(inside.problems)
         return tuple(entries)
 
-    def category_name(self, node: Node) -> str | None:
-        category = self.checker.text(node, "`category`")
-        if category is None or re.fullmatch(r"[^\W\d]\w*", category):
-            return category
-        self.checker.problem(node, f"`{category}` cannot be a category", "use letters, digits and `_`")
-        return None
+    def unreviewed(self, node: Node) -> Unreviewed:
+        chosen = self.checker.choice(node, "`unreviewed`", _UNREVIEWED)
+        return next((mode for mode in _UNREVIEWED if mode == chosen), "mask")
 
     def categories(self, node: Node) -> dict[str, Mask]:
         masks: dict[str, Mask] = {}
         for name, entry in self.checker.mapping(node, "`categories`").items():
-            self.category_name(entry.key)
+            read_category(entry.key, self.checker)
             mask = read_mask(entry.value, self.checker)
             if mask is not None:
                 masks[name] = mask
@@ -134,7 +205,7 @@ class _Reader:
     def functions(self, node: Node) -> frozenset[tuple[str, str]]:
         found: set[tuple[str, str]] = set()
         for item in self.checker.items(node, "`functions`"):
-            names = self.patterns(item, "a function", 2, "`schema.function`")
+            names = patterns(item, "a function", 2, "`schema.function`", self.checker)
             exact = [name.exact for name in names if name.exact is not None]
             if len(exact) == 2:
                 found.add((exact[0], exact[1]))
@@ -169,7 +240,7 @@ class _Reader:
         if "description" in fields:
             checker.text(fields["description"], "`description`")
         name = checker.text(fields["name"], "`name`") if "name" in fields else None
-        columns = self.selector(fields["columns"], categories) if "columns" in fields else Selector()
+        columns = selector(fields["columns"], categories, self.checker) if "columns" in fields else Selector()
         when = self.condition(fields["when"]) if "when" in fields else None
         rows = self.row_template(fields["rows"]) if "rows" in fields else None
         kind, mask = self.treatment(fields["treatment"]) if "treatment" in fields else (None, None)
@@ -238,77 +309,6 @@ class _Reader:
         self.checker.problem(node, message)
         return None, None
 
-    def selector(self, node: Node, categories: Collection[str]) -> Selector:
-        fields = self.checker.fields(node, "`columns`", SCHEMA["columns"])
-        if isinstance(node.value, dict) and not node.value:
-            self.checker.problem(node, "`columns` is empty", 'to mean every labelled column, write {category: "*"}')
-        return Selector(
-            category=self.category_patterns(fields["category"], categories) if "category" in fields else (),
-            level=self.levels(fields["level"]) if "level" in fields else (),
-            schema=self.names(fields["schema"], "`schema`") if "schema" in fields else (),
-            table=self.tables(fields["table"]) if "table" in fields else (),
-            column=self.names(fields["column"], "`column`") if "column" in fields else (),
-        )
-
-    def category_patterns(self, node: Node, categories: Collection[str]) -> tuple[NamePattern, ...]:
-        patterns: list[NamePattern] = []
-        for item in self.some(node, "`category`"):
-            text = self.checker.text(item, "`category`")
-            if text is None:
-                continue
-            glob = "*" in text or "?" in text
-            pattern = NamePattern(None, text) if glob else NamePattern(text, "")
-            if not any(pattern.matches(category) for category in categories):
-                self.checker.problem(item, f"no column has the category `{text}`", suggestion(text, categories))
-            patterns.append(pattern)
-        return tuple(patterns)
-
-    def levels(self, node: Node) -> tuple[LevelTest, ...]:
-        tests: list[LevelTest] = []
-        for item in self.some(node, "`level`"):
-            text = str(item.value) if isinstance(item.value, str | int) else ""
-            match = re.fullmatch(rf"\s*({'|'.join(COMPARISONS)})?\s*([1-{MAX_LEVEL}])\s*", text)
-            if match and not isinstance(item.value, bool):
-                tests.append(LevelTest(match[1] or "=", int(match[2])))
-            else:
-                self.checker.problem(
-                    item, f"`level` must be a level from 1 to {MAX_LEVEL}, or a comparison", 'such as ">=3"'
-                )
-        return tuple(tests)
-
-    def names(self, node: Node, what: str) -> tuple[NamePattern, ...]:
-        return tuple(p for item in self.some(node, what) for p in self.patterns(item, what, 1, "a name"))
-
-    def tables(self, node: Node) -> tuple[tuple[NamePattern | None, NamePattern], ...]:
-        found: list[tuple[NamePattern | None, NamePattern]] = []
-        for item in self.some(node, "`table`"):
-            text = self.checker.text(item, "`table`")
-            if text is None:
-                continue
-            try:
-                found.append((None, read_pattern(text)))
-            except PatternError:
-                names = self.patterns(item, "`table`", 2, "`table` or `schema.table`")
-                if names:
-                    found.append((names[0], names[1]))
-        return tuple(found)
-
-    def some(self, node: Node, what: str) -> tuple[Node, ...]:
-        items = self.checker.one_or_more(node)
-        if not items:
-            self.checker.problem(node, f"{what} is an empty list, which matches nothing")
-        return items
-
-    def patterns(self, node: Node, what: str, count: int, shape: str) -> tuple[NamePattern, ...]:
-        text = self.checker.text(node, what)
-        if text is None:
-            return ()
-        try:
-            return read_patterns(text, count, shape)
-        except PatternError as error:
-            self.checker.problem(node, str(error))
-            return ()
-
     def condition(self, node: Node) -> Condition | None:
         if isinstance(node.value, bool):
             return Condition("true" if node.value else "false")
@@ -316,7 +316,7 @@ class _Reader:
         if text is None:
             return None
         try:
-            return Condition(text)
+            return Condition(text, self.vocabulary)
         except ConditionError as error:
             for problem in error.problems:
                 at = self.inside(node, problem.line, problem.column)
@@ -328,7 +328,7 @@ class _Reader:
         if text is None:
             return None
         try:
-            return read_rows(text)
+            return read_rows(text, self.vocabulary.attributes)
         except RowsError as error:
             line = text.count("\n", 0, error.offset) + 1
             column = error.offset - (text.rfind("\n", 0, error.offset) + 1) + 1

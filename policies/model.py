@@ -6,6 +6,7 @@ May not do: read files, know SQL or a protocol, look at a clock. Everything here
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
@@ -34,7 +35,8 @@ class Principal:
 class Session:
     """What is known of the connection and the moment; conditions see it as `session`.
 
-    `hour` (0 to 23), `minute` and `weekday` (1 = Monday to 7) are local to the proxy's configured zone.
+    `at` is the moment with its zone: the proxy's, until a policy file names another. `declared` are the attributes that the
+    client has declared for itself, such as a purpose.
     """
 
     database: str
@@ -42,10 +44,33 @@ class Session:
     application: str
     database_user: str
     tls: bool
-    date: str  # ISO 8601, YYYY-MM-DD
-    hour: int
-    minute: int
-    weekday: int
+    at: dt.datetime
+    declared: Mapping[str, AttributeValue] = field(default_factory=dict)
+
+    @property
+    def date(self) -> str:
+        """The day, YYYY-MM-DD (ISO 8601)."""
+        return self.at.date().isoformat()
+
+    @property
+    def time(self) -> str:
+        """The time of the day, HH:MM."""
+        return f"{self.at:%H:%M}"
+
+    @property
+    def hour(self) -> int:
+        """0 to 23."""
+        return self.at.hour
+
+    @property
+    def minute(self) -> int:
+        """0 to 59."""
+        return self.at.minute
+
+    @property
+    def weekday(self) -> int:
+        """1 is Monday, 7 is Sunday."""
+        return self.at.isoweekday()
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +123,10 @@ class RowCondition:
         """True when every row meets it, as its text says."""
         return not self.values and self.text.strip().lower() == "true"
 
+    def extends(self, other: RowCondition) -> bool:
+        """Whether it is `policies.rows.either` of the other one and more."""
+        return self.text.startswith(f"({other.text}) OR (") and self.values[: len(other.values)] == other.values
+
 
 @dataclass(frozen=True, slots=True)
 class Treatment:
@@ -120,6 +149,7 @@ class Treatment:
     reason: str | None = None  # why a rule that could not be evaluated denies, for the audit and `explain`
     on_write: OnWrite = "preserve"
     explain: bool = False  # plans made from statistics of the real values may be shown
+    grants: tuple[int, ...] = ()  # the grants that show more of it than the rules do
 
     @property
     def treated(self) -> bool:
@@ -152,3 +182,8 @@ class Decision:
     def hides(self) -> bool:
         """True when there is a column of which this caller does not see every value."""
         return any(treatment.hides for treatment in self.treatments.values())
+
+    @property
+    def grants(self) -> tuple[int, ...]:
+        """The grants by which this caller sees more than the rules show, in order."""
+        return tuple(sorted({grant for treatment in self.treatments.values() for grant in treatment.grants}))

@@ -249,6 +249,10 @@ class Checker:
         """Record a problem at a node."""
         self._problems.append(Problem(node.file, node.line, node.column, message, hint))
 
+    def take(self, problems: Collection[Problem]) -> None:
+        """Take over the problems of another file."""
+        self._problems += problems
+
     def mapping(self, node: Node, what: str) -> Mapping[str, Entry]:
         """Give the entries of a mapping with free keys; empty when it is none."""
         if isinstance(node.value, Mapping):

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Final
 from policies.model import RowCondition
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from policies.model import AttributeValue, Principal, Session
 
 MAX_LENGTH: Final = 4000
@@ -25,11 +27,16 @@ SESSION_FIELDS: Final = (
     "database_user",
     "tls",
     "date",
+    "time",
     "hour",
     "minute",
     "weekday",
 )
 
+EVERY_ROW: Final = RowCondition("true")
+"""The condition that every row meets."""
+
+_NUMBERED = re.compile(r"\{(\d+)\}")  # nothing else of a bound condition has braces
 _TOKEN = re.compile(
     r"""(?P<placeholder>\{(?P<owner>[A-Za-z_]+)\.(?P<name>[A-Za-z_][A-Za-z0-9_]*)\})
       | (?P<string>'(?:[^'{}\\]|'')*')
@@ -69,8 +76,12 @@ class RowTemplate:
 
 def _value(owner: str, name: str, principal: Principal, session: Session) -> AttributeValue:
     if owner == "session":
-        value: AttributeValue = getattr(session, name)
-        return value
+        if name in SESSION_FIELDS:
+            value: AttributeValue = getattr(session, name)
+            return value
+        if session.declared.get(name) is None:
+            raise BindingError(f"the session has not declared `{name}`, which `rows` needs")
+        return session.declared[name]
     if name == "name":
         return principal.name
     if name not in principal.attributes:
@@ -86,8 +97,8 @@ def _is_value(value: object) -> bool:
     return value is None or isinstance(value, str | int | float)
 
 
-def read_rows(source: str) -> RowTemplate:
-    """Read a row condition. Raises RowsError.
+def read_rows(source: str, declared: Collection[str] = ()) -> RowTemplate:
+    """Read a row condition; `declared` are the attributes that sessions may declare. Raises RowsError.
 
     Refused: placeholders within quotes, where a value would end up inside a literal; other braces, comments,
     dollar quotes, backslashes and semicolons, with which text could change what the quotes around it mean.
@@ -95,6 +106,7 @@ def read_rows(source: str) -> RowTemplate:
     if len(source) > MAX_LENGTH:
         raise RowsError(f"the condition is longer than {MAX_LENGTH} characters", 0)
     parts: list[str] = []
+    plain: list[tuple[int, str]] = []
     placeholders: list[tuple[str, str]] = []
     position = 0
     while position < len(source):
@@ -103,23 +115,48 @@ def read_rows(source: str) -> RowTemplate:
             raise _refused(source, position)
         if match["placeholder"]:
             placeholder = (match["owner"], match["name"])
-            _check(placeholder, position)
+            _check(placeholder, position, (*SESSION_FIELDS, *declared))
             _check_neighbours(source, match.start(), match.end())
             if placeholder not in placeholders:
                 placeholders.append(placeholder)
             parts.append(f"{{{placeholders.index(placeholder)}}}")
         else:
             parts.append(match[0])
+            if match["plain"]:
+                plain.append((position, match[0]))
         position = match.end()
+    _check_parentheses(source, plain)
     return RowTemplate(source, "".join(parts), tuple(placeholders))
 
 
-def _check(placeholder: tuple[str, str], position: int) -> None:
+def either(one: RowCondition, other: RowCondition) -> RowCondition:
+    """The condition that holds where one of two holds."""
+    if one.always or other.always:
+        return EVERY_ROW
+    first = len(one.values)
+    shifted = _NUMBERED.sub(lambda found: f"{{{int(found[1]) + first}}}", other.text)
+    values = (*one.values, *other.values)
+    return RowCondition(f"({one.text}) OR ({shifted})", values, repr(values))
+
+
+def _check_parentheses(source: str, plain: list[tuple[int, str]]) -> None:
+    """Refuse a condition that is none by itself, but would be one between the parentheses of others."""
+    depth = 0
+    for start, text in plain:
+        for offset, sign in enumerate(text):
+            depth += (sign == "(") - (sign == ")")
+            if depth < 0:
+                raise RowsError("a parenthesis is closed that was not opened", start + offset)
+    if depth:
+        raise RowsError("a parenthesis is not closed", len(source))
+
+
+def _check(placeholder: tuple[str, str], position: int, known: Collection[str]) -> None:
     owner, name = placeholder
     if owner not in ("principal", "session"):
         raise RowsError(f"unknown placeholder `{{{owner}.{name}}}`", position, "use `{principal.x}` or `{session.x}`")
-    if owner == "session" and name not in SESSION_FIELDS:
-        fields = ", ".join(f"`{field}`" for field in SESSION_FIELDS)
+    if owner == "session" and name not in known:
+        fields = ", ".join(f"`{field}`" for field in known)
         raise RowsError(f"the session has no `{name}`", position, f"it has {fields}")
 
 

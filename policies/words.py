@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Final
 from policies.masks import mask_words
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from policies.model import AttributeValue, ColumnName, Decision, RowCondition, Treatment
 
 
@@ -22,8 +24,8 @@ _WRITES: Final = {
 """How a sentence ends when the rule says something of writing."""
 
 
-def words(decision: Decision) -> tuple[str, ...]:
-    """Give one sentence for each labelled column, in the order of their names."""
+def sentences(decision: Decision, describe: Callable[[ColumnName, Treatment], str]) -> tuple[str, ...]:
+    """Give one sentence for each labelled column, in the order of their names, by a `describe` of some language."""
     return tuple(describe(column, decision.treatments[column]) for column in sorted(decision.treatments, key=str))
 
 
@@ -49,10 +51,11 @@ def _shown(treatment: Treatment) -> str:
     if treatment.rows is None:
         return shown
     elsewhere = mask_words(treatment.fallback) if treatment.fallback is not None else "is hidden entirely"
-    return f"{shown} on rows where {_condition(treatment.rows)}; on all others it {elsewhere}"
+    return f"{shown} on rows where {condition(treatment.rows)}; on all others it {elsewhere}"
 
 
-def _condition(rows: RowCondition) -> str:
+def condition(rows: RowCondition) -> str:
+    """Give a row condition with its values, as a person would write it."""
     # one pass: a value that looks like a placeholder is not taken for one
     text = re.sub(r"\{(\d+)\}", lambda match: _value(rows.values[int(match[1])]), rows.text)
     return " ".join(text.split())

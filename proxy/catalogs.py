@@ -1,6 +1,7 @@
 """What each database holds, as the gate needs it: the catalog snapshot and the labels of its columns.
 
-Owns the snapshots and their renewal. Which label a column has stands in the catalogs of each kind of database.
+Owns the snapshots and their renewal, and when the ledger of labels is read and written. Which label a column has stands in the
+catalogs of each kind of database.
 May not do: decide, know sessions.
 """
 
@@ -17,11 +18,13 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar, Generic, Protocol, TypeVar
 
 from policies.model import ColumnName, Label
+from proxy.ledger import Ledger, LedgerUnavailable
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from policies.decide import PolicySet
+    from proxy.book import Kept, Told
 
 log = logging.getLogger(__name__)
 
@@ -77,22 +80,31 @@ class Known(Generic[C]):
 K = TypeVar("K", bound=Known)  # type: ignore[type-arg]  # of whatever catalog
 
 
+def _untold(_database: str, _kept: Kept, _sources: tuple[ColumnName, ...]) -> None:
+    """Tell nobody that a column has got a label."""
+
+
 class Catalogs(ABC, Generic[C, K]):
     """The databases of one upstream. `read` fetches a snapshot of a database and gives it the revision it is told.
 
-    `clock` gives seconds that only grow, `sleep` waits for some of them.
+    `ledger` remembers labels, `told` is called for those that columns get by what happens to them. `clock` gives seconds that only
+    grow, `sleep` waits for some of them.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  what it is told with, and the world around it
         self,
         policies: PolicySet,
         read: Callable[[str, int], Awaitable[C]],
         *,
+        ledger: Ledger | None = None,
+        told: Told = _untold,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._policies = policies
         self._read = read
+        self._ledger = Ledger() if ledger is None else ledger
+        self._told = told
         self._clock = clock
         self._sleep = sleep
         self._known: dict[str, K] = {}
@@ -106,8 +118,23 @@ class Catalogs(ABC, Generic[C, K]):
     def _label(self, known: K, earlier: C) -> None:
         """Label the columns of `known.catalog`, which has taken the place of `earlier`."""
 
+    def _owes(self, known: K) -> bool:  # noqa: ARG002  where labels rest on the reading alone, nothing does
+        """Whether labels wait for a reading of the snapshot, be it the same as the last."""
+        return False
+
+    @property
+    def dirty(self) -> bool:
+        """Whether there are labels that `remember` has to bring to the disk."""
+        return self._ledger.dirty
+
     async def remember(self) -> None:
-        """Bring to the disk what has to be there before anybody rests on it."""
+        """Bring to the disk what labels there are, before anybody rests on them. Raises LedgerUnavailable."""
+        if self._ledger.dirty:
+            try:
+                await asyncio.get_running_loop().run_in_executor(None, self._ledger.flush)
+            except LedgerUnavailable as error:
+                log.error("%s", error)  # noqa: TRY400  it has no trace worth reading
+                raise
 
     def known(self, database: str) -> K:
         """What is known of `database`; `stale` until `refresh` has run."""
@@ -118,7 +145,11 @@ class Catalogs(ABC, Generic[C, K]):
         return known
 
     def policies_changed(self, policies: PolicySet) -> None:
-        """Label everything anew under new policies; every caller's world is decided again."""
+        """Label everything anew under new policies, by the ledger as it is now; every caller's world is decided again."""
+        try:
+            self._ledger.reread()
+        except LedgerUnavailable as error:
+            log.error("what was dropped from the ledger of labels is not dropped yet: %s", error)  # noqa: TRY400
         self._policies = policies
         for known in self._known.values():
             known.stale = known.stale or policies.has_labels
@@ -183,9 +214,11 @@ class Catalogs(ABC, Generic[C, K]):
             known.stale = True
             raise
         known.held = known.readings
-        if dataclasses.replace(catalog, revision=known.catalog.revision) != known.catalog:
+        earlier = known.catalog
+        if dataclasses.replace(catalog, revision=earlier.revision) != earlier:
             self._revision += 1
-            earlier, known.catalog = known.catalog, catalog
+            known.catalog = catalog
+        if known.catalog is not earlier or self._owes(known):
             self._label(known, earlier)
             known.generation += 1
         await self.remember()

@@ -17,6 +17,8 @@ from audit.record import ColumnUse, Judgement
 from audit.scrub import scrub
 from policies.masks import SCHEMAS
 from proxy.budgets import Budgets
+from proxy.declaring import Declaration, Family, declaration, declaring
+from proxy.granted import Granted
 from proxy.plans import Makes, NamesEffect, Plan, PlanCache, Ruling, Tally
 from proxy.positions import moves_of
 from proxy.witness import Witness
@@ -82,6 +84,7 @@ class Effects(NamedTuple):
     names: NamesEffect = "none"
     makes: Makes = "none"
     uses_made: bool = False
+    declares: Declaration | None = None
 
 
 class World(Generic[C, N]):
@@ -122,10 +125,10 @@ class Gate(ABC, Generic[C, N]):
 
     `key` is that of keyed masks. `analysed_bytes`: a masked caller's longer statement is refused, for reading it would
     hold up every other session. `whole_text`: the audit keeps texts with their literals. `notices`: callers are told when
-    they compare what they see masked. `tally` counts how often plans are found again.
+    they compare what they see masked. `grants` are those in force. `tally` counts how often plans are found again.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  its parts, and one setting each
         self,
         policies: PolicySet,
         key: KeyMaterial | None,
@@ -133,8 +136,10 @@ class Gate(ABC, Generic[C, N]):
         analysed_bytes: int = MAX_BYTES,
         whole_text: bool = False,
         notices: bool = True,
+        grants: Granted | None = None,
     ) -> None:
         self.policies = policies
+        self.grants = Granted() if grants is None else grants
         self._key = key
         self.analysed_bytes = analysed_bytes
         self._whole_text = whole_text
@@ -145,6 +150,12 @@ class Gate(ABC, Generic[C, N]):
         self._worlds: dict[tuple[object, ...], World[C, N]] = {}
         self._revisions: dict[str, int] = {}
         self._listed: tuple[object, frozenset[str]] = ((), frozenset())
+
+    _family: Family
+    """In whose words clients declare."""
+
+    _declaring: tuple[str, ...]
+    """The kinds of a statement that does."""
 
     _odd_bytes: str = "strict"
     """How bytes that are no UTF-8 are read, as a handler of errors; they have to come out again as they came in."""
@@ -178,8 +189,9 @@ class Gate(ABC, Generic[C, N]):
         """What tells two meanings of names apart."""
 
     def decide(self, principal: Principal, session: Session, labels: Mapping[ColumnName, Label]) -> Decision:
-        """The caller's decision at this moment."""
-        return self.policies.decide(principal, session, labels)
+        """The caller's decision at this moment, with the grants that the caller has."""
+        decision = self.policies.decide(principal, session, labels)
+        return self.grants.lay_over(decision, principal, self.policies.vocabulary.calendar.local(session))
 
     def world(
         self,
@@ -233,6 +245,11 @@ class Gate(ABC, Generic[C, N]):
     def rule(self, world: World[C, N], text: bytes) -> Ruling:
         """Rule a statement in full and remember it. Raises UnknownNames when the catalog does not know a name."""
         try:
+            declared = (
+                declaration(text.decode(errors=self._odd_bytes), self._family) if b"louver" in text.lower() else None
+            )
+            if declared is not None:
+                return self._declares(world, text, declared)
             if world.names is None:
                 return self._pass(world, text)
             rewritten = self._rewrite(world, text.decode(errors=self._odd_bytes))
@@ -252,9 +269,32 @@ class Gate(ABC, Generic[C, N]):
         world.plans.keep(text, ruling, literal_free=False)
         return ruling
 
+    def _declares(self, world: World[C, N], text: bytes, declared: Declaration) -> Ruling:
+        """The ruling of a statement that declares something of its session, which the server is told as well."""
+        instead = declaring(declared, self._family)
+        judgement = Judgement(
+            kinds=self._declaring,
+            text=self._recorded(text),
+            rewritten=None,
+            relations=(),
+            columns=(),
+            ruling="pass",
+            policy=world.decision.policy,
+            catalog=world.catalog.revision,
+        )
+        plan = Plan("pass", COPYING, world.decision, judgement, declares=declared)
+        ruling = Ruling(plan, None if instead is None else instead.encode())
+        world.plans.keep(text, ruling, literal_free=False)
+        return ruling
+
     def charge(self, principal: str, probes: Sequence[Probe], now: float) -> bytes:
         """Count what is compared with real values; the payload of the error when the budget is used up, else b""."""
         refusal = self._budgets.charge(principal, probes, now)
+        return b"" if refusal is None else self.error(refusal)
+
+    def spend(self, grants: tuple[int, ...]) -> bytes:
+        """Count an execution under grants; the payload of the error when one of them is over, else b""."""
+        refusal = self.grants.spend(grants)
         return b"" if refusal is None else self.error(refusal)
 
     def listed_functions(self) -> frozenset[str]:
@@ -298,9 +338,10 @@ class Gate(ABC, Generic[C, N]):
         ruling = Ruling(
             Plan(
                 "pass",
-                COPYING if description.changes_catalog else world.epoch,
+                COPYING if description.changes_catalog or effects.declares else world.epoch,
                 world.decision,
                 judgement,
+                declares=effects.declares,
                 changes_catalog=description.changes_catalog,
                 copies=description.changes_catalog,
                 makes=effects.makes,
@@ -323,12 +364,14 @@ class Gate(ABC, Generic[C, N]):
             ruling="rewrite" if changed else "pass",
             policy=world.decision.policy,
             catalog=world.catalog.revision,
+            grants=_grants(rewritten.uses, world.decision, made=effects.uses_made),
         )
         plan = Plan(
             "rewrite" if changed else "pass",
-            COPYING if rewritten.changes_catalog else world.epoch,
+            COPYING if rewritten.changes_catalog or effects.declares else world.epoch,
             world.decision,
             judgement,
+            declares=effects.declares,
             names_effect=effects.names,
             copies=rewritten.changes_catalog,
             changes_catalog=rewritten.changes_catalog,
@@ -347,7 +390,12 @@ class Gate(ABC, Generic[C, N]):
 
     def _recorded(self, text: bytes) -> str | None:
         """The text as the audit keeps it; None when each statement brings its own."""
-        return None if self._whole_text else scrub(text.decode(errors="backslashreplace"))
+        return None if self._whole_text else scrub(text.decode(errors="surrogateescape"))
+
+
+def _grants(uses: Sequence[Use], decision: Decision, *, made: bool) -> tuple[int, ...]:
+    """The grants that a statement shows something by; `made`: by what an earlier one has left, it may be any of them."""
+    return decision.grants if made else tuple(sorted({grant for use in uses for grant in use.treatment.grants}))
 
 
 def _column_use(use: Use, decision: Decision) -> ColumnUse:

@@ -28,6 +28,7 @@ from ruamel.yaml.comments import CommentedMap
 from ruamel.yaml.error import YAMLError
 
 from policies.model import AttributeValue
+from policies.patterns import NamePattern
 from policies.positions import Checker, DocumentError, Node, Problem, compose
 from proxy.scram import DEFAULT_ITERATIONS, ScramError, Verifier, make_verifier, parse_verifier
 
@@ -48,11 +49,15 @@ _NAME_BYTES: Final = 63
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """One user. Without a `verifier` he cannot log in to Louver itself (login `own`)."""
+    """One user. Without a `verifier` he cannot log in to Louver itself (login `own`).
+
+    `speaks_for`: an application, which says on whose behalf it sends each statement, may name these.
+    """
 
     name: str
     attributes: Mapping[str, AttributeValue] = field(default_factory=dict)
     verifier: Verifier | None = None
+    speaks_for: tuple[NamePattern, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +77,7 @@ class Users:
         self._path = path
         self._snapshot = snapshot
         self._broken: tuple[int, int, int] | None = None  # the stamp of a change that could not be read
+        self.revision = 0
 
     @classmethod
     def load(cls, path: Path) -> Users:
@@ -86,12 +92,22 @@ class Users:
 
     def find(self, name: str) -> User | None:
         """The user of that name, None when there is none."""
-        self._refresh()
+        self.refresh()
         return self._snapshot.users.get(name)
+
+    def attributes(self, name: str) -> Mapping[str, AttributeValue] | None:
+        """What the file, as it was read last, says of a user; None of nobody."""
+        user = self._snapshot.users.get(name)
+        return None if user is None else user.attributes
+
+    def speaks_for(self, account: str) -> tuple[NamePattern, ...]:
+        """The users for whom an account may speak, by the file as it was read last."""
+        user = self._snapshot.users.get(account)
+        return () if user is None else user.speaks_for
 
     def names(self) -> tuple[str, ...]:
         """All names, in the file's order."""
-        self._refresh()
+        self.refresh()
         return tuple(self._snapshot.users)
 
     def decoy(self, name: str) -> Verifier:
@@ -105,7 +121,7 @@ class Users:
     def _made_up(self, what: str, name: str) -> bytes:
         return hmac.digest(self._snapshot.decoy, f"{what}\0{name}".encode(), hashlib.sha256)
 
-    def _refresh(self) -> None:
+    def refresh(self) -> None:
         """Read the file again when it has changed; keep what is known when it cannot be read, and say so once."""
         if self._path is None:
             return
@@ -116,6 +132,7 @@ class Users:
                 return
             self._snapshot = _read(self._path.read_bytes(), str(self._path), stamp, self._snapshot.decoy)
             self._broken = None
+            self.revision += 1
             log.info("read the users file %s again: %d users", self._path, len(self._snapshot.users))
         except (OSError, DocumentError) as error:
             if self._broken is None or self._broken != stamp:
@@ -158,9 +175,12 @@ def _user(check: Checker, name: str, key: Node, node: Node) -> User:
     entries = {} if node.value is None else check.mapping(node, f"user `{name}`")
     verifier: Verifier | None = None
     attributes: dict[str, AttributeValue] = {}
+    speaks_for: tuple[NamePattern, ...] = ()
     for attribute, entry in entries.items():
         if attribute == "password":
             verifier = _verifier(check, entry.value)
+        elif attribute == "speaks_for":
+            speaks_for = _speaks_for(check, entry.value)
         elif attribute == "name":
             check.problem(entry.key, "`name` is the user's own name and cannot be set")
         elif not _ATTRIBUTE.fullmatch(attribute):
@@ -169,7 +189,18 @@ def _user(check: Checker, name: str, key: Node, node: Node) -> User:
             )
         else:
             attributes[attribute] = _value(check, entry.value)
-    return User(name, MappingProxyType(attributes), verifier)
+    return User(name, MappingProxyType(attributes), verifier, speaks_for)
+
+
+def _speaks_for(check: Checker, node: Node) -> tuple[NamePattern, ...]:
+    """The names for whom an application may speak: exact, or with `*` and `?`."""
+    found = []
+    for item in check.one_or_more(node):
+        text = check.text(item, "`speaks_for`")
+        if text is not None:
+            wild = "*" in text or "?" in text
+            found.append(NamePattern(None, text) if wild else NamePattern(text, ""))
+    return tuple(found)
 
 
 def _verifier(check: Checker, node: Node) -> Verifier | None:

@@ -14,11 +14,11 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
 
+from proxy.failure import LoginFailure
 from proxy.front import Abandoned, LoginRefused
 from proxy.peer import Peer, PeerClosed, UnencryptedBytes
 from proxy.tls import ServerTLS
 from proxy.upstream import Unreachable, Upstream
-from proxy.violation import LoginFailure
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Generator

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from audit.record import Judgement
 from policies.model import Decision
+from proxy.declaring import Declaration
 from proxy.positions import Move
 from proxy.shapes import LONGEST, edited_parts, fill, key_of, shape_of, split
 from proxy.witness import Witness
@@ -40,6 +41,7 @@ class Plan:
     `witness` is what its answer's columns are checked against; None when nothing is hidden from the caller.
     `probes` are the real values that each execution asks for, counted against the caller's budget; `array_probes` those that
     each Bind does, by the arrays it brings.
+    `declares` is what it says of its session, for the statements that follow.
     `notices` are what the caller is told once in a session: the column, and the NoticeResponse.
     `judgement` is what the audit says of it, the same for all its statements; `error` is the payload of the
     ErrorResponse of a denied one. Compared by identity: each plan is one decision.
@@ -58,6 +60,7 @@ class Plan:
     moves: tuple[Move, ...] = ()
     witness: Witness | None = None
     notices: tuple[tuple[str, bytes], ...] = ()
+    declares: Declaration | None = None
     probes: tuple[Probe, ...] = ()
     array_probes: tuple[Probe, ...] = ()
 
@@ -67,6 +70,11 @@ class Ruling(NamedTuple):
 
     plan: Plan
     text: bytes | None = None
+
+
+def commented(ruling: Ruling, comment: bytes) -> Ruling:
+    """The ruling with the comment of the client's text behind what leaves in its place."""
+    return ruling if ruling.text is None or not comment else Ruling(ruling.plan, ruling.text + comment)
 
 
 class Tally:

@@ -7,6 +7,7 @@ May not do: decide, know the protocol.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from time import perf_counter_ns
 from typing import TYPE_CHECKING, Final, Literal
 
@@ -15,6 +16,7 @@ from audit import record
 if TYPE_CHECKING:
     from audit.record import Caller
     from audit.writer import Trail
+    from proxy.context import Identity
     from proxy.plans import Plan
 
 _PLANS: Final = 4096
@@ -30,7 +32,8 @@ class Recorder:
     def __init__(self, trail: Trail, caller: Caller) -> None:
         self._trail = trail
         self._caller = caller
-        self._told: dict[Plan, tuple[int, bytes]] = {}  # the segment that holds the plan's record, what refers to it
+        # the segment that holds the plan's record for somebody, and what refers to it
+        self._told: dict[tuple[Plan, Identity | None], tuple[int, bytes]] = {}
         self._outcome = record.outcome_prefix(caller)
         self._opened = perf_counter_ns()
         self._statements = 0
@@ -40,21 +43,22 @@ class Recorder:
         self._trail.append(record.session_opened(self._caller, tls=tls, login=login))
         self._trail.flush()
 
-    def start(self, plan: Plan, number: int, text: bytes) -> None:
-        """One statement is about to leave; it may once the trail is flushed."""
-        told = self._told.get(plan)
+    def start(self, plan: Plan, number: int, text: bytes, identity: Identity | None = None) -> None:
+        """One statement is about to leave; it may once the trail is flushed. `identity`: for whom, where that was said."""
+        told = self._told.get((plan, identity))
         if told is not None and told[0] == self._trail.segment:
             self._append(plan, number, text, told[1])
         else:
-            self._tell(plan, number, text)
+            self._tell(plan, number, text, identity)
         self._statements += 1
 
-    def _tell(self, plan: Plan, number: int, text: bytes) -> None:
+    def _tell(self, plan: Plan, number: int, text: bytes, identity: Identity | None) -> None:
         """Write all that the plan's judgement says, once in each segment."""
-        seq = self._append(plan, number, text, record.statement_prefix(self._caller, plan.judgement))
+        caller = self._caller if identity is None else _caller(self._caller, identity)
+        seq = self._append(plan, number, text, record.statement_prefix(caller, plan.judgement))
         if len(self._told) >= _PLANS:
             self._told.clear()
-        self._told[plan] = (self._trail.segment, record.statement_like(self._caller, seq))
+        self._told[plan, identity] = (self._trail.segment, record.statement_like(self._caller, seq))
 
     def _append(self, plan: Plan, number: int, text: bytes, prefix: bytes) -> int:
         if plan.judgement.text is not None:
@@ -92,3 +96,13 @@ class Recorder:
             record.session_closed(self._caller, reason=reason, statements=self._statements, duration_us=duration)
         )
         self._trail.flush()
+
+
+def _caller(caller: Caller, identity: Identity) -> Caller:
+    """The caller as the audit names it for a statement that was ruled for this identity."""
+    return replace(
+        caller,
+        attributes=identity.principal.attributes,
+        on_behalf_of=identity.on_behalf_of,
+        declared=identity.declared,
+    )

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from audit.writer import AuditUnavailable
-from policies.model import Session
+from proxy.context import Context
 from proxy.outbox import Outbox
 from proxy.peer import Peer
 from proxy.recording import Recorder
@@ -35,7 +35,7 @@ _LINGER_SECONDS: Final = 5.0
 
 @dataclass(frozen=True, slots=True)
 class Opening:
-    """What a session gets from the server: `moment` is what conditions may look at now, `ended` is called once, last.
+    """What a session gets from the server: `context` is what conditions may look at, `ended` is called once, last.
 
     `ended` is told whether what the session has left running is to be cancelled. `again` is given a login of the same client
     that is to follow a session that has ended.
@@ -43,7 +43,7 @@ class Opening:
 
     recorder: Recorder
     outbox: Outbox
-    moment: Callable[[], Session]
+    context: Context
     ended: Callable[[Relay, bool], None]
     again: Callable[[Coroutine[Any, Any, Any]], None]
 

@@ -20,7 +20,8 @@ from zoneinfo import ZoneInfo
 
 from audit import record
 from audit.writer import AuditUnavailable
-from policies.model import Session
+from policies.model import Principal, Session
+from proxy.context import Context
 from proxy.front import Abandoned, LoginRefused
 from proxy.outbox import Outbox
 from proxy.peer import TLS_SHUTDOWN_SECONDS, Peer, PeerClosed
@@ -32,7 +33,11 @@ if TYPE_CHECKING:
 
     from audit.writer import Trail
     from policies.decide import PolicySet
+    from policies.vocabulary import Vocabulary
+    from proxy.context import Directory
     from proxy.front import Front, LoggedIn
+    from proxy.grant_watch import GrantWatch
+    from proxy.granted import Granted
     from proxy.relay import Relay
 
 log = logging.getLogger(__name__)
@@ -76,20 +81,32 @@ class _Accepted(Peer):
 
 
 class Server:
-    """One listener in front of one upstream."""
+    """One listener in front of one upstream. `policies_changed`, asked once a second: whether to load them again."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  what a server is made of
         self,
         settings: ServerSettings,
         *,
         front: Front[Any],
         trail: Trail,
         load_policies: Callable[[], PolicySet],
+        policies_changed: Callable[[], bool] = lambda: False,
+        directory: Directory,
+        vocabulary: Vocabulary,
+        granted: Granted | None = None,
+        grant_watch: GrantWatch | None = None,
     ) -> None:
         self._settings = settings
         self._front = front
         self._trail = trail
         self._load_policies = load_policies
+        self._policies_changed = policies_changed
+        self._directory = directory
+        self._known = directory.revision
+        self._vocabulary = vocabulary
+        self._grant_watch = grant_watch
+        if granted is not None:
+            granted.changed = front.time_passed
         self._zone = ZoneInfo(settings.timezone)
         self._connections: set[asyncio.Task[None]] = set()
         self._serving: dict[Relay, LoggedIn] = {}
@@ -99,7 +116,7 @@ class Server:
         self._afterwards: set[asyncio.Task[None]] = set()
         self._minute = -1
         self._outbox = Outbox(trail, asyncio.get_running_loop())
-        self._empty: asyncio.Event | None = None  # set while draining, when the last session ends or must
+        self._draining: asyncio.Event | None = None  # set while draining, when a session or a login ends, or all must
         self._hurried = False
         self._run = secrets.token_hex(4)
         self._sessions = 0
@@ -116,7 +133,9 @@ class Server:
         )
         self.port = listener.sockets[0].getsockname()[1]
         ticking = loop.create_task(self._tick())
-        watching = loop.create_task(self._front.watch())
+        watching = [loop.create_task(self._front.watch())]
+        if self._grant_watch is not None:
+            watching.append(loop.create_task(self._grant_watch.run()))
         try:
             ready(self.port)
             await stop.wait()
@@ -124,7 +143,9 @@ class Server:
             listener.close()
             await self._drain()
             ticking.cancel()
-            watching.cancel()
+            for task in watching:
+                task.cancel()
+            await asyncio.wait(watching)
 
     async def _drain(self) -> None:
         """Let sessions come to the end of their transactions, for as long as the settings allow."""
@@ -132,10 +153,15 @@ class Server:
             task.cancel()
         for serving in list(self._serving):
             serving.drain()
-        self._empty = asyncio.Event()
-        if self._serving and not self._hurried:
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._empty.wait(), self._settings.drain_seconds)
+        self._draining = asyncio.Event()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(self._settings.drain_seconds):
+                # a login that is still there is that of a client whose session has ended with a change of its user
+                while (self._serving or self._connections) and not self._hurried:
+                    self._draining.clear()
+                    await self._draining.wait()
+        for task in self._connections:
+            task.cancel()
         for serving in list(self._serving):
             serving.end("57P01", "terminating connection: louver is shutting down")
         if self._afterwards:
@@ -156,8 +182,12 @@ class Server:
     def hurry(self) -> None:
         """Let no session finish what it is doing: draining, now or later, ends all of them at once."""
         self._hurried = True
-        if self._empty is not None:
-            self._empty.set()
+        self._stir()
+
+    def _stir(self) -> None:
+        """Let draining look whether there is anything left to wait for."""
+        if self._draining is not None:
+            self._draining.set()
 
     async def _tick(self) -> None:
         """Once a second: make the audit durable, end idle sessions, and let time-bound decisions be made again."""
@@ -169,9 +199,12 @@ class Server:
                 await loop.run_in_executor(None, self._trail.sync)
             except AuditUnavailable as unavailable:
                 log.error("audit: %s", unavailable)  # noqa: TRY400  it has no trace worth reading
+            self._directory.refresh()
+            if self._policies_changed():
+                self.reload()
             minute = int(loop.time() // 60)
-            if minute != self._minute:
-                self._minute = minute
+            if minute != self._minute or self._known != self._directory.revision:
+                self._minute, self._known = minute, self._directory.revision
                 self._front.time_passed()
             idle = self._settings.idle_seconds
             if idle:
@@ -186,6 +219,7 @@ class Server:
             log.error("policies not reloaded: %s", error)  # noqa: TRY400  the message says where
             self._note(record.reloaded(what="policies", ok=False, reason=str(error)))
             return
+        self._vocabulary = policies.vocabulary
         self._front.policies_changed(policies)
         log.info("policies reloaded, revision %s", policies.revision)
         self._note(record.reloaded(what="policies", ok=True, revision=policies.revision))
@@ -229,6 +263,7 @@ class Server:
 
     def _logged_in(self, task: asyncio.Task[None]) -> None:
         self._connections.discard(task)
+        self._stir()
         if not task.cancelled() and task.exception() is not None:
             log.error("a connection ended by a fault", exc_info=task.exception())
 
@@ -274,17 +309,24 @@ class Server:
             ),
         )
         recorder.opened(tls=established.tls, login=self._front.login_mode)
-        opening = Opening(recorder, self._outbox, lambda: self._moment(established), self._ended, self._let_in)
+        context = Context(
+            Principal(user, established.attributes),
+            lambda: self._moment(established),
+            self._directory,
+            lambda: self._vocabulary,
+        )
+        opening = Opening(recorder, self._outbox, context, self._ended, self._let_in)
         serving = self._front.open(established, opening)
         self._serving[serving] = established
         self._per_user[user] += 1
         serving.begin()
+        if self._draining is not None:
+            serving.drain()
 
     def _ended(self, serving: Relay, cancel: bool) -> None:
         established = self._serving.pop(serving)
         self._parting = {each for each in self._parting if not each.gone} | {serving}
-        if not self._serving and self._empty is not None:
-            self._empty.set()
+        self._stir()
         self._per_user[established.principal] -= 1
         if not self._per_user[established.principal]:
             del self._per_user[established.principal]
@@ -300,17 +342,13 @@ class Server:
 
     def _moment(self, established: LoggedIn) -> Session:
         """What conditions may look at, now."""
-        now = dt.datetime.now(self._zone)
         return Session(
             database=established.database,
             address=_plain_address(established.address),
             application=established.application,
             database_user=established.database_user,
             tls=established.tls,
-            date=now.date().isoformat(),
-            hour=now.hour,
-            minute=now.minute,
-            weekday=now.isoweekday(),
+            at=dt.datetime.now(self._zone),
         )
 
 

@@ -1,6 +1,6 @@
-"""What ends a session or a login: a broken protocol, a limit of ours, a proof that was not given.
+"""What ends a session: a broken protocol, a limit of ours.
 
-Owns the classes that say so. May not do: anything.
+Owns the class that says so. May not do: anything.
 """
 
 
@@ -10,17 +10,3 @@ class Violation(Exception):  # noqa: N818  the name says what has happened
     def __init__(self, message: str, sqlstate: str) -> None:
         super().__init__(message)
         self.sqlstate = sqlstate
-
-
-class LoginFailure(Exception):  # noqa: N818  the name says what has happened
-    """The login cannot go on: what the client is told, and what only the log is told.
-
-    `told` is True when the client has its error already (relayed from the database).
-    """
-
-    def __init__(self, sqlstate: str, message: str, *, log: str | None = None, told: bool = False) -> None:
-        super().__init__(message)
-        self.sqlstate = sqlstate
-        self.message = message
-        self.log = log or message
-        self.told = told

@@ -15,6 +15,11 @@ NO_CATALOG = Refusal(
     "louver cannot read the catalog of this database, so nothing can be ruled",
     hint="The operator of Louver finds the reason in its log; the next statement tries again.",
 )
+NO_LEDGER = Refusal(
+    "58030",
+    "louver cannot write down which columns become sensitive, so nothing may be ruled that hangs on it",
+    hint="The operator of Louver finds the reason in its log; the next statement tries again.",
+)
 UNSETTLED = Refusal(
     "55000",
     "louver cannot rule this statement: policies or definitions change faster than they can be looked at",

@@ -36,12 +36,13 @@ def check(
     as_json = wants_json(form)
     mistakes: Sequence[Problem | str] = ()
     summary = ""
-    warning: str | None = None
+    warnings: list[str] = []
     if policies is not None:
         from policies.loader import PolicyError, load_policies
 
         try:
-            summary = _summary(load_policies(policies))
+            loaded = load_policies(policies)
+            summary, warnings = _summary(loaded), _odd(loaded, str(policies))
         except PolicyError as error:
             mistakes = error.problems
     else:
@@ -52,14 +53,15 @@ def check(
             parts = load(config)
             users = len(parts.users.names())
             summary = f"{_summary(parts.policies)}; {users} users; login: {parts.settings.login}"
-            warning = descriptors.shortage(parts.settings.limits.connections)
+            shortage = descriptors.shortage(parts.settings.limits.connections)
+            warnings = [*([shortage] if shortage else []), *_odd(parts.policies, str(parts.settings.policies))]
         except ConfigurationError as error:
             mistakes = error.mistakes
     if as_json:
         problems = [_fields(mistake) for mistake in mistakes]
-        print_json({"ok": not mistakes, "summary": summary, "problems": problems, "warning": warning})
+        print_json({"ok": not mistakes, "summary": summary, "problems": problems, "warnings": warnings})
     else:
-        if warning is not None:
+        for warning in warnings:
             err.print(Text.assemble(("warning: ", "bold yellow"), warning))
         _show(mistakes, summary)
     if mistakes:
@@ -69,6 +71,13 @@ def check(
 def _summary(policies: PolicySet) -> str:
     entries, rules = len(policies.dictionary.entries), len(policies.rules)
     return f"{entries} dictionary entries, {rules} rules, revision {policies.revision}"
+
+
+def _odd(policies: PolicySet, file: str) -> list[str]:
+    """Return what is odd about the rules, which may be meant."""
+    from policies.review import review
+
+    return [f"{file}:{found.line}: rule `{found.rule}`: {found.message}" for found in review(policies)]
 
 
 def _fields(mistake: Problem | str) -> dict[str, object]:

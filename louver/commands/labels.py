@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from policies.decide import PolicySet
-    from proxy.postgres.book import Kept
-    from proxy.postgres.ledger import Ledger
+    from proxy.book import Kept
+    from proxy.ledger import Ledger
 
 labels_app = typer.Typer(
     no_args_is_help=True,
@@ -74,7 +74,7 @@ def drop(
 
     louver labels drop public.report.line --database bank
     """
-    from proxy.postgres.ledger import Ledger, LedgerUnavailable
+    from proxy.ledger import Ledger, LedgerUnavailable
 
     ledger, _ = _read(config)
     found = [(where, kept) for where, kept in _inherited(ledger, database) if str(kept.column) == column]
@@ -82,7 +82,8 @@ def drop(
         fail([f"no column {column} has inherited a label"])
     try:
         for where, kept in found:
-            Ledger.forget(_path(config), where, kept, "by `louver labels drop`")
+            book = where if kept.oid else ""  # the one of a MySQL server
+            Ledger.forget(_path(config), book, kept, "by `louver labels drop`")
     except LedgerUnavailable as error:
         fail([str(error)])
     out.print(f"dropped the label of {column}; a running Louver takes it over with SIGHUP", markup=False)
@@ -100,7 +101,7 @@ def _path(config: str) -> Path:
 def _read(config: str) -> tuple[Ledger, PolicySet]:
     from louver.settings import SettingsError, load_settings
     from policies.loader import PolicyError, load_policies
-    from proxy.postgres.ledger import Ledger, LedgerUnavailable
+    from proxy.ledger import Ledger, LedgerUnavailable
 
     try:
         settings = load_settings(config)
@@ -112,12 +113,15 @@ def _read(config: str) -> tuple[Ledger, PolicySet]:
 
 
 def _inherited(ledger: Ledger, database: str | None) -> list[tuple[str, Kept]]:
-    """(database, label) of the columns whose names do not give them their labels, sorted."""
+    """(database, label) of the columns whose names do not give them their labels, sorted.
+
+    What PostgreSQL calls database and schema is one thing on MySQL.
+    """
     found = [
-        (where, kept)
+        (where or kept.column.schema, kept)
         for where in ledger.databases
         for kept in ledger.book(where).kept.values()
-        if database in {None, where} and kept.why not in {"named", "shared"}
+        if database in {None, where or kept.column.schema} and kept.why not in {"named", "shared"}
     ]
     return sorted(found, key=lambda each: (each[0], str(each[1].column)))
 

@@ -68,7 +68,8 @@ _OPTIONS: Final[Mapping[str, str]] = {
 }
 _OWN_OPTIONS: Final[Mapping[Flavour, Mapping[str, str]]] = {
     "mysql": {"mysqlx": "OFF", "disable-log-bin": "ON", "innodb-redo-log-capacity": "16M"},
-    "mariadb": {"innodb-log-file-size": "16M"},
+    # a statement that joins everything with everything would fill the disk, and MariaDB then waits for somebody to make room
+    "mariadb": {"innodb-log-file-size": "16M", "tmp-disk-table-size": "1G"},
 }
 
 

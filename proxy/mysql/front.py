@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any
 
-from policies.model import Principal
 from proxy.front import Front
 from proxy.mysql.caller import MySQLCaller
 from proxy.mysql.catalogs import SERVER
@@ -17,7 +16,7 @@ from proxy.mysql.relay import MySQLRelay
 from proxy.mysql.stopping import stop
 from proxy.mysql.threads import Threads
 from proxy.mysql.wire.messages import error
-from proxy.mysql.wire.packets import LARGEST, packet
+from proxy.mysql.wire.packets import packet
 from proxy.mysql.wire.session import MySQLSession
 from proxy.wording import unknown_plan
 from rewriter.mysql.catalog import Facts
@@ -49,7 +48,7 @@ class MySQLFront(Front[MySQLEstablished]):
         catalogs: MySQLCatalogs,
         watch: MySQLWatch,
         account: Mapping[str, Any],
-        statement_bytes: int = LARGEST - 1,
+        statement_bytes: int,
     ) -> None:
         self.login_mode = settings.login
         self.tally = gate.tally
@@ -90,7 +89,6 @@ class MySQLFront(Front[MySQLEstablished]):
         session.conversation.status = login.last.status
         client, client_rest = established.client.detach()
         server, server_rest = established.upstream.detach()
-        principal = Principal(established.principal, established.attributes)
         facts = Facts(established.database or None)
         return MySQLRelay(
             client,
@@ -98,7 +96,7 @@ class MySQLFront(Front[MySQLEstablished]):
             opening,
             (login.greeting, client_rest, server_rest),
             session=session,
-            caller=MySQLCaller(principal, opening.moment, self._gate, self._catalogs, facts),
+            caller=MySQLCaller(opening.context, self._gate, self._catalogs, facts),
             gate=self._gate,
             catalog_changed=lambda: self._catalogs.changed(SERVER),
             threads=self._threads,

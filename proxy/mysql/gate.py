@@ -5,6 +5,7 @@ Owns the way from the gate to the rewriter of MySQL, and the error numbers of re
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Final
 
 from audit.record import Judgement
@@ -14,13 +15,15 @@ from proxy.plans import Plan, Ruling
 from proxy.witness import Witness
 from rewriter.model import Description
 from rewriter.mysql.catalog import Catalog, Facts
+from rewriter.mysql.lineage import BEGINNING, Made, inheritances
 from rewriter.mysql.rewrite import describe, rewrite
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable
+    from collections.abc import Hashable, Mapping
 
-    from policies.model import Decision
-    from rewriter.model import Refusal, Rewritten, Use
+    from policies.model import ColumnName, Decision, Label
+    from proxy.declaring import Family
+    from rewriter.model import Name, Refusal, Rewritten, Use
 
 MySQLWorld = World[Catalog, Facts]
 
@@ -49,6 +52,9 @@ class MySQLGate(Gate[Catalog, Facts]):
 
     _odd_bytes = "surrogateescape"  # drivers put binary values into strings; the lexer lets them stand nowhere else
 
+    _family: Family = "mysql"
+    _declaring: tuple[str, ...] = ("SET",)
+
     def error(self, refusal: Refusal) -> bytes:
         """The payload of the ERR packet that tells a refusal."""
         return error_payload(refusal)
@@ -74,6 +80,7 @@ class MySQLGate(Gate[Catalog, Facts]):
         return Effects()
 
     def _notice(self, use: Use) -> tuple[str, bytes]:
+        # a warning would be one that the masked database does not give
         return str(use.column), b""
 
     def _witness_of(self, catalog: Catalog, decision: Decision) -> Witness:  # noqa: ARG002  see `Origins`
@@ -114,6 +121,30 @@ class Origins:
     def forbids(self, schema: str, table: str, column: str) -> bool:
         """Whether the values of this column are hidden from the caller."""
         return (schema.lower(), table.lower(), column.lower()) in self._hidden
+
+
+def may_make(text: bytes) -> bool:
+    """Whether a text can make, rename or alter a table, or drop one."""
+    return _MAKING.search(text) is not None
+
+
+_MAKING: Final = re.compile(BEGINNING.encode(), re.IGNORECASE)
+
+
+def what_it_makes(
+    world: MySQLWorld,
+    text: str,
+    facts: Facts,
+    labels: Mapping[ColumnName, Label],
+    passing: Mapping[Name, Label | None],
+) -> Made:
+    """What the tables of a text inherit, of columns that the caller sees clear on any row.
+
+    `labels` are those of all columns, `passing` those of what is in temporary tables of the session.
+    """
+    treatments = world.decision.treatments
+    hidden = {c: label for c, label in labels.items() if c in treatments and treatments[c].kind != "clear"}
+    return inheritances(text, world.catalog, facts, labels, hidden, passing)
 
 
 def error_payload(refusal: Refusal) -> bytes:

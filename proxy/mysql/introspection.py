@@ -170,7 +170,7 @@ def _kind(table_type: str) -> Literal["table", "view", "sequence"]:
 
 
 def _column(row: Row, valid: set[str]) -> Column:
-    name, number, column_type, base, nullable, character_set, collation, extra, _ = row
+    name, number, column_type, base, nullable, character_set, collation, extra, expression = row
     # JSON of MariaDB is text with a check of its own
     is_json = f"json_valid({_quoted(_text(name))})" in valid
     return Column(
@@ -183,6 +183,7 @@ def _column(row: Row, valid: set[str]) -> Column:
         collation=_some(collation),
         invisible="INVISIBLE" in _text(extra).upper(),
         generated="GENERATED" in _text(extra).upper().replace("DEFAULT_GENERATED", ""),
+        expression=_some(expression) or "",
     )
 
 

@@ -35,8 +35,8 @@ from proxy.peer import Peer, PeerClosed, UnencryptedBytes
 from proxy.upstream import Unreachable, Upstream, connect, unreachable
 
 if TYPE_CHECKING:
+    from proxy.failure import LoginFailure
     from proxy.identity import Users
-    from proxy.violation import LoginFailure
 
 
 @dataclass(frozen=True, slots=True)

@@ -61,12 +61,24 @@ class MySQLRelay(Relay):
         self._gate = gate
         self._catalog_changed = catalog_changed
         self._deliberation = MySQLDeliberation(
-            session, caller, gate, self._send, threads=threads, shared_account=shared_account
+            session,
+            caller,
+            gate,
+            self._send,
+            context=opening.context,
+            threads=threads,
+            shared_account=shared_account,
         )
+        self._context = opening.context
+        self._login = opening.context.identity
+        self._conversation.forgotten = self._context.forget
         self._change_user = change_user
         self._was_guarded = False
         self._world: MySQLWorld | None = None  # that the conversation goes by
-        self._conversation.charge = lambda probes: gate.charge(caller.name, probes, self._loop.time())
+        self._conversation.charge = lambda probes: gate.charge(
+            self._context.identity.principal.name, probes, self._loop.time()
+        )
+        self._conversation.spend = gate.spend
 
     # -- the walk ------------------------------------------------------------------------------------------------
 
@@ -139,6 +151,8 @@ class MySQLRelay(Relay):
         self._was_guarded = self._was_guarded or world.guarded  # what an earlier decision hid may still speak
         conversation.guarded = self._was_guarded
         conversation.epoch, conversation.decision = world.epoch, world.decision
+        identity = self._context.identity
+        conversation.identity = None if identity is self._login else identity
         if world is not self._world:
             self._world = world
             conversation.witness = self._gate.origins(world)
@@ -148,7 +162,7 @@ class MySQLRelay(Relay):
         session = self._session
         for execution in session.started():
             assert execution.plan is not None
-            self._recorder.start(execution.plan, execution.number, execution.text)
+            self._recorder.start(execution.plan, execution.number, execution.text, execution.identity)
             execution.started = perf_counter_ns()
             self._posted = True
         back = session.data_for_client()  # what is answered without the server
@@ -169,6 +183,10 @@ class MySQLRelay(Relay):
                 now - execution.started,
                 execution.sqlstate,
             )
+            self._caller.ended(execution.number - 1, execution.status)
+            if execution.plan is not None and execution.plan.judgement.grants:
+                grants = execution.plan.judgement.grants
+                self._gate.grants.finished(grants, execution.status, execution.rows, execution.sent)
             if execution.plan is not None and execution.plan.changes_catalog:
                 self._catalog_changed()
 
@@ -199,6 +217,8 @@ class MySQLRelay(Relay):
     def _lose(self) -> None:
         for execution in self._conversation.running():
             self._recorder.finish(execution.number, "lost", b"", execution.sent, 0, "")
+            self._caller.ended(execution.number - 1, "lost")
+        self._caller.left()
 
     def _quiet(self) -> bool:
         return self._session.quiet

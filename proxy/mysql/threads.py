@@ -80,4 +80,5 @@ def may_hide_kill(kinds: tuple[str, ...], text: bytes) -> bool:
     """
     if len(kinds) == 1 and kinds[0] not in _WRAPPING and b"/*" not in text:
         return False
-    return _WORD.search(text) is not None and ("KILL" in kinds or b"/*" in text or not _WRAPPING.isdisjoint(kinds))
+    may = "KILL" in kinds or b"/*" in text or not _WRAPPING.isdisjoint(kinds)
+    return may and b"kill" in text.lower() and _WORD.search(text) is not None  # to look for a word by itself is slow

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from policies.model import Decision, Label, Principal, Session
+from policies.model import Decision, Label
 from proxy.gate import Outgrown, Unsettled
+from proxy.plans import Ruling, commented
 from proxy.postgres.gate import PostgresWorld, needs_nothing, what_it_makes
 from proxy.postgres.introspection import look_up_sql, read_look_up
 from proxy.postgres.own import laid_over, read_own
@@ -19,9 +20,7 @@ from rewriter.model import Refusal, UnknownNames
 from rewriter.postgres.catalog import Catalog, Names, Relation
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from proxy.plans import Ruling
+    from proxy.context import Context, Identity
     from proxy.postgres.catalogs import PostgresCatalogs
     from proxy.postgres.gate import PostgresGate
     from proxy.postgres.introspection import Ask
@@ -39,26 +38,36 @@ _ENDLESS = Refusal(
 _SETTLINGS = 8
 """How often a world is looked for that holds still while it is looked at."""
 
+_ENTERED = 1000
+"""Worlds that are known for one session, by the identity that it has in them."""
+
 _serials = itertools.count(1)
 
 _SET_KEY = "SELECT pg_catalog.set_config($1, $2, false)"
 
 
+class _Entered(NamedTuple):
+    """A world as it was entered: by which names, with which key held and needed."""
+
+    names: Names | None
+    held: KeyMaterial | None
+    key: KeyMaterial | None
+    world: PostgresWorld
+
+
 class Caller:
-    """The caller of one session. `moment` gives what its conditions may look at, time included.
+    """The caller of one session. `context` gives who it is and what its conditions may look at, time included.
 
     `world` is where it is now; it may be ruled by only while `current`.
     """
 
-    def __init__(
-        self, principal: Principal, moment: Callable[[], Session], gate: PostgresGate, catalogs: PostgresCatalogs
-    ) -> None:
-        self._principal = principal
-        self.name = principal.name
-        self._moment = moment
+    def __init__(self, context: Context, gate: PostgresGate, catalogs: PostgresCatalogs) -> None:
+        self._context = context
+        self._identity = context.identity
+        self._entered: dict[Identity, _Entered] = {}  # in this generation, over the snapshot alone
         self._gate = gate
         self._catalogs = catalogs
-        database = moment().database
+        database = context.session().database
         self._known = catalogs.known(database)
         self._serial = next(_serials)
         self._generation = -1
@@ -74,7 +83,12 @@ class Caller:
     @property
     def current(self) -> bool:
         """True while nothing that the world rests on has changed, the meaning of names apart."""
-        return self._generation == self._known.generation and not self._known.stale and not self._own_stale
+        return (
+            self._generation == self._known.generation
+            and self._identity is self._context.identity
+            and not self._known.stale
+            and not self._own_stale
+        )
 
     @property
     def guarded(self) -> bool:
@@ -106,7 +120,8 @@ class Caller:
                 if inheritance.temporary:
                     self._pass(inheritance)
                 else:
-                    self._catalogs.makes(self._known, inheritance, self.name, (self._serial, number))
+                    by = self._context.identity.principal.name
+                    self._catalogs.makes(self._known, inheritance, by, (self._serial, number))
         return self._catalogs.dirty or self._generation != self._known.generation
 
     def undone(self, numbers: range) -> None:
@@ -136,24 +151,29 @@ class Caller:
 
     def find(self, text: bytes) -> Ruling | None:
         """The ruling of `text` in the current world; None when it has names that the catalog does not know."""
-        found = self.world.plans.find(text)
-        if found is not None:
-            return found
-        try:
-            return self._gate.rule(self.world, text)
-        except UnknownNames:
-            return None
+        bare = self._context.bare(text)
+        found = self.world.plans.find(bare)
+        if found is None:
+            try:
+                found = self._gate.rule(self.world, bare)
+            except UnknownNames:
+                return None
+        return found if bare is text else commented(found, text[len(bare) :])
 
     def renew(self) -> bool:
         """Decide again by what is known already; False when the catalog or names have to be asked for first."""
         if self._known.stale or self._own_stale:
             return False
+        before = self._entered.get(self._context.identity)
+        if before is not None and self._stands(before):
+            self._identity, self.world = self._context.identity, before.world
+            return True
         decision = self._decide()
-        if decision.all_clear:
+        if decision.all_clear and not self._context.speaking:
             if self._held is not None:
                 return False
             self._names = None
-        elif self._names is None:
+        elif self._names is None and not decision.all_clear:
             return False
         else:
             key = self._gate.key_for(decision)
@@ -179,8 +199,9 @@ class Caller:
                 names_stale = True
             self._catalog = laid_over(self._known.catalog, self._own) if self._own else None
             generation, decision = self._known.generation, self._decide()
-            if decision.all_clear:
-                if self._held is not None:  # unguarded, it could be read
+            if decision.all_clear and (self._names is None or not self._context.speaking):
+                # who speaks for others is trusted with what each of them may see, this one's key included
+                if self._held is not None and not self._context.speaking:  # unguarded, it could be read
                     raise Outgrown
                 self._names = None
             elif self._names is None or names_stale:
@@ -206,6 +227,7 @@ class Caller:
         too: it was made in the open transaction. All others are ruled by the catalog, which knows more of them.
         """
         own: set[int] = set()
+        bare = self._context.bare(text)
         # Somebody may create what is missing at any moment: that it is missing holds for this statement only.
         missing = Names(())
         for _ in range(_LOOK_UPS):
@@ -213,7 +235,7 @@ class Caller:
             if names is not None and (missing.looked_up or missing.functions):
                 world = PostgresWorld(world.decision, world.catalog, _joined(names, missing), self._held)
             try:
-                return self._gate.rule(world, text)
+                return commented(self._gate.rule(world, bare), text[len(bare) :])
             except UnknownNames as unknown:
                 rows = await ask(look_up_sql(unknown.names, unknown.functions))
                 found = read_look_up(rows, unknown.functions)
@@ -236,6 +258,8 @@ class Caller:
     def _decide(self) -> Decision:
         """The decision of this moment, over the catalog's columns and those looked up on the session."""
         labels = self._known.labels
+        if self._context.outdated:
+            self._context.refresh()
         if self._names is not None and self._names.looked_up:
             own = dict(labels)
             for relation in self._names.looked_up.values():
@@ -246,12 +270,29 @@ class Caller:
             labels = dict(labels)
             for relation in self._own:
                 labels |= self._catalogs.labels_of(self._known, relation)
-        return self._gate.decide(self._principal, self._moment(), labels)
+        return self._gate.decide(self._context.identity.principal, self._context.session(), labels)
+
+    def _stands(self, entered: _Entered) -> bool:
+        """Whether a world that was entered for an identity is its world still."""
+        return (
+            self._generation == self._known.generation
+            and self._catalog is None
+            and entered.names is self._names
+            and entered.held is self._held
+            and (entered.key is None or entered.key is self._key)
+        )
 
     def _enter(self, decision: Decision) -> None:
+        if self._generation != self._known.generation or len(self._entered) >= _ENTERED:
+            self._entered.clear()
         self._generation = self._known.generation
+        self._identity = self._context.identity
         catalog = self._catalog or self._known.catalog
-        self.world = self._gate.world(decision, catalog, self._names, self._held, shared=self._catalog is None)
+        names = None if decision.all_clear else self._names
+        self.world = self._gate.world(decision, catalog, names, self._held, shared=self._catalog is None)
+        if self._catalog is None and self._context.speaking:
+            key = self._gate.key_for(decision)
+            self._entered[self._identity] = _Entered(self._names, self._held, key, self.world)
 
 
 def _present(found: Names) -> Names:

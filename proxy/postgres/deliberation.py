@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Final
 
 from proxy.catalogs import CatalogUnavailable
 from proxy.gate import Outgrown, Unsettled
-from proxy.postgres.ledger import LedgerUnavailable
+from proxy.ledger import LedgerUnavailable
 from proxy.postgres.wire.conversation import FAILED, ProtocolViolation
-from proxy.postgres.wording import ABORTED, NO_LEDGER, UNREADABLE
-from proxy.wording import NO_CATALOG, OUTGROWN, UNSETTLED
+from proxy.postgres.wording import ABORTED, UNREADABLE
+from proxy.wording import NO_CATALOG, NO_LEDGER, OUTGROWN, UNSETTLED
 from rewriter.model import Refusal, UnknownNames
 
 if TYPE_CHECKING:

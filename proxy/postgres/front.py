@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from policies.model import Principal
 from proxy.front import Front
 from proxy.postgres.caller import Caller
 from proxy.postgres.connection import read_startup_packet
@@ -91,8 +90,7 @@ class PostgresFront(Front[Established]):
 
     def open(self, established: Established, opening: Opening) -> Relay:
         """The session of a login. Raises PeerClosed when one side has gone."""
-        principal = Principal(established.principal, established.attributes)
-        caller = Caller(principal, opening.moment, self._gate, self._catalogs)
+        caller = Caller(opening.context, self._gate, self._catalogs)
         session = PostgresSession(unknown_plan(), self._refusals, self._statement_bytes)
         client, client_rest = established.client.detach()
         server, server_rest = established.upstream.detach()

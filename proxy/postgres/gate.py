@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from proxy.declaring import Declaration, Family, forgets
 from proxy.gate import Effects, Gate, World
 from proxy.postgres.wire.messages import notice_response, report_fields
 from proxy.witness import Witness
@@ -34,6 +35,9 @@ PostgresWorld = World[Catalog, Names]
 class PostgresGate(Gate[Catalog, Names]):
     """Decides for every caller of one PostgreSQL."""
 
+    _family: Family = "postgresql"
+    _declaring: tuple[str, ...] = ("VariableSetStmt",)
+
     def error(self, refusal: Refusal) -> bytes:
         """The payload of the ErrorResponse that tells a refusal."""
         return error_payload(refusal)
@@ -57,7 +61,8 @@ class PostgresGate(Gate[Catalog, Names]):
         names: NamesEffect = "none"
         if changes_names:
             names = "transaction" if kinds == ("TransactionStmt",) else "changes"
-        return Effects(names, _makes(kinds, text), _uses_made(kinds, text))
+        forgotten = Declaration("", None) if forgets(kinds, text.decode(errors="replace")) else None
+        return Effects(names, _makes(kinds, text), _uses_made(kinds, text), forgotten)
 
     def _notice(self, use: Use) -> tuple[str, bytes]:
         column = str(use.column)

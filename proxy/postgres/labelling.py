@@ -8,20 +8,19 @@ from __future__ import annotations
 
 import datetime as dt
 import time
-from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from policies.model import ColumnName, Label
-from proxy.postgres.book import Asker, Book, Expected, Kept, State
+from proxy.book import Asker, Book, Expected, Kept, State, Told
 from rewriter.postgres.lineage import generated
 from rewriter.postgres.world import families
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping
+    from collections.abc import Callable, Collection, Iterable, Mapping
 
     from policies.decide import PolicySet
-    from proxy.postgres.ledger import Ledger
+    from proxy.ledger import Ledger
     from rewriter.postgres.catalog import Catalog, Column, Relation
     from rewriter.postgres.lineage import Inheritance
 
@@ -34,9 +33,6 @@ _CLEAN_SECONDS: Final = 600.0
 
 _LASTING: Final = frozenset({"renamed", "detached", "copied"})
 """Why a column has a label that its name would not give it again."""
-
-
-Told = Callable[[str, Kept, tuple[ColumnName, ...]], None]
 
 
 class Labelling:
@@ -165,7 +161,7 @@ class Labelling:
         if name == old or label is None:
             self._ledger.drop(self._database, kept, "the dictionary names it no more")
             return None
-        self._tell(Kept(*kept.place, name, label, "renamed", state, since=self._moment()), (old,))
+        self._tell(Kept(kept.oid, kept.number, name, label, "renamed", state, since=self._moment()), (old,))
         return label
 
     def _made(self, relation: Relation) -> list[Expected]:
@@ -258,7 +254,7 @@ class Labelling:
         shared = _shared(catalog, family, labels)
         kept = self._book.kept
         left: dict[ColumnName, Label] = {}
-        earlier = {oid for (oid, _), each in kept.items() if each.why == "shared"}
+        earlier = {each.oid for each in kept.values() if each.why == "shared"}
         for oid in sorted({*family, *earlier} & catalog.relations.keys()):
             relation = catalog.relations[oid]
             for each in relation.columns:

@@ -33,10 +33,10 @@ from proxy.postgres.wire.startup import Startup, greet
 from proxy.upstream import Unreachable
 
 if TYPE_CHECKING:
+    from proxy.failure import LoginFailure
     from proxy.identity import User, Users
     from proxy.postgres.cancel import CancelRegistry
     from proxy.postgres.wire.authentication import Greeting
-    from proxy.violation import LoginFailure
 
 NONCE_BYTES = 18  # random bytes of a SCRAM nonce, as PostgreSQL
 

@@ -19,6 +19,7 @@ from proxy.postgres.wire.conversation import IDLE, ProtocolViolation
 from proxy.postgres.wire.frames import frame
 from proxy.postgres.wire.messages import error_response
 from proxy.relay import HELD_BYTES, Opening, Relay
+from rewriter.model import Refusal
 
 if TYPE_CHECKING:
     import asyncio
@@ -54,12 +55,18 @@ class PostgresRelay(Relay):
         self._session = session
         self._conversation = session.conversation
         self._caller = caller
+        self._context = opening.context
+        self._login = opening.context.identity
+        self._gate = gate
         self._catalog_changed = catalog_changed
         self._deliberation = Deliberation(session, caller, gate, self._send)
         self._catalog_touched = False
         self._undoing = Undoing(only_kind)
         self._was_guarded = False  # an earlier decision hid something, and what it has left may still speak
-        self._conversation.charge = lambda probes: gate.charge(caller.name, probes, self._loop.time())
+        self._conversation.charge = lambda probes: gate.charge(
+            self._context.identity.principal.name, probes, self._loop.time()
+        )
+        self._conversation.spend = gate.spend
 
     # -- the walk ------------------------------------------------------------------------------------------------
 
@@ -111,7 +118,7 @@ class PostgresRelay(Relay):
         session = self._session
         statement = session.next_statement()
         while statement is not None and self._task is None:
-            ruling = self._caller.find(statement.text) if self._at_hand() else None
+            ruling = self._at_once(statement.text)
             if ruling is None or (ruling.plan.copies and self._caller.makes(statement.text, self._conversation.number)):
                 self._task = self._loop.create_task(self._consider(statement))
                 self._task.add_done_callback(self._considered)
@@ -129,12 +136,47 @@ class PostgresRelay(Relay):
             now = perf_counter_ns()
             for execution in started:
                 assert execution.plan is not None
-                self._recorder.start(execution.plan, execution.number, execution.text)
+                self._recorder.start(execution.plan, execution.number, execution.text, execution.identity)
                 execution.started = now
             self._posted = True
         out = self._session.data_for_server()
         if out:
             self._write(out)
+
+    def _at_once(self, text: bytes) -> Ruling | None:
+        """The ruling of a statement, by what it and those before say of the session; None when something has to be asked first."""
+        caller = self._caller
+        ruling = self._hear(text)
+        while ruling is None:
+            found = caller.find(text) if self._at_hand() else None
+            if found is None or found.plan.declares is None:
+                return found
+            ruling = self._declare(found, text)
+            if not caller.current:
+                self._renew()
+            elif ruling is None:
+                return found
+        return ruling
+
+    def _hear(self, text: bytes) -> Ruling | None:
+        """Listen to what a statement says of itself; the ruling of one that may not say so."""
+        if self._context.speaking:
+            try:
+                self._context.hear(text)
+            except Refusal as refusal:
+                return self._gate.deny(self._caller.world, text, refusal)
+            if not self._caller.current:
+                self._renew()
+        return None
+
+    def _declare(self, ruling: Ruling, text: bytes) -> Ruling | None:
+        """Take down what a statement declares; the ruling of one that may not."""
+        assert ruling.plan.declares is not None
+        try:
+            self._context.declare(ruling.plan.declares)
+        except Refusal as refusal:
+            return self._gate.deny(self._caller.world, text, refusal)
+        return None
 
     def _at_hand(self) -> bool:
         """True when the caller's world is known, so that a ruling needs nothing of the outside."""
@@ -160,6 +202,8 @@ class PostgresRelay(Relay):
             conversation.guarded = True
             return
         world = self._caller.world
+        identity = self._context.identity
+        conversation.identity = None if identity is self._login else identity
         conversation.decision = world.decision
         self._was_guarded = self._was_guarded or world.guarded
         conversation.guarded = self._was_guarded
@@ -169,7 +213,14 @@ class PostgresRelay(Relay):
     # -- statements whose ruling takes a look-up -----------------------------------------------------------------
 
     async def _consider(self, statement: Statement) -> None:
-        ruling = await self._deliberation.rule(statement.text, portal=statement.source == "portal")
+        portal = statement.source == "portal"
+        ruling = await self._deliberation.rule(statement.text, portal=portal)
+        while ruling.plan.declares is not None:
+            denied = self._declare(ruling, statement.text)
+            if denied is not None or self._caller.current:
+                ruling = denied or ruling
+                break
+            ruling = await self._deliberation.rule(statement.text, portal=portal)
         self._enter()
         self._session.answer(ruling)
         self._answered(ruling)
@@ -209,6 +260,9 @@ class PostgresRelay(Relay):
                 now - execution.started,
                 execution.sqlstate,
             )
+            if execution.plan is not None and execution.plan.judgement.grants:
+                grants = execution.plan.judgement.grants
+                self._gate.grants.finished(grants, execution.status, execution.rows, execution.sent)
 
     # -- the end -------------------------------------------------------------------------------------------------
 

@@ -11,11 +11,6 @@ from proxy.postgres.wire.messages import error_response, report_fields
 from proxy.postgres.wire.provocations import Refusals
 from rewriter.model import Refusal
 
-NO_LEDGER: Final = Refusal(
-    "58030",
-    "louver cannot write down which columns become sensitive, so nothing may be ruled that hangs on it",
-    hint="The operator of Louver finds the reason in its log; the next statement tries again.",
-)
 UNREADABLE: Final = "louver: client_encoding must be UTF8 and standard_conforming_strings on while columns are masked for you; connect again"
 ABORTED: Final = Refusal("25P02", "current transaction is aborted, commands ignored until end of transaction block")
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 from rewriter.model import Refusal
 from rewriter.mysql.calls import calls_in
 from rewriter.mysql.catalog import Table
-from rewriter.mysql.names import Elsewhere, meaning_of
+from rewriter.mysql.names import Elsewhere, fold, meaning_of
 from rewriter.mysql.queries import query
 from rewriter.mysql.telling import Effect, fault
 
@@ -46,12 +46,25 @@ def definition(ruling: Ruling, where: Circumstances) -> None:
         if (token.kind == "word" and word in _WORDS) or (engine and word.strip("'\"") in _ENGINES):
             message = f"{ruling.kind} with {_WORDS.get(word, f'engine {word}')} is not available to you"
             raise Refusal("42000", message, position=token.start + 1)
+    if ruling.kind == "DROP DATABASE":
+        _check_kept(statement, where)
     if ruling.kind in _CODE:
         reason = where.judge.against_text(where.reading.text[statement.tokens[0].start : statement.tokens[-1].end])
         if reason is not None:
             raise Refusal("42000", f"{ruling.kind} is not available to you here: {reason}")
     elif end < len(statement.tokens):
         query(ruling, where, end)
+
+
+def _check_kept(statement: Statement, where: Circumstances) -> None:
+    """Refuse to drop a database with protected tables: whoever makes them anew chooses what is in them."""
+    schemas = {fold(schema, where.catalog) for schema, _ in where.world.hiding}
+    for token in statement.tokens:
+        written = token.text if token.kind == "quoted" else where.reading.text[token.start : token.end]
+        if token.named and fold(written, where.catalog) in schemas:
+            message = f"DROP DATABASE of {written}, which has protected tables, is not available to you"
+            hint = "Ask an administrator to do this with an account that no policy masks."
+            raise Refusal("42000", message, hint=hint, position=token.start + 1)
 
 
 def load(ruling: Ruling, where: Circumstances) -> None:

@@ -41,6 +41,12 @@ def definitions_of(catalog: Catalog) -> Mapping[Name, Definition]:
     return _definitions(catalog)
 
 
+def findings_of(table: Table, catalog: Catalog) -> Findings | None:
+    """What the definition of a view names, None when it cannot be read; shared, so nobody may change its tree."""
+    found = _findings(table.definition, folds=catalog.folds_names) if table.definition is not None else None
+    return None if found is None else found[0]
+
+
 def definition_of(table: Table, catalog: Catalog) -> Definition:
     """What one view reads."""
     if table.definition is None:

@@ -14,6 +14,7 @@ from sqlglot import exp
 from rewriter.model import MAX_BYTES, Name, Refusal
 from rewriter.mysql import proof
 from rewriter.mysql.catalog import Catalog, Facts, Table
+from rewriter.mysql.joining import Joins, join
 from rewriter.mysql.lexer import apply
 from rewriter.mysql.masks import KeyMaterial
 from rewriter.mysql.names import meaning_of
@@ -51,9 +52,11 @@ class Reader:
         if name not in self.world.views:
             return CallerView(table, treatments, self.key), Expansion("", (), ())
         expansion = self._expanded(table)
-        if ("\\" in expansion.text or '"' in expansion.text) and self.modes & _CHANGING:
+        quoting = ("\\" in expansion.text or '"' in expansion.text) and bool(self.modes & _CHANGING)
+        if quoting or ("''" in expansion.text and "EMPTY_STRING_IS_NULL" in self.modes):
             message = f"{table.schema}.{table.name} is not available under this sql_mode"
-            raise Refusal("42000", message, hint="Set sql_mode without ANSI_QUOTES and NO_BACKSLASH_ESCAPES.")
+            hint = "Set sql_mode without ANSI_QUOTES, NO_BACKSLASH_ESCAPES and EMPTY_STRING_IS_NULL."
+            raise Refusal("42000", message, hint=hint)
         if not expansion.named and self.catalog.flavour == "mariadb":
             message = (
                 f"{table.schema}.{table.name} is not available to you: its columns are not called as in its definition"
@@ -72,8 +75,11 @@ class Reader:
     ) -> tuple[list[Substitute], list[TextEdit]]:
         """What takes the place of the protected ones among `reads`, and all edits of the text for it; changes the tree.
 
-        `searching`: the statement runs as it is counted, so that what may be searched by its real values is.
+        `searching`: the statement runs as it is counted, so that what may be searched or joined by its real values is.
         """
+        joins = Joins()
+        if searching and self.world.joinable:
+            joins = join(found, reads, self.world, self.key, statement, reading.text, self.catalog)
         substitutes: list[Substitute] = []
         searches: list[Search] = []
         for reference, table in reads:
@@ -85,7 +91,16 @@ class Reader:
             if searching and view.body is None:
                 searched = search(reference, table, view.treatments, statement, reading.text, catalog=self.catalog)
             made = substitute_for(
-                reference, view, found, statement, reading.text, mariadb=mariadb, behind=behind, search=searched
+                reference,
+                view,
+                found,
+                statement,
+                reading.text,
+                mariadb=mariadb,
+                behind=behind,
+                search=searched,
+                hashes=joins.hashes.get(id(reference), ()),
+                joined=joins.probes.get(id(reference), ()),
             )
             substitutes.append(made)
             if searched is not None:
@@ -100,6 +115,8 @@ class Reader:
         for searched in searches:
             edits += searched.edits
             searched.expect()
+        edits += joins.edits
+        joins.expect()
         for substitute in substitutes:
             substitute.expect()
         return substitutes, edits

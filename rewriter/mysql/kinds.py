@@ -13,12 +13,24 @@ if TYPE_CHECKING:
     from rewriter.mysql.reading import Statement
 
 Way = Literal[
-    "query", "explain", "setting", "use", "show", "prepare", "run", "call", "definition", "load", "pass", "refuse"
+    "query",
+    "explain",
+    "setting",
+    "use",
+    "show",
+    "prepare",
+    "run",
+    "forget",
+    "call",
+    "definition",
+    "load",
+    "pass",
+    "refuse",
 ]
 """How a kind is treated.
 
 query: tables are substituted. explain: the statement inside is. setting: SET, checked by name. use, show: checked. prepare: the
-text inside must need no change. run: EXECUTE of what was prepared. call: by the procedure's body. definition: passes when no
+text inside is ruled as a statement of its own. run, forget: EXECUTE and DEALLOCATE of what was prepared. call: by the procedure's body. definition: passes when no
 name of anything protected occurs in it. load: as a write of the table. pass: always. refuse: never, for callers with masked columns.
 """
 
@@ -63,7 +75,7 @@ KINDS: Final[dict[str, Kind]] = {
     "PREPARE": Kind("prepare", "PREPARE"),
     "EXECUTE": Kind("run", "EXECUTE"),
     "EXECUTE IMMEDIATE": _refused("EXECUTE IMMEDIATE", "Send the statement itself."),
-    "DEALLOCATE PREPARE": Kind("pass", "DEALLOCATE PREPARE"),
+    "DEALLOCATE PREPARE": Kind("forget", "DEALLOCATE PREPARE"),
     # transactions and locks
     "BEGIN": Kind("pass", "BEGIN"),
     "START TRANSACTION": Kind("pass", "START TRANSACTION"),

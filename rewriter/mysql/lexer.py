@@ -30,10 +30,18 @@ MODES: Final = frozenset(
         *("NO_UNSIGNED_SUBTRACTION", "NO_DIR_IN_CREATE", "NO_AUTO_CREATE_USER", "ALLOW_INVALID_DATES"),
         *("PAD_CHAR_TO_FULL_LENGTH", "TIME_TRUNCATE_FRACTIONAL", "TIME_ROUND_FRACTIONAL", "IGNORE_BAD_TABLE_OPTIONS"),
         *("SIMULTANEOUS_ASSIGNMENT", "NO_KEY_OPTIONS", "NO_TABLE_OPTIONS", "NO_FIELD_OPTIONS"),
-        "INTERPRET_UTF8_AS_UTF8MB4",
+        *("INTERPRET_UTF8_AS_UTF8MB4", "HIGH_NOT_PRECEDENCE", "EMPTY_STRING_IS_NULL"),
+        *("DB2", "MAXDB", "MSSQL", "POSTGRESQL", "MYSQL323", "MYSQL40"),
     }
 )
-"""Words of sql_mode under which texts are read as here; under any other nothing is."""
+"""Words of sql_mode under which texts are read as here; under any other nothing is. ORACLE has another grammar, and other functions."""
+_LEXING: Final = frozenset(
+    {
+        *("ANSI", "ANSI_QUOTES", "NO_BACKSLASH_ESCAPES", "PIPES_AS_CONCAT", "IGNORE_SPACE", "REAL_AS_FLOAT"),
+        *("HIGH_NOT_PRECEDENCE", "EMPTY_STRING_IS_NULL", "MAXDB", "MSSQL"),
+    }
+)
+"""Those of them that change what a text says."""
 
 _WORD = r"[A-Za-z_$\x80-\uffff][A-Za-z0-9_$\x80-\uffff]*"
 _COMMENT = r"(?P<comment>/\*.*?\*/|\#[^\n]*|--(?=[ \t\r\n\f\v]|\Z)[^\n]*)"
@@ -94,6 +102,11 @@ class Token(NamedTuple):
 def quotes_names(modes: frozenset[str]) -> bool:
     """Whether double quotes stand around names, and not around strings."""
     return "ANSI_QUOTES" in modes or "ANSI" in modes
+
+
+def telling(modes: frozenset[str]) -> frozenset[str]:
+    """Of the words of an sql_mode, those under which a text may say something else than without."""
+    return (modes & _LEXING) | (modes - MODES)
 
 
 def unwrap(text: str, modes: frozenset[str], catalog: Catalog) -> tuple[str, tuple[tuple[int, int, str], ...]]:

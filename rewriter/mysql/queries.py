@@ -57,7 +57,8 @@ def query(ruling: Ruling, where: Circumstances, first: int = 0, prefix: str = ""
     ruling.edits += write.edits
     ruling.uses += write.uses
     ruling.compared += [use for use in write.uses if use.column.column in compared]
-    substitutes, edits = reader.edits(found, reads, where.reading, statement, searching=ruling.kind == "SELECT")
+    searching = where.runs and ruling.kind == "SELECT"
+    substitutes, edits = reader.edits(found, reads, where.reading, statement, searching=searching)
     if where.catalog.flavour == "mysql":
         check_grouping(found, known, [substitute.reference for substitute in substitutes])
     write.expect()

@@ -13,10 +13,10 @@ from rewriter.model import Edit, Name, Refusal, Rewritten, UnknownNames
 from rewriter.mysql import proof
 from rewriter.mysql.code import Judge
 from rewriter.mysql.constants import constants
+from rewriter.mysql.editing import edited
 from rewriter.mysql.kinds import KINDS, behind_limits, kind_of
-from rewriter.mysql.labels import BEFORE, without
 from rewriter.mysql.lexer import MODES, apply, unwrap
-from rewriter.mysql.reading import MAX_BYTES, Reading, parse, read
+from rewriter.mysql.reading import MAX_BYTES, Statement, parse, read
 from rewriter.mysql.ruling import Circumstances, Ruling
 from rewriter.mysql.rulings import rule
 from rewriter.mysql.scopes import walk
@@ -143,11 +143,7 @@ def _rewritten(  # noqa: PLR0913, PLR0917  what was read and ruled
     where: Circumstances,
     limit: int,
 ) -> Rewritten:
-    edits = sorted(edit for ruling in rulings for edit in (*ruling.edits, *ruling.labels, *ruling.settings))
-    made = plain
-    if edits:
-        made = apply(plain, edits)
-        _prove(made, edits, rulings, where, limit)
+    made, edits = edited(rulings, where, limit)
     merged = merge(unwrapped, edits) if unwrapped else edits
     if unwrapped and apply(text, merged) != made:
         raise proof.unproved()
@@ -179,33 +175,6 @@ def _constants(
     return constants(where.reading.statements[0].tokens, plain)
 
 
-def _prove(made: str, edits: list[TextEdit], rulings: list[Ruling], where: Circumstances, limit: int) -> None:
-    """The edited text reads as each ruling expects, and nothing else of it has changed; raises Refusal."""
-    modes = where.facts.modes
-    again: Reading = read(made, modes, limit + len(made))
-    proof.prove_tokens(where.reading.tokens, again.tokens, edits)
-    if len(again.statements) != len(rulings):
-        raise proof.unproved()
-    added = _places(edits, {label for ruling in rulings for label in ruling.labels})
-    for statement, ruling in zip(again.statements, rulings, strict=True):
-        if not ruling.edits:
-            continue
-        if ruling.tree is None or not proof.same(
-            ruling.tree, without(parse(again, statement, ruling.first, ruling.prefix), added)
-        ):
-            raise proof.unproved()
-
-
-def _places(edits: list[TextEdit], labels: set[TextEdit]) -> set[int]:
-    """Where the names that `labels` add begin in the edited text."""
-    places, shift = set(), 0
-    for edit in edits:
-        if edit in labels:
-            places.add(edit[0] + shift + len(BEFORE))
-        shift += len(edit[2]) - (edit[1] - edit[0])
-    return places
-
-
 def merge(first: tuple[TextEdit, ...], second: list[TextEdit]) -> list[TextEdit]:
     """The edits of a text that do what two rounds of edits do, the second of which was made on the result of the first.
 
@@ -235,11 +204,36 @@ def _check_names(rulings: list[Ruling]) -> None:
 
 
 def _check_order(rulings: list[Ruling]) -> None:
-    """Refuse a text whose later statements would be read under names or modes that its earlier ones change."""
-    for ruling in rulings[:-1]:
+    """Refuse a text whose later statements would be read under names or modes that its earlier ones change.
+
+    SELECT @a, @b reads the same under all of them: drivers send it behind CALL, for parameters that give something back.
+    """
+    named = [place for place, ruling in enumerate(rulings) if not _only_variables(ruling.statement)]
+    for ruling in rulings[: named[-1] if named else 0]:
         if ruling.changes_names or ruling.changes_catalog:
             message = "this text changes what names mean and then goes on"
             raise Refusal("42000", message, hint="Send its statements one by one.")
+
+
+def _only_variables(statement: Statement) -> bool:
+    """Whether a statement is SELECT and user variables, each with a name for the result or without, and nothing else."""
+    tokens = statement.tokens
+    if statement.word(0) != "SELECT" or len(tokens) == 1:
+        return False
+    place = 1
+    while place < len(tokens) and tokens[place].kind == "variable":
+        place += 1
+        if statement.word(place) == "AS":
+            place += 1
+            if place == len(tokens) or not tokens[place].named:
+                return False
+        place += place < len(tokens) and tokens[place].named
+        if place == len(tokens):
+            return True
+        if statement.word(place) != ",":
+            return False
+        place += 1
+    return False
 
 
 def _judges(catalog: Catalog) -> Kept[Kept[Judge]]:

@@ -21,7 +21,7 @@ from rewriter.mysql.world import World
 
 @dataclass(frozen=True, slots=True)
 class Circumstances:
-    """All that a ruling depends on besides the statement."""
+    """All that a ruling depends on besides the statement. It `runs` at once, or is prepared and run later, where nobody counts."""
 
     reading: Reading
     catalog: Catalog
@@ -29,11 +29,12 @@ class Circumstances:
     world: World
     key: KeyMaterial | None
     judge: Judge
+    runs: bool = True
 
     def within(self, text: str) -> Circumstances:
-        """The same for another text, such as that of PREPARE. Raises Refusal where it cannot be read."""
+        """The same for the text of PREPARE. Raises Refusal where it cannot be read."""
         plain, _ = unwrap(text, self.facts.modes, self.catalog)
-        return replace(self, reading=read(plain, self.facts.modes))
+        return replace(self, reading=read(plain, self.facts.modes), runs=False)
 
 
 @dataclass(slots=True)

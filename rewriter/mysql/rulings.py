@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rewriter.model import Refusal, UnknownNames
+from rewriter.mysql import preparing
 from rewriter.mysql.administration import definition, load
 from rewriter.mysql.calls import calls_in
 from rewriter.mysql.kinds import KINDS, behind_limits, kind_of
@@ -24,8 +25,9 @@ if TYPE_CHECKING:
     from rewriter.mysql.kinds import Kind, Way
     from rewriter.mysql.reading import Statement
 
-_RULED: frozenset[Way] = frozenset({"query", "explain", "setting", "use", "prepare"})
+_RULED: frozenset[Way] = frozenset({"query", "explain", "setting", "use", "prepare", "run", "forget"})
 """The ways of what is looked at even where nothing is hidden, for what names mean and how texts are read."""
+_READING = frozenset({"SELECT", "TABLE"})
 
 
 def rule(statement: Statement, where: Circumstances) -> Ruling:
@@ -107,27 +109,9 @@ def _call(ruling: Ruling, where: Circumstances) -> None:
 
 
 def _prepare(ruling: Ruling, where: Circumstances) -> None:
-    """PREPARE of a text that would leave as it is; what a variable holds is not known."""
-    statement = ruling.statement
-    last = statement.tokens[-1]
-    if statement.word(2) != "FROM" or len(statement.tokens) != 4 or last.kind != "string":
-        message = "PREPARE from a variable is not available to you, because columns are masked for you"
-        raise Refusal("42000", message, hint="Send the statement itself; drivers prepare it by the protocol.")
-    written = where.reading.text[last.start : last.end]
-    mark = written[0]
-    if "\\" in written or mark not in "'\"":
-        raise Refusal("42000", "a backslash is not available in the text of PREPARE", hint="Double the quotes instead.")
-    inner = where.within(written[1:-1].replace(mark * 2, mark))
-    if len(inner.reading.statements) != 1 or KINDS.get(kind_of(inner.reading.statements[0])) is None:
-        raise Refusal("42000", "PREPARE takes the text of one statement")
-    if KINDS[kind_of(inner.reading.statements[0])].way not in {"query", "pass", "show"}:
-        raise Refusal("42000", "PREPARE of this statement is not available to you", hint="Send the statement itself.")
-    ruled = rule(inner.reading.statements[0], inner)
-    if ruled.edits:
-        message = "PREPARE of a statement that reads protected tables is not available to you"
-        raise Refusal("42000", message, hint="Send the statement itself; drivers prepare it by the protocol.")
-    ruling.unknown |= ruled.unknown
-    ruling.relations += ruled.relations
+    """PREPARE of a text, which is ruled and edited as a statement of its own."""
+    inner = preparing.within(ruling.statement, where)
+    preparing.keep(ruling, rule(inner.reading.statements[0], inner), inner, where)
 
 
 def _check_variables(statement: Statement) -> None:
@@ -140,11 +124,18 @@ def _check_variables(statement: Statement) -> None:
 
 def _run(ruling: Ruling, where: Circumstances) -> None:
     """EXECUTE of what was prepared and ruled on, with values that read nothing."""
-    if any(token.kind == "word" and token.text in {"SELECT", "TABLE"} for token in ruling.statement.tokens):
+    words = (token.text for token in ruling.statement.tokens if token.kind == "word")
+    if not where.world.open and not _READING.isdisjoint(words):
         raise Refusal(
             "42000", "subqueries are not available in EXECUTE", hint="Put their results into variables first."
         )
+    preparing.rename(ruling, 1, where)
     _pass(ruling, where)
+
+
+def _forget(ruling: Ruling, where: Circumstances) -> None:
+    """DEALLOCATE PREPARE."""
+    preparing.rename(ruling, 2, where)
 
 
 _WAYS: Mapping[Way, Callable[[Ruling, Circumstances], None]] = {
@@ -155,6 +146,7 @@ _WAYS: Mapping[Way, Callable[[Ruling, Circumstances], None]] = {
     "show": show,
     "prepare": _prepare,
     "run": _run,
+    "forget": _forget,
     "call": _call,
     "definition": definition,
     "load": load,

@@ -36,6 +36,10 @@ class Reference:
         """Whether the client gives it an alias."""
         return bool(self.node.alias)
 
+    def shows_all(self, found: Findings) -> bool:
+        """Whether the statement may show all columns of the table without naming them."""
+        return found.natural or id(self.level) in found.stars or self.called.lower() in found.starred
+
 
 @dataclass(slots=True)
 class Findings:

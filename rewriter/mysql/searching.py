@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 
 _TEXTS: Final = frozenset({"char", "varchar", "tinytext", "text", "mediumtext", "longtext"})
 _LONGEST_INTEGER: Final = 18  # digits that every type of integers is compared with as an integer
-_BEFORE: Final = frozenset({"WHERE", "AND", "("})
-_BEHIND: Final = frozenset(
+ALONE_BEFORE: Final = frozenset({"WHERE", "AND", "("})
+ALONE_BEHIND: Final = frozenset(
     {
         ")",
         ";",
@@ -102,7 +102,7 @@ def search(  # noqa: PLR0913  a reference and all that what it means depends on
     nodes: list[exp.Expr] = []
     probes: list[Probe] = []
     named: list[tuple[str, int]] = []
-    for conjunct in _conjuncts(where.this):
+    for conjunct in conjuncts(where.this):
         column = _column(conjunct)
         if column is None or not _means(column, reference, catalog, only=only):
             continue
@@ -152,12 +152,12 @@ def _narrows(reference: Reference) -> bool:
     return sides <= {""} or (sides <= {"", "LEFT"} and reference.node is source.this)
 
 
-def _conjuncts(condition: exp.Expr) -> list[exp.Expr]:
+def conjuncts(condition: exp.Expr) -> list[exp.Expr]:
     """The parts of a condition all of which must hold."""
     if isinstance(condition, exp.And):
-        return [*_conjuncts(condition.this), *_conjuncts(condition.expression)]
+        return [*conjuncts(condition.this), *conjuncts(condition.expression)]
     if isinstance(condition, exp.Paren):
-        return _conjuncts(condition.this)
+        return conjuncts(condition.this)
     return [condition]
 
 
@@ -203,9 +203,9 @@ def _written(conjunct: exp.Expr, column: exp.Column, meant: Column, statement: S
         return None
     places = _places(conjunct, statement, name)
     last = max(places, default=0) + isinstance(conjunct, exp.In)
-    alone = last + 1 == len(statement.tokens) or statement.word(last + 1) in _BEHIND
+    alone = last + 1 == len(statement.tokens) or statement.word(last + 1) in ALONE_BEHIND
     values = tuple(statement.tokens[place] for place in places)
-    if not values or not alone or statement.word(first - 1) not in _BEFORE:
+    if not values or not alone or statement.word(first - 1) not in ALONE_BEFORE:
         return None
     return _Found(first, last, values) if all(_plain(token, meant, text) for token in values) else None
 

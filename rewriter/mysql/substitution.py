@@ -19,10 +19,13 @@ from rewriter.mysql.scopes import Reference
 from rewriter.mysql.views import CallerView, quote
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from rewriter.mysql.catalog import Catalog, Column
     from rewriter.mysql.reading import Statement
     from rewriter.mysql.scopes import Findings
     from rewriter.mysql.searching import Search
+    from rewriter.mysql.views import Hashed
     from rewriter.mysql.world import Expansion
 
 TextEdit = tuple[int, int, str]
@@ -32,7 +35,8 @@ _MOVABLE = frozenset({"this", "db", "alias", "partition", "hints", "joins"})
 _BEHIND_TABLE = frozenset({"", ")", "ORDER", "LIMIT", "UNION", "EXCEPT", "INTERSECT", "INTO", "ON", ",", ";"})
 _HINTS = frozenset({"USE", "FORCE", "IGNORE"})
 _UNMERGED = f"LIMIT {2**64 - 1}"
-"""Keeps a subquery from being merged: MySQL takes no expression in place of a column for JSON_TABLE (error 1210)."""
+"""Keeps a subquery from being merged: MySQL takes no expression in place of a column for JSON_TABLE (error 1210), and MariaDB
+would compute the hashes of a join anew for each pair of rows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +71,10 @@ def substitute_for(  # noqa: PLR0913  a reference and all that takes its place d
     mariadb: bool,
     behind: Expansion,
     search: Search | None = None,
+    hashes: Sequence[Hashed] = (),
+    joined: Sequence[Probe] = (),
 ) -> Substitute:
-    """What takes the place of a reference, with a search of its real values. Raises Refusal: forms that cannot move inside, denied columns, locks of views."""
+    """What takes the place of a reference, with a search of its real values and `hashes` that are `joined` by. Raises Refusal: forms that cannot move inside, denied columns, locks of views."""
     node = reference.node
     odd = {key for key, value in node.args.items() if value} - _MOVABLE
     if odd or (node.args.get("alias") is not None and node.args["alias"].columns):
@@ -90,7 +96,7 @@ def substitute_for(  # noqa: PLR0913  a reference and all that takes its place d
     if not mariadb and isinstance(node.parent, exp.Subquery) and not node.args.get("joins"):
         raise Refusal("42000", "parentheses around one table are not available here", hint="Leave them out.")
     lock = _lock(reference, found, mariadb=mariadb)
-    kept = "" if mariadb or not found.laterals else _UNMERGED
+    kept = _UNMERGED if (hashes if mariadb else found.laterals) else ""
     if view.body is not None and (inside or hints or lock):
         message = "a partition, an index or a lock of a view is not available, because columns behind it are masked"
         raise Refusal("42000", message, hint="Name the tables behind it.", position=_start(node) + 1)
@@ -100,6 +106,7 @@ def substitute_for(  # noqa: PLR0913  a reference and all that takes its place d
         f"{inside} {hints}".strip(),
         f"{kept} {lock}".strip(),
         search=search,
+        hashes=hashes,
         rolls="ROLLUP" in words,
         joins=mariadb and "CONCAT_WS" in words,
     )
@@ -116,7 +123,11 @@ def substitute_for(  # noqa: PLR0913  a reference and all that takes its place d
     probes = () if search is None else search.probes
     exact = {probe.column for probe in probes}
     uses = tuple(replace(use, search="exact") if use.column in exact else use for use in uses)
-    return Substitute(reference, view.table, query, tuple(edits), (*uses, *behind.uses), behind.reads, probes)
+    exact = {probe.column for probe in joined}
+    uses = tuple(replace(use, join="exact") if use.column in exact else use for use in uses)
+    return Substitute(
+        reference, view.table, query, tuple(edits), (*uses, *behind.uses), behind.reads, (*probes, *joined)
+    )
 
 
 def requalify(
@@ -194,7 +205,7 @@ def _needed(reference: Reference, table: Table, found: Findings) -> list[tuple[C
 
     All of them when there is a star or NATURAL; an invisible one only when it is named.
     """
-    everything = found.natural or id(reference.level) in found.stars or reference.called.lower() in found.starred
+    everything = reference.shows_all(found)
     written: dict[str, str] = {}
     for named in found.columns:
         if isinstance(named.parent, exp.Select) and isinstance(named.this, exp.Identifier):

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from rewriter.conditions import ConditionError, condition_columns
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from rewriter.mysql.catalog import Link, Table
     from rewriter.mysql.world import World
@@ -33,6 +33,11 @@ class Effect:
     nulls: frozenset[str] = _NONE
     updated: frozenset[str] = _NONE
     deletes: bool = False
+
+    def on(self, beneath: Callable[[frozenset[str]], frozenset[str]]) -> Effect:
+        """The same under the names of a table: `beneath` gives those of some of a view's columns."""
+        inserted = None if self.inserted is None else beneath(self.inserted)
+        return Effect(inserted, beneath(self.nulls), beneath(self.updated), self.deletes)
 
 
 def fault(table: Table, effect: Effect, world: World) -> str | None:

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from policies.model import Mask, Treatment
+from policies.model import ColumnName, Mask, Treatment
 from rewriter.conditions import ConditionError
 from rewriter.model import Refusal, Use
 from rewriter.mysql.catalog import Table, column_name
@@ -18,10 +18,19 @@ from rewriter.mysql.masks import KeyMaterial, MissingKeyError, render
 from rewriter.mysql.masks.target import INTEGERS, TEXTS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from rewriter.mysql.catalog import Column
     from rewriter.mysql.searching import Search
+
+
+@dataclass(frozen=True, slots=True)
+class Hashed:
+    """A hash of a column's real values that a subquery gives under `name`, to be compared and never shown."""
+
+    column: ColumnName
+    sql: str
+    name: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +54,14 @@ class CallerView:
         lock: str = "",
         *,
         search: Search | None = None,
+        hashes: Sequence[Hashed] = (),
         rolls: bool = False,
         joins: bool = False,
     ) -> tuple[str, tuple[Use, ...]]:
         """SELECT of columns, each under a name, from the real table, and which labelled ones it uses.
 
-        `inside` stands behind the table's name (PARTITION, index hints), `lock` at the end (LIMIT, too). `search` chooses rows by real values.
+        `inside` stands behind the table's name (PARTITION, index hints), `lock` at the end (LIMIT, too). `search` chooses rows by real values,
+        `hashes` are compared by others.
         `rolls`: the statement has WITH ROLLUP, whose NULLs the servers write as 0 or '' into temporary tables when a subquery's
         column cannot be NULL, so all can. `joins`: it has CONCAT_WS, which in MariaDB writes into the value of an argument that is
         computed and occurs twice, unless a CONCAT has made it. Raises Refusal 42000 for a denied column and for a rule that cannot be applied.
@@ -66,6 +77,7 @@ class CallerView:
                 shown = f"CONCAT({shown})"
             items.append(shown if not used and not widened and column.name == name else f"{shown} AS {quote(name)}")
             uses += used
+        items += [f"{each.sql} AS {quote(each.name)}" for each in hashes]
         full = f"{quote(self.table.schema)}.{quote(self.table.name)}"
         source = full if self.body is None else f"({self.body}) AS {quote(self.table.name)}"
         if self.listed:

@@ -14,6 +14,7 @@ from policies.masks import SCHEMAS
 from policies.model import Treatment
 from rewriter.kept import Kept
 from rewriter.model import Name, Use
+from rewriter.mysql.catalog import column_name
 from rewriter.mysql.definitions import definitions_of
 from rewriter.mysql.names import fold, index_of
 
@@ -41,6 +42,8 @@ class World:
 
     `views` read protected tables and are replaced by their definitions. `hiding`: of all these, those that hide any value.
     `barred`: why a table may not be read. `names`: of all these, without schema, in lower case. `open`: nothing is hidden.
+    `joinable`: by table, the columns that may be joined by their real values, in lower case, with the category of each.
+    `stamp` is another one in a world in which a statement may be ruled otherwise.
     """
 
     treatments: Mapping[Name, Mapping[str, Treatment]]
@@ -49,6 +52,8 @@ class World:
     barred: Mapping[Name, str]
     names: frozenset[str]
     open: bool
+    joinable: Mapping[Name, Mapping[str, str]] = field(default_factory=dict)
+    stamp: str = ""
     expansions: dict[tuple[Name, str], Expansion] = field(default_factory=dict)
 
     def protects(self, name: Name) -> bool:
@@ -73,11 +78,29 @@ def _make(catalog: Catalog, decision: Decision) -> World:
     treatments = _treatments(catalog, decision)
     hiding = {name for name, columns in treatments.items() if any(t.hides for t in columns.values())}
     views, barred = _views(catalog, treatments, hiding)
-    is_open = not (hiding or decision.hides or _keyed(decision))
+    is_open = not (hiding or decision.hides or decision.grants or _keyed(decision))
     if is_open:
         barred = {}
     names = frozenset(name.lower() for _, name in (*treatments, *views, *barred))
-    return World(treatments, frozenset(views), frozenset(hiding), barred, names, is_open)
+    joinable = _joinable(catalog, decision, treatments)
+    guarded = frozenset(catalog.tables[name] for name in treatments)
+    ruled = hash((decision.policy, frozenset(decision.treatments.items()), guarded, _code(catalog)))
+    stamp = f"{ruled & 0xFFFFFFFFFFFF:012x}"
+    return World(treatments, frozenset(views), frozenset(hiding), barred, names, is_open, joinable, stamp)
+
+
+def _joinable(
+    catalog: Catalog, decision: Decision, treatments: Mapping[Name, Mapping[str, Treatment]]
+) -> dict[Name, dict[str, str]]:
+    """The columns of tables that a rule lets the caller join by their real values, and put no guesses into."""
+    found: dict[Name, dict[str, str]] = {}
+    for name, columns in treatments.items():
+        table = catalog.tables[name]
+        for column, treatment in columns.items() if table.kind == "table" else ():
+            label = decision.labels.get(column_name(table, column))
+            if treatment.join is not None and treatment.on_write == "deny" and label is not None:
+                found.setdefault(name, {})[column] = label.category
+    return found
 
 
 def _treatments(catalog: Catalog, decision: Decision) -> dict[Name, dict[str, Treatment]]:
@@ -117,6 +140,16 @@ def _views(
                 hiding |= {name} if hides else set()
                 changed = True
     return views, barred
+
+
+def _digest(catalog: Catalog) -> int:
+    """A number that is another one when a view, a routine or a trigger is: what makes more of a name than its columns."""
+    views = frozenset(table for table in catalog.tables.values() if table.kind == "view")
+    triggers = frozenset((name, table.triggers) for name, table in catalog.tables.items() if table.triggers)
+    return hash((views, triggers, frozenset(catalog.routines.values()), catalog.loadable))
+
+
+_code: Kept[int] = Kept(_digest, _MAX_CATALOGS)
 
 
 def _keyed(decision: Decision) -> bool:

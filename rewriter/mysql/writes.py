@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from sqlglot import exp
 
@@ -22,12 +22,16 @@ from rewriter.mysql.reading import Statement
 from rewriter.mysql.ruling import Circumstances, Ruling
 from rewriter.mysql.scopes import Findings, Reference
 from rewriter.mysql.substitution import TextEdit
+from rewriter.mysql.surfaces import Surface, behind, surface_of
 from rewriter.mysql.telling import Effect
 from rewriter.mysql.views import CallerView, quote
 
 if TYPE_CHECKING:
     from policies.model import Treatment
     from rewriter.mysql.catalog import Column
+
+
+_EVENTS: Final = frozenset({"INSERT", "UPDATE", "DELETE"})
 
 
 @dataclass(slots=True)
@@ -79,21 +83,18 @@ class _Target:
     replaces: bool
 
     def rule(self) -> None:
-        name = (self.table.schema, self.table.name)
         world = self.where.world
-        if name in world.views or name in world.barred:
-            message = f"writing through view {self._full} is not available to you"
-            raise Refusal("42000", message, hint="Write to the table.")
+        surface = self._surface()
         tree = self.found.tree
         assigned = [a for a in assignments(tree, self.statement) if self._assigns(a)]
         effect, events = self._effect(tree, assigned)
         if not world.open:
-            reason = self.where.judge.against_triggers(self.table, events)
-            reason = reason or telling.fault(self.table, effect, world)
-            if reason is not None:
-                raise Refusal("42000", f"this write of {self._full} is not available to you: {reason}")
-        treated = world.treatments.get(name)
-        if treated is None:
+            self._check_told(surface, effect, events)
+        if surface is None:
+            return
+        self._check_replaced(surface)
+        treated = surface.treatments(world)
+        if not treated:
             return
         hidden = frozenset(column for column, treatment in treated.items() if treatment.hides)
         self._check_assigned(effect, treated)
@@ -103,6 +104,34 @@ class _Target:
         self._replace_columns(view, assigned)
         for assignment in assigned:
             self._preserve(assignment, view)
+
+    def _surface(self) -> Surface | None:
+        """What is written, None for a view of any form over tables that hide nothing. Raises Refusal."""
+        name = (self.table.schema, self.table.name)
+        world = self.where.world
+        found = "it cannot be read" if name in world.barred else surface_of(self.table, world, self.where.catalog)
+        if not isinstance(found, str):
+            return found
+        if name in world.views or name in world.barred:
+            message = f"writing through view {self._full} is not available to you: {found}"
+            raise Refusal("42000", message, hint="Write to the table.")
+        return None
+
+    def _check_told(self, surface: Surface | None, effect: Effect, events: frozenset[str]) -> None:
+        """Refuse what a write would tell by what it fires, or by its success; of a view, by those of the tables behind it."""
+        judge, world = self.where.judge, self.where.world
+        if surface is not None:
+            reason = judge.against_triggers(surface.table, events)
+            reason = reason or telling.fault(surface.table, effect.on(surface.beneath), world)
+            if reason is not None:
+                raise Refusal("42000", f"this write of {self._full} is not available to you: {reason}")
+            return
+        for table in behind(self.table, self.where.catalog):
+            every = frozenset(column.name.lower() for column in table.columns)
+            everything = Effect(every, updated=every, deletes=True)
+            reason = judge.against_triggers(table, _EVENTS) or telling.fault(table, everything, world)
+            if reason is not None:
+                raise Refusal("42000", f"this write of {self._full} is not available to you: {reason}")
 
     def _effect(self, tree: exp.Expr, assigned: list[Assignment]) -> tuple[Effect, frozenset[str]]:
         updated = frozenset(assignment.name for assignment in assigned)
@@ -122,16 +151,18 @@ class _Target:
             return fold(qualifier, self.where.catalog) == fold(self.reference.called, self.where.catalog)
         return self._column(assignment.name) is not None
 
-    def _check_assigned(self, effect: Effect, treated: Mapping[str, Treatment]) -> None:
+    def _check_replaced(self, surface: Surface) -> None:
+        """Refuse REPLACE: the old row's hidden values would go, and the count of rows tell whether they differ."""
+        treated = self.where.world.treatments.get((surface.table.schema, surface.table.name), {})
         hidden = {name for name, treatment in treated.items() if treatment.hides and treatment.on_write != "allow"}
-        if (
-            self.replaces and hidden
-        ):  # the old row's hidden values would go, and the count of rows tell whether they differ
+        if self.replaces and hidden:
             message = (
                 f"REPLACE into {self._full} is not available, because {', '.join(sorted(hidden))} is hidden from you"
             )
             hint = "Use INSERT ... ON DUPLICATE KEY UPDATE, which keeps hidden values."
             raise Refusal("42000", message, hint=hint)
+
+    def _check_assigned(self, effect: Effect, treated: Mapping[str, Treatment]) -> None:
         for column in sorted((effect.inserted or frozenset()) | effect.updated):
             treatment = treated.get(column)
             if treatment is None or not treatment.hides:

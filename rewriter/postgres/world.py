@@ -136,7 +136,7 @@ def _strictness(treatment: Treatment) -> int:
 def _make(catalog: Catalog, decision: Decision) -> World:
     treatments = _treatments(catalog, decision)
     views, hiding, barred = _views(catalog, treatments)
-    is_open = not (decision.hides or hiding or _keyed(decision))
+    is_open = not (decision.hides or decision.grants or hiding or _keyed(decision))
     if is_open:
         barred = {}
 

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import os
+import signal
+import socket
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -122,6 +125,39 @@ def test_who_cannot_prove_it_is_turned_away(house: MySQLHouse) -> None:
             one(connection, PHONE)
     refused = recorded(house, 1, "login_refused")[0]
     assert (refused["principal"], refused["reason"]) == ("anna", "wrong password")
+
+
+@pytest.mark.parametrize("alone", [True, False])
+def test_who_changes_while_louver_ends_is_told_to_go(either: LocalMySQL, *, alone: bool) -> None:
+    """Its new session is idle, so it ends at once, with a word; nobody waits for it."""
+    with mysql_house_of(either, drain_seconds=60) as house, contextlib.ExitStack() as stack:
+        changing = stack.enter_context(connected(house, "tina"))
+        run(changing, "START TRANSACTION")
+        if not alone:
+            other = stack.enter_context(connected(house, "anna"))
+            run(other, "START TRANSACTION")
+        os.kill(house.louver.pid, signal.SIGTERM)
+        end = time.monotonic() + 10
+        while _listens(house):
+            assert time.monotonic() < end
+            time.sleep(0.02)
+        with pytest.raises(mysql.connector.Error) as told:  # the driver itself asks something behind the change
+            changing.cmd_change_user("anna", house.louver.passwords["anna"], SCHEMA)
+        assert told.value.errno == 1053
+        if not alone:
+            assert house.louver.process.poll() is None
+            run(other, "COMMIT")
+        assert house.louver.process.wait(15) == 0
+        assert "Traceback" not in house.louver.log
+
+
+def _listens(house: MySQLHouse) -> bool:
+    """Whether connections are taken."""
+    try:
+        socket.create_connection((house.louver.host, house.louver.port)).close()
+    except ConnectionError:
+        return False
+    return True
 
 
 def test_the_databases_own_users_change_too(either: LocalMySQL, tmp_path: Path) -> None:

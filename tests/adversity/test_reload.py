@@ -51,6 +51,20 @@ def phone(client: psycopg.Connection[Any], *, prepare: bool) -> str:
     return client.execute(QUERY, [1], prepare=prepare).fetchone()[0]
 
 
+def test_a_changed_file_is_read_by_itself(louver: Any, stage: Any) -> None:
+    """Nobody has to say so; a broken file is told once, with its place, and leaves the rules as they are."""
+    with session(louver) as client:
+        assert phone(client, prepare=True) == PHONE
+        louver.policies.write_text(CLEAR_ALL + "nonsense: 1\n")
+        louver.wait_for_log(lambda text: "policies not reloaded" in text)
+        assert phone(client, prepare=True) == PHONE
+        louver.policies.write_text(stage.policies)
+        louver.wait_for_log(lambda text: "policies reloaded" in text)
+        assert phone(client, prepare=True) != PHONE
+    assert louver.log.count("policies not reloaded") == 1
+    assert f"{louver.policies}:7:1" in louver.log
+
+
 @pytest.mark.parametrize("prepare", [False, True])
 def test_new_rules_hold_from_the_next_statement_on(louver: Any, stage: Any, prepare: bool) -> None:
     """Open sessions see the new rules at once, statements that they have prepared before included; and back again."""

@@ -66,7 +66,7 @@ def tell(wire: Wire, steps: list[list[bytes]]) -> list[Answer]:
     return answers
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def sentinels(twins: Twins) -> list[bytes]:
     """Every hidden text in every form."""
     return [form for text in twins.hidden for form in forms(text)]

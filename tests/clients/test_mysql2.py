@@ -26,6 +26,7 @@ def answer(node: str, mysql_bank: MySQLHouse) -> dict[str, Any]:
     """Give the result of each part, as a masked caller."""
     target = {
         **mysql_bank.arguments("tina"),
+        "auditor": mysql_bank.arguments("anna"),
         "authority": str(mysql_bank.certificate),
         "modules": str(drivers.NODE),
     }
@@ -101,6 +102,11 @@ def test_several_results(answer: dict[str, Any]) -> None:
 def test_values_larger_than_a_packet(answer: dict[str, Any]) -> None:
     """A parameter of more than 16 MiB is stored, and comes back, prepared and as text, beside a masked value."""
     assert answer["large"] == [0, True, "138****5678"] * 2
+
+
+def test_texts_larger_than_a_packet(answer: dict[str, Any]) -> None:
+    """A text of more than 16 MiB runs, and is prepared, for who sees everything; for who does not it is refused."""
+    assert answer["long"] == [[[2**24 + 1000, "13812345678"]], [[2**24 + 1000, "13812345678"]], 1142, "138****5678"]
 
 
 def test_streams(answer: dict[str, Any]) -> None:

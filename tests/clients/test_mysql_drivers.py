@@ -45,6 +45,18 @@ def test_connector_reads_in_text_and_prepared(mysql_house: MySQLHouse) -> None:
             assert cursor.fetchall() == [("Tom", None, None, None)]
 
 
+def test_connector_sends_texts_of_several_packets(mysql_house: MySQLHouse) -> None:
+    """As a statement and prepared, for who sees everything."""
+    with mysql_house.server.connect() as connection, connection.cursor() as cursor:
+        cursor.execute(f"SET GLOBAL max_allowed_packet = {2**26}")
+    size = 2**25
+    with mysql.connector.connect(**mysql_house.arguments("anna")) as connection:
+        for prepared in (False, True):
+            with connection.cursor(prepared=prepared) as cursor:
+                cursor.execute(f"SELECT length('{'x' * size}') + %s, phone FROM customers WHERE id = %s", (1, 1))
+                assert [tuple(row) for row in cursor.fetchall()] == [(size + 1, "13812345678")]
+
+
 def test_connector_writes_prepared(mysql_house: MySQLHouse) -> None:
     """A masked value that is written back by a prepared statement changes nothing, and what stands beside it is written."""
     with mysql.connector.connect(**mysql_house.arguments("tina")) as connection:

@@ -150,6 +150,11 @@ def test_several_results(connect: Connect) -> None:
             pass
         cursor.execute("SELECT @_twice_1")
         assert cursor.fetchall() == ((42,),)
+        cursor.execute("SET @n = 4; CALL twice(@n, @out); SELECT @n, @out AS `twice`")
+        found = []
+        while cursor.nextset():
+            found.append(cursor.fetchall())
+        assert found == [((4,),), (), ((4, 8),)]
 
 
 def test_rows_that_are_not_buffered(connect: Connect, mysqldb: Any) -> None:
@@ -165,9 +170,12 @@ def test_rows_that_are_not_buffered(connect: Connect, mysqldb: Any) -> None:
 
 
 def test_values_larger_than_a_packet(connect: Connect) -> None:
-    """A value of more than 16 MiB comes in one piece."""
+    """A value of more than 16 MiB comes in one piece, and goes in one, in the text of who sees everything."""
     connection = connect()
     size = 2**24 + 17
+    assert ask(connect("anna"), "SELECT length(%s), phone FROM customers WHERE id = 1", ("x" * size,)) == [
+        (size, "13812345678")
+    ]
     assert len(ask(connection, f"SELECT repeat('x', {size}) FROM customers WHERE phone = '138****5678'")[0][0]) == size
 
 

@@ -48,6 +48,35 @@ def test_large_results_come_whole(mysql_house: MySQLHouse) -> None:
         assert [(row[0], len(row[1])) for row in cursor] == [(1, size), (2, size)]
 
 
+def test_statements_of_more_than_a_packet(mysql_house: MySQLHouse) -> None:
+    """A text of more than 16 MiB runs for who sees everything, and is refused for who does not; both go on."""
+    size = 2**24 + 1000
+    with mysql_house.server.connect() as connection, connection.cursor() as cursor:
+        cursor.execute(f"SET GLOBAL max_allowed_packet = {2**26}")
+    for filler in ("x", "李", "\\0"):
+        value = filler * (size // len(filler.encode()))
+        with mysql_house.connect("anna", max_allowed_packet=2**26) as connection, connection.cursor() as cursor:
+            cursor.execute(f"SELECT length('{value}'), phone FROM customers WHERE id = 1")
+            assert cursor.fetchone() == (len(value.encode()) // (2 if filler == "\\0" else 1), "13812345678")
+            cursor.execute("SELECT 1")
+            assert cursor.fetchone() == (1,)
+    with mysql_house.connect("tina", max_allowed_packet=2**26) as connection, connection.cursor() as cursor:
+        with pytest.raises(pymysql.MySQLError, match="the statement is longer than 1048576 bytes"):
+            cursor.execute(f"SELECT length('{value}'), phone FROM customers WHERE id = 1")
+        cursor.execute("SELECT phone FROM customers WHERE id = 1")
+        assert cursor.fetchone() == ("138****5678",)
+
+
+def test_statements_over_the_limit(mysql_house: MySQLHouse) -> None:
+    """One over `limits.statement_bytes` is refused whoever sends it, and the session goes on, though the server would end it."""
+    with mysql_house.connect("anna", max_allowed_packet=2**28) as connection, connection.cursor() as cursor:
+        with pytest.raises(pymysql.MySQLError, match="longer than louver reads") as told:
+            cursor.execute(f"SELECT length('{'x' * 2**26}')")
+        assert told.value.args[0] == 1153
+        cursor.execute("SELECT 1")
+        assert cursor.fetchone() == (1,)
+
+
 def test_errors_are_the_servers(mysql_house: MySQLHouse) -> None:
     """A mistake of the client's is told by the server itself, and the session goes on."""
     with mysql_house.connect("tina") as connection, connection.cursor() as cursor:

@@ -79,7 +79,6 @@ _ON_BOTH = (
         common=("pytest>=8.4,<9", "pytest-timeout>=2.4,<3"),
         environment={"MYSQL_ROOT_PASSWORD": "{password}"},
         files={"tests/ssl_resources/ssl/ca.pem": "{authority}", "pytest.ini": "[pytest]\n"},
-        known={"::test_largedata": "a statement has to fit into one packet for Louver to read it"},
     ),
     _sqlalchemy("pymysql", "PyMySQL==1.2.4"),
     _sqlalchemy("mysqldb", "mysqlclient==2.3.1"),

@@ -154,7 +154,7 @@ def test_explain_says_what_the_proxy_would_do(stage: Stage, user: str, sql: str,
     ("arguments", "message"),
     [
         (["--as", "nobody", "-d", "bank"], "no user `nobody`"),
-        (["--as", "teller", "-d", "nothing"], "cannot read the catalog"),
+        (["--as", "teller", "-d", "nothing"], "cannot read `nothing`"),
     ],
 )
 def test_explain_says_what_it_cannot_do(stage: Stage, arguments: list[str], message: str) -> None:

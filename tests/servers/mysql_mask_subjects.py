@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from servers.mask_subjects import LONG, TEXTS
+from servers.mask_subjects import JSONS, LONG, TEXTS
 
 SHORT = [text for text in TEXTS if text is not LONG]
 UTF8 = "CHARACTER SET utf8mb4 COLLATE"
@@ -83,15 +83,17 @@ KINDS = [
     kind("binary(4)", b"\0\1\2\3", b"\xff\xff\xff\xff"),
     kind("varbinary(40)", b"\0", b"\xde\xad\xbe\xef", postgres=(PG + "bytea", "bytea")),
     kind("varbinary(8)", b"\0", b"\xde\xad\xbe\xef"),
-    kind("blob", b"\0", b"\xff" + b"\0" * 500, postgres=(PG + "bytea", "bytea")),
+    kind("blob", b"\0", b"\x89PNG" + b"x" * 16, b"\xff" + b"\0" * 500, postgres=(PG + "bytea", "bytea")),
     kind("bit(5)", b"\x15", odd=(b"\0",)),
     kind("bit(64)", b"\xff" * 8),
-    kind("json", '{"a": {"b": "13812345678"}}', "null", "[1, 2]"),
+    kind("json", *JSONS, '{"phone": "1", "phone": "13812345678"}', '{"a": {"b": 1}, "a": {"b": "13812345678"}}',
+         '{"phone": "1", "ph\\u006Fne": "13812345678"}', '{"\\u0061": {"b": "13812345678"}}', '{"n": "\\u00e9\\u5f20"}',
+         '{"phone": 18446744073709551615, "a": {"b": -1.5e300}}', '{"a": ' + "[" * 25 + "]" * 25 + "}"),
     kind("enum('sad','it''s ok')", "sad", "it's ok", null=True),
     kind("set('x','y','z')", "x", "x,z", odd=("",)),
     kind("point", None, null=True),
     kind("uuid", "6f1c1c0e-4f0b-4b8e-9a43-5e3f6d9b0c11", "ffffffff-ffff-ffff-ffff-ffffffffffff", only="mariadb",
          postgres=(PG + "uuid", "uuid")),
-    kind("inet6", "::1", "2001:db8::ff00:42:8329", only="mariadb"),
+    kind("inet6", "::1", "2001:db8::ff00:42:8329", "::ffff:1.2.3.4", "2001:0:0:1::1", only="mariadb"),
     kind("inet4", "192.168.1.7", only="mariadb"),
 ]  # fmt: skip

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import json
 import re
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -16,10 +17,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pymysql.constants import FIELD_TYPE
-from servers.mask_subjects import MASKS
+from servers.mask_subjects import MASKS, SECRET, stays
 from servers.mysql_mask_subjects import KINDS, Kind
 
-from policies.masks import SCHEMAS, make_mask
+from policies.masks import SCHEMAS, make_mask, show
 from rewriter.keys import key_material
 from rewriter.mysql.catalog import Column
 from rewriter.mysql.masks import key_statement, render
@@ -34,7 +35,6 @@ if TYPE_CHECKING:
     from louver.demo.mysql import LocalMySQL
     from policies.model import Mask
 
-SECRET = b"a secret of thirty-two bytes....."
 KEY = key_material(SECRET, "louver.key_0123abcd")
 SOURCE = "t"
 
@@ -57,7 +57,9 @@ class Stage:
                 "WHERE TABLE_SCHEMA = %s AND TABLE_NAME = %s AND COLUMN_NAME = 'x'",
                 schema, f"t{number}",
             )  # fmt: skip
-            self.columns[kind] = Column("x", 2, rows[0][0], rows[0][1], False, rows[0][2], rows[0][3])
+            # MariaDB's catalog calls JSON a longtext; the proxy knows it by its CHECK
+            base = "json" if kind.definition == "json" else rows[0][1]
+            self.columns[kind] = Column("x", 2, rows[0][0], base, False, rows[0][2], rows[0][3])
 
     @property
     def kinds(self) -> list[Kind]:
@@ -100,8 +102,9 @@ FAMILIES = [
 UNSIGNED = 32
 
 
-def exact_multiple(value: object, mask: Mask) -> bool:
-    return isinstance(value, int | float | Decimal) and Decimal(value) % Decimal(dict(mask.parameters)["step"]) == 0
+def self_described(kind: Kind) -> str:
+    """Give the type that Python's reference does not know, for what MariaDB has alone."""
+    return "inet" if kind.definition in ("inet4", "inet6") else ""
 
 
 def test_laws(stage: Stage, subtests: pytest.Subtests) -> None:
@@ -115,9 +118,8 @@ def test_laws(stage: Stage, subtests: pytest.Subtests) -> None:
                     if value is None:  # what a server in a lenient mode made of an odd value
                         continue
                     assert (image is None) == (mask.name == "null" or kind.null)
-                    if image == value and mask.name != "constant":
-                        assert mask.name == "round", (value, image)
-                        assert exact_multiple(value, mask)
+                    if image == value:
+                        assert stays(mask, value, self_described(kind)), (value, image)
                 if mask.name in ("full", "constant"):
                     assert len({repr(image) for _, image in rows}) == 1
                 same = masked.type_code == plain.type_code
@@ -128,6 +130,16 @@ def test_laws(stage: Stage, subtests: pytest.Subtests) -> None:
                 if plain.type_code == FIELD_TYPE.NEWDECIMAL:
                     assert (masked.scale, masked.length) == (plain.scale, max(plain.length, masked.length))
                 assert masked.org_table == "" == masked.org_name
+
+
+def test_chosen_members_of_json_are_hidden(stage: Stage) -> None:
+    """`json` gives what its reference in Python gives; MariaDB hides a document entirely where a name stands twice or in escapes."""
+    (kind,) = (kind for kind in stage.kinds if kind.definition == "json")
+    rows, _ = stage.shown(MASKS["json"], kind)
+    for value, shown in rows[:-1]:
+        unsure = value.count('"phone":') > 1 or value.count('"a":') > 1 or re.search(r"\\u00[2-7]", value)
+        expected = {} if stage.server.flavour == "mariadb" and unsure else json.loads(str(show(MASKS["json"], value)))
+        assert json.loads(shown) == expected, (value, shown)
 
 
 def test_collations_stay_as_implicit_as_a_columns(stage: Stage, subtests: pytest.Subtests) -> None:
@@ -173,6 +185,9 @@ ODD_MARIADB = (
     "SET old_mode = ''",
     "SET character_set_collations = ''",
     "SET sql_mode = 'TIME_ROUND_FRACTIONAL'",
+    "SET sql_mode = 'EMPTY_STRING_IS_NULL'",
+    "SET sql_mode = 'MAXDB'",
+    "SET sql_mode = 'MYSQL323,MSSQL,DB2,POSTGRESQL'",
 )
 
 
@@ -241,6 +256,8 @@ def test_the_results_are_those_of_postgresql(
                 ]  # fmt: skip
                 rows, _ = stage.shown(mask, kind)
                 found = [image for _, image in rows[:-1]]
+                if base == "bpchar":  # PostgreSQL sends it padded
+                    expected = [value if value is None else value.rstrip(" ") for value in expected]
                 if base == "uuid":
                     found = [None if image is None else str(image) for image in found]
                 assert [as_postgres_says(value) for value in found] == [as_postgres_says(value) for value in expected]

@@ -9,7 +9,8 @@ scrambles     the arithmetic of the authentication methods
 greeting      the first part of a login: server greets, client answers, TLS
 authentication, relaying  the second part: own and service; relay
 session       the whole of one session after the login, as a few verbs
-frontend      walks over the client's packets; commands and requests say what each means, parameters what stands in them
+frontend      walks over the client's packets; commands, requests and executions say what each means by the steps of handling,
+              parameters what stands in them
 backend       walks over the server's packets; columns and errors look into the few that matter
 replies       the answer that the server owes, and what is done with it
 statements    a statement that waits for its ruling, and a prepared one

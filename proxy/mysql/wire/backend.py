@@ -10,7 +10,7 @@ from enum import IntEnum
 from typing import TYPE_CHECKING, Final
 
 from proxy.mysql.wire.capabilities import Capability
-from proxy.mysql.wire.columns import hidden_origin, text_row
+from proxy.mysql.wire.columns import Origins, text_row
 from proxy.mysql.wire.errors import EXPOSED, discreet
 from proxy.mysql.wire.messages import parse_error
 from proxy.mysql.wire.packets import (
@@ -27,10 +27,10 @@ from proxy.mysql.wire.packets import (
 from proxy.mysql.wire.provocations import NO_FILE
 from proxy.mysql.wire.replies import Action, Execution, Pending, Reply
 from proxy.mysql.wire.results import CURSOR_EXISTS, MORE_RESULTS, STATE_CHANGED, Ok, ok, parse_ok, status_of_eof
-from proxy.mysql.wire.tracking import moved
+from proxy.mysql.wire.tracking import may_change_state, moved
 
 if TYPE_CHECKING:
-    from proxy.mysql.wire.conversation import Conversation, OriginWitness
+    from proxy.mysql.wire.conversation import Conversation
 
 _ASSEMBLED_LIMIT: Final = 1 << 20
 """Bytes of a packet that is assembled to be looked into: an OK packet, an error, a column's definition. Rows are not."""
@@ -52,14 +52,10 @@ class State(IntEnum):
 
 
 _ROWS: Final = State.ROWS
-
-
 _COLUMNS: Final = State.COLUMNS
 _FIRST: Final = State.FIRST
 _FAREWELLS: Final = frozenset((1053, 1927, 3169, 4031))
 """Errors with which the server ends the session: shutdown, killed, killed, idle for too long."""
-_CLEAN_LIMIT: Final = 1024
-"""Column definitions remembered for one world, some 60 bytes each."""
 
 
 class Backend:
@@ -85,8 +81,7 @@ class Backend:
         self._sequence_unwanted = 0  # the number of the packet that asked for it
         self._received = 0
         self._mark = 0  # the end of the last answer
-        self._clean: set[bytes] = set()  # column definitions that name nothing hidden
-        self._clean_for: OriginWitness | None = None  # the witness that says so
+        self._origins = Origins()
 
     @property
     def begun(self) -> bool:
@@ -192,7 +187,7 @@ class Backend:
                 if not self._plain_ends:
                     self._after_parameters(owed, end)
             return self._seen(owed)
-        self._eof(payload)
+        self._conversation.status = status_of_eof(payload)
         if state is State.PARAMETERS_EOF:
             self._after_parameters(owed, end)
         elif owed.reply is Reply.PREPARE or self._opens_cursor(owed):
@@ -248,8 +243,7 @@ class Backend:
         prepared.server_id = int.from_bytes(payload[1:5], "little")
         if owed.action is _FORWARD:
             prepared.client_id, prepared.parameters = prepared.server_id, parameters
-            self._conversation.statements[prepared.client_id] = prepared
-            self._conversation.last = prepared
+            self._conversation.keep(prepared)
         elif prepared.parameters != parameters:
             raise ProtocolViolation("a statement has other parameters than when it was prepared first")
         if parameters:
@@ -272,7 +266,8 @@ class Backend:
             raise ProtocolViolation("fewer columns than were announced")
         witness = conversation.witness
         if witness is not None and owed.reply is Reply.RESULTS and owed.action is _FORWARD:
-            hidden = self._hidden(witness, payload)
+            tracked = conversation.tracked
+            hidden = self._origins.hidden(witness, payload, utf8=tracked is not None and tracked.utf8_results)
             if hidden:
                 conversation.exposed = hidden
                 if isinstance(owed, Execution):
@@ -288,20 +283,6 @@ class Backend:
             else:
                 self._state = _ROWS
         return self._seen(owed)
-
-    def _hidden(self, witness: OriginWitness, definition: bytes) -> str:
-        if witness is not self._clean_for:
-            self._clean_for = witness
-            self._clean.clear()
-        elif definition in self._clean:
-            return ""
-        tracked = self._conversation.tracked
-        hidden = hidden_origin(witness, definition, utf8=tracked is not None and tracked.utf8_results)
-        if not hidden:
-            if len(self._clean) >= _CLEAN_LIMIT:
-                self._clean.clear()
-            self._clean.add(definition)
-        return hidden
 
     def _row(self, payload: bytes) -> None:
         """A row of an answer to a question of our own."""
@@ -333,7 +314,7 @@ class Backend:
             if said.status & STATE_CHANGED and not self._tracks:
                 changed = said
         else:
-            self._eof(payload)
+            conversation.status = status_of_eof(payload)
         if conversation.status & MORE_RESULTS:
             self._state = _FIRST
         else:
@@ -344,9 +325,6 @@ class Backend:
             self._replacement = packet(self.sequence, ok(changed))
             return False
         return self._seen(owed)
-
-    def _eof(self, payload: bytes) -> None:
-        self._conversation.status = status_of_eof(payload)
 
     def _finish(self, owed: Pending, end: int) -> None:
         """Nothing is owed any more."""
@@ -418,12 +396,3 @@ class Backend:
         self._sequence_unwanted = self.sequence
         self._to_server.append(packet(self.sequence + 1, b""))
         return False
-
-
-def may_change_state(text: bytes) -> bool:
-    """Whether a statement that has failed may have changed what is tracked before it did."""
-    lowered = text.lower()
-    return any(word in lowered for word in _STATE_WORDS)
-
-
-_STATE_WORDS: Final = (b"sql_mode", b"character", b"charset", b"names", b"collation", b"execute", b"call")

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 _NULL: Final = 0xFB
 _UNREADABLE: Final = "a description that cannot be read"
+_CLEAN_LIMIT: Final = 1024
+"""Column definitions remembered for one world, some 60 bytes each."""
 
 
 def text_row(payload: bytes) -> list[bytes | None]:
@@ -54,3 +56,26 @@ def hidden_origin(witness: OriginWitness, definition: bytes, *, utf8: bool) -> s
     except UnicodeDecodeError:
         return _UNREADABLE
     return ".".join(found) if witness.forbids(*found) else ""
+
+
+class Origins:
+    """Looks for hidden origins, and remembers the definitions that name none, as long as they are read in the same way."""
+
+    def __init__(self) -> None:
+        self._clean: set[bytes] = set()
+        self._witness: OriginWitness | None = None  # that says so
+        self._utf8 = False
+
+    def hidden(self, witness: OriginWitness, definition: bytes, *, utf8: bool) -> str:
+        """As `hidden_origin`. Raises ProtocolViolation."""
+        if witness is not self._witness or utf8 is not self._utf8:
+            self._witness, self._utf8 = witness, utf8
+            self._clean.clear()
+        elif definition in self._clean:
+            return ""
+        found = hidden_origin(witness, definition, utf8=utf8)
+        if not found:
+            if len(self._clean) >= _CLEAN_LIMIT:
+                self._clean.clear()
+            self._clean.add(definition)
+        return found

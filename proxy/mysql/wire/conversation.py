@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from policies.model import Decision
+from proxy.context import Identity
 from proxy.mysql.wire.capabilities import Capability
 from proxy.mysql.wire.replies import Execution, Pending
 from proxy.mysql.wire.statements import Prepared
@@ -31,12 +32,14 @@ class Conversation:
 
     `epoch` and `decision` are those of the caller's world, set by the shell; epoch 0 has no plans, so that every execution is
     ruled again. `tracked` is None when the state has to be asked for. `status` are the server's last flags. `sequence` is the number of
-    the client's last packet. `files_asked`: the client is sending the file that the server wants. `last` is the statement prepared
-    last, which MariaDB's clients can name by -1. `guarded`: as far as is known something is hidden, so errors must not quote
+    the client's last packet. `files_asked`: the client is sending the file that the server wants. `prepared_bytes` are those of the
+    texts of `statements`; `last` is the statement prepared last, which MariaDB's clients can name by -1. `guarded`: as far as is known something is hidden, so errors must not quote
     what is stored. `witness` is asked for the origins of results; `exposed` is the hidden column that the server has named as
     one: nothing of the server's passes any more. `doubtful`: a statement has failed that may have changed the state all the same.
     `leaving` is the COM_CHANGE_USER of a client that wants to be another: it is looked at no more.
-    `charge` counts what is compared with real values, or gives the error for it.
+    `charge` counts what is compared with real values, or gives the error for it; `spend` does so for executions under grants.
+    `identity` is for whom statements are ruled now; None as long as nothing has been said of it since the login. `forgotten` is called
+    when the server has forgotten what the session had.
     """
 
     unknown_plan: Plan  # of what is refused before it has one
@@ -46,6 +49,7 @@ class Conversation:
     decision: Decision | None = None
     owed: Pending | None = None
     statements: dict[int, Prepared] = field(default_factory=dict)
+    prepared_bytes: int = 0
     last: Prepared | None = None
     tracked: Tracked | None = None
     status: int = 0
@@ -59,6 +63,9 @@ class Conversation:
     farewell: bool = False
     doubtful: bool = False
     charge: Callable[[Sequence[Probe]], bytes] | None = None
+    spend: Callable[[tuple[int, ...]], bytes] | None = None
+    identity: Identity | None = None
+    forgotten: Callable[[], None] | None = None
     number: int = 0
     started: list[Execution] = field(default_factory=list)
     finished: list[Execution] = field(default_factory=list)
@@ -72,8 +79,15 @@ class Conversation:
         """Owe the answer of a statement that runs, number it and hand it to the audit."""
         self.number += 1
         execution.number = self.number
+        if self.identity is not None:
+            execution.identity = self.identity
         self.owed = execution
         self.started.append(execution)
+
+    def spent(self, plan: Plan) -> bytes:
+        """The error for an execution whose grant is over, b"" when it is in force or there is none; then it is counted."""
+        grants = plan.judgement.grants
+        return self.spend(grants) if grants and self.spend is not None else b""
 
     def overdrawn(self, probes: Sequence[Probe]) -> bytes:
         """The error for what may be asked of real values no more, b"" when it may; then it is counted."""
@@ -83,17 +97,32 @@ class Conversation:
         """The prepared statement of this number of the client's."""
         return self.last if number == LAST else self.statements.get(number)
 
+    def keep(self, prepared: Prepared) -> None:
+        """The client's statement is prepared: it is the last one now."""
+        self._release(prepared.client_id)
+        self.statements[prepared.client_id] = prepared
+        self.prepared_bytes += len(prepared.text)
+        self.last = prepared
+
     def forget(self, prepared: Prepared) -> None:
         """The client has closed a statement."""
-        self.statements.pop(prepared.client_id, None)
+        self._release(prepared.client_id)
         if self.last is prepared:
             self.last = None
+
+    def _release(self, number: int) -> None:
+        released = self.statements.pop(number, None)
+        if released is not None:
+            self.prepared_bytes -= len(released.text)
 
     def reset(self) -> None:
         """The server has forgotten what the session had: statements, cursors, settings."""
         self.statements.clear()
+        self.prepared_bytes = 0
         self.last = None
         self.tracked = None
+        if self.forgotten is not None:
+            self.forgotten()
 
     def running(self) -> list[Execution]:
         """The client's statements that have not ended."""

@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, TypeVar
 
+from proxy.failure import LoginFailure
 from proxy.mysql.wire.messages import error
 from proxy.mysql.wire.packets import ERR, ProtocolViolation, packet
-from proxy.violation import LoginFailure
 
 Result = TypeVar("Result")
 

@@ -1,7 +1,8 @@
 """The client's half of a session: walks over the client's packets and passes on what may leave.
 
-Decides at the header; payloads pass as the bytes they came in, one larger than the data at hand piecewise. A command is looked at when
-the one before it has been answered, as the server itself would. What a command means stands in `requests`.
+Decides at the header; payloads pass as the bytes they came in, one larger than the data at hand piecewise. A text of several packets
+is gathered, up to the limit of statements. A command is looked at when the one before it has been answered, as the server itself would.
+What a command means stands in `requests`.
 May not do: I/O, parsing of SQL, deciding.
 """
 
@@ -9,12 +10,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from proxy.mysql.wire.packets import HEADER_SIZE, LARGEST, ProtocolViolation
-from proxy.mysql.wire.requests import AGAIN, DROP, FORWARD, GATHER, INSTEAD, WAIT, Requests
+from proxy.mysql.wire.handling import AGAIN, DROP, FORWARD, GATHER, INSTEAD, WAIT
+from proxy.mysql.wire.packets import HEADER_SIZE, LARGEST, ProtocolViolation, packet
+from proxy.mysql.wire.requests import Requests
 
 if TYPE_CHECKING:
     from proxy.mysql.wire.conversation import Conversation
-    from proxy.mysql.wire.requests import Step
+    from proxy.mysql.wire.handling import Step
     from proxy.mysql.wire.statements import Statement
     from proxy.plans import Ruling
 
@@ -32,6 +34,9 @@ class Frontend:
         self._needed = 0  # bytes that must be there before the packet at hand can be looked at
         self._passing = 0  # bytes of the current packet still to pass on
         self._swallowing = 0  # bytes of the current packet still to drop
+        self._gathering = 0  # bytes of the current packet still to add to the text
+        self._text = bytearray()  # the payload of several packets, as far as it has come
+        self._whole = b""  # one that waits for its ruling
         self._continues = False  # the packet after the current one is of the same payload
         self._dropped = False  # which is dropped
         self._provoking = False  # when the payload has come to its end
@@ -51,7 +56,7 @@ class Frontend:
     @property
     def buffered(self) -> int:
         """Bytes held back."""
-        return len(self._data) + self._held
+        return len(self._data) + self._held + len(self._text) + len(self._whole)
 
     def receive(self, data: bytes) -> None:
         """Take bytes of the client. Raises ProtocolViolation."""
@@ -66,9 +71,13 @@ class Frontend:
 
     def answer(self, ruling: Ruling) -> None:
         """Rule the waiting statement and go on with the bytes behind it. Raises ProtocolViolation."""
-        data = self._data
-        position = self._do(self.requests.answer(ruling), 0, data[0] | data[1] << 8 | data[2] << 16)
-        self._data = data[max(position, 0) :]
+        step = self.requests.answer(ruling)
+        if self._whole:
+            self._send_whole(step)
+        else:
+            data = self._data
+            position = self._do(step, 0, data[0] | data[1] << 8 | data[2] << 16)
+            self._data = data[max(position, 0) :]
         self.advance()
 
     def advance(self) -> None:
@@ -86,7 +95,7 @@ class Frontend:
 
     def _blocked(self) -> bool:
         """Whether the next command may not be looked at yet; the rest of one that is on its way always may."""
-        if self._passing or self._swallowing or self._continues:
+        if self._passing or self._swallowing or self._gathering or self._continues:
             return False
         state = self._conversation
         return (
@@ -111,6 +120,12 @@ class Frontend:
                 if self._provoking and not self._swallowing and not self._continues:
                     self._provoking = False
                     self.to_server.append(self.requests.provoke())
+            elif self._gathering:
+                stop = min(position + self._gathering, end)
+                self._text += data[position:stop]
+                self._gathering -= stop - position
+                position = stop
+                self._gathered()
             else:
                 if self._blocked() or end - position < HEADER_SIZE:
                     break
@@ -125,13 +140,16 @@ class Frontend:
         conversation = self._conversation
         size = data[position] | data[position + 1] << 8 | data[position + 2] << 16
         if self._continues or conversation.files_asked:
-            if conversation.files_asked and data[position + 3] != conversation.sequence + 1 & 0xFF:
+            counted = conversation.files_asked or bool(self._text)
+            if counted and data[position + 3] != conversation.sequence + 1 & 0xFF:
                 raise ProtocolViolation("Got packets out of order", errno=1156)
             conversation.sequence = data[position + 3]
             if not self._continues:
                 self._dropped = False
                 conversation.files_asked = size > 0  # an empty packet ends the file
             self._continues = size == LARGEST
+            if self._text:
+                return self._more_text(position, size)
             if self._dropped:
                 self._swallowing = HEADER_SIZE + size
             else:
@@ -142,7 +160,36 @@ class Frontend:
         if len(data) - position <= HEADER_SIZE:
             return -1
         conversation.sequence = 0
+        if size == LARGEST and self.requests.assembles(data[position + HEADER_SIZE]):
+            self._continues, self._gathering = True, size
+            return position + HEADER_SIZE
         return self._do(self.requests.handle(data, position + HEADER_SIZE, size), position, size)
+
+    def _more_text(self, position: int, size: int) -> int:
+        """Go on with a text whose next packet, of `size` bytes, stands at `position`; where to go on."""
+        if len(self._text) + size > self.requests.statement_limit:
+            self._text = bytearray()
+            self.requests.refuse_length()
+            self._dropped = self._provoking = True
+            self._swallowing = HEADER_SIZE + size
+            return position
+        self._gathering = size
+        self._gathered()
+        return position + HEADER_SIZE
+
+    def _gathered(self) -> None:
+        """Hand over a text of several packets once it is whole."""
+        if not self._gathering and not self._continues:
+            self._whole, self._text = bytes(self._text), bytearray()
+            self.requests.handle(self._whole, 0, len(self._whole))
+
+    def _send_whole(self, step: Step) -> None:
+        """Do with the text of several packets what its ruling has said."""
+        if step is FORWARD:
+            self.to_server.append(packet(0, self._whole))
+        else:
+            self.to_server.append(self.requests.written if step is INSTEAD else self.requests.provoke())
+        self._whole = b""
 
     def _do(self, step: Step, position: int, size: int) -> int:  # noqa: PLR0911  a table
         """Do with the packet at `position` what its handler has said; where to go on, -1 when it has to wait."""

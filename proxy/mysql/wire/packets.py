@@ -41,11 +41,12 @@ def packet(sequence: int, payload: bytes) -> bytes:
     """A payload in as many packets as it takes; the first has the sequence number `sequence`, modulo 256."""
     if len(payload) < LARGEST:
         return len(payload).to_bytes(3, "little") + bytes((sequence & 0xFF,)) + payload
-    pieces = [payload[start : start + LARGEST] for start in range(0, len(payload) + 1, LARGEST)]
-    return b"".join(
-        len(piece).to_bytes(3, "little") + bytes(((sequence + number) & 0xFF,)) + piece
-        for number, piece in enumerate(pieces)
-    )
+    pieces: list[bytes | memoryview] = []
+    view = memoryview(payload)  # a text of this size is not copied twice
+    for number in range(packet_count(len(payload))):
+        piece = view[number * LARGEST : (number + 1) * LARGEST]
+        pieces += (len(piece).to_bytes(3, "little") + bytes(((sequence + number) & 0xFF,)), piece)
+    return b"".join(pieces)
 
 
 def packet_count(size: int) -> int:

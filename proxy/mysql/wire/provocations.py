@@ -16,6 +16,16 @@ SIGNAL: Final = b"SIGNAL SQLSTATE '42000' SET MESSAGE_TEXT = 'louver: refused', 
 TOO_LONG: Final = error(
     1153, "08S01", "louver: the statement is longer than louver reads; send it in parts, or values as parameters"
 )
+OTHER_PACKETS: Final = error(
+    1153,
+    "08S01",
+    "louver: the statement takes more packets than the client has counted once columns are masked; send it in parts",
+)
+TOO_MANY_TEXTS: Final = error(
+    1461,
+    "42000",
+    "louver: the statements that this session has prepared are too long in all; close those that are not needed",
+)
 NO_COMMAND: Final = error(
     1235,
     "42000",
@@ -31,3 +41,6 @@ NO_FILE: Final = error(
 )
 CHANGED: Final = error(1615, "HY000", "louver: what may be shown has changed; open the cursor again")
 PREPARE_AGAIN: Final = error(1615, "HY000", "louver: what may be shown has changed; prepare the statement again")
+READ_OTHERWISE: Final = error(
+    1615, "HY000", "louver: sql_mode or the character set has changed what texts mean; prepare the statement again"
+)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 from proxy.mysql.wire.messages import parse_error
 
 if TYPE_CHECKING:
+    from proxy.context import Identity
     from proxy.mysql.wire.statements import Prepared
     from proxy.plans import Plan
 
@@ -76,6 +77,7 @@ class Execution(Pending):
     started: int = 0
     files: bool = False
     cursor: bool = False
+    identity: Identity | None = None  # for whom it was ruled, where that was said
 
     def __init__(self, reply: Reply, plan: Plan, text: bytes, *, refused: bytes = b"") -> None:
         self.reply = reply

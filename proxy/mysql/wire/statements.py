@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
+    from proxy.context import Identity
     from proxy.mysql.wire.tracking import Tracked
     from proxy.plans import Plan, Ruling
 
@@ -46,6 +47,7 @@ class Prepared:
     long_data: bool = False
     cursor: Plan | None = None
     broken: bytes = b""
+    identity: Identity | None = None  # for whom it was ruled last, where that was said
 
     def __init__(self, text: bytes, plan: Plan, sent: bytes | None, tracked: Tracked | None) -> None:
         self.text = text

@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
+from rewriter.mysql.lexer import telling
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -22,6 +24,7 @@ _FIELDS: Final = {
     "character_set_connection": "connection",
     "character_set_results": "results",
 }
+_STATE_WORDS: Final = (b"sql_mode", b"character", b"charset", b"names", b"collation", b"execute", b"call")
 _WATCHED: Final = tuple(filter(None, _FIELDS))
 
 _NOW: Final = f"REPLACE(COALESCE(@@SESSION.{_LIST}, ''), ' ', '')"
@@ -66,6 +69,11 @@ class Tracked:
         return frozenset(word for word in self.sql_mode.upper().split(",") if word)
 
     @property
+    def reading(self) -> tuple[frozenset[str], str]:
+        """What the server reads texts by: what changes it lets one text say something else."""
+        return telling(self.modes), "utf8mb4" if self.readable else self.client.lower()
+
+    @property
     def readable(self) -> bool:
         """Whether the server reads texts as we do, in UTF-8."""
         return self.client.lower() in _UTF8
@@ -73,6 +81,15 @@ class Tracked:
     def reads(self, text: bytes) -> bool:
         """Whether the server reads this text as we do: in UTF-8, or in letters that mean the same in its character set."""
         return self.readable or (text.isascii() and self.client.lower() not in _NOT_ASCII)
+
+    def decoded(self, text: bytes) -> str:
+        """A text as the server reads it; as UTF-8 where its character set is not known here."""
+        if not self.readable and not text.isascii():
+            try:
+                return text.decode(self.client)
+            except (LookupError, UnicodeDecodeError):
+                pass
+        return text.decode(errors="surrogateescape")
 
     @property
     def utf8_results(self) -> bool:
@@ -107,3 +124,9 @@ def read_tracked(row: Sequence[bytes | None]) -> tuple[Tracked, str]:
 
 def _plain(value: bytes | None) -> str | None:
     return None if value is None else bytes.fromhex(value.replace(b"\0", b"").decode("ascii")).decode()
+
+
+def may_change_state(text: bytes) -> bool:
+    """Whether a statement that has failed may have changed what is tracked before it did."""
+    lowered = text.lower()
+    return any(word in lowered for word in _STATE_WORDS)

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from policies.model import Decision
+from proxy.context import Identity
 from proxy.plans import Makes, Plan
 from proxy.postgres.wire.replies import BIND_REPLY, Action, Execution, Owed, Pending
 from proxy.postgres.wire.statements import Prepared
@@ -52,7 +53,9 @@ class Conversation:
     statement of the last Bind that was queued as BIND_REPLY.
     `witness` is the world's, for what is executed without a plan of its own. `exposed`: the hidden column that the server has
     named as the origin of a result; nothing of the server's passes any more. `told`: the columns of which the client has been
-    told that it compares masked values. `charge` counts what is compared with real values, or gives the error for it.
+    told that it compares masked values. `charge` counts what is compared with real values, or gives the error for it; `spend` does so for executions under grants.
+    `identity` is for whom statements are ruled now; None as long as nothing has been said of it since the login.
+    `identity` is for whom statements are ruled now; None as long as nothing has been said of it since the login.
     """
 
     unknown_plan: Plan  # for a portal or statement made by SQL (DECLARE, PREPARE), ruled when that SQL was
@@ -79,6 +82,8 @@ class Conversation:
     exposed: str = ""
     told: set[str] = field(default_factory=set)
     charge: Callable[[Sequence[Probe]], bytes] | None = None
+    spend: Callable[[tuple[int, ...]], bytes] | None = None
+    identity: Identity | None = None
     number: int = 0
     started: list[Execution] = field(default_factory=list)
     finished: list[Execution] = field(default_factory=list)
@@ -87,6 +92,8 @@ class Conversation:
         """Queue a statement that runs, number it and hand it to the audit."""
         self.number += 1
         execution.number = self.number
+        if self.identity is not None:
+            execution.identity = self.identity
         self.queue.append(execution)
         self.started.append(execution)
         plan = execution.plan
@@ -120,6 +127,11 @@ class Conversation:
         untold = [notice for column, notice in plan.notices if column not in self.told]
         self.told.update(column for column, _ in plan.notices)
         return b"".join(untold)
+
+    def spent(self, plan: Plan) -> bytes:
+        """The error for an execution whose grant is over, b"" when it is in force or there is none; then it is counted."""
+        grants = plan.judgement.grants
+        return self.spend(grants) if grants and self.spend is not None else b""
 
     def overdrawn(self, probes: Sequence[Probe]) -> bytes:
         """The error for what may be asked of real values no more, b"" when it may; then it is counted."""

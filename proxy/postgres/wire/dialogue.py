@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any, TypeVar
 
-from proxy.violation import LoginFailure
+from proxy.failure import LoginFailure
 
 Result = TypeVar("Result")
 

@@ -16,6 +16,7 @@ from proxy.postgres.wire.contents import sqlstate_of
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from proxy.context import Identity
     from proxy.plans import Plan
     from proxy.postgres.wire.statements import Prepared
     from proxy.witness import Witness
@@ -137,6 +138,7 @@ class Execution(Pending):
     started: int = 0
     limit: bytes = bytes(4)
     portal: bytes = b""
+    identity: Identity | None = None  # for whom it was ruled, where that was said
 
     def __init__(self, reply: Reply, plan: Plan, text: bytes, *, refused: bytes = b"") -> None:
         self.reply = reply

@@ -91,6 +91,7 @@ class Requests:
         self._statement_limit = statement_limit
         self._refusals = refusals
         self._ruled: Prepared | None = None  # by the ruling at hand; its Bind comes next, whatever the epoch
+        self._heard: Prepared | None = None  # of the portal that was waited for: what its text says of itself is known
         self._described: Prepared | None = None  # since the last Sync: if it fails, the server skips what follows
 
     def handle(self, kind: int, data: bytes, position: int, stop: int) -> Step:  # noqa: C901, PLR0911  a table
@@ -164,7 +165,7 @@ class Requests:
         if plan.uses_made and conversation.outdated():
             conversation.start(Execution(_QUERY, plan, statement.text, refused=self._refusals.changed))
             return PROVOKE_QUERY
-        error = plan.error or conversation.overdrawn(plan.probes)
+        error = plan.error or conversation.overdrawn(plan.probes) or conversation.spent(plan)
         conversation.start(Execution(_QUERY, plan, statement.text, refused=error))
         if error:
             return PROVOKE_QUERY
@@ -196,7 +197,8 @@ class Requests:
         if plan.verdict == "deny":
             conversation.start(Execution(_PARSE, plan, statement.text, refused=plan.error))
             return provoke_parse(name)
-        prepared = Prepared(statement.text, statement.parameter_types, plan, ruling.text)
+        identity = conversation.identity
+        prepared = Prepared(statement.text, statement.parameter_types, plan, ruling.text, identity)
         conversation.queue.append(Change(_PARSE, conversation.statements, name, prepared))
         return None if ruling.text is None else parse_frame(name, ruling.text, statement.parameter_types)
 
@@ -211,11 +213,12 @@ class Requests:
             conversation.pipelined = True
             return PROVOKE_BIND, False
         old = statements[name]
-        if old.plan is plan:  # ruled the same again: what is prepared stands
+        identity = conversation.identity
+        if old.plan is plan and old.identity is identity:  # ruled the same again: what is prepared stands
             self._ruled = old
             return None, True
         if still_prepared(old, ruling):
-            self._ruled = statements[name] = old.under(plan)
+            self._ruled = statements[name] = old.under(plan, identity)
             return None, True
         if reshaped(old.plan, plan):
             # The result may have another shape than the client was told; the server itself would refuse this, too.
@@ -223,8 +226,8 @@ class Requests:
             conversation.pipelined = True
             return PROVOKE_BIND, False
         # If only the Close succeeds, the name must be prepared again before it can be bound.
-        unprepared = old.under(replace(old.plan, epoch=NO_EPOCH))
-        self._ruled = Prepared(statement.text, statement.parameter_types, plan, ruling.text)
+        unprepared = old.under(replace(old.plan, epoch=NO_EPOCH), identity)
+        self._ruled = Prepared(statement.text, statement.parameter_types, plan, ruling.text, identity)
         conversation.queue.append(Change(_CLOSE, statements, name, unprepared, Action.DROP))
         conversation.queue.append(Change(_PARSE, statements, name, self._ruled, Action.DROP))
         text = statement.text if ruling.text is None else ruling.text
@@ -252,7 +255,11 @@ class Requests:
             raise ProtocolViolation("a Bind message must name a portal and a statement")
         name = data[portal_end + 1 : name_end]
         prepared = conversation.statements.get(name)
-        if prepared is not None and prepared.plan.epoch != conversation.epoch and prepared is not self._ruled:
+        if (
+            prepared is not None
+            and (prepared.plan.epoch != conversation.epoch or prepared.identity is not conversation.identity)
+            and prepared is not self._ruled
+        ):
             _check_no_copy(conversation)
             self.waiting = Statement(prepared.text, "again", name, prepared.parameter_types)
             return WAIT
@@ -290,13 +297,15 @@ class Requests:
         prepared = conversation.portals.get(portal)
         conversation.pipelined = True
         plan = conversation.unknown_plan if prepared is None else prepared.plan
-        if (plan.decision is not conversation.decision and prepared is not None) or (
-            plan.uses_made and conversation.made
+        if (
+            (plan.decision is not conversation.decision and prepared is not None)
+            or (plan.uses_made and conversation.made)
+            or (prepared is not None and prepared.identity is not conversation.identity)
         ):
             doubt = self._doubt(prepared)
             if doubt is not None:
                 return doubt
-        error = conversation.overdrawn(plan.probes)
+        error = conversation.overdrawn(plan.probes) or conversation.spent(plan)
         if error:
             return self._refuse(_EXECUTE, error, PROVOKE_EXECUTE, prepared)
         execution = Execution(_EXECUTE, plan, b"" if prepared is None else prepared.text)
@@ -322,13 +331,16 @@ class Requests:
     def _doubt(self, prepared: Prepared | None) -> Step | None:
         """Refuse an Execute of what was opened under another decision; let it wait when the decision is not known."""
         conversation = self._conversation
-        if conversation.decision is None:
+        other = prepared is not None and prepared.identity is not conversation.identity
+        if conversation.decision is None or (other and prepared is not self._heard):
             _check_no_copy(conversation)
+            self._heard = prepared
             self.waiting = Statement(b"" if prepared is None else prepared.text, "portal")
             return WAIT
         plan = None if prepared is None else prepared.plan
         changed = plan is not None and plan.decision is not conversation.decision
-        if (changed and plan is not None and plan.judgement.kinds != _TRANSACTION) or conversation.outdated():
+        harmless = plan is not None and plan.judgement.kinds == _TRANSACTION
+        if ((changed or other) and not harmless) or conversation.outdated():
             return self._refuse(_EXECUTE, self._refusals.changed, PROVOKE_EXECUTE, prepared)
         return None
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, Literal
 
 if TYPE_CHECKING:
+    from proxy.context import Identity
     from proxy.plans import Plan, Ruling
 
 NO_EPOCH: Final = -1
@@ -17,21 +18,29 @@ NO_EPOCH: Final = -1
 class Prepared:
     """A prepared statement: the client's text, the parameter types as it sent them, and the plan it was ruled by.
 
-    `sent` is the text that the server got in place of the client's; None when it got that. `described`: the server has
+    `identity` is for whom, where that was said. `sent` is the text that the server got in place of the client's; None when it got that. `described`: the server has
     said where the columns of its answer come from, and none is hidden.
     """
 
     described: bool = False
 
-    def __init__(self, text: bytes, parameter_types: bytes, plan: Plan, sent: bytes | None = None) -> None:
+    def __init__(
+        self,
+        text: bytes,
+        parameter_types: bytes,
+        plan: Plan,
+        sent: bytes | None = None,
+        identity: Identity | None = None,
+    ) -> None:
         self.text = text
         self.parameter_types = parameter_types
         self.plan = plan
         self.sent = sent
+        self.identity = identity
 
-    def under(self, plan: Plan) -> Prepared:
-        """The same statement, ruled by another plan."""
-        return Prepared(self.text, self.parameter_types, plan, self.sent)
+    def under(self, plan: Plan, identity: Identity | None) -> Prepared:
+        """The same statement, ruled by another plan, for another."""
+        return Prepared(self.text, self.parameter_types, plan, self.sent, identity)
 
 
 class Statement:

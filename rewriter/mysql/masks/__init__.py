@@ -1,6 +1,6 @@
 """Masks as SQL of MySQL and MariaDB: `render` turns a mask of the policy into an expression of the column's own kind.
 
-One file per mask; `target` knows the types, `literals` the quoting. The laws, proven on real servers: the kind of type
+One file per mask; `target` knows the types, `literals` and `patterns` the quoting, `hashing` the keyed hash. The laws, proven on real servers: the kind of type
 stays, with its character set and collation as implicit as a column's own; NULL stays NULL; no value raises an error or a
 warning; no value passes through clear; and the expression means the same under every sql_mode, character set and setting
 of the session. Where a mask does not fit a type, `full` takes its place, never the value.
@@ -10,15 +10,29 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from policies.masks.shapes import SHAPED
 from rewriter.keys import KeyMaterial, MissingKeyError
+from rewriter.mysql.masks.address import render_address
+from rewriter.mysql.masks.binary import render_binary
+from rewriter.mysql.masks.bucket import render_bucket
+from rewriter.mysql.masks.chinese_name import render_chinese_name
 from rewriter.mysql.masks.constant import render_constant
+from rewriter.mysql.masks.dates import render_age_band, render_month, render_year
+from rewriter.mysql.masks.digits import render_digits
 from rewriter.mysql.masks.email_address import render_email
+from rewriter.mysql.masks.free_text import render_free_text
 from rewriter.mysql.masks.full import render_full, render_null
-from rewriter.mysql.masks.keyed_hash import VARIABLES, key_statement, render_hash
+from rewriter.mysql.masks.hashing import VARIABLES, key_statement
+from rewriter.mysql.masks.json_paths import render_json
+from rewriter.mysql.masks.keyed_hash import join_hash, render_hash
+from rewriter.mysql.masks.network import render_ip
+from rewriter.mysql.masks.noise import render_noise
 from rewriter.mysql.masks.partial import render_partial
+from rewriter.mysql.masks.replacing import render_replace
 from rewriter.mysql.masks.rounding import render_round
+from rewriter.mysql.masks.shaped import shaped
 from rewriter.mysql.masks.target import Request, target_of
-from rewriter.mysql.masks.year import render_year
+from rewriter.mysql.masks.token import render_token
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -26,16 +40,30 @@ if TYPE_CHECKING:
     from policies.model import Mask
     from rewriter.mysql.catalog import Column
 
-__all__ = ["RENDERERS", "VARIABLES", "KeyMaterial", "MissingKeyError", "key_statement", "render"]
+__all__ = ["RENDERERS", "VARIABLES", "KeyMaterial", "MissingKeyError", "join_hash", "key_statement", "render"]
 
 RENDERERS: Final[Mapping[str, Callable[[Request], str | None]]] = {
     "full": render_full,
     "null": render_null,
     "partial": render_partial,
+    "chinese_name": render_chinese_name,
+    **{name: shaped(name) for name in SHAPED},
     "email": render_email,
+    "address": render_address,
+    "ip": render_ip,
+    "free_text": render_free_text,
+    "replace": render_replace,
+    "json": render_json,
+    "binary": render_binary,
     "hash": render_hash,
+    "token": render_token,
+    "digits": render_digits,
     "round": render_round,
+    "bucket": render_bucket,
+    "noise": render_noise,
     "year": render_year,
+    "month": render_month,
+    "age_band": render_age_band,
     "constant": render_constant,
 }
 """Each mask of the policy: SQL of what stands for a value that is not NULL; None where it does not fit."""

@@ -26,7 +26,7 @@ def literal(text: str, character_set: str | None = None) -> str:
 
     The server converts a constant to the character set of the column that it meets, if nothing is lost by it.
     """
-    if _PLAIN.fullmatch(text):
+    if text and _PLAIN.fullmatch(text):  # '' can be NULL (EMPTY_STRING_IS_NULL)
         return f"_utf8mb4'{text}'"
     if character_set in _TWO_BYTES:
         text = "".join(character if ord(character) <= 0xFFFF else "?" for character in text)
@@ -43,3 +43,10 @@ def binary(data: bytes) -> str:
 def utf8(text: str) -> str:
     """Write text as a constant of its UTF-8 bytes. Raises ValueError for a lone surrogate."""
     return binary(text.encode("utf-8"))
+
+
+def without(value: str, characters: str) -> str:
+    """Take plain characters out of a text, which keeps its character set and collation."""
+    for character in characters:
+        value = f"REPLACE({value}, {literal(character)}, {literal('')})"
+    return value

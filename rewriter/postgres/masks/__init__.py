@@ -1,6 +1,6 @@
 """Masks as SQL: `render` turns a mask of the policy into an expression of the column's own type.
 
-One file per mask; `target` knows the types, `literals` the quoting, `keys` the key of `hash`. The laws, proven on a
+One file per mask; `target` knows the types, `literals` and `patterns` the quoting, `hashing` the keyed hash. The laws, proven on a
 real server: the type stays, NULL stays NULL, no value raises an error, no value passes through clear, and nothing is
 named without its schema. Where a mask does not fit a type, `full` takes its place, never the value.
 """
@@ -9,15 +9,28 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from policies.masks.shapes import SHAPED
 from rewriter.keys import SETTING, KeyMaterial, MissingKeyError, key_material
+from rewriter.postgres.masks.address import render_address
+from rewriter.postgres.masks.binary import render_binary
+from rewriter.postgres.masks.bucket import render_bucket
+from rewriter.postgres.masks.chinese_name import render_chinese_name
 from rewriter.postgres.masks.constant import render_constant
+from rewriter.postgres.masks.dates import render_age_band, render_month, render_year
+from rewriter.postgres.masks.digits import render_digits
 from rewriter.postgres.masks.email_address import render_email
+from rewriter.postgres.masks.free_text import render_free_text
 from rewriter.postgres.masks.full import render_full, render_null
+from rewriter.postgres.masks.json_paths import render_json
 from rewriter.postgres.masks.keyed_hash import join_hash, render_hash
+from rewriter.postgres.masks.network import render_ip
+from rewriter.postgres.masks.noise import render_noise
 from rewriter.postgres.masks.partial import render_partial
+from rewriter.postgres.masks.replacing import render_replace
 from rewriter.postgres.masks.rounding import render_round
+from rewriter.postgres.masks.shaped import shaped
 from rewriter.postgres.masks.target import Request, target_of
-from rewriter.postgres.masks.year import render_year
+from rewriter.postgres.masks.token import render_token
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -31,10 +44,24 @@ RENDERERS: Final[Mapping[str, Callable[[Request], str | None]]] = {
     "full": render_full,
     "null": render_null,
     "partial": render_partial,
+    "chinese_name": render_chinese_name,
+    **{name: shaped(name) for name in SHAPED},
     "email": render_email,
+    "address": render_address,
+    "ip": render_ip,
+    "free_text": render_free_text,
+    "replace": render_replace,
+    "json": render_json,
+    "binary": render_binary,
     "hash": render_hash,
+    "token": render_token,
+    "digits": render_digits,
     "round": render_round,
+    "bucket": render_bucket,
+    "noise": render_noise,
     "year": render_year,
+    "month": render_month,
+    "age_band": render_age_band,
     "constant": render_constant,
 }
 """Each mask of the policy: SQL that is NULL for NULL, of the type or (for text) cast to it here; None where it does not fit."""

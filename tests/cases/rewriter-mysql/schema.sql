@@ -8,6 +8,7 @@ CREATE TABLE accounts (aid int PRIMARY KEY, mail varchar(40) UNIQUE, owner int);
 INSERT INTO accounts VALUES (1, 'a@x.org', 1), (2, 'b@x.org', 2);
 CREATE TABLE log (n int AUTO_INCREMENT PRIMARY KEY, t varchar(40));
 CREATE VIEW phones AS SELECT id, phone AS Number, 'it''s\n' AS s FROM customers WHERE city LIKE 'e%';
+CREATE VIEW blanks AS SELECT id, concat(phone, '') AS p FROM customers;
 CREATE VIEW numbers (n) AS SELECT Number FROM phones;
 CREATE VIEW open_orders AS SELECT oid, x FROM orders;
 CREATE FUNCTION leak(i int) RETURNS varchar(20) READS SQL DATA RETURN (SELECT phone FROM customers WHERE id = i);

@@ -5,7 +5,7 @@ import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { Readable } from "node:stream";
 
-const { authority, modules, ...target } = JSON.parse(process.env.LOUVER_TARGET);
+const { authority, auditor, modules, ...target } = JSON.parse(process.env.LOUVER_TARGET);
 const mysql = createRequire(modules + "/")("mysql2/promise");
 const tls = { ca: readFileSync(authority) };
 const options = { ...target, ssl: tls, charset: "utf8mb4", supportBigNumbers: true, timezone: "Z" };
@@ -102,6 +102,15 @@ const parts = {
     for (const each of [read, text]) lengths.push(each.body.length - size, each.body === value, each.phone);
     await connection.query("DELETE FROM notes");
     return lengths;
+  },
+  async long(connection) {
+    const size = 2 ** 24 + 1000;
+    const query = `SELECT length('${"x".repeat(size)}'), phone FROM customers WHERE id = ?`;
+    const clear = await open(auditor);
+    const found = [(await clear.query(query, [1]))[0], (await clear.execute(query, [1]))[0]].map(plain);
+    await clear.end();
+    const refused = (await failure(connection.query(query, [1])))[1];
+    return [...found, refused, (await connection.query("SELECT phone FROM customers WHERE id = 1"))[0][0].phone];
   },
   async streamed(connection) {
     const rows = [];

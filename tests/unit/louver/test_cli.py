@@ -56,7 +56,21 @@ def test_help_comes_at_once_and_names_every_command() -> None:
     begin = time.perf_counter()
     done = _louver("--help")
     assert done.returncode == 0
-    for command in ("serve", "check", "explain", "user", "audit", "labels", "demo", "secret", "version"):
+    for command in (
+        "serve",
+        "check",
+        "explain",
+        "discover",
+        "preview",
+        "test",
+        "user",
+        "audit",
+        "labels",
+        "masks",
+        "demo",
+        "secret",
+        "version",
+    ):
         assert f" {command} " in done.stdout
     assert time.perf_counter() - begin < 5
     loaded = subprocess.run(
@@ -72,7 +86,24 @@ def test_help_comes_at_once_and_names_every_command() -> None:
     assert loaded.stdout.split() == ["False", "False"]
 
 
-@pytest.mark.parametrize("command", ["serve", "check", "explain", "user add", "user list", "demo", "secret", "version"])
+@pytest.mark.parametrize(
+    "command",
+    [
+        "serve",
+        "check",
+        "explain",
+        "discover",
+        "preview",
+        "test",
+        "diff",
+        "schema",
+        "user add",
+        "user list",
+        "demo",
+        "secret",
+        "version",
+    ],
+)
 def test_every_command_explains_itself(command: str) -> None:
     """Each command has a help text of more than its options."""
     done = _louver(*command.split(), "--help")
@@ -176,3 +207,46 @@ def test_a_policy_file_is_checked_alone(house: Path) -> None:
 def test_the_version_is_the_installed_one() -> None:
     """`version` prints the distribution's version."""
     assert _louver("version").stdout.startswith("louver 0.")
+
+
+def test_tests_of_policies_pass_or_say_what_is_wrong(tmp_path: Path) -> None:
+    """The exit code and the words tell; a directory means all of its test files."""
+    (tmp_path / "policies.yaml").write_text(
+        "version: 1\ndictionary: [{column: '*.*.*.phone', category: phone, level: 3}]\n"
+        "rules: [{name: r, columns: {level: 3}, treatment: {mask: full}}]\n"
+    )
+    tests = "version: 1\npolicies: policies.yaml\ntests:\n  - {name: t, as: {role: x}, columns: {a.b.c.phone: %s}}\n"
+    (tmp_path / "a.test.yaml").write_text(tests % "mask")
+    done = _louver("test", tmp_path)
+    assert (done.returncode, done.stdout.splitlines()[-1]) == (0, "1 tests, 0 failed")
+    (tmp_path / "b.test.yaml").write_text(tests % "clear")
+    done = _louver("test", tmp_path)
+    assert done.returncode == 1
+    assert "a.b.c.phone: it is shown by full (character: *), by `r`" in done.stdout
+    assert "2 tests, 1 failed" in done.stdout
+    (tmp_path / "b.test.yaml").write_text("version: 1\n")
+    done = _louver("test", tmp_path, "--format", "json")
+    assert done.returncode == 1
+    assert "no policies are named" in json.loads(done.stdout)["problems"][0]
+    assert _louver("test", tmp_path / "nothing").returncode == 1
+
+
+def test_what_changes_for_whom_is_listed(tmp_path: Path) -> None:
+    """Each user and column whose treatment differs has a line, and where more is shown than before, it says so."""
+    rules = "version: 1\ndictionary: [{column: b.public.people.phone, category: phone, level: 3}, {column: '*.*.*.pin', category: pin, level: 5}]\nrules:\n"
+    clerk = "  - {name: clerks, columns: {category: phone}, when: principal.role == 'clerk', treatment: %s}\n"
+    (tmp_path / "old.yaml").write_text(rules + clerk % "deny")
+    (tmp_path / "new.yaml").write_text(rules + clerk % "clear")
+    (tmp_path / "users.yaml").write_text("users: {ann: {role: clerk}, bob: {role: boss}}\n")
+    done = _louver("diff", tmp_path / "old.yaml", tmp_path / "new.yaml", "--users", tmp_path / "users.yaml")
+    assert done.returncode == 1
+    assert done.stdout.splitlines() == [
+        "MORE\tann\tb.public.people.phone\tmay not be read, by rule `clerks`\tis shown as it is, by rule `clerks`"
+    ]
+    done = _louver("diff", tmp_path / "old.yaml", tmp_path / "old.yaml", "--users", tmp_path / "users.yaml")
+    assert (done.returncode, done.stdout.strip()) == (0, "nobody sees anything otherwise")
+    done = _louver(
+        "diff", tmp_path / "new.yaml", tmp_path / "old.yaml", "--users", tmp_path / "users.yaml", "-f", "json"
+    )
+    assert [(each["user"], each["more"]) for each in json.loads(done.stdout)] == [("ann", False)]
+    assert _louver("diff", tmp_path / "none", tmp_path / "old.yaml", "--users", tmp_path / "users.yaml").returncode == 1

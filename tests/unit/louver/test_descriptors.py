@@ -69,5 +69,5 @@ def test_check_warns_of_connections_that_do_not_fit(tmp_path: Path) -> None:
         done = subprocess.run(
             [*under, "--config", tmp_path / "louver.yaml", "--format", form], capture_output=True, text=True, check=True
         )
-        warned = done.stderr if form == "text" else json.loads(done.stdout)["warning"]
+        warned = done.stderr if form == "text" else "".join(json.loads(done.stdout)["warnings"])
         assert "lower limits.connections to 168" in warned

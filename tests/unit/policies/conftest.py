@@ -1,5 +1,7 @@
 """What the tests of policies share: callers, sessions and a small database."""
 
+import datetime as dt
+
 import pytest
 
 from policies.model import ColumnName, Principal, Session
@@ -7,7 +9,7 @@ from policies.model import ColumnName, Principal, Session
 
 @pytest.fixture
 def session():
-    return Session("bank", "10.1.2.3", "psql", "app", False, "2026-11-20", 9, 30, 5)
+    return Session("bank", "10.1.2.3", "psql", "app", False, dt.datetime(2026, 11, 20, 9, 30, tzinfo=dt.UTC))
 
 
 @pytest.fixture

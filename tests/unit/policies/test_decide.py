@@ -1,5 +1,6 @@
 """Deciding: the first rule that means a column and holds; an error denies; nothing gives the default mask."""
 
+import datetime as dt
 import time
 
 import pytest
@@ -187,7 +188,7 @@ def test_equal_outcomes_give_the_same_decision(session, columns):
 
     def decision(region: object, hour: int):
         caller = Principal(f"user {region} {hour}", {"region": region, "hobby": hour})
-        moment = type(session)("bank", "10.1.1.1", "psql", "app", True, "2026-01-01", hour, 0, 1)
+        moment = type(session)("bank", "10.1.1.1", "psql", "app", True, dt.datetime(2026, 1, 1, hour, tzinfo=dt.UTC))
         return policies.decide(caller, moment, labels)
 
     assert decision("East", 9) is decision("East", 10)

@@ -1,9 +1,12 @@
 """The dictionary: the highest level of all entries that match a column."""
 
+from dataclasses import replace
+
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from policies.dictionary import Dictionary, DictionaryEntry
+from policies.dictionary import UNREVIEWED, Dictionary, DictionaryEntry
 from policies.model import Label
 from policies.patterns import read_patterns
 
@@ -50,3 +53,43 @@ def test_the_index_finds_what_a_plain_search_finds(rows, name):
     matching = [one for one in entries if one.matches(*name)]
     expected = max(matching, key=lambda one: one.label.level).label if matching else None
     assert Dictionary(entries).label(*name) == expected
+
+
+PHONE = ("bank", "public", "customers", "phone")
+PROPOSED = replace(entry("bank.public.customers.phone", "phone", 3), state="proposed")
+
+
+@pytest.mark.parametrize(
+    ("unreviewed", "state", "label"),
+    [
+        ("mask", "proposed", Label("phone", 3)),
+        ("mask", "rejected", None),
+        ("show", "proposed", None),
+        ("show", "accepted", Label("phone", 3)),
+        ("mask_all", "proposed", Label("phone", 3)),
+        ("mask_all", "rejected", None),
+    ],
+)
+def test_the_state_of_an_entry_says_whether_it_labels(unreviewed, state, label):
+    """Proposals label by default, rejected entries never."""
+    dictionary = Dictionary([replace(PROPOSED, state=state)], unreviewed)
+    assert dictionary.label(*PHONE) == label
+    assert dictionary.categories >= {"phone"}  # rules may name it before it is accepted
+
+
+def test_a_rejected_entry_lowers_nothing():
+    """What a broad entry protects stays protected."""
+    dictionary = Dictionary([replace(PROPOSED, state="rejected"), entry("*.*.*.phone", "phone", 2)])
+    assert dictionary.label(*PHONE) == Label("phone", 2)
+
+
+def test_with_mask_all_only_what_a_person_called_harmless_is_shown():
+    """A column that stands nowhere, or is only proposed as harmless, has the label of the unknown."""
+    harmless = replace(entry("bank.public.products.*", "x", 1), label=None)
+    dictionary = Dictionary([harmless, replace(harmless, relation=PROPOSED.relation, state="proposed")], "mask_all")
+    assert dictionary.label("bank", "public", "products", "price") is None
+    assert dictionary.label("bank", "public", "customers", "shoe_size") == UNREVIEWED
+    assert dictionary.label("bank", "public", "orders", "id") == UNREVIEWED
+    assert dictionary.labels_any
+    assert "unreviewed" in dictionary.categories
+    assert not Dictionary([harmless]).labels_any

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from policies.approvals import GRANT_FIELDS
+from policies.approvals import VARIABLES as VARIABLES_OF_APPROVALS
 from policies.conditions import VARIABLES, Condition
 from policies.loader import _LATER, SCHEMA, parse_policies
 from policies.masks import CATEGORY_DEFAULTS, PAD_CHARACTERS, SCHEMAS, read_mask
@@ -30,11 +32,27 @@ def rows(text: str) -> list[list[str]]:
 
 @pytest.mark.parametrize(
     ("title", "keys"),
-    [("The file", "policies"), ("dictionary", "dictionary"), ("rules", "rules"), ("columns", "columns")],
+    [
+        ("The file", "policies"),
+        ("calendar", "calendar"),
+        ("session", "session"),
+        ("dictionary", "dictionary"),
+        ("rules", "rules"),
+        ("columns", "columns"),
+        ("approvals", "approvals"),
+        ("columns of an approval", "columns of an approval"),
+    ],
 )
 def test_every_key_of_the_file_is_documented(title, keys):
     """The tables have just the keys that the loader knows, in its order."""
     assert [row[0].strip("`") for row in rows(section(POLICIES, title))] == list(SCHEMA[keys])
+
+
+def test_every_variable_of_an_approval_is_documented():
+    """What its conditions see is what the table says, with the fields of a grant."""
+    variables = rows(section(POLICIES, "when of an approval"))
+    assert [row[0].strip("`") for row in variables] == list(VARIABLES_OF_APPROVALS)
+    assert tuple(re.findall(r"`grant\.([a-z_]+)`", variables[-1][1])) == GRANT_FIELDS
 
 
 def test_every_variable_is_documented():
@@ -46,7 +64,7 @@ def test_every_variable_is_documented():
 def test_the_conditions_of_the_page_compile():
     """Every example condition is one."""
     conditions = [row[0].strip("`") for row in rows(section(POLICIES, "when")) if len(row) == 2]
-    assert len(conditions) == 8
+    assert len(conditions) == 10
     for condition in conditions:
         Condition(condition)
 

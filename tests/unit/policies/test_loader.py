@@ -205,3 +205,69 @@ def test_join_is_a_number_of_executions_an_hour(written, per_hour):
     """`exact` alone allows the default; it stands with tables named in full and `on_write: deny`."""
     rule = "  - {name: a, columns: {table: [s.t, s.u]}, treatment: {mask: full}, on_write: deny, join: %s}\n" % written  # noqa: UP031  braces
     assert parse_policies(HEAD + "rules:\n" + rule).rules[0].join == per_hour
+
+
+LISTED = """version: 1
+dictionary:
+  - column: bank.public.customers.phone
+    category: phone
+    level: 3
+    state: proposed
+    confidence: 0.97
+    type: varchar(20)
+    evidence: the name says phone
+  - {column: bank.public.customers.id, category: none, state: accepted, by: ada}
+"""
+
+
+def test_a_dictionary_can_stand_in_files_of_its_own(tmp_path):
+    """Their entries count like the policy file's, they change the revision, and `unreviewed` says what proposals do."""
+    (tmp_path / "columns.yaml").write_text(LISTED, encoding="utf-8")
+    path = tmp_path / "policies.yaml"
+    path.write_text("version: 1\ndictionary_files: [columns.yaml]\n", encoding="utf-8")
+    loaded = load_policies(path)
+    assert loaded.label("bank", "public", "customers", "phone") == Label("phone", 3)
+    assert loaded.label("bank", "public", "customers", "id") is None
+    (tmp_path / "columns.yaml").write_text(LISTED.replace("level: 3", "level: 4"), encoding="utf-8")
+    assert load_policies(path).revision != loaded.revision
+    path.write_text("version: 1\ndictionary_files: [columns.yaml]\nunreviewed: show\n", encoding="utf-8")
+    assert not load_policies(path).has_labels
+
+
+def test_mistakes_of_a_dictionary_file_are_reported_with_its_name(tmp_path):
+    """Each problem names the file it stands in; a missing file is one, too."""
+    (tmp_path / "a.yaml").write_text(
+        "version: 1\ndictionary:\n  - {column: a.b.c, category: x, level: 1}\n", encoding="utf-8"
+    )
+    (tmp_path / "b.yaml").write_text("", encoding="utf-8")
+    path = tmp_path / "p.yaml"
+    path.write_text("version: 1\ndictionary_files: [a.yaml, b.yaml, c.yaml]\nunreviewed: hide\n", encoding="utf-8")
+    with pytest.raises(PolicyError) as failed:
+        load_policies(path)
+    said = [str(problem) for problem in failed.value.problems]
+    for expected in (
+        "a.yaml:3:14: `a.b.c` is not",
+        "`b.yaml` is empty",
+        "`c.yaml`: the file cannot be read: No such file",
+        "`unreviewed` must be one of `show`, `mask`, `mask_all`",
+    ):
+        assert any(expected in each for each in said)
+    with pytest.raises(PolicyError, match="come from no file"):
+        parse_policies("version: 1\ndictionary_files: [a.yaml]\n")
+
+
+@pytest.mark.parametrize(
+    ("entry", "said"),
+    [
+        ("{column: a.b.c.d, category: phone}", "a dictionary entry needs the key `level`"),
+        ("{column: a.b.c.d, category: none, level: 2}", "`level` cannot go with `category: none`"),
+        ("{column: a.b.c.d, category: x, level: 2, state: accepted}", "an entry that is accepted needs the key `by`"),
+        ("{column: a.b.c.d, category: x, level: 2, state: acepted}", "did you mean `accepted`?"),
+        ("{column: a.b.c.d, category: x, level: 2, confidence: 2}", "`confidence` must be between 0 and 1"),
+        ("{column: a.b.c.d, category: x, level: 2, by: 5}", "`by` must be text"),
+    ],
+)
+def test_mistakes_of_an_entry_are_told(entry, said):
+    """What a review may say is checked like the rest."""
+    (problem,) = problems(f"version: 1\ndictionary:\n  - {entry}\n")
+    assert said in problem

@@ -4,7 +4,7 @@ import pytest
 
 from policies.masks import make_mask
 from policies.model import ColumnName, Decision, RowCondition, Treatment
-from policies.words import describe, words
+from policies.words import describe, sentences
 
 PHONE = ColumnName("public", "customers", "phone")
 PARTIAL = make_mask("partial", keep_first=3, keep_last=4)
@@ -40,7 +40,7 @@ def test_a_decision_in_words_has_one_sentence_a_column():
     """Sentences come in the order of the columns' names."""
     name = ColumnName("public", "customers", "name")
     decision = Decision("r", {PHONE: Treatment("clear", "a"), name: Treatment("deny", "b")}, {})
-    assert words(decision) == (
+    assert sentences(decision, describe) == (
         "name of public.customers may not be read, by rule `b`",
         "phone of public.customers is shown as it is, by rule `a`",
     )

@@ -69,6 +69,8 @@ def server_of(
         front=front,
         trail=trail,
         load_policies=load,
+        directory=Users.none(),
+        vocabulary=policies.vocabulary,
     )
     return made, gate, catalogs
 

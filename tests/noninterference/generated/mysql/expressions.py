@@ -112,8 +112,9 @@ class Expressions:
             lambda: f"{pick(['greatest', 'least'])}({n()}, {n()})",
             lambda: f"{pick(['locate', 'instr', 'find_in_set', 'STRCMP'])}({t()}, {t()})",
             lambda: f"POSITION({t()} IN {t()})",
-            lambda: f"field({t()}, {t()}, {self.constant('t')})",
-            lambda: f"interval({n()}, 0, 1000, 45000)",
+            # MySQL takes these two for never true of a NULL, so that a left join behind which they stand loses rows; not so of a constant
+            lambda: f"field(ifnull({t()}, ''), ifnull({t()}, 'q'), {self.constant('t')})",
+            lambda: f"interval(ifnull({n()}, 0), 0, 1000, 45000)",
             lambda: f"datediff({d()}, {d()})",
             lambda: f"TIMESTAMPDIFF({pick(['DAY', 'MONTH', 'YEAR'])}, {d()}, {d()})",
             lambda: f"({self._subquery(scope, 'n')})",

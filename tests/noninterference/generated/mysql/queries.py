@@ -296,7 +296,9 @@ class Queries:
         having = self._choices.pick(
             ["", "", f" HAVING {self._made_of_rows(scope, 0)[0]} IS NOT NULL", " HAVING x1 > 1"]
         )
-        by = self._choices.pick(["1", "x0", key])
+        # MariaDB groups by the column of FROM where both have the name, and picks any row of a group for the item
+        rival = not self._mysql and any(name == "x0" for source in scope.sources for name, _ in source.columns)
+        by = self._choices.pick(["1", key if rival else "x0", key])
         columns = (("x0", kind), ("x1", other))
         text = f"SELECT {self._items([key, made], columns)} {body} GROUP BY {by}{having}"
         if self._choices.chance(4):
@@ -357,7 +359,9 @@ class Queries:
         kinds = [self._choices.pick("tn") for _ in range(1 + self._choices.number(2))]
         columns = tuple((f"x{n}", kind) for n, kind in enumerate(kinds))
         arms = [self._arm(outer, columns, depth) for _ in range(2 + self._choices.number(2))]
-        words = ["UNION", "UNION ALL", "UNION DISTINCT", "EXCEPT", "INTERSECT", "EXCEPT ALL", "INTERSECT ALL"]
+        words = ["UNION", "UNION ALL", "UNION DISTINCT", "EXCEPT", "INTERSECT"]
+        if self._mysql or len(arms) == 2:  # MariaDB 10.11 never ends INTERSECT ALL ... EXCEPT ALL, killed or not
+            words += ["EXCEPT ALL", "INTERSECT ALL"]
         text = arms[0]
         for arm in arms[1:]:
             text = f"{text} {self._choices.pick(words)} {arm}"

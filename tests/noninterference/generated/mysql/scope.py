@@ -35,10 +35,25 @@ TABLED = ("people", "accounts", "people", "events", "cards", "orders", "guess")
 PROTECTED = ("people", "accounts", "events", "cards")
 """Tables with masked columns, none of them denied."""
 
+WRITTEN = ("people_view", "people_oslo", "people_invoker", "order_view")
+"""Views that are written like the tables behind them."""
+
 STARRED = frozenset(TABLES) - {"secrets"}
 """Of which a caller may have all columns."""
 
 ALL = ("people", "accounts", "people", "orders", "people", "events", *TABLES)
 """What a FROM picks from: the tables with much in them more often."""
 
-__all__ = ["ALL", "PEOPLE", "PROTECTED", "STARRED", "TABLED", "TABLES", "Columns", "Scope", "Source", "columns"]
+__all__ = [
+    "ALL",
+    "PEOPLE",
+    "PROTECTED",
+    "STARRED",
+    "TABLED",
+    "TABLES",
+    "WRITTEN",
+    "Columns",
+    "Scope",
+    "Source",
+    "columns",
+]

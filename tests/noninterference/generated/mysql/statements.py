@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal
 from noninterference.generated.choices import Choices
 from noninterference.generated.mysql.literals import plain
 from noninterference.generated.mysql.queries import Queries
-from noninterference.generated.mysql.scope import PROTECTED, TABLES, Scope, Source
+from noninterference.generated.mysql.scope import PROTECTED, TABLES, WRITTEN, Scope, Source
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -180,7 +180,7 @@ class _Statements:
     def _sql_prepared(self) -> Statement:
         query = self._queries.query(depth=1).text.replace("'", "''")
         prepare = Step(f"PREPARE p FROM '{query}'", "twins")
-        return Statement((prepare, Step("EXECUTE p", "twins"), Step("DEALLOCATE PREPARE p", "nothing")))
+        return Statement((prepare, Step("EXECUTE p"), Step("DEALLOCATE PREPARE p", "nothing")))
 
     def _explain(self) -> Statement:
         how = self._choices.pick(["EXPLAIN", "DESCRIBE", "EXPLAIN FORMAT=JSON", "EXPLAIN EXTENDED"])
@@ -209,7 +209,7 @@ class _Statements:
     # -- writes: what they leave in protected tables is read by the twins only, for a stored new value is shown masked -----
 
     def _target(self) -> tuple[str, Scope]:
-        table = self._choices.pick([*PROTECTED, "orders", "log", "people"])
+        table = self._choices.pick([*PROTECTED, "orders", "log", "people", *WRITTEN])
         columns = TABLES.get(table, (("n", "n"), ("t", "t")))
         return table, Scope((Source(self._choices.pick([table, table, "z"]), columns),))
 

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import TYPE_CHECKING
 
 import pytest
 
 from policies.loader import parse_policies
 from policies.model import AttributeValue, Principal, Session
+from policies.patterns import NamePattern
+from policies.vocabulary import Vocabulary
 from proxy.catalogs import CatalogUnavailable
+from proxy.context import Context
+from proxy.identity import Users
 from proxy.postgres.caller import Caller, Unsettled
 from proxy.postgres.catalogs import PostgresCatalogs
 from proxy.postgres.gate import PostgresGate
@@ -67,11 +72,12 @@ class House:
         loaded = parse_policies(policies, file="policies.yaml")
         self.catalogs = PostgresCatalogs(loaded, self.read, clock=lambda: self.now, sleep=self.sleep)
         self.gate = PostgresGate(loaded, key_material(b"s" * 32))
-        self.caller = Caller(Principal("ann", {"role": role}), self.moment, self.gate, self.catalogs)
+        context = Context(Principal("ann", {"role": role}), self.moment, Users.none(), Vocabulary)
+        self.caller = Caller(context, self.gate, self.catalogs)
 
     def moment(self) -> Session:
         """What conditions look at."""
-        return Session("bank", "192.0.2.1", "psql", "app", True, "2026-07-01", self.hour, 0, 3)
+        return Session("bank", "192.0.2.1", "psql", "app", True, dt.datetime(2026, 7, 1, self.hour, tzinfo=dt.UTC))
 
     async def read(self, database: str, revision: int) -> Catalog:
         """Read the catalog of what is committed."""
@@ -328,3 +334,51 @@ async def test_a_world_that_never_holds_still_is_not_ruled_by() -> None:
     with pytest.raises(Unsettled):
         await house.settled()
     assert not house.caller.current
+
+
+class _People:
+    """Two people, for whom ann may speak."""
+
+    revision = 1
+
+    def refresh(self) -> None:
+        """Nothing changes."""
+
+    def attributes(self, name: str) -> dict[str, str]:
+        """Everybody has a role by the first letter of the name."""
+        return {"role": "boss" if name.startswith("b") else "clerk"}
+
+    def speaks_for(self, account: str) -> tuple[NamePattern, ...]:
+        """For everybody."""
+        return (NamePattern(None, "*"),) if account == "ann" else ()
+
+
+async def test_who_is_spoken_for_again_is_not_decided_for_again() -> None:
+    """Going to and fro between two people costs two decisions, for each of which the moment is asked; what has moved on is decided again."""
+    house = House()
+    asked: list[str] = []
+
+    def moment() -> Session:
+        asked.append(context.identity.principal.name)
+        return house.moment()
+
+    context = Context(Principal("ann", {"role": "clerk"}), moment, _People(), Vocabulary)
+    caller = Caller(context, house.gate, house.catalogs)
+    asked.clear()
+    await caller.settle(house.ask, names_stale=True)
+    worlds = []
+    for name in ("bo", "cid", "bo", "cid", "bo"):
+        context.hear(f"SELECT 1 /*louver_user='{name}'*/".encode())
+        assert not caller.current
+        if not caller.renew():
+            await caller.settle(house.ask, names_stale=False)
+        assert caller.current
+        worlds.append(caller.world)
+    assert worlds[0] is worlds[2] is worlds[4]
+    assert worlds[1] is worlds[3]
+    assert worlds[0].decision is not worlds[1].decision
+    assert asked == ["ann", "bo", "cid"]
+    house.catalogs.time_passed()
+    assert not caller.current
+    assert caller.renew()
+    assert asked == ["ann", "bo", "cid", "bo"]

@@ -8,8 +8,8 @@ import pytest
 
 from policies.loader import parse_policies
 from policies.model import ColumnName, Label
+from proxy.ledger import Ledger
 from proxy.postgres.labelling import Labelling
-from proxy.postgres.ledger import Ledger
 from rewriter.postgres.catalog import Catalog, Column, Relation
 from rewriter.postgres.lineage import Inheritance
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import datetime as dt
 import errno
 import os
 from typing import TYPE_CHECKING, Any
@@ -14,6 +15,9 @@ from audit.record import Judgement
 from audit.writer import Trail
 from policies.loader import parse_policies
 from policies.model import Decision, Principal, Session
+from policies.vocabulary import Vocabulary
+from proxy.context import Context
+from proxy.identity import Users
 from proxy.outbox import Outbox
 from proxy.plans import Plan
 from proxy.postgres.caller import Caller
@@ -97,13 +101,14 @@ class House:
         self.trail = Trail.open(directory)
         self.client, self.server = Wire(), Wire()
         gate = PostgresGate(loaded, None)
-        moment = Session("bank", "192.0.2.1", "psql", "app", True, "2026-07-01", 12, 0, 3)
+        moment = Session("bank", "192.0.2.1", "psql", "app", True, dt.datetime(2026, 7, 1, 12, tzinfo=dt.UTC))
         self.catalogs = PostgresCatalogs(loaded, self.read)
-        caller = Caller(Principal("ann"), lambda: moment, gate, self.catalogs)
+        context = Context(Principal("ann"), lambda: moment, Users.none(), Vocabulary)
+        caller = Caller(context, gate, self.catalogs)
         opening = Opening(
             recorder=Recorder(self.trail, Who("run-1", "ann", "192.0.2.1", "psql", "bank", "app", {})),
             outbox=Outbox(self.trail, asyncio.get_running_loop()),
-            moment=lambda: moment,
+            context=context,
             ended=self.end,
             again=lambda login: login.close(),
         )

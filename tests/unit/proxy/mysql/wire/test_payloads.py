@@ -138,6 +138,33 @@ def test_long_data_passes_piecewise(mysql_player) -> None:
     assert player.to_server == data
 
 
+@pytest.mark.parametrize(("command", "head"), [(b"\x17", b"\0\1\0\0\0\0\1\xfd\0"), (b"\xfa", b"\x80\0\xfd\0")])
+def test_executions_of_several_packets_pass_piecewise(mysql_player, command: bytes, head: bytes) -> None:
+    """One row or many: the number becomes the server's, behind the types nothing is looked at, and nothing is kept."""
+    player = mysql_player()
+    player.play("""
+    > prepare(insert phone ?)
+    ] prepare(insert mask ?)
+    < prepared(1,0,1) par
+    [ prepared(1,0,1) par
+    ! world 2
+    > execute(1,s)
+    ] close(1) prepare(insert hidden ?)
+    < prepared(2,0,1) par
+    ] execute(2,s)
+    < ok
+    [ ok
+    """)
+    values = b"\0\xfe" + (2 * LARGEST).to_bytes(8, "little") + b"x" * (2 * LARGEST)
+    data = packet(0, command + b"\1\0\0\0" + head + values)
+    for start in range(0, len(data), 999_999):
+        player.client(data[start : start + 999_999])
+        assert player.session.frontend.buffered == 0
+    assert player.to_server == packet(0, command + b"\2\0\0\0" + head + values)
+    player.server(packet(3, b"\0\0\0\2\0\0\0"))
+    assert taken(player.to_client) == [(3, b"\0\0\0\2\0\0\0")]
+
+
 # ---- files --------------------------------------------------------------------------------------------------------------
 
 LOAD = """

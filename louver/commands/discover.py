@@ -1,0 +1,376 @@
+"""`louver discover`: which columns of a database look sensitive, and a dictionary file in which a person reviews them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from louver.console import Exit, err, fail, out, print_json
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from louver.discovery.bounds import Bounds
+    from louver.discovery.look import Look
+    from louver.discovery.target import Target
+    from policies.decide import PolicySet
+    from policies.discovery.listing import Change, Listing
+    from policies.discovery.model import FullName
+    from policies.discovery.standards import Pack
+
+_FORMATS = ("text", "plain", "json")
+
+
+def discover(  # noqa: PLR0913  the options of a command
+    *,
+    url: Annotated[
+        str,
+        typer.Option(
+            "--url",
+            envvar="LOUVER_DISCOVER_URL",
+            show_envvar=True,
+            metavar="URL",
+            help="Look at postgresql://user:password@host/database, or mysql:// or mariadb:// with a schema or none; the variable keeps a "
+            "password out of the process list. Without one: the database of --config, by its service account.",
+        ),
+    ] = "",
+    config: Annotated[
+        str | None,
+        typer.Option("--config", "-c", envvar="LOUVER_CONFIG", metavar="FILE", help="The settings file (louver.yaml)."),
+    ] = None,
+    database: Annotated[
+        str, typer.Option("--database", "-d", metavar="NAME", help="With --config: which database.")
+    ] = "",
+    schema: Annotated[
+        list[str] | None, typer.Option("--schema", "-s", metavar="NAME", help="Only this schema; may be repeated.")
+    ] = None,
+    dictionary: Annotated[
+        Path | None,
+        typer.Option(
+            "--dictionary", "-D", metavar="FILE", help="Compare with this dictionary file, and bring it up to date."
+        ),
+    ] = None,
+    check: Annotated[
+        bool, typer.Option("--check", help="Write nothing; end with 3 when the file is not up to date.")
+    ] = False,
+    pack: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--pack",
+            "-p",
+            metavar="NAME|FILE",
+            help="The standard that gives levels: jrt-0197 (the default), jrt-0171, gdpr, pci-dss, or a file of your own; "
+            "of several, the highest level counts.",
+        ),
+    ] = None,
+    list_all: Annotated[
+        bool, typer.Option("--all", help="Also list the columns that look harmless, for `unreviewed: mask_all`.")
+    ] = False,
+    catalogs_only: Annotated[
+        bool, typer.Option("--catalogs-only", help="Read names, types and comments; no row.")
+    ] = False,
+    rows: Annotated[
+        int, typer.Option("--rows", min=1, max=100_000, help="Read at most so many rows of a table.")
+    ] = 500,
+    table_bytes: Annotated[
+        int, typer.Option("--bytes", min=1024, max=2**30, help="Read at most so many bytes of a table.")
+    ] = 4 * 2**20,
+    seconds: Annotated[
+        float, typer.Option("--timeout", min=0.1, max=3600, help="Let the server end what takes more seconds.")
+    ] = 5.0,
+    pause: Annotated[
+        float, typer.Option("--pause", min=0, max=60, help="Wait so many seconds after each table.")
+    ] = 0.0,
+    form: Annotated[
+        str,
+        typer.Option("--format", "-f", metavar="text|plain|json", help="For people, for line tools, or for programs."),
+    ] = "text",
+) -> None:
+    """Find the columns of a database that look sensitive, and keep a dictionary file of them for review.
+
+    Names, types and comments are read, and a few hundred rows of each table, by one connection, one statement at a time, reading only.
+    What is proposed comes with its confidence and the evidence; no value of the database is printed or written.
+
+    Look at the file that it writes, set `state: accepted` or `state: rejected` with your name as `by` for each entry, and name the file in
+    the policies as `dictionary_files: [FILE]`. Later runs add what is new and never touch what you have reviewed.
+
+    [bold]Examples:[/bold]
+
+    louver discover --url postgresql://louver_service@db.internal/bank
+
+    louver discover --config louver.yaml --database bank --dictionary columns.yaml
+
+    louver discover --config louver.yaml -d bank -D columns.yaml --check   (in CI: ends with 3 when something is new, gone or changed)
+
+    louver discover --url mysql://me@127.0.0.1/shop --pack gdpr --pack pci-dss --format json
+    """
+    from louver.discovery.bounds import Bounds
+    from policies.discovery.listing import compare
+
+    if form not in _FORMATS:
+        fail([f"--format must be one of {', '.join(_FORMATS)}, not {form}"], Exit.USAGE)
+    if check and dictionary is None:
+        fail(["--check needs --dictionary: it compares with the file"], Exit.USAGE)
+    target, policies = _target(url, config, database)
+    schemas = tuple(schema or ())
+    packs, listing = _read(pack or ["jrt-0197"], dictionary)
+    found = _look(target, Bounds(rows, table_bytes, seconds, pause, catalogs_only), packs, schemas, views=list_all)
+    entries = listing.entries if listing is not None else ()
+    listed = {each.exact for each in entries}
+    wanted = [each for each in found.proposals if list_all or each.grade is not None or each.column.name in listed]
+    changes = compare(wanted, entries, _known(policies, found), scope=lambda name: _in_scope(name, target, schemas))
+    written = dictionary is not None and not check and _keep(dictionary, listing, changes)
+    if form == "json":
+        print_json(_report(found, changes, written=written))
+    else:
+        _show(found, changes, plain=form == "plain" or not out.is_terminal)
+        _conclude(found, changes, dictionary, check=check, written=written)
+    if check and any(change.status in {"new", "gone", "changed"} for change in changes):
+        raise typer.Exit(Exit.CHANGED)
+
+
+def _read(names: list[str], dictionary: Path | None) -> tuple[tuple[Pack, ...], Listing | None]:
+    """The packs, and the dictionary file if there is one yet."""
+    from policies.discovery.listing import ListingError, read_listing
+    from policies.discovery.standards import PackError, load_pack
+
+    try:
+        packs = tuple(load_pack(name) for name in names)
+        if dictionary is None or not dictionary.exists():
+            return packs, None
+        return packs, read_listing(dictionary.read_text(encoding="utf-8"), str(dictionary))
+    except (PackError, ListingError) as error:
+        fail(error.problems)
+    except (OSError, UnicodeDecodeError) as error:
+        fail([f"cannot read {dictionary}: {getattr(error, 'strerror', None) or 'it is not UTF-8'}"])
+
+
+def _keep(dictionary: Path, listing: Listing | None, changes: Sequence[Change]) -> bool:
+    """Bring the dictionary file up to date; False when it is."""
+    from policies.discovery.listing import ListingError, new_text, update
+
+    try:
+        after = new_text(changes) if listing is None else update(listing, changes, str(dictionary))
+        if listing is not None and listing.text == after:
+            return False
+        _write(dictionary, after)
+    except ListingError as error:
+        fail(error.problems)
+    except OSError as error:
+        fail([f"cannot write {dictionary}: {error.strerror}"])
+    return True
+
+
+def _target(url: str, config: str | None, database: str) -> tuple[Target, PolicySet | None]:
+    """The database to look at, and the policies in force there if they are known."""
+    from louver.discovery.target import TargetError, from_parts, from_url
+
+    if url and config is None:
+        if database:
+            fail(["--database goes with --config; a URL names its own"], Exit.USAGE)
+        try:
+            return from_url(url), None
+        except TargetError as error:
+            fail([error], Exit.USAGE)
+    from louver.configuration import ConfigurationError, load
+
+    try:
+        parts = load(config or "louver.yaml")
+    except ConfigurationError as error:
+        fail(error.mistakes)
+    if url:
+        try:
+            return from_url(url), parts.policies
+        except TargetError as error:
+            fail([error], Exit.USAGE)
+    if parts.settings.protocol == "postgresql" and not database:
+        fail(["--database must say which database of the server to look at"], Exit.USAGE)
+    return from_parts(parts, database), parts.policies
+
+
+def _look(target: Target, bounds: Bounds, packs: tuple[Pack, ...], schemas: tuple[str, ...], *, views: bool) -> Look:
+    """Look at the database, with a progress bar where somebody watches."""
+    import asyncio
+
+    import asyncpg
+    import pymysql
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    from louver.discovery.look import look
+
+    bar = Progress(
+        TextColumn("looking at"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[table]}"),
+        console=err,
+        transient=True,
+        disable=not err.is_terminal,
+    )
+    task = bar.add_task("look", total=None, table="the catalog")
+
+    def watch(done: int, tables: int, table: str) -> None:
+        bar.update(task, completed=done, total=tables, table=_visible(table).replace("[", r"\["))
+
+    try:
+        with bar:
+            return asyncio.run(look(target, bounds, packs, schemas=schemas, views=views, watch=watch))
+    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, pymysql.MySQLError) as error:
+        fail([f"cannot look at {target}: {_told(error)}"])
+
+
+def _told(error: Exception) -> str:
+    """What a server or the way to it says of a login or a catalog that fails; it has no value of a row yet."""
+    import ssl
+
+    import pymysql
+
+    if isinstance(error, ssl.SSLError):
+        return f"{error.reason or error}; a URL takes ?sslmode=require or ?sslrootcert=FILE"
+    if isinstance(error, pymysql.MySQLError) and len(error.args) > 1:
+        return str(error.args[1])
+    return str(error) or type(error).__name__
+
+
+def _known(policies: PolicySet | None, found: Look) -> frozenset[FullName]:
+    """The columns that the policies label already."""
+    if policies is None:
+        return frozenset()
+    names = (proposal.column.name for proposal in found.proposals)
+    return frozenset(name for name in names if policies.dictionary.entry(*name) is not None)
+
+
+def _in_scope(name: FullName, target: Target, schemas: tuple[str, ...]) -> bool:
+    if target.protocol == "postgresql":
+        return name[0] == target.database and (not schemas or name[1] in schemas)
+    only = schemas or ((target.database,) if target.database else ())
+    return not only or name[1] in only
+
+
+def _write(path: Path, text: str) -> None:
+    """Put the text in place of the file in one step, so that a proxy that reads it never sees half of it."""
+    beside = path.with_name(f".{path.name}.new")
+    beside.write_text(text, encoding="utf-8")
+    if path.exists():
+        beside.chmod(path.stat().st_mode & 0o777)
+    beside.replace(path)
+
+
+def _report(found: Look, changes: Sequence[Change], *, written: bool) -> dict[str, Any]:
+    """Return everything for programs."""
+    return {
+        "tables": [
+            {
+                "database": t.database,
+                "schema": t.schema,
+                "table": t.name,
+                "rows_read": t.sampled,
+                "unread": t.unread or None,
+            }
+            for t in found.tables
+        ],
+        "columns": [_fields(change) for change in changes],
+        "counts": _counts(changes),
+        "written": written,
+    }
+
+
+def _fields(change: Change) -> dict[str, Any]:
+    """Return one column for programs."""
+    proposal, written = change.proposal, change.written
+    finding = proposal.finding if proposal else None
+    grade = proposal.grade if proposal else None
+    label = written.label if written else None
+    return {
+        "status": change.status,
+        "why": change.why or None,
+        "column": ".".join(change.name),
+        "name": list(change.name),
+        "type": proposal.column.type if proposal else None,
+        "category": finding.category if finding and grade else None,
+        "level": grade.level if grade else None,
+        "class": str(grade) if grade else None,
+        "confidence": finding.confidence if finding and grade else None,
+        "evidence": list(finding.evidence) if finding and grade else [],
+        "listed": {"category": label.category if label else None, "level": label.level if label else None,
+                   "state": written.entry.state, "by": written.by or None} if written else None,
+    }  # fmt: skip
+
+
+def _counts(changes: Sequence[Change]) -> dict[str, int]:
+    counts = dict.fromkeys(("new", "changed", "gone", "same", "known"), 0)
+    for change in changes:
+        counts[change.status] += 1
+    return counts
+
+
+def _show(found: Look, changes: Sequence[Change], *, plain: bool) -> None:
+    """Print what was found: a table on a terminal, else one line for each column."""
+    import sys
+
+    from rich.table import Table
+    from rich.text import Text
+
+    rows = []
+    for change in changes:
+        fields = _fields(change)
+        category = fields["category"] or (fields["listed"] or {}).get("category") or "none"
+        state = (fields["listed"] or {}).get("state") or ("in the policies" if change.status == "known" else "")
+        confidence = "" if fields["confidence"] is None else f"{fields['confidence']:.2f}"
+        why = "; ".join(filter(None, (change.why, *fields["evidence"])))
+        rows.append(
+            (change.status, _visible(fields["column"]), category, str(fields["level"] or ""), confidence, state, why)
+        )
+    if plain:
+        for row in rows:
+            sys.stdout.write("\t".join(" ".join(cell.split()) for cell in row) + "\n")
+    elif rows:
+        styles = {"new": "bold green", "changed": "bold yellow", "gone": "bold red"}
+        table = Table("", "column", "category", "level", "conf.", "state", "why")
+        for row in rows:
+            table.add_row(*map(Text, row), style=styles.get(row[0], ""))
+        out.print(table, soft_wrap=False)
+    for each in found.tables:
+        if each.unread and each.unread != "catalogs only":
+            err.print(
+                Text.assemble(("not sampled: ", "yellow"), f"{_visible(f'{each.schema}.{each.name}')}: {each.unread}")
+            )
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def _visible(name: str) -> str:
+    """A name as a terminal shows it: whoever makes a table does not get to steer the terminal."""
+    return "".join(each if each.isprintable() else f"\\x{ord(each):02x}" for each in name)
+
+
+def _conclude(found: Look, changes: Sequence[Change], dictionary: Path | None, *, check: bool, written: bool) -> None:
+    """Say in one line what it comes to, and what to do next."""
+    from rich.text import Text
+
+    counts = _counts(changes)
+    columns = len(found.proposals)
+    told = ", ".join(f"{count} {status}" for status, count in counts.items() if count) or "nothing sensitive"
+    looked = f"{_counted(len(found.tables), 'table')}, {_counted(columns, 'column')}"
+    err.print(Text(f"{looked}: {told}"))
+    if dictionary is None:
+        err.print(Text("nothing is written; --dictionary FILE keeps a file for review", "dim"))
+    elif written:
+        err.print(
+            Text(f"{dictionary} is written: review its proposals, and name it in the policies as `dictionary_files`")
+        )
+    elif check and counts["new"] + counts["gone"] + counts["changed"]:
+        err.print(Text(f"{dictionary} is not up to date; run the same without --check, and review it"))
+    else:
+        err.print(
+            Text(
+                f"{dictionary} is up to date"
+                if not counts["gone"]
+                else f"{dictionary}: remove what is gone, or keep it"
+            )
+        )

@@ -1,0 +1,93 @@
+"""What is odd about policies that load: rules that nobody reaches, and row conditions that tell something hidden.
+
+Owns these findings. They are advice, for what is odd may be meant; so nothing here refuses a file. May not do: I/O, deciding.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from policies.dictionary import UNREVIEWED
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from policies.decide import PolicySet
+    from policies.model import Label
+    from policies.rules import Rule, Selector
+
+_WORD = re.compile(r"'(?:[^']|'')*'|\"(?P<quoted>(?:[^\"]|\"\")+)\"|\{[^}]*\}|(?P<plain>[^\W\d]\w*)")
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something odd about a rule, which begins at `line` of the policy file."""
+
+    line: int
+    rule: str
+    message: str
+
+
+def review(policies: PolicySet) -> tuple[Finding, ...]:
+    """Find what is odd, in the order of the file."""
+    labels = tuple(dict.fromkeys(entry.label for entry in policies.dictionary.entries if entry.label is not None))
+    if policies.dictionary.masks_all:
+        labels += (UNREVIEWED,)
+    found: list[Finding] = []
+    for index, rule in enumerate(policies.rules):
+        messages = _reached(rule, policies.rules[:index], labels)
+        found += [Finding(rule.line, rule.name, message) for message in (*messages, *_tells(rule, policies))]
+    return tuple(found)
+
+
+def _reached(rule: Rule, earlier: tuple[Rule, ...], labels: tuple[Label, ...]) -> Iterator[str]:
+    """Why a rule never decides: the first reason that there is."""
+    meant = tuple(label for label in labels if rule.columns.matches_label(label))
+    if not meant:
+        yield "no column of the dictionary is meant by it"
+    elif rule.when is not None and rule.when.text.strip() == "false":
+        yield "its condition never holds"
+    else:
+        for other in earlier:
+            if _decides_first(other, rule, meant):
+                yield f"rule `{other.name}` decides all its columns first"
+                return
+
+
+def _decides_first(other: Rule, rule: Rule, meant: tuple[Label, ...]) -> bool:
+    """Whether an earlier rule applies whenever a later one would, to all of its columns.
+
+    A row condition decides every row: those that do not meet it get the default mask.
+    """
+    always = other.when is None or other.when.text.strip() == "true"
+    same = other.when is not None and rule.when is not None and other.when.text.strip() == rule.when.text.strip()
+    if not (always or same):
+        return False
+    return all(other.columns.matches_label(label) for label in meant) and _names_within(rule.columns, other.columns)
+
+
+def _names_within(inner: Selector, outer: Selector) -> bool:
+    """Whether every name that the inner selector means is one of the outer's, as far as their texts tell."""
+    pairs = ((inner.schema, outer.schema), (inner.table, outer.table), (inner.column, outer.column))
+    return all(not wide or (narrow and set(narrow) <= set(wide)) for narrow, wide in pairs)
+
+
+def _tells(rule: Rule, policies: PolicySet) -> Iterator[str]:
+    """Which sensitive columns a row condition compares that the rule itself does not show."""
+    if rule.rows is None:
+        return
+    words = {
+        (match["plain"] and match["plain"].lower()) or match["quoted"] for match in _WORD.finditer(rule.rows.source)
+    }
+    told: dict[str, None] = {}
+    for entry in policies.dictionary.entries:
+        name, label = entry.column.exact, entry.label
+        if name in words and name is not None and label is not None and not rule.columns.matches_label(label):
+            told[name] = None
+    for name in told:
+        yield (
+            f"its `rows` compare `{name}`, which is sensitive and not among its columns: who sees a row clear by it learns "
+            f"what the condition says of `{name}`"
+        )

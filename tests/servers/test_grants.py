@@ -1,0 +1,346 @@
+"""Grants on PostgreSQL: in force in running sessions within a second, over on time, marked in the audit, counted."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import datetime as dt
+import json
+import os
+import subprocess
+import sys
+import time
+from typing import TYPE_CHECKING, Any
+
+import asyncpg
+import psycopg
+import pytest
+
+from audit.reader import records
+from proxy.grant_store import Draft, GrantStore
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+POLICIES = """
+version: 1
+session:
+  purpose: {values: [care, marketing]}
+dictionary:
+  - {column: "granting.public.people.phone", category: phone, level: 3}
+  - {column: "granting.public.people.card", category: id_card, level: 4}
+rules:
+  - {name: auditors, columns: {level: ">=1"}, when: 'has(principal.role) && principal.role == "auditor"', treatment: clear}
+  - {name: phones, columns: {category: phone}, treatment: {mask: partial, keep_first: 3, keep_last: 4}}
+  - {name: cards, columns: {category: id_card}, treatment: deny}
+approvals:
+  - {name: managers, when: 'principal.role == "manager"'}
+"""
+USERS = {
+    "mona": {"role": "manager"},
+    "tina": {"role": "teller"},
+    "theo": {"role": "teller"},
+    "app": {"speaks_for": ["t*"]},
+}
+TABLE = """
+CREATE TABLE people (id int PRIMARY KEY, phone text, card text);
+INSERT INTO people VALUES (1, '13812345601', 'C1'), (2, '13899999902', 'C2'), (3, '13777777703', 'C3');
+CREATE VIEW contacts AS SELECT id, phone FROM people;
+GRANT ALL ON ALL TABLES IN SCHEMA public TO public
+"""
+PHONES = "SELECT phone FROM people ORDER BY id"
+MASKED = ["138****5601", "138****9902", "137****7703"]
+ONE_CLEAR = ["13812345601", *MASKED[1:]]
+ALL_CLEAR = ["13812345601", "13899999902", "13777777703"]
+PHONE, CARD = ("phone", 3), ("id_card", 4)
+
+
+@pytest.fixture(scope="module")
+def louver(louver_factory: Callable[..., Any], postgres: Any) -> Iterator[Any]:
+    """A proxy before a database of three people, with a file of grants."""
+    postgres.create_database("granting")
+    postgres.run_sql(TABLE, "granting")
+    with louver_factory(policies=POLICIES, users=USERS, notices=False, grants_file="grants.db") as running:
+        yield running
+
+
+@pytest.fixture
+def store(louver: Any) -> Iterator[GrantStore]:
+    """The file of grants; all that are active are revoked afterwards."""
+    opened = GrantStore.open(louver.directory / "grants.db")
+    with contextlib.closing(opened):
+        yield opened
+        for kept in opened.all(active=True):
+            opened.revoke(kept.grant.id, "mona", None, now())
+        time.sleep(0.7)
+
+
+@pytest.fixture
+def tina(louver: Any) -> Iterator[psycopg.Connection[Any]]:
+    """Tina's session."""
+    with psycopg.connect(louver.dsn("tina", database="granting"), autocommit=True) as connection:
+        yield connection
+
+
+def now() -> dt.datetime:
+    """The moment."""
+    return dt.datetime.now(dt.UTC)
+
+
+def draft(rows: str | None = "id = 1", *, label: tuple[str, int] = PHONE, **other: Any) -> Draft:
+    """What tina asks for."""
+    columns = {"category": [label[0]], "table": ["public.people"]}
+    fields = {"principal": "tina", "columns": columns, "labels": frozenset({label}), "reason": "case 1", "minutes": 5}
+    return Draft(**{**fields, "rows": rows, **other})
+
+
+def give(store: GrantStore, asked: Draft, *, seconds: float | None = None) -> int:
+    """Ask and approve; with `seconds` it ends so soon."""
+    at = now() if seconds is None else now() - dt.timedelta(minutes=asked.minutes) + dt.timedelta(seconds=seconds)
+    number = store.request(asked, "tina", at)
+    assert store.approve(number, "mona", 1, at)
+    return number
+
+
+def seen(connection: psycopg.Connection[Any], text: str = PHONES, **how: Any) -> list[Any]:
+    """The first column of an answer."""
+    return [row[0] for row in connection.execute(text, **how).fetchall()]
+
+
+def until(connection: psycopg.Connection[Any], expected: list[Any], seconds: float = 1.0, text: str = PHONES) -> float:
+    """Wait until an answer is so; gives how long it took."""
+    start = time.monotonic()
+    while seen(connection, text) != expected:
+        assert time.monotonic() - start < seconds, seen(connection, text)
+        time.sleep(0.02)
+    return time.monotonic() - start
+
+
+def command(louver: Any, user: str, *arguments: str) -> Any:
+    """What `louver grant` gives somebody."""
+    done = subprocess.run(
+        [sys.executable, "-m", "louver", "grant", *arguments, "--as", user, "--format", "json"],
+        input=f"{louver.passwords[user]}\n",
+        env={**os.environ, "LOUVER_CONFIG": str(louver.directory / "louver.yaml")},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def test_a_manager_lifts_the_mask_for_one_customer(louver: Any, store: GrantStore, tina: Any) -> None:
+    """A teller asks at the command line, the manager agrees, one customer is shown, and the trail tells by whose leave."""
+    assert seen(tina) == MASKED
+    columns = ("--columns", "category=phone", "--columns", "table=public.people", "--rows", "id = 1")
+    asked = command(louver, "tina", "request", "--for", "tina", *columns, "--reason", "calls back", "--minutes", "5")
+    time.sleep(0.8)
+    assert seen(tina) == MASKED
+    assert command(louver, "mona", "approve", str(asked["grant"]))["state"] == "active"
+    until(tina, ONE_CLEAR)
+    command(louver, "tina", "revoke", str(asked["grant"]), "--note", "has called")
+    until(tina, MASKED)
+    time.sleep(0.7)
+    found = [each for each in records(louver.audit_directory) if each.get("grant") == asked["grant"]]
+    assert [(each["what"], each["person"]) for each in found] == [
+        ("requested", "tina"), ("approved", "mona"), ("begun", None), ("revoked", "tina"),
+    ]  # fmt: skip
+
+
+def test_a_grant_is_in_force_in_a_running_session_within_a_second(louver: Any, store: GrantStore, tina: Any) -> None:
+    """For its person and its rows alone; and so is its revocation."""
+    with psycopg.connect(louver.dsn("theo", database="granting"), autocommit=True) as theo:
+        assert seen(tina) == MASKED
+        number = give(store, draft())
+        until(tina, ONE_CLEAR)
+        assert seen(tina, "SELECT phone FROM contacts ORDER BY id") == ONE_CLEAR
+        assert seen(tina, "SELECT count(*) FROM people WHERE phone LIKE '13812345%'") == [1]
+        assert seen(theo) == MASKED
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            tina.execute("SELECT card FROM people")
+        store.revoke(number, "mona", "done", now())
+        until(tina, MASKED)
+
+
+def test_a_grant_ends_on_time_also_for_what_is_prepared(store: GrantStore, tina: Any) -> None:
+    """A prepared statement, by the protocol and by SQL, and in an open transaction, shows nothing after the end."""
+    end = time.time() + 2.0
+    give(store, draft(None), seconds=2.0)
+    until(tina, ALL_CLEAR)
+    tina.execute("PREPARE p AS SELECT phone FROM people ORDER BY id")
+    tina.execute("BEGIN")
+    while time.time() < end - 0.1:
+        assert seen(tina, prepare=True) == ALL_CLEAR
+        assert seen(tina, "EXECUTE p", prepare=False) == ALL_CLEAR
+        time.sleep(0.05)
+    while time.time() < end + 0.05:
+        time.sleep(0.01)
+    assert seen(tina, prepare=True) == MASKED
+    with pytest.raises(psycopg.Error, match="changed"):
+        tina.execute("EXECUTE p", prepare=False)
+    tina.execute("ROLLBACK")
+    assert seen(tina) == MASKED
+
+
+@pytest.mark.parametrize("hold", [True, False])
+def test_an_open_cursor_shows_nothing_after_the_end(store: GrantStore, tina: Any, hold: bool) -> None:
+    """Rows that were not fetched before the end are not fetched after it."""
+    end = time.time() + 2.0
+    give(store, draft(None), seconds=2.0)
+    until(tina, ALL_CLEAR)
+    tina.execute("BEGIN")
+    tina.execute(f"DECLARE c CURSOR {'WITH HOLD' if hold else ''} FOR SELECT phone FROM people ORDER BY id")
+    assert seen(tina, "FETCH 1 FROM c") == ALL_CLEAR[:1]
+    if hold:
+        tina.execute("COMMIT")
+    while time.time() < end + 0.05:
+        time.sleep(0.01)
+    with pytest.raises(psycopg.Error, match="changed"):
+        tina.execute("FETCH 1 FROM c")
+
+
+async def test_a_suspended_portal_shows_nothing_after_the_end(louver: Any, store: GrantStore) -> None:
+    """A cursor of the protocol gives its next rows only as long as the grant lasts."""
+    connection = await asyncpg.connect(louver.dsn("tina", database="granting"))
+    try:
+        end = time.time() + 2.0
+        give(store, draft(None), seconds=2.0)
+        await asyncio.sleep(1.0)
+        async with connection.transaction():
+            cursor = await connection.cursor(PHONES)
+            assert [row[0] for row in await cursor.fetch(1)] == ALL_CLEAR[:1]
+            await asyncio.sleep(end - time.time() + 0.05)
+            with pytest.raises(asyncpg.PostgresError, match="changed"):
+                await cursor.fetch(1)
+    finally:
+        await connection.close()
+
+
+def test_a_grant_of_statements_is_used_up(louver: Any, store: GrantStore, tina: Any) -> None:
+    """What does not touch the granted column does not count; after the last one the next is masked at once."""
+    number = give(store, draft(None, statements=3))
+    time.sleep(0.7)
+    for _ in range(5):
+        assert seen(tina, "SELECT id FROM people ORDER BY id") == [1, 2, 3]
+    for _ in range(3):
+        assert seen(tina) == ALL_CLEAR
+    assert seen(tina) == MASKED
+    time.sleep(0.7)
+    kept = store.find(number)
+    assert (kept.grant.state, kept.statements_used) == ("used up", 3)
+
+
+def test_a_pipeline_gets_no_more_statements_than_the_grant_has(store: GrantStore, tina: Any) -> None:
+    """Statements that are sent ahead are counted one by one."""
+    give(store, draft(None, statements=2))
+    time.sleep(0.7)
+    with pytest.raises(psycopg.Error, match="is over"), tina.pipeline():
+        cursors = [tina.execute(PHONES, prepare=True) for _ in range(6)]
+    clear = sum(cursor.statusmessage == "SELECT 3" and cursor.fetchone()[0] in ALL_CLEAR for cursor in cursors[:3])
+    assert clear <= 2
+    assert seen(tina) == MASKED
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "SELECT phone FROM people",
+        "SELECT phone, 1/(id-3) FROM people ORDER BY id",
+        "COPY (SELECT phone FROM people) TO STDOUT",
+    ],
+)
+def test_a_grant_of_rows_is_used_up(store: GrantStore, tina: Any, text: str) -> None:
+    """Rows are counted as the server tells them, and by the size of the answer where it fails."""
+    number = give(store, draft(None, row_limit=3))
+    time.sleep(0.7)
+    with contextlib.suppress(psycopg.errors.DivisionByZero), tina.cursor() as cursor:
+        if text.startswith("COPY"):
+            with cursor.copy(text) as copy:
+                assert len(list(copy.rows())) == 3
+        else:
+            cursor.execute(text)
+    assert seen(tina) == MASKED
+    time.sleep(0.7)
+    assert store.find(number).grant.state == "used up"
+
+
+def test_a_purpose_is_asked_for(store: GrantStore, tina: Any) -> None:
+    """A grant for a purpose shows nothing while the session declares none or another."""
+    give(store, draft(purpose="care"))
+    time.sleep(0.7)
+    assert seen(tina) == MASKED
+    tina.execute("SET louver.purpose = 'care'")
+    assert seen(tina) == ONE_CLEAR
+    tina.execute("SET louver.purpose = 'marketing'")
+    assert seen(tina) == MASKED
+
+
+def test_an_application_speaks_for_who_has_a_grant(louver: Any, store: GrantStore) -> None:
+    """The grant is the person's for whom the application speaks, not the application's."""
+    give(store, draft())
+    time.sleep(0.7)
+    with psycopg.connect(louver.dsn("app", database="granting"), autocommit=True) as app:
+        assert seen(app, f"{PHONES} /*louver_user='tina'*/") == ONE_CLEAR
+        assert seen(app, f"{PHONES} /*louver_user='theo'*/") == MASKED
+        assert seen(app) == MASKED
+
+
+def test_a_grant_of_a_denied_column(store: GrantStore, tina: Any) -> None:
+    """Other rows are hidden in full, and it may be read, not written."""
+    give(store, draft(label=CARD))
+    time.sleep(0.7)
+    assert seen(tina, "SELECT card FROM people ORDER BY id") == ["C1", "****", "****"]
+    with pytest.raises(psycopg.errors.InsufficientPrivilege):
+        tina.execute("UPDATE people SET card = 'X' WHERE id = 2")
+
+
+def test_every_statement_is_marked_and_every_event_is_in_the_trail(louver: Any, store: GrantStore, tina: Any) -> None:
+    """Who reads the trail finds what was shown by which grant, who agreed to it, and when it was over."""
+    number = give(store, draft())
+    until(tina, ONE_CLEAR)
+    texts = ("SELECT max(phone) FROM people", "SELECT c FROM contacts c", "SELECT id FROM people WHERE phone = 'x'")
+    for text in texts:
+        tina.execute(text)
+    tina.execute("SELECT id FROM people")
+    store.revoke(number, "mona", "done", now())
+    until(tina, MASKED)
+    time.sleep(0.7)
+    found = list(records(louver.audit_directory))
+    marked = [each for each in found if each["event"] == "statement" and number in each.get("grants", ())]
+    assert {each["text"] for each in marked} >= {"SELECT max(phone) FROM people", "SELECT c FROM contacts c"}
+    assert all(each["principal"] == "tina" for each in marked)
+    assert {use["rule"] for each in marked for use in each["columns"] if use["column"].endswith("phone")} == {
+        f"grant {number}"
+    }
+    assert not [each for each in marked if each["text"] == "SELECT id FROM people"]
+    events = [(each["what"], each["person"]) for each in found if each["event"] == "grant" and each["grant"] == number]
+    assert events == [("requested", "tina"), ("approved", "mona"), ("begun", None), ("revoked", "mona")]
+
+
+def test_a_broken_glass_is_an_alert(louver: Any, store: GrantStore, tina: Any) -> None:
+    """It is in force at once, and somebody is told."""
+    number = store.break_glass(draft(), "tina", now())
+    until(tina, ONE_CLEAR)
+    time.sleep(0.7)
+    alerts = [each for each in records(louver.audit_directory) if each["event"] == "alert" and each["grant"] == number]
+    assert len(alerts) == 1
+    assert f"grant {number}" in louver.log
+
+
+def test_without_its_file_no_grant_holds(louver_factory: Any, postgres: Any) -> None:
+    """A file that cannot be read gives nobody anything, and what was in force ends."""
+    with louver_factory(policies=POLICIES, users=USERS, notices=False, grants_file="g.db") as other:
+        path = other.directory / "g.db"
+        end = time.monotonic() + 5
+        while not path.exists() and time.monotonic() < end:
+            time.sleep(0.05)
+        with contextlib.closing(GrantStore.open(path)) as store:
+            give(store, draft())
+        with psycopg.connect(other.dsn("tina", database="granting"), autocommit=True) as tina:
+            until(tina, ONE_CLEAR)
+            for each in path.parent.glob("g.db*"):
+                each.write_bytes(b"no database" * 100)
+            until(tina, MASKED, 2.0)
+            assert "no grant holds" in other.log

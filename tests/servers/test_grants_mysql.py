@@ -1,0 +1,130 @@
+"""Grants on MySQL and MariaDB: in force in running sessions within a second; their end ends the sessions that had them."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime as dt
+import time
+from typing import TYPE_CHECKING, Any
+
+import mysql.connector
+import pymysql
+import pytest
+from fixtures.mysql_house import SCHEMA, MySQLHouse, mysql_house_of
+
+from audit.reader import records
+from proxy.grant_store import Draft, GrantStore
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from louver.demo.mysql import LocalMySQL
+
+POLICIES = f"""
+version: 1
+dictionary:
+  - {{column: "*.{SCHEMA}.people.phone", category: phone, level: 3}}
+rules:
+  - {{name: phones, columns: {{category: phone}}, treatment: {{mask: partial, keep_first: 3, keep_last: 4}}}}
+"""
+STATEMENTS = (
+    "CREATE TABLE people (id int PRIMARY KEY, phone varchar(20))",
+    "INSERT INTO people VALUES (1, '13812345601'), (2, '13899999902')",
+)
+USERS = {"tina": {"role": "teller"}, "theo": {"role": "teller"}}
+PHONES = "SELECT phone FROM people ORDER BY id"
+MASKED = ["138****5601", "138****9902"]
+ONE_CLEAR = ["13812345601", "138****9902"]
+CLEAR = ["13812345601", "13899999902"]
+
+
+@pytest.fixture(scope="module")
+def house(either: LocalMySQL) -> Iterator[MySQLHouse]:
+    """A proxy before two people, on each server, with a file of grants."""
+    with mysql_house_of(
+        either, policies=POLICIES, statements=STATEMENTS, users=USERS, notices=False, grants_file="grants.db"
+    ) as made:
+        yield made
+
+
+@pytest.fixture
+def store(house: MySQLHouse) -> Iterator[GrantStore]:
+    """The file of grants; all that are active are revoked afterwards."""
+    with contextlib.closing(GrantStore.open(house.louver.directory / "grants.db")) as opened:
+        yield opened
+        for kept in opened.all(active=True):
+            opened.revoke(kept.grant.id, "mona", None, now())
+        time.sleep(0.8)
+
+
+def now() -> dt.datetime:
+    """The moment."""
+    return dt.datetime.now(dt.UTC)
+
+
+def give(store: GrantStore, *, rows: str | None = "id = 1", seconds: float = 300.0, **other: Any) -> int:
+    """Ask and approve; it ends after some seconds."""
+    at = now() - dt.timedelta(minutes=5) + dt.timedelta(seconds=seconds)
+    columns = {"category": ["phone"], "table": [f"{SCHEMA}.people"]}
+    asked = Draft("tina", columns, frozenset({("phone", 3)}), "case 1", 5, rows=rows, **other)
+    number = store.request(asked, "tina", at)
+    assert store.approve(number, "mona", 1, at)
+    time.sleep(0.8)
+    return number
+
+
+def seen(connection: Any, text: str = PHONES) -> list[Any]:
+    """The first column of an answer."""
+    with connection.cursor() as cursor:
+        cursor.execute(text)
+        return [row[0] for row in cursor.fetchall()]
+
+
+@pytest.mark.parametrize("rows", ["id = 1", None])
+def test_it_begins_in_a_running_session_and_ends_it(house: MySQLHouse, store: GrantStore, rows: str | None) -> None:
+    """What the session has in variables and temporary tables was shown by the grant, so it goes on with a new connection."""
+    with house.connect("tina") as tina, house.connect("theo") as theo:
+        assert seen(tina) == MASKED
+        number = give(store, rows=rows)
+        assert seen(tina) == (CLEAR if rows is None else ONE_CLEAR)
+        assert seen(theo) == MASKED
+        store.revoke(number, "mona", None, now())
+        time.sleep(0.8)
+        with pytest.raises(pymysql.Error):
+            seen(tina)
+        assert seen(theo) == MASKED
+    with house.connect("tina") as tina:
+        assert seen(tina) == MASKED
+
+
+def test_prepared_statements_and_cursors_end_with_it(house: MySQLHouse, store: GrantStore) -> None:
+    """Neither shows a clear value after the end."""
+    arguments = house.arguments("tina")
+    connection = mysql.connector.connect(
+        host=arguments["host"], port=arguments["port"], user="tina", password=arguments["password"], database=SCHEMA
+    )
+    end = time.time() + 3.0
+    give(store, rows=None, seconds=3.0)
+    with contextlib.closing(connection):
+        cursor = connection.cursor(prepared=True)
+        cursor.execute(PHONES)
+        assert [row[0] for row in cursor.fetchall()] == CLEAR
+        time.sleep(max(0.0, end - time.time()) + 0.1)
+        with pytest.raises(mysql.connector.Error):
+            cursor.execute(PHONES)
+
+
+def test_statements_are_counted_and_marked(house: MySQLHouse, store: GrantStore) -> None:
+    """The last statement is answered, and each is named in the trail."""
+    number = give(store, statements=2)
+    with house.connect("tina") as tina:
+        assert seen(tina) == ONE_CLEAR
+        assert seen(tina, "SELECT id FROM people ORDER BY id") == [1, 2]
+        assert seen(tina) == ONE_CLEAR
+        with pytest.raises(pymysql.Error):
+            seen(tina)
+    time.sleep(0.8)
+    assert store.find(number).grant.state == "used up"
+    found = list(records(house.louver.audit_directory))
+    marked = [each for each in found if each["event"] == "statement" and number in each.get("grants", ())]
+    assert {each["text"] for each in marked} == {PHONES}
