@@ -84,7 +84,8 @@ def ways(case: dict[str, Any]) -> dict[str, list[Any]]:
     sql = case["sql"]
     found = {"text": [sql]}
     quoted = sql.replace("\\", "\\\\").replace("'", "''")
-    found["prepared"] = [f"PREPARE q FROM '{quoted}'", "EXECUTE q", "EXECUTE q"]
+    # A refused PREPARE leaves the statement of another case under its name.
+    found["prepared"] = [f"PREPARE q FROM '{quoted}'", "EXECUTE q", "EXECUTE q", "DEALLOCATE PREPARE q"]
     if sql.lstrip("( ").upper().startswith(("SELECT", "WITH", "TABLE", "VALUES")) and ";" not in sql:
         found["subquery"] = [f"SELECT * FROM ({sql}\n) q"]
         found["stored"] = [
