@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from audit import blocks, chain, segments, verify
+from audit import blocks, chain, heads, segments, verify
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
 Fields = dict[str, Any]
@@ -69,13 +69,18 @@ def _awaited_rest(readline: Callable[[], bytes]) -> bytes:
 
 
 def verified(
-    directory: Path, anchors: Mapping[int, str] | None = None, progress: Callable[[int], object] = lambda _: None
+    directory: Path,
+    anchors: Mapping[int, str] | None = None,
+    keys: Sequence[heads.Verifier] = (),
+    progress: Callable[[int], object] = lambda _: None,
 ) -> verify.Report:
-    """Verify the trail in `directory`, its head file and what was set aside. Raises NoTrail.
+    """Verify the trail in `directory`, its head file, the heads of its segments, and what was set aside. Raises NoTrail.
 
-    `progress` is called now and then with the count of bytes that were read.
+    Each head must be signed by one of `keys`, if there are any. `progress` is called now and then with the count of bytes
+    that were read.
     """
     existing(directory)
+    closed, odd = heads.read(directory / heads.HEADS)  # before the lines, too
     head = segments.read_head(directory)  # before the lines: a running proxy only ever moves on
     named: list[tuple[blocks.Line, str, str]] = []
 
@@ -89,13 +94,27 @@ def verified(
                 named.extend((line, torn["file"], torn["sha256"]) for torn in (decode(line.data) or {}).get("torn", ()))
             yield line
 
-    report = verify.verify(watched(), head=(head.seq, head.hash) if head else None, anchors=anchors)
+    report = verify.verify(watched(), head=(head.seq, head.hash) if head else None, anchors=anchors, heads=closed)
+    _prove(report, closed, odd, keys)
     for line, file, digest in named:
         path = directory / file
         if "/" in file or not path.is_file() or sha256(path.read_bytes()).hexdigest() != digest:
             text = f"the torn line set aside in {file} is missing or changed"
             report.damages.append(verify.Damage("changed", line.segment, line.number, 0, 0, text))
     return report
+
+
+def _prove(report: verify.Report, closed: list[heads.SegmentHead], odd: int, keys: Sequence[heads.Verifier]) -> None:
+    """Check the signatures of heads; where there is no key to do so, say that."""
+    if odd:
+        report.notes.append(f"heads.jsonl has {odd} lines that are no heads: torn by a crash, or altered")
+    for each in closed if keys else ():
+        if not any(key.proves(each) for key in keys):
+            text = f"the head of segment {each.segment} is not signed by a key that was given"
+            report.damages.append(verify.Damage("head", each.segment, 0, each.first, each.last, text))
+    signed = sum(each.signature is not None for each in closed)
+    if signed and not keys:
+        report.notes.append(f"{signed} heads of segments are signed; give the public key by --key to have them proved")
 
 
 def decode(line: bytes) -> Fields | None:

@@ -4,6 +4,7 @@ Owns the layout of the audit directory and the repair of a torn end. May not do:
 
     trail-000001.jsonl, trail-000002.jsonl, ...   the segments
     head                                          seq and hash of the last record known to be written
+    heads.jsonl                                   the heads of closed segments, see audit.heads
     lock                                          held by the one process that writes; its process id
     torn-SEQ-N.bin                                bytes cut off a torn end; the record SEQ names them
 """
@@ -43,7 +44,7 @@ class Head:
 
 @dataclass(frozen=True, slots=True)
 class End:
-    """Where a trail ends: the last segment (0: none yet), the size of its whole blocks, and its last record.
+    """Where a trail ends: the last segment (0: none yet), the size of its whole blocks, its first and its last record.
 
     `closed`: nothing more may follow in that segment. `clean`: the trail was stopped in order, or never begun.
     `torn`: what was set aside and is not yet named by a record.
@@ -51,6 +52,7 @@ class End:
 
     segment: int
     size: int
+    first: int
     seq: int
     hash: bytes
     closed: bool
@@ -111,6 +113,7 @@ def _end(directory: Path, number: int, path: Path | None, size: int, last: chain
     return End(
         segment=number,
         size=size,
+        first=_first_seq(path) if path is not None and size else 0,
         seq=seq,
         hash=last.hash if last and last.hash else chain.GENESIS,
         closed=last is not None and _CLOSED in last.covered[:96],
@@ -135,6 +138,13 @@ def _last_record(path: Path) -> tuple[int, chain.Link | None]:
                 return end, found
             end = start
     return 0, None
+
+
+def _first_seq(path: Path) -> int:
+    """Return the number of a segment's first record, 0 when its first line is none."""
+    with path.open("rb") as file:
+        found = chain.parse(file.readline().removesuffix(b"\n"))
+    return found.seq if found else 0
 
 
 def _is_json(line: bytes) -> bool:

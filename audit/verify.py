@@ -5,7 +5,7 @@ Owns the reading of damage: changed, removed, inserted, reordered, truncated. Pu
 What it can know. Each block of lines is bound to the one before, so nothing can be changed, taken out, put in or moved
 without a break, unless every later hash is computed anew. Against that, and against blocks cut off at the end, stand the
 head file (the last record known to be written) and anchors (seq and hash of records, noted where the writer of the files
-cannot reach). Without either, a tail cut at a block's end is not to be told from a trail that was never longer.
+cannot reach), and the heads of closed segments, which are signed. Without either, a tail cut at a block's end is not to be told from a trail that was never longer.
 
 A break lies *between* two blocks: when block 12 does not follow from block 11, either 12 was changed, or 11 was and its own
 hash was computed anew. The report says 12. Within a block the numbers of its records tell what is missing or out of
@@ -25,7 +25,9 @@ from audit.blocks import Block, Line, blocks
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-Kind = Literal["changed", "removed", "inserted", "reordered", "truncated", "torn", "anchor"]
+    from audit.heads import SegmentHead
+
+Kind = Literal["changed", "removed", "inserted", "reordered", "truncated", "torn", "anchor", "head"]
 
 DAMAGES = 1000
 """How many damages are told one by one; a trail with more is not worth a longer list."""
@@ -69,14 +71,16 @@ def verify(
     *,
     head: tuple[int, str] | None,
     anchors: Mapping[int, str] | None = None,
+    heads: Iterable[SegmentHead] | None = None,
 ) -> Report:
     """Check a whole trail, its lines in the order of the segments' numbers.
 
     `head`: (seq, hash) of the head file, None when it is missing or unreadable, which is damage of a trail that has
-    records. `anchors`: hashes by seq that were noted elsewhere. Never raises for what the lines
-    hold.
+    records. `anchors`: hashes by seq that were noted elsewhere. `heads` are those of closed segments (None: not
+    asked for), whose signatures are the caller's to check. Never raises for what the lines hold.
     """
-    return _Verifier(iter(lines), head, dict(anchors or {})).run()
+    known = None if heads is None else {each.segment: each for each in heads}
+    return _Verifier(iter(lines), head, dict(anchors or {}), known).run()
 
 
 class _Verifier:
@@ -87,10 +91,13 @@ class _Verifier:
         lines: Iterator[Line],
         head: tuple[int, str] | None,
         anchors: dict[int, str],
+        heads: dict[int, SegmentHead] | None,
     ) -> None:
         self.blocks = blocks(lines)
         self.head = head
         self.anchors = anchors
+        self.heads = heads
+        self.closed = {each.last: each for each in (heads or {}).values()}
         self.report = Report()
         self.ahead: Block | None = None  # read but not yet judged
         self.seq = 0
@@ -102,7 +109,8 @@ class _Verifier:
         self.segment = 0
 
     def run(self) -> Report:
-        watched = sorted({*self.anchors, *([self.head[0]] if self.head and self.head[0] else [])}, reverse=True)
+        noted = {*self.anchors, *self.closed, *([self.head[0]] if self.head and self.head[0] else [])}
+        watched = sorted(noted, reverse=True)
         last: Line | None = None
         while (block := self.next()) is not None:
             last = block.lines[-1]
@@ -269,6 +277,9 @@ class _Verifier:
         """Read the trail's own records: a segment's header at its first line, and resumptions."""
         first_of_segment = line.segment != self.segment
         if first_of_segment:
+            if self.segment and self.heads is not None and self.segment not in self.heads:
+                text = f"segment {self.segment} was closed, but its head is not noted in heads.jsonl"
+                self.damage("head", line, self.seq, self.seq, text)
             self.segment = line.segment
             self.report.segments += 1
         try:
@@ -307,6 +318,11 @@ class _Verifier:
         if self.head is not None and self.head[0] == seq and self.head[1] != stated:
             text = f"record {seq} is not the one that the head file names"
             self.damage("changed", last.lines[-1], seq, seq, text)
+
+        closed = self.closed.get(seq)
+        if closed is not None and (closed.segment, closed.hash) != (last.lines[-1].segment, stated):
+            text = f"segment {closed.segment} does not end with record {seq} as its head says"
+            self.damage("head", last.lines[-1], seq, seq, text)
 
     def end(self, last: Line | None, watched: list[int]) -> None:
         report = self.report

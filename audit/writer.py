@@ -17,11 +17,13 @@ import threading
 import time
 from typing import TYPE_CHECKING, Literal, Self
 
-from audit import chain, segments
+from audit import chain, heads, segments
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
+
+    from audit.heads import SegmentHead, Signer
 
 Fsync = Literal["always", "interval", "none"]
 
@@ -47,22 +49,27 @@ class Trail:
     """
 
     __slots__ = (
-        "_block", "_broken", "_clock", "_directory", "_durable", "_file", "_fsync", "_full", "_hash", "_head", "_limit",
-        "_lock", "_offset", "_pending", "_pending_bytes", "_sealed", "_segment", "_seq", "_stamp", "_stamped", "_switching",
-        "_written",
+        "_block", "_broken", "_clock", "_closed", "_directory", "_durable", "_file", "_first", "_fsync", "_full", "_hash",
+        "_head", "_limit", "_lock", "_offset", "_pending", "_pending_bytes", "_sealed", "_segment", "_seq", "_signer",
+        "_stamp", "_stamped", "_switching", "_written",
     )  # fmt: skip
 
-    def __init__(self, directory: Path, lock: int, limit: int, fsync: Fsync, clock: Callable[[], int]) -> None:
+    def __init__(  # noqa: PLR0913, PLR0917  what `open` is given
+        self, directory: Path, lock: int, limit: int, fsync: Fsync, clock: Callable[[], int], signer: Signer | None
+    ) -> None:
         self._directory = directory
         self._lock = lock
         self._limit = limit
         self._fsync = fsync
         self._clock = clock
+        self._signer = signer
         self._switching = threading.Lock()  # held while descriptors change, so that sync never meets a closed one
         self._broken: str | None = None
         self._file = -1
         self._head = -1
         self._segment = 0
+        self._first = 0  # the first record of the segment
+        self._closed: SegmentHead | None = None  # of a closed segment, while it does not stand in the file of heads
         self._offset = 0
         self._full = False
         self._seq = 0
@@ -84,13 +91,14 @@ class Trail:
         segment_bytes: int = SEGMENT_BYTES,
         fsync: Fsync = "interval",
         clock: Callable[[], int] = time.time_ns,
+        signer: Signer | None = None,
     ) -> Self:
         """Open the trail in `directory`, which is made when it is not there, and go on where it ended.
 
         fsync `always`: every flush is on the disk when it returns; `interval`: whenever the owner calls sync (once a
         second is usual), a crash of the machine can cost what came since; `none`: the operating system decides.
         A crash of this process alone loses nothing flushed, whatever the setting. `clock` gives nanoseconds since the
-        epoch.
+        epoch. `signer` signs the head of each segment that is closed.
 
         Raises AuditUnavailable when another process writes the trail, or it cannot be read, repaired or written.
         """
@@ -99,7 +107,7 @@ class Trail:
             lock = _take_lock(directory)
         except OSError as error:
             raise AuditUnavailable(f"the audit trail in {directory} cannot be opened: {error}") from error
-        trail = cls(directory, lock, segment_bytes, fsync, clock)
+        trail = cls(directory, lock, segment_bytes, fsync, clock, signer)
         try:
             trail._resume()
         except BaseException as error:
@@ -201,6 +209,11 @@ class Trail:
                     self.append(chain.segment_closed("stopped"))
                 self.flush()
                 self.sync()
+                if self._file >= 0:
+                    self._closes_segment()
+                self._note_head()
+        except OSError as error:
+            raise self._unavailable(error) from error
         finally:
             self._release()
 
@@ -209,7 +222,7 @@ class Trail:
         self._head = os.open(
             self._directory / segments.HEAD, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600
         )
-        self._segment, self._seq, self._hash = end.segment, end.seq, end.hash
+        self._segment, self._seq, self._hash, self._first = end.segment, end.seq, end.hash, end.first
         self._written = (end.seq, end.hash)
         if end.segment and end.size and not end.closed:
             self._use(os.open(segments.segment_path(self._directory, end.segment), _APPEND), end.size)
@@ -218,6 +231,9 @@ class Trail:
             segments.segment_path(self._directory, end.segment).unlink()
             self._begin_segment()
         else:
+            if end.closed and end.segment not in {head.segment for head in heads.read(self._directory / heads.HEADS)[0]}:
+                self._closes_segment()
+            self._note_head()
             self._begin_segment()
         if not end.clean or end.torn or end.missing or end.head_differs:
             self.append(chain.recovered(end.torn, end.missing, head_differs=end.head_differs))
@@ -248,6 +264,7 @@ class Trail:
             path.unlink()
             raise
         self._segment += 1
+        self._first = self._seq + 1
         self._use(file, 0)
         self.append(chain.segment_header(self._segment, self._hash))
 
@@ -269,10 +286,23 @@ class Trail:
             with self._switching:
                 os.close(self._file)
                 self._file = -1
+            self._closes_segment()
         try:
+            self._note_head()
             self._begin_segment()
         except OSError as error:
             raise self._unavailable(error) from error
+
+    def _closes_segment(self) -> None:
+        """Take down the head of the segment, all of which is written."""
+        when = chain.timestamp(self._stamped if self._stamped >= 0 else self._clock())
+        self._closed = heads.SegmentHead(self._segment, self._first, self._seq, self._hash.decode(), when)
+
+    def _note_head(self) -> None:
+        """Write the head of a closed segment to the file of heads, unless it stands there. Raises OSError."""
+        if self._closed is not None:
+            heads.append(self._directory, self._closed, self._signer)
+            self._closed = None
 
     def _write(self) -> None:
         """Write what is sealed. A failure leaves exactly the unwritten part in the buffer."""

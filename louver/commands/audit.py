@@ -236,7 +236,7 @@ def verify(
     try:
         total = sum(path.stat().st_size for _, path in existing(where))
         with _progress(total) as progress:
-            report = verified(where, anchors, progress)
+            report = verified(where, anchors, progress=progress)
     except NoTrail as error:
         fail([error], Exit.USAGE)
     _show_report(report, where, form)

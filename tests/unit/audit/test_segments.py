@@ -38,7 +38,7 @@ def test_the_end_of_a_closed_trail_is_clean(make_trail):
 
 def test_an_empty_directory_has_no_end(tmp_path):
     """Where nothing was written, the trail begins."""
-    assert segments.find_end(tmp_path) == segments.End(0, 0, 0, chain.GENESIS, False, True, (), 0, False)
+    assert segments.find_end(tmp_path) == segments.End(0, 0, 0, 0, chain.GENESIS, False, True, (), 0, False)
 
 
 def test_a_torn_end_is_set_aside_byte_for_byte(make_trail):

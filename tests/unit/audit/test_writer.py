@@ -61,7 +61,7 @@ def test_files_are_for_their_owner_only(tmp_path, clock):
         os.umask(old)
     assert stat.S_IMODE((tmp_path / "x" / "a").stat().st_mode) == 0o700
     modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in (tmp_path / "x" / "a").iterdir()}
-    assert modes == {"trail-000001.jsonl": 0o600, "head": 0o600, "lock": 0o600}
+    assert modes == {"trail-000001.jsonl": 0o600, "head": 0o600, "lock": 0o600, "heads.jsonl": 0o600}
 
 
 def test_segments_rotate_by_size_and_stay_one_chain(tmp_path, clock):

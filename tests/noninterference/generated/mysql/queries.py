@@ -251,7 +251,9 @@ class Queries:
         )
 
     def _distinct(self, scope: Scope, body: str, depth: int) -> Query:
-        made, columns = self._list(scope, depth)
+        # Of one expression twice, MariaDB gives both columns the last one's name over a derived table.
+        once = dict(zip(*self._list(scope, depth), strict=True))
+        made, columns = list(once), tuple(once.values())
         return Query(f"SELECT {self._choices.pick(['DISTINCT', 'DISTINCTROW'])} {self._items(made, columns)} {body}", columns)  # fmt: skip
 
     def _made_of_rows(self, scope: Scope, depth: int) -> tuple[str, str]:
