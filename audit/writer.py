@@ -33,6 +33,10 @@ SEGMENT_BYTES = 64 * 1024 * 1024
 PENDING_BYTES = 8 * 1024 * 1024
 """How much may wait for a disk that takes nothing; then append refuses, too. Bounds memory, not safety."""
 
+SEGMENT_SECONDS = 24 * 60 * 60
+"""Age after which a segment is closed: every day has a head."""
+
+_SECOND = 1_000_000_000  # nanoseconds
 _STAMP_NS = 1_000_000
 """Nanoseconds for which one rendered time serves all records: their order stands in `seq`, and rendering it for each
 would cost as much as their hash."""
@@ -49,17 +53,26 @@ class Trail:
     """
 
     __slots__ = (
-        "_block", "_broken", "_clock", "_closed", "_directory", "_durable", "_file", "_first", "_fsync", "_full", "_hash",
+        "_age", "_begun", "_block", "_broken", "_clock", "_closed", "_directory", "_durable", "_file", "_first", "_fsync", "_full", "_hash",
         "_head", "_limit", "_lock", "_offset", "_pending", "_pending_bytes", "_sealed", "_segment", "_seq", "_signer",
         "_stamp", "_stamped", "_switching", "_written",
     )  # fmt: skip
 
     def __init__(  # noqa: PLR0913, PLR0917  what `open` is given
-        self, directory: Path, lock: int, limit: int, fsync: Fsync, clock: Callable[[], int], signer: Signer | None
+        self,
+        directory: Path,
+        lock: int,
+        limit: int,
+        age: int,
+        fsync: Fsync,
+        clock: Callable[[], int],
+        signer: Signer | None,
     ) -> None:
         self._directory = directory
         self._lock = lock
         self._limit = limit
+        self._age = age  # nanoseconds
+        self._begun = 0  # when the segment was begun, or gone on with
         self._fsync = fsync
         self._clock = clock
         self._signer = signer
@@ -84,11 +97,12 @@ class Trail:
         self._stamp = b""
 
     @classmethod
-    def open(
+    def open(  # noqa: PLR0913  how a trail is written
         cls,
         directory: Path,
         *,
         segment_bytes: int = SEGMENT_BYTES,
+        segment_seconds: int = SEGMENT_SECONDS,
         fsync: Fsync = "interval",
         clock: Callable[[], int] = time.time_ns,
         signer: Signer | None = None,
@@ -98,7 +112,7 @@ class Trail:
         fsync `always`: every flush is on the disk when it returns; `interval`: whenever the owner calls sync (once a
         second is usual), a crash of the machine can cost what came since; `none`: the operating system decides.
         A crash of this process alone loses nothing flushed, whatever the setting. `clock` gives nanoseconds since the
-        epoch. `signer` signs the head of each segment that is closed.
+        epoch. A segment is closed when it has so many bytes, or is so old; `signer` signs its head.
 
         Raises AuditUnavailable when another process writes the trail, or it cannot be read, repaired or written.
         """
@@ -107,7 +121,7 @@ class Trail:
             lock = _take_lock(directory)
         except OSError as error:
             raise AuditUnavailable(f"the audit trail in {directory} cannot be opened: {error}") from error
-        trail = cls(directory, lock, segment_bytes, fsync, clock, signer)
+        trail = cls(directory, lock, segment_bytes, segment_seconds * _SECOND, fsync, clock, signer)
         try:
             trail._resume()
         except BaseException as error:
@@ -167,7 +181,8 @@ class Trail:
             self._block = self._block + block if self._block else block
         if self._block:
             self._write()
-            if self._offset >= self._limit:
+            self._begun = self._begun or self._stamped
+            if self._offset >= self._limit or self._stamped - self._begun >= self._age:
                 self._full = True
             if self._fsync == "always":
                 self.sync()
@@ -231,7 +246,9 @@ class Trail:
             segments.segment_path(self._directory, end.segment).unlink()
             self._begin_segment()
         else:
-            if end.closed and end.segment not in {head.segment for head in heads.read(self._directory / heads.HEADS)[0]}:
+            if end.closed and end.segment not in {
+                head.segment for head in heads.read(self._directory / heads.HEADS)[0]
+            }:
                 self._closes_segment()
             self._note_head()
             self._begin_segment()
@@ -251,6 +268,7 @@ class Trail:
                 os.close(self._file)
             self._file = file
             self._offset = offset
+            self._begun = max(self._stamped, 0)
             self._full = False
 
     def _begin_segment(self) -> None:

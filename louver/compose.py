@@ -13,6 +13,7 @@ from importlib.metadata import version
 import uvloop
 
 from audit import record
+from audit.heads import KeyFileError, Signer
 from audit.writer import AuditUnavailable, Trail
 from louver import descriptors, mysql, postgres
 from louver.configuration import ConfigurationError, Parts, PolicyFiles
@@ -31,11 +32,16 @@ def serve(parts: Parts) -> None:
     short = descriptors.shortage(settings.limits.connections)
     if short is not None:
         log.warning("%s", short)
+    audit = settings.audit
     try:
         trail = Trail.open(
-            settings.audit.directory, segment_bytes=settings.audit.segment_bytes, fsync=settings.audit.sync
+            audit.directory,
+            segment_bytes=audit.segment_bytes,
+            segment_seconds=round(audit.segment_hours * 3600),
+            fsync=audit.sync,
+            signer=Signer.read(audit.signing_key) if audit.signing_key else None,
         )
-    except AuditUnavailable as error:
+    except (AuditUnavailable, KeyFileError) as error:
         raise ConfigurationError([str(error)]) from None
     reason = "fault"
     ledger = None

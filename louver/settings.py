@@ -121,6 +121,8 @@ class Audit:
     )
     statement_text: Literal["scrubbed", "whole"] = field(default="scrubbed", metadata=_choice("scrubbed", "whole"))
     segment_bytes: int = field(default=64 * 2**20, metadata=_integer("bytes", 4096, 2**40))
+    segment_hours: float = field(default=24.0, metadata=_number("hours", 0.01, 8760))
+    signing_key: Path | None = field(default=None, metadata=_file("PEM file"))
 
 
 @dataclass(frozen=True, slots=True)

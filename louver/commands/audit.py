@@ -206,11 +206,21 @@ def search(  # noqa: PLR0913  the options of a command
 
 
 @audit_app.command()
-def verify(
+def verify(  # noqa: PLR0913  the options of a command
     *,
     anchor: Annotated[
         list[str] | None,
         typer.Option("--anchor", metavar="SEQ:HASH", help="A record noted elsewhere earlier; may be repeated."),
+    ] = None,
+    noted: Annotated[
+        Path | None,
+        typer.Option("--heads", metavar="FILE", help="A copy of heads.jsonl that was taken elsewhere earlier."),
+    ] = None,
+    key: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--key", metavar="FILE", help="A key that signed heads, its public half is enough; may be repeated."
+        ),
     ] = None,
     directory: DirectoryOption = None,
     config: ConfigOption = None,
@@ -219,24 +229,36 @@ def verify(
     """Prove that no record was changed, removed, inserted or moved, or say where.
 
     At the end stands the anchor of the last record. Note it where nobody who can write the trail can write, and give
-    it to a later verification: then not even a trail written anew as a whole goes unnoticed.
+    it to a later verification: then not even a trail written anew as a whole goes unnoticed. A copy of heads.jsonl is an
+    anchor for each segment. With --key, or audit.signing_key in the settings, the heads' signatures are proved, too.
 
     [bold]Examples:[/bold]
 
     louver audit verify
 
+    louver audit verify --key audit-public.pem --heads /mnt/write-once/heads.jsonl
+
     louver audit verify --directory /var/lib/louver/audit --anchor 4711:9f86d081884c7d65...
 
     Exit codes: 0 complete and untouched, 1 damage found, 2 called wrongly or no trail there.
     """
+    from audit.heads import KeyFileError, Verifier, read
     from audit.reader import NoTrail, existing, verified
 
-    where = _directory(directory, config)
+    where, signing = _trail(directory, config)
     anchors = dict(_anchor(text) for text in anchor or ())
+    try:
+        keys = [Verifier.read(path) for path in key or ([signing] if signing else ())]
+        elsewhere = read(noted)[0] if noted else []
+    except (KeyFileError, OSError) as error:
+        fail([error], Exit.USAGE)
+    if noted and not elsewhere:
+        fail([f"--heads: there is no head in {noted}; give a copy of the trail's heads.jsonl"], Exit.USAGE)
+    anchors.update({head.last: head.hash for head in elsewhere})
     try:
         total = sum(path.stat().st_size for _, path in existing(where))
         with _progress(total) as progress:
-            report = verified(where, anchors, progress=progress)
+            report = verified(where, anchors, keys, progress)
     except NoTrail as error:
         fail([error], Exit.USAGE)
     _show_report(report, where, form)
@@ -244,10 +266,39 @@ def verify(
         raise typer.Exit(Exit.PROBLEMS)
 
 
+@audit_app.command(name="key")
+def make_key(
+    file: Annotated[Path, typer.Argument(help="The file to be written; it must not be there yet.")],
+) -> None:
+    """Make a key that signs the heads of segments, and print its public half.
+
+    Name the file by audit.signing_key in the settings, where only Louver can read it; give the public half to whoever
+    verifies.
+
+    [bold]Example:[/bold]
+
+    louver audit key /etc/louver/audit.pem > audit-public.pem
+
+    Exit codes: 0 made, 2 it could not be written.
+    """
+    from audit.heads import Signer
+
+    try:
+        signer = Signer.create(file)
+    except OSError as error:
+        fail([f"{file} cannot be made: {error.strerror or error}"], Exit.USAGE)
+    sys.stdout.write(signer.verifier.pem)
+    err.print(f"made key {signer.verifier.id} in {file}", style="dim")
+
+
 def _directory(directory: Path | None, config: Path | None) -> Path:
-    """Find the trail's directory from the options, or from louver.yaml in the current directory."""
+    return _trail(directory, config)[0]
+
+
+def _trail(directory: Path | None, config: Path | None) -> tuple[Path, Path | None]:
+    """Find the trail's directory and its signing key from the options, or from louver.yaml in the current directory."""
     if directory is not None:
-        return directory
+        return directory, None
     if config is None:
         config = Path("louver.yaml")
         if not config.is_file():
@@ -255,9 +306,10 @@ def _directory(directory: Path | None, config: Path | None) -> Path:
     from louver.settings import SettingsError, load_settings
 
     try:
-        return load_settings(config).audit.directory
+        audit = load_settings(config).audit
     except SettingsError as error:
         fail(error.problems, Exit.USAGE)
+    return audit.directory, audit.signing_key
 
 
 def _anchor(text: str) -> tuple[int, str]:

@@ -8,7 +8,7 @@ import pytest
 from rich.console import Console
 from typer.testing import CliRunner
 
-from audit import record, segments
+from audit import heads, record, segments
 from audit.writer import Trail
 from louver.commands import audit as command
 
@@ -228,7 +228,7 @@ def test_help_teaches_by_examples(subcommand):
     assert "Exit codes: 0" in text
 
 
-def test_the_examples_of_the_documentation_are_commands_that_exist(run):
+def test_the_examples_of_the_documentation_are_commands_that_exist(run, trail, tmp_path):
     """Every `louver audit` line in docs/audit.md is understood by the command line."""
     page = Path(command.__file__).parents[2] / "docs" / "audit.md"
     lines = [line.strip() for line in page.read_text().splitlines() if line.startswith("louver audit ")]
@@ -241,4 +241,35 @@ def test_the_examples_of_the_documentation_are_commands_that_exist(run):
             del arguments[arguments.index("--directory") : arguments.index("--directory") + 2]
         if "--anchor" in arguments:
             arguments[arguments.index("--anchor") + 1] = "1:" + "0" * 64
-        assert run(*arguments).exit_code in {0, 1}, line
+        own = {
+            "audit-public.pem": tmp_path / "public.pem",
+            "heads.jsonl": trail / heads.HEADS,
+            "audit.pem": tmp_path / "key.pem",
+        }
+        arguments = [str(own.get(Path(argument).name, argument)) for argument in arguments]
+        found = run(*arguments, directory=None if arguments[0] == "key" else trail)
+        assert found.exit_code in {0, 1}, line
+        if arguments[0] == "key":
+            own["audit-public.pem"].write_text(found.stdout)
+
+
+def test_heads_are_proved_by_their_key(run, tmp_path):
+    """A key is made once; its public half proves what it signed, and finds what it did not; a copy of the heads is an anchor."""
+    made = run("key", str(tmp_path / "audit.pem"), directory=None)
+    assert made.exit_code == 0
+    (tmp_path / "public.pem").write_text(made.stdout)
+    assert run("key", str(tmp_path / "audit.pem"), directory=None).exit_code == 2
+    log = Trail.open(tmp_path / "signed", signer=heads.Signer.read(tmp_path / "audit.pem"))
+    log.append(record.stopped(reason="told to stop"))
+    log.close()
+    copy = tmp_path / "copy.jsonl"
+    copy.write_bytes((tmp_path / "signed" / heads.HEADS).read_bytes())
+    proved = run("verify", "--key", str(tmp_path / "public.pem"), "--heads", str(copy), directory=tmp_path / "signed")
+    assert (proved.exit_code, "note" in proved.stdout) == (0, False)
+    assert "give the public key" in run("verify", directory=tmp_path / "signed").stdout
+    forged = run("verify", "--key", str(tmp_path / "public.pem"))
+    assert forged.exit_code == 1
+    assert "not signed by a key that was given" in forged.stdout
+    assert run("verify", "--heads", str(copy)).exit_code == 1
+    assert run("verify", "--heads", str(tmp_path / "public.pem")).exit_code == 2
+    assert run("verify", "--key", str(copy)).exit_code == 2
