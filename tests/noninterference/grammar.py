@@ -19,6 +19,12 @@ TABLES = {
     "events": {"n": ["id", "amount"], "t": ["region", "card"], "d": ["day"], "b": []},
     "events_north": {"n": ["id", "amount"], "t": ["region", "card"], "d": ["day"], "b": []},
     "staff": {"n": ["id"], "t": ["ssn"], "d": [], "b": []},
+    "members": {
+        "n": ["id", "income", "worth"],
+        "t": ["called", "mobile", "idno", "home", "host", "remark", "staff", "kept", "pseudonym", "digits"],
+        "d": ["joined", "birth"],
+        "b": [],
+    },
     "orders": {"n": ["id", "person", "total"], "t": ["memo"], "d": [], "b": []},
     "guess": {"n": ["n"], "t": ["v"], "d": ["d"], "b": []},
 }

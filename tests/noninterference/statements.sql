@@ -238,3 +238,46 @@ UPDATE people SET grp = name::int
 DELETE FROM people WHERE id = 1
 SELECT x1(a), x0(a) FROM (SELECT id AS x0, name AS x1 FROM people) a ORDER BY 2
 SELECT c4(a), (a).c1 FROM people AS a (c1, c2, c3, c4) ORDER BY 2
+SELECT * FROM members ORDER BY id
+SELECT called, length(called), called = '张**', called LIKE '欧阳%', reverse(called) FROM members ORDER BY id
+SELECT mobile, length(mobile), mobile LIKE '138%', left(mobile, 7), replace(mobile, '*', '') FROM members ORDER BY id
+SELECT idno, passport, bank, length(idno), length(passport), length(bank) FROM members ORDER BY id
+SELECT home, length(home), home = '北京市****', upper(host), left(host, 6), host FROM members ORDER BY id
+SELECT remark, length(remark), remark LIKE '%SENTINEL%', staff, kept, length(kept) FROM members ORDER BY id
+SELECT income, income * 2, income > 999, worth, worth - 1, worth > 100000, worth = 100000 FROM members ORDER BY id
+SELECT joined, birth, joined > '2001-03-04', birth = '1980-01-01', extract(day FROM joined), extract(year FROM birth) FROM members ORDER BY id
+SELECT pseudonym, length(pseudonym), digits, length(digits), digits = '13812345678' FROM members ORDER BY id
+SELECT photo, length(photo), md5(photo) FROM members ORDER BY id
+SELECT profile FROM members ORDER BY id
+SELECT id FROM members WHERE called > '李' ORDER BY called, id
+SELECT id FROM members WHERE mobile = '13899995678' OR idno LIKE '%9991' OR host = '10.0.0.1' ORDER BY id
+SELECT id FROM members WHERE photo = (SELECT min(photo) FROM members WHERE id > 2) ORDER BY id
+SELECT called, count(*) FROM members GROUP BY called ORDER BY 2, 1
+SELECT birth, count(*), max(joined), min(income), sum(worth) FROM members GROUP BY birth ORDER BY birth
+SELECT pseudonym, count(*), min(id) FROM members GROUP BY pseudonym ORDER BY 3
+SELECT DISTINCT staff, kept FROM members ORDER BY 1, 2
+SELECT m.id, n.id FROM members m JOIN members n ON m.digits = n.digits AND m.id < n.id ORDER BY 1, 2
+SELECT m.id, n.id FROM members m JOIN members n ON m.worth = n.worth AND m.home <> n.home ORDER BY 1, 2
+SELECT m.id, p.id FROM members m JOIN people p ON p.born = m.birth OR p.salary = m.income ORDER BY 1, 2
+SELECT id, (SELECT max(n.remark) FROM members n WHERE n.home < m.home) FROM members m ORDER BY id
+SELECT id FROM members WHERE 100 / (income - 1000) > 0 ORDER BY id
+SELECT passport FROM members UNION SELECT bank FROM members ORDER BY 1
+SELECT max(called), min(mobile), max(idno), min(passport), max(bank), min(home), max(host), min(staff), max(kept) FROM members
+UPDATE members SET person = length(remark) WHERE staff LIKE 'K%'
+UPDATE members SET called = called, mobile = mobile, home = home, profile = profile, worth = worth, joined = joined
+DELETE FROM members WHERE income = 5000
+SELECT profile ->> 'phone', profile #>> '{owner,name}', profile -> 'n', jsonb_typeof(profile -> 'phone'), profile @> '{"phone": "77"}' FROM members ORDER BY id
+SELECT id, key, value FROM members, jsonb_each_text(CASE jsonb_typeof(profile) WHEN 'object' THEN profile END) ORDER BY id, key
+SELECT id FROM members WHERE jsonb_path_exists(profile, '$.owner ? (@.name == "")') ORDER BY id
+SELECT jsonb_array_length(profile) FROM members WHERE id = 6
+SELECT m, m::text, to_jsonb(m), (m).mobile, kept(m) FROM members m ORDER BY id
+SELECT encode(photo, 'hex'), get_byte(photo, 0), octet_length(photo), photo || 'x' FROM members WHERE octet_length(photo) > 0 ORDER BY id
+SELECT get_byte(photo, 7) FROM members WHERE id = 1
+SELECT host::inet FROM members WHERE id = 1
+SELECT host::inet FROM members WHERE id = 3
+SELECT digits::numeric FROM members WHERE id = 8
+SELECT age(birth, joined), width_bucket(income, 0, 5000, 5), income::int % 7, regexp_replace(remark, '[0-9]', '#', 'g') FROM members ORDER BY id
+SELECT sum(worth) OVER (ORDER BY income, id), rank() OVER (ORDER BY called), first_value(staff) OVER (ORDER BY kept, id) FROM members ORDER BY id
+DELETE FROM members WHERE id = 1 RETURNING called, mobile, profile, photo
+COPY members TO STDOUT
+COPY (SELECT called, mobile, profile, photo FROM members ORDER BY id) TO STDOUT (FORMAT csv)

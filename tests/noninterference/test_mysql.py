@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from fixtures.mysql_twins import Answer, Caller, MySQLTwins
 
 STATEMENTS = (Path(__file__).parent / "mysql" / "statements.sql").read_text().splitlines()
-OPEN, PROTECTED = ("orders", "log"), ("people", "accounts", "events", "cards")
+OPEN, PROTECTED = ("orders", "log"), ("people", "accounts", "events", "cards", "members")
 Callers = dict[str, "Caller"]
 
 

@@ -19,6 +19,8 @@ CONSTANTS = {
     "d": ["date '1985-01-01'", "date '1970-01-01'", "DATE '2000-06-01'", "NULL::date", "'2001-02-03'::date"],
     "b": ["true", "false", "NULL::bool"],
     "s": ["timestamptz '2026-01-01 00:00+00'", "NULL::timestamptz"],
+    "j": ['\'{"phone": "****"}\'::jsonb', "jsonb '[1]'", "NULL::jsonb"],
+    "x": ["'\\x89504e47'::bytea", "NULL::bytea"],
 }
 
 
@@ -29,7 +31,15 @@ class Expressions:
         self._choices = choices
         self._subquery = subquery
         self._risky = risky
-        self._makers = {"n": self._number, "t": self._text, "d": self._date, "b": self._truth, "s": self._moment}
+        self._makers = {
+            "n": self._number,
+            "t": self._text,
+            "d": self._date,
+            "b": self._truth,
+            "s": self._moment,
+            "j": self._document,
+            "x": self._bytes,
+        }
 
     def column(self, scope: Scope, kind: str) -> str:
         """A column of a kind, or a constant where there is none."""
@@ -112,6 +122,7 @@ class Expressions:
             lambda: f"(ARRAY[{n()}, {n()}])[{self._choices.number(3)}]",
             lambda: f"scale({n()}::numeric)",
             lambda: f"jsonb_array_length(jsonb_build_array({n()}, {t()}))",
+            lambda: f"octet_length({self.of(scope, 'x', depth)})",
         ]
         if self._risky:
             ways += [
@@ -173,6 +184,10 @@ class Expressions:
             lambda: f"jsonb_path_query_first(to_jsonb({self._row(scope)}), '$.*')::text",
             lambda: f"pg_typeof({self.any(scope, depth)})::text",
             lambda: f"concat({self._row(scope)})",
+            lambda: (
+                f"({self.of(scope, 'j', depth)} #>> '{self._choices.pick(['{phone}', '{owner,name}', '{owner}'])}')"
+            ),
+            lambda: f"encode({self.of(scope, 'x', depth)}, 'hex')",
         ]
         if self._risky:
             ways += [
@@ -209,6 +224,29 @@ class Expressions:
             lambda: f"({self.of(scope, 's', depth)} + interval '1 day')",
             lambda: f"date_trunc('month', {self.of(scope, 's', depth)})",
             lambda: f"({self.of(scope, 'd', depth)})::timestamptz",
+        )
+
+    def _document(self, scope: Scope, depth: int) -> str:
+        def j() -> str:
+            return self.of(scope, "j", depth)
+
+        return self._one(
+            lambda: f"({j()} #> '{self._choices.pick(['{owner}', '{phone}', '{0}'])}')",
+            lambda: f"jsonb_set({j()}, '{{n}}', to_jsonb({self.of(scope, 'n', depth)}))" if self._risky else j(),
+            lambda: f"to_jsonb({self._row(scope)})",
+            lambda: f"jsonb_path_query_first({j()}, '$.owner.name')",
+            lambda: f"jsonb_build_object('a', {j()}, 'b', {self.of(scope, 't', depth)})",
+        )
+
+    def _bytes(self, scope: Scope, depth: int) -> str:
+        def x() -> str:
+            return self.of(scope, "x", depth)
+
+        return self._one(
+            lambda: f"substring({x()} FROM {1 + self._choices.number(8)})",
+            lambda: f"({x()} || {x()})",
+            lambda: f"sha256({x()})",
+            lambda: f"convert_to({self.of(scope, 't', depth)}, 'UTF8')",
         )
 
     def _truth(self, scope: Scope, depth: int) -> str:
@@ -257,6 +295,9 @@ class Expressions:
             lambda: f"(to_jsonb({self._row(scope)}) ? 'phone')",
             lambda: f"(to_jsonb({self._row(scope)}) @> jsonb_build_object('region', {t()}))",
             lambda: f"(ARRAY[{t()}] && ARRAY[{t()}, {t()}])",
+            lambda: f"({self.of(scope, 'j', depth)} {self._choices.pick(['@>', '<@', '='])} {self.of(scope, 'j', 0)})",
+            lambda: f"({self.of(scope, 'j', depth)} ? '{self._choices.pick(['phone', 'owner'])}')",
+            lambda: f"({self.of(scope, 'x', depth)} {self._choices.pick(compare)} {self.of(scope, 'x', 0)})",
             lambda: f"(daterange({d()}, NULL) @> {d()})",
             lambda: f"(({d()}, {d()}) OVERLAPS ({d()}, {d()}))",
             lambda: f"starts_with({t()}, {t()})",

@@ -1,6 +1,7 @@
 """What is in scope at a point of a generated statement: sources with their typed columns.
 
-Owns the tables of the bank as the generator knows them. Kinds: n number, t text, d date, b truth, s moment.
+Owns the tables of the bank as the generator knows them. Kinds: n number, t text, d date, b truth, s moment, j JSON, x bytes; the last two are asked for
+in whole rows and by themselves only.
 """
 
 from __future__ import annotations
@@ -21,6 +22,10 @@ TABLES: dict[str, Columns] = {
     "accounts": columns("n:id n:customer_id t:card_number t:kind n:balance d:opened"),
     "employees": columns("n:id n:branch_id t:name t:job t:phone t:email d:birth_date n:salary d:hired"),
     "transactions": columns("n:id n:account_id s:booked n:amount t:kind t:merchant"),
+    "members": columns(
+        "n:id n:person t:called t:mobile t:idno t:passport t:bank t:home t:host t:remark t:staff t:kept x:photo n:income d:joined d:birth "
+        "j:profile t:pseudonym t:digits n:worth"
+    ),
     "branches": columns("n:id t:name t:city t:region t:address d:opened"),
     "notes": columns("n:id n:customer_id t:body d:made"),
     "guesses": columns("t:t n:n d:d"),
@@ -32,10 +37,10 @@ TABLES: dict[str, Columns] = {
 }
 """Tables and views of the bank."""
 
-PROTECTED = ("customers", "accounts", "employees", "transactions")
+PROTECTED = ("customers", "accounts", "employees", "transactions", "members")
 """Tables with labelled columns."""
 
-ALL = ("customers", "accounts", "customers", "employees", "transactions", *TABLES)
+ALL = ("customers", "accounts", "customers", "employees", "transactions", "members", *TABLES)
 """What a FROM picks from: the tables with much in them more often."""
 
 

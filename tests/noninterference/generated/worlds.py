@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 import yaml
 from noninterference.generated.images import Kind, Shown, image, other
+from noninterference.members import members
+from psycopg.types.json import Jsonb
 
 from louver.demo.bank import make_bank
 
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     from louver.demo.postgres import LocalPostgres
 
 DATABASE = "bank"
+_TWINS = Path(__file__).parent.parent  # whose `members` are here as well
 SETTINGS = {"statement_timeout": "2s", "autovacuum": "off", "max_connections": "60"}
 """Of the server. Nobody may gather statistics meanwhile: the planner would follow them."""
 
@@ -135,7 +138,10 @@ def policies() -> str:
                 if how.clear_in is not None:
                     rule |= {"rows": "region = {principal.region}", "treatment": "clear"}
                 rules.append(rule)
-    categories = dict.fromkeys((entry["category"] for entry in entries), "full")
+    categories: dict[str, Any] = dict.fromkeys((entry["category"] for entry in entries), "full")
+    of_members = yaml.safe_load((_TWINS / "policies.yaml").read_text(encoding="utf-8"))
+    entries += [entry for entry in of_members["dictionary"] if ".members." in entry["column"]]
+    categories |= {name: mask for name, mask in of_members["categories"].items() if name.startswith("member_")}
     return yaml.safe_dump(
         {"version": 1, "dictionary": entries, "categories": categories, "rules": rules}, sort_keys=False
     )
@@ -231,16 +237,23 @@ def make_worlds(server: LocalPostgres, secret: bytes) -> None:
     rows = real_rows()
     server.create_database(DATABASE)
     server.run_sql(resources.files("louver.demo").joinpath("bank.sql").read_text(encoding="utf-8"), DATABASE)
-    server.run_sql((Path(__file__).parent / "bank_more.sql").read_text(encoding="utf-8"), DATABASE)
+    for path in (Path(__file__).parent / "bank_more.sql", _TWINS / "members.sql"):
+        server.run_sql(path.read_text(encoding="utf-8"), DATABASE)
     for caller in CALLERS:
         for kind in "bm":  # copies have the same OIDs
             server.run_sql(f"CREATE DATABASE bank_{kind}_{caller} TEMPLATE {DATABASE}")
-        _fill(server.dsn(f"bank_b_{caller}"), twin_rows(rows, caller))
+        _fill(server.dsn(f"bank_b_{caller}"), twin_rows(rows, caller) | _members("b", secret))
         masked = server.dsn(f"bank_m_{caller}")
         with psycopg.connect(masked) as connection:
             connection.execute(_FREED)
-        _fill(masked, masked_rows(rows, caller, secret))
-    _fill(server.dsn(DATABASE), rows)
+        _fill(masked, masked_rows(rows, caller, secret) | _members("m", secret))
+    _fill(server.dsn(DATABASE), rows | _members("a", secret))
+
+
+def _members(world: str, secret: bytes) -> Rows:
+    """The rows of the table that is the same to all callers."""
+    place = "abm".index(world)
+    return {"members": [{name: cell[place] for name, cell in row.items()} for row in members(secret, Jsonb)]}
 
 
 _FREED = """
@@ -258,7 +271,7 @@ def _fill(dsn: str, rows: Rows) -> None:
     """Write rows, in the same order in every world. Without statistics: plans must not follow hidden values."""
     with psycopg.connect(dsn) as connection:
         for table, each in rows.items():
-            columns = COLUMNS[table]
+            columns = COLUMNS.get(table) or tuple(each[0])
             text = f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({', '.join(['%s'] * len(columns))})"
             for row in each:
                 connection.execute(text, [row[column] for column in columns])

@@ -185,3 +185,39 @@ UPDATE people SET grp = 7 WHERE BINARY ssn = '901-01-4001'
 SELECT grp AS city, count(*) FROM people GROUP BY city ORDER BY 1
 SELECT p.id AS n, count(*) FROM people p JOIN guess ON guess.d = p.born GROUP BY n ORDER BY 1
 UPDATE people SET city = left(doc ->> '$.k', 9) WHERE id < 4
+SELECT * FROM members ORDER BY id
+SELECT called, length(called), called = '张**', called LIKE '欧阳%', reverse(called) FROM members ORDER BY id
+SELECT mobile, length(mobile), mobile LIKE '138%', left(mobile, 7), replace(mobile, '*', '') FROM members ORDER BY id
+SELECT idno, passport, bank, length(idno), length(passport), length(bank) FROM members ORDER BY id
+SELECT home, length(home), home = '北京市****', upper(host), left(host, 6), host FROM members ORDER BY id
+SELECT remark, length(remark), remark LIKE '%SENTINEL%', staff, kept, length(kept) FROM members ORDER BY id
+SELECT income, income * 2, income > 999, worth, worth - 1, worth > 100000, worth = 100000 FROM members ORDER BY id
+SELECT joined, birth, joined > '2001-03-04', birth = '1980-01-01', extract(day FROM joined), extract(year FROM birth) FROM members ORDER BY id
+SELECT pseudonym, length(pseudonym), digits, length(digits), digits = '13812345678' FROM members ORDER BY id
+SELECT photo, length(photo), md5(photo) FROM members ORDER BY id
+SELECT profile FROM members ORDER BY id
+SELECT id FROM members WHERE called > '李' ORDER BY called, id
+SELECT id FROM members WHERE mobile = '13899995678' OR idno LIKE '%9991' OR host = '10.0.0.1' ORDER BY id
+SELECT id FROM members WHERE photo = (SELECT min(photo) FROM members WHERE id > 2) ORDER BY id
+SELECT called, count(*) FROM members GROUP BY called ORDER BY 2, 1
+SELECT birth, count(*), max(joined), min(income), sum(worth) FROM members GROUP BY birth ORDER BY birth
+SELECT pseudonym, count(*), min(id) FROM members GROUP BY pseudonym ORDER BY 3
+SELECT DISTINCT staff, kept FROM members ORDER BY 1, 2
+SELECT m.id, n.id FROM members m JOIN members n ON m.digits = n.digits AND m.id < n.id ORDER BY 1, 2
+SELECT m.id, n.id FROM members m JOIN members n ON m.worth = n.worth AND m.home <> n.home ORDER BY 1, 2
+SELECT m.id, p.id FROM members m JOIN people p ON p.born = m.birth OR p.salary = m.income ORDER BY 1, 2
+SELECT id, (SELECT max(n.remark) FROM members n WHERE n.home < m.home) FROM members m ORDER BY id
+SELECT id FROM members WHERE 100 / (income - 1000) > 0 ORDER BY id
+SELECT passport FROM members UNION SELECT bank FROM members ORDER BY 1
+SELECT max(called), min(mobile), max(idno), min(passport), max(bank), min(home), max(host), min(staff), max(kept) FROM members
+UPDATE members SET person = length(remark) WHERE staff LIKE 'K%'
+UPDATE members SET called = called, mobile = mobile, home = home, profile = profile, worth = worth, joined = joined
+DELETE FROM members WHERE income = 5000
+SELECT json_extract(profile, '$.phone'), json_extract(profile, '$.owner.name'), json_type(profile), json_length(profile), json_keys(profile) FROM members ORDER BY id
+SELECT json_contains(profile, '"77"', '$.phone'), json_unquote(json_extract(profile, '$.phone')) = '****' FROM members ORDER BY id
+SELECT hex(photo), ord(photo), concat(photo, 'x'), length(photo) FROM members ORDER BY id
+SELECT concat_ws('-', called, mobile, idno), group_concat(staff ORDER BY id) FROM members GROUP BY 1 ORDER BY 1
+SELECT inet_aton(host), cast(digits AS unsigned), datediff(joined, birth), income DIV 7, truncate(worth, -2) FROM members ORDER BY id
+SELECT sum(worth) OVER (ORDER BY income, id), rank() OVER (ORDER BY called), first_value(staff) OVER (ORDER BY kept, id) FROM members ORDER BY id
+UPDATE members m JOIN people p ON p.id = m.id SET p.city = left(m.called, 1) WHERE m.home LIKE '广东%'
+INSERT INTO orders (id, memo) SELECT id + 200, left(remark, 40) FROM members WHERE staff = 'K****'

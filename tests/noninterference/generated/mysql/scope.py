@@ -16,6 +16,10 @@ TABLES: dict[str, Columns] = {
     "accounts": columns("n:id n:person t:kind n:balance t:card"),
     "events": columns("n:id d:day t:card n:amount"),
     "cards": columns("n:id n:holder t:number"),
+    "members": columns(
+        "n:id n:person t:called t:mobile t:idno t:passport t:bank t:home t:host t:remark t:staff t:kept r:photo n:income d:joined d:birth "
+        "j:profile t:pseudonym t:digits n:worth"
+    ),
     "secrets": columns("n:id t:label"),
     "orders": columns("n:id n:person n:total t:memo"),
     "guess": columns("t:v n:n d:d"),
@@ -29,10 +33,10 @@ TABLES: dict[str, Columns] = {
 }
 """Tables and views of the twins; what is denied is left out."""
 
-TABLED = ("people", "accounts", "people", "events", "cards", "orders", "guess")
+TABLED = ("people", "accounts", "people", "events", "cards", "members", "orders", "guess")
 """Those that are no views."""
 
-PROTECTED = ("people", "accounts", "events", "cards")
+PROTECTED = ("people", "accounts", "events", "cards", "members")
 """Tables with masked columns, none of them denied."""
 
 WRITTEN = ("people_view", "people_oslo", "people_invoker", "order_view")
@@ -41,7 +45,7 @@ WRITTEN = ("people_view", "people_oslo", "people_invoker", "order_view")
 STARRED = frozenset(TABLES) - {"secrets"}
 """Of which a caller may have all columns."""
 
-ALL = ("people", "accounts", "people", "orders", "people", "events", *TABLES)
+ALL = ("people", "accounts", "people", "orders", "members", "people", "events", *TABLES)
 """What a FROM picks from: the tables with much in them more often."""
 
 __all__ = [

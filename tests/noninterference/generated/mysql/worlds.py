@@ -90,5 +90,5 @@ def _tidy(server: LocalMySQL) -> None:
             cursor.execute("UPDATE people SET note = left(note, 20 + id)")
             cursor.execute("ALTER TABLE log AUTO_INCREMENT = 1")
             cursor.execute("DROP VIEW IF EXISTS seen")
-            for table in ("people", "accounts", "events", "cards", "orders", "log", "guess", "secrets"):
+            for table in ("people", "accounts", "events", "cards", "members", "orders", "log", "guess", "secrets"):
                 cursor.execute(f"ALTER TABLE {table} ENGINE=InnoDB")
