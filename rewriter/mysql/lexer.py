@@ -349,9 +349,24 @@ def _plain_word(tokens: list[Token], index: int, written: str, *, updating: bool
         return "INSERT "
     if word == "VALUES" and updating:
         return "VALUE_"  # the function, not a list of rows
+    if word == "INTERVAL" and _of_several(tokens, index + 1):
+        return "GREATEST"  # the function, not a time: the parser takes an alias behind it for a unit
     if (word in {"SESSION", "LOCAL"} and _scopes(tokens, index)) or (word == "BINARY" and _compares(tokens, index)):
         return " " * len(written)
     return " " * len(written) if word in _MODIFIERS and _modifies(tokens, index) else written
+
+
+def _of_several(tokens: list[Token], index: int) -> bool:
+    """Whether the parenthesis at `index` holds several expressions."""
+    depth = 0
+    for token in tokens[index:]:
+        if token.kind == "operator":
+            depth += (token.text == "(") - (token.text == ")")
+            if depth == 1 and token.text == ",":
+                return True
+        if not depth:
+            return False
+    return False
 
 
 _SELECTING: Final = frozenset(
