@@ -132,7 +132,7 @@ def _said(value: object) -> str:
 
 _COMMON = frozenset({"hash", "seq", "time", "event", "session", "principal"})
 _SAID = {
-    "session_opened": ("address", "application", "database", "database_user", "login", "tls"),
+    "session_opened": ("address", "application", "database", "database_user", "login", "proof", "tls"),
     "session_closed": ("reason", "statements"),
     "login_refused": ("address", "application", "database", "reason", "sqlstate"),
     "denial": ("what", "reason"),

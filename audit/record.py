@@ -12,7 +12,8 @@ caller fields     session (unique id), principal (who logged in), on_behalf_of (
 started           version, address, policy, config
 stopped           reason
 reloaded          what (policies, users, catalog, settings), ok, revision, reason
-session_opened    caller fields, tls, login (relay, own)
+session_opened    caller fields, tls, login (relay, own), proof (how it was proved who it is: password, token, certificate, ldap; database:
+                  by the database), origins (from where each attribute is)
 session_closed    session, principal, reason, statements, duration_us
 login_refused     caller fields, reason, sqlstate
 statement         statement (number within the session), caller fields, kinds, text, rewritten (null: sent as it came),
@@ -136,9 +137,12 @@ def reloaded(*, what: str, ok: bool, revision: str | None = None, reason: str | 
     return members({"event": "reloaded", "what": what, "ok": ok, "revision": revision, "reason": reason})
 
 
-def session_opened(caller: Caller, *, tls: bool, login: Literal["relay", "own"]) -> bytes:
-    """Say that a caller has logged in."""
-    return members({"event": "session_opened", **_caller(caller), "tls": tls, "login": login})
+def session_opened(
+    caller: Caller, *, tls: bool, login: Literal["relay", "own"], proof: str, origins: Mapping[str, str]
+) -> bytes:
+    """Say that a caller has logged in, by which proof, and from where each attribute is known."""
+    how = {"tls": tls, "login": login, "proof": proof, "origins": dict(origins)}
+    return members({"event": "session_opened", **_caller(caller), **how})
 
 
 def session_closed(caller: Caller, *, reason: str, statements: int, duration_us: int) -> bytes:

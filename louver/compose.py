@@ -86,7 +86,7 @@ async def _run(parts: Parts, trail: Trail, ledger: Ledger) -> None:
         trail=trail,
         load_policies=files.load,
         policies_changed=files.changed,
-        directory=parts.users,
+        people=parts.people,
         vocabulary=parts.policies.vocabulary,
         granted=grants,
         grant_watch=watch,

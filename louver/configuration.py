@@ -10,8 +10,10 @@ import secrets
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from louver import connecting
 from louver.secret import SecretError, load_secret
 from louver.settings import Settings, SettingsError, load_settings
+from louver.sources import sources
 from policies.loader import PolicyError, load_policies
 from policies.masks import SCHEMAS
 from policies.positions import DocumentError
@@ -19,9 +21,9 @@ from proxy import tls
 from proxy.identity import Users
 from proxy.mysql.login import MySQLLoginSettings
 from proxy.mysql.wire.authentication import ServiceAccount as MySQLServiceAccount
+from proxy.people import People
 from proxy.postgres.login import PostgresLoginSettings
 from proxy.postgres.wire.authentication import ServiceAccount
-from proxy.upstream import Upstream
 from rewriter.keys import SETTING, KeyMaterial, key_material
 
 if TYPE_CHECKING:
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
 
     from policies.decide import PolicySet
     from policies.positions import Problem
+    from proxy.sources.source import Keeping
 
 
 _ALPN = {"postgresql": tls.POSTGRESQL, "mysql": None}
@@ -50,7 +53,7 @@ class Parts:
 
     settings: Settings
     policies: PolicySet
-    users: Users
+    people: People
     key: KeyMaterial | None
     login: PostgresLoginSettings | MySQLLoginSettings
 
@@ -62,6 +65,7 @@ def load(path: Path | str) -> Parts:
     except SettingsError as error:
         raise ConfigurationError(error.problems) from None
     mistakes: list[Problem | str] = []
+    known: list[Keeping] = []
     policies: PolicySet | None = None
     users = Users.none()
     key: KeyMaterial | None = None
@@ -81,6 +85,7 @@ def load(path: Path | str) -> Parts:
     except SecretError as error:
         mistakes.append(str(error))
     try:
+        known = sources(settings)
         login = (
             postgres_login_settings(settings) if settings.protocol == "postgresql" else mysql_login_settings(settings)
         )
@@ -93,7 +98,8 @@ def load(path: Path | str) -> Parts:
         )
     if mistakes or policies is None or login is None:
         raise ConfigurationError(mistakes)
-    return Parts(settings, policies, users, key, login)
+    people = People(users, known, own=settings.login == "own")
+    return Parts(settings, policies, people, key, login)
 
 
 class PolicyFiles:
@@ -157,7 +163,7 @@ def uses_keyed_masks(policies: PolicySet) -> bool:
 def postgres_login_settings(settings: Settings) -> PostgresLoginSettings:
     """Build what a login to PostgreSQL needs. Raises proxy.tls.TLSError for certificates that cannot be used."""
     return PostgresLoginSettings(
-        upstream=_upstream(settings),
+        upstream=connecting.place(settings.upstream, settings.protocol),
         login=settings.login,
         service=ServiceAccount(settings.upstream.user, settings.upstream.password or ""),
         tls=_server_tls(settings),
@@ -169,19 +175,13 @@ def postgres_login_settings(settings: Settings) -> PostgresLoginSettings:
 def mysql_login_settings(settings: Settings) -> MySQLLoginSettings:
     """Build what a login to MySQL needs. Raises proxy.tls.TLSError for certificates that cannot be used."""
     return MySQLLoginSettings(
-        upstream=_upstream(settings),
+        upstream=connecting.place(settings.upstream, settings.protocol),
         login=settings.login,
         service=MySQLServiceAccount(settings.upstream.user, settings.upstream.password or ""),
         tls=_server_tls(settings),
         tls_required=settings.tls is not None and settings.tls.required,
         seconds=settings.limits.login_seconds,
     )
-
-
-def _upstream(settings: Settings) -> Upstream:
-    upstream, legs = settings.upstream, settings.upstream.tls
-    context = tls.upstream_tls(legs.mode, legs.ca, legs.certificate, legs.key, _ALPN[settings.protocol])
-    return Upstream(upstream.host, upstream.port, context, upstream.connect_seconds, settings.protocol)
 
 
 def _server_tls(settings: Settings) -> tls.ServerTLS | None:

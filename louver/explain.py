@@ -16,6 +16,7 @@ import pymysql
 from louver import mysql, postgres
 from policies import chinese, words
 from policies.model import Principal, Session
+from proxy.context import NotKnown
 from proxy.ledger import Ledger
 from proxy.mysql.catalogs import SERVER
 from proxy.postgres import introspection
@@ -84,7 +85,7 @@ async def explain(parts: Parts, question: Question) -> Explanation:
 
     Raises UnknownUserError, LedgerUnavailable, and what reading the catalog raises (OSError, the errors of asyncpg and PyMySQL).
     """
-    principal = _principal(parts, question)
+    principal = await _principal(parts, question)
     view = await (_of_mysql(parts, question) if parts.settings.protocol == "mysql" else _of_postgres(parts, question))
     return await _explain(parts, question, principal, view)
 
@@ -107,7 +108,7 @@ async def preview(parts: Parts, question: Question, rows: int) -> Preview:
 
     Raises what `explain` raises, and NotRunError for a statement that cannot run.
     """
-    principal = _principal(parts, question)
+    principal = await _principal(parts, question)
     view = await (_of_mysql(parts, question) if parts.settings.protocol == "mysql" else _of_postgres(parts, question))
     explanation = await _explain(parts, question, principal, view)
     if explanation.sent is None:
@@ -120,13 +121,21 @@ async def preview(parts: Parts, question: Question, rows: int) -> Preview:
         raise NotRunError(f"the database could not run it (error {code}){said}") from None
 
 
-def _principal(parts: Parts, question: Question) -> Principal:
+async def _principal(parts: Parts, question: Question) -> Principal:
+    """Who asks, with the attributes that the users file and the sources know. Raises UnknownUserError."""
     if question.attributes is not None:
         return Principal(question.user, question.attributes)
-    found = parts.users.find(question.user)
+    people = parts.people
+    try:
+        await people.meet(question.user)
+        found = people.attributes(question.user)
+    except NotKnown as reason:
+        raise UnknownUserError(str(reason)) from None
+    finally:
+        await people.close()
     if found is None and parts.settings.login == "own":
-        raise UnknownUserError(f"the users file has no user `{question.user}`")
-    return Principal(question.user, found.attributes if found else {})
+        raise UnknownUserError(f"nothing is known of a user `{question.user}`")
+    return Principal(question.user, found or {})
 
 
 async def _explain(parts: Parts, question: Question, principal: Principal, view: _View) -> Explanation:

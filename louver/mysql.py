@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pymysql
 import pymysql.cursors
 
+from louver import connecting
 from louver.labelled import teller
 from proxy.mysql.catalogs import MySQLCatalogs
 from proxy.mysql.front import MySQLFront
@@ -33,21 +34,7 @@ _CATALOG_SECONDS = 60.0  # a catalog of 100,000 columns takes a few seconds; a d
 
 def connection_settings(parts: Parts) -> dict[str, Any]:
     """Return the arguments of pymysql.connect for Louver's own look at the server, as the service account."""
-    upstream = parts.settings.upstream
-    place = parts.login.upstream
-    options: dict[str, Any] = {
-        "user": upstream.user,
-        "password": (upstream.password or "").encode(),
-        "charset": "utf8mb4",
-        "connect_timeout": upstream.connect_seconds,
-        "program_name": "louver",
-    }
-    if place.is_socket:
-        return {**options, "unix_socket": upstream.host}
-    options |= {"host": upstream.host, "port": upstream.port}
-    if place.wants_tls:
-        return {**options, "ssl": place.tls.context}
-    return {**options, "ssl_disabled": True}
+    return connecting.to_mysql(parts.settings.upstream, parts.login.upstream)
 
 
 def catalogs(parts: Parts, ledger: Ledger, told: Told = lambda _database, _kept, _sources: None) -> MySQLCatalogs:
@@ -68,7 +55,7 @@ def front(parts: Parts, trail: Trail, ledger: Ledger, grants: Granted) -> MySQLF
     known = catalogs(parts, ledger, teller(trail))
     return MySQLFront(
         parts.login,
-        users=parts.users,
+        people=parts.people,
         gate=MySQLGate(
             parts.policies,
             parts.key,

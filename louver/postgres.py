@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import asyncpg
 
+from louver import connecting
 from louver.labelled import teller
 from proxy.postgres import introspection
 from proxy.postgres.cancel import CancelRegistry
@@ -32,18 +33,7 @@ _CATALOG_SECONDS = 60.0  # a catalog of 100,000 columns takes a few seconds; a d
 
 def connection_settings(parts: Parts, database: str) -> dict[str, Any]:
     """Return the arguments of asyncpg.connect for Louver's own look at `database`, as the service account."""
-    upstream = parts.settings.upstream
-    tls = parts.login.upstream.tls
-    return {
-        "host": upstream.host,
-        "port": upstream.port,
-        "user": upstream.user,
-        "password": upstream.password or "",  # None would make asyncpg look into the environment
-        "database": database,
-        "ssl": {"disable": False, "prefer": "prefer"}.get(tls.mode, tls.context),
-        "timeout": upstream.connect_seconds,
-        "server_settings": {"application_name": "louver"},
-    }
+    return connecting.to_postgres(parts.settings.upstream, parts.login.upstream, database)
 
 
 def catalogs(parts: Parts, ledger: Ledger, told: Told = lambda _database, _kept, _sources: None) -> PostgresCatalogs:
@@ -85,7 +75,7 @@ def front(parts: Parts, trail: Trail, ledger: Ledger, grants: Granted) -> Postgr
     assert isinstance(parts.login, PostgresLoginSettings)
     return PostgresFront(
         parts.login,
-        users=parts.users,
+        people=parts.people,
         cancels=CancelRegistry(),
         gate=PostgresGate(
             parts.policies,

@@ -12,6 +12,10 @@ from dataclasses import MISSING, dataclass, field, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal, TypeVar
 
+from louver import keys, knowing
+from louver.keys import Key
+from louver.knowing import AttributeSource
+from louver.places import Listen, ServerTls, Upstream
 from policies.positions import Checker, DocumentError, Node, Problem, compose
 
 if TYPE_CHECKING:
@@ -29,112 +33,29 @@ class SettingsError(DocumentError):
 
 
 @dataclass(frozen=True, slots=True)
-class Key:
-    """What one key takes: `kind`, its `unit` for people, and the limits of numbers or the choices of words."""
-
-    kind: Literal["text", "secret", "boolean", "integer", "number", "choice", "path", "file", "section"]
-    unit: str = ""
-    minimum: float = 0
-    maximum: float = 0
-    choices: tuple[str, ...] = ()
-    section: type | None = None
-
-
-def _text(unit: str = "") -> Mapping[str, Key]:
-    return {"key": Key("text", unit)}
-
-
-def _integer(unit: str, minimum: int, maximum: int) -> Mapping[str, Key]:
-    return {"key": Key("integer", unit, minimum, maximum)}
-
-
-def _number(unit: str, minimum: float, maximum: float) -> Mapping[str, Key]:
-    return {"key": Key("number", unit, minimum, maximum)}
-
-
-def _choice(*choices: str) -> Mapping[str, Key]:
-    return {"key": Key("choice", choices=choices)}
-
-
-def _path(unit: str) -> Mapping[str, Key]:
-    return {"key": Key("path", unit)}
-
-
-def _file(unit: str) -> Mapping[str, Key]:
-    return {"key": Key("file", unit)}  # must exist when the settings are read
-
-
-def _section(section: type) -> Mapping[str, Key]:
-    return {"key": Key("section", section=section)}
-
-
-@dataclass(frozen=True, slots=True)
-class Listen:
-    """Where clients connect."""
-
-    host: str = field(default="127.0.0.1", metadata=_text("address or host name"))
-    port: int = field(default=6432, metadata=_integer("TCP port; 0 takes a free one", 0, 65535))
-
-
-@dataclass(frozen=True, slots=True)
-class ServerTls:
-    """The certificate shown to clients; with `required`, who comes without TLS is turned away."""
-
-    certificate: Path = field(metadata=_file("PEM file, chain included"))
-    key: Path = field(metadata=_file("PEM file"))
-    required: bool = field(default=False, metadata={"key": Key("boolean")})
-
-
-@dataclass(frozen=True, slots=True)
-class UpstreamTls:
-    """TLS towards the database; the modes mean what libpq's sslmode means."""
-
-    mode: Literal["disable", "prefer", "require", "verify-ca", "verify-full"] = field(
-        default="verify-full", metadata=_choice("disable", "prefer", "require", "verify-ca", "verify-full")
-    )
-    ca: Path | None = field(default=None, metadata=_file("PEM file of trusted authorities; none: the system's"))
-    certificate: Path | None = field(default=None, metadata=_file("PEM file"))
-    key: Path | None = field(default=None, metadata=_file("PEM file"))
-
-
-@dataclass(frozen=True, slots=True)
-class Upstream:
-    """The database, and the service account that Louver uses there."""
-
-    user: str = field(metadata=_text("database role"))
-    host: str = field(default="127.0.0.1", metadata=_text("address or host name"))
-    port: int = field(default=0, metadata=_integer("TCP port; 0 is the protocol's own", 0, 65535))
-    tls: UpstreamTls = field(default_factory=UpstreamTls, metadata=_section(UpstreamTls))
-    connect_seconds: float = field(default=5.0, metadata=_number("seconds", 0.1, 600))
-    password: str | None = field(default=None, repr=False, metadata={"key": Key("secret")})
-    password_file: Path | None = field(default=None, metadata=_file("file of one line"))
-    password_env: str | None = field(default=None, metadata=_text("name of an environment variable"))
-
-
-@dataclass(frozen=True, slots=True)
 class Audit:
     """The audit trail."""
 
-    directory: Path = field(default=Path("audit"), metadata=_path("directory"))
+    directory: Path = field(default=Path("audit"), metadata=keys.path("directory"))
     sync: Literal["always", "interval", "none"] = field(
-        default="interval", metadata=_choice("always", "interval", "none")
+        default="interval", metadata=keys.choice("always", "interval", "none")
     )
-    statement_text: Literal["scrubbed", "whole"] = field(default="scrubbed", metadata=_choice("scrubbed", "whole"))
-    segment_bytes: int = field(default=64 * 2**20, metadata=_integer("bytes", 4096, 2**40))
-    segment_hours: float = field(default=24.0, metadata=_number("hours", 0.01, 8760))
-    signing_key: Path | None = field(default=None, metadata=_file("PEM file"))
+    statement_text: Literal["scrubbed", "whole"] = field(default="scrubbed", metadata=keys.choice("scrubbed", "whole"))
+    segment_bytes: int = field(default=64 * 2**20, metadata=keys.integer("bytes", 4096, 2**40))
+    segment_hours: float = field(default=24.0, metadata=keys.number("hours", 0.01, 8760))
+    signing_key: Path | None = field(default=None, metadata=keys.file("PEM file"))
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
     """What one client, one user and all together may take."""
 
-    connections: int = field(default=500, metadata=_integer("connections", 1, 1_000_000))
-    connections_per_user: int = field(default=100, metadata=_integer("connections", 1, 1_000_000))
-    login_seconds: float = field(default=15.0, metadata=_number("seconds", 0.1, 3600))
-    idle_seconds: float = field(default=0.0, metadata=_number("seconds; 0 is no limit", 0, 31_536_000))
-    statement_bytes: int = field(default=64 * 2**20, metadata=_integer("bytes", 1024, 2**30))
-    analysed_bytes: int = field(default=2**20, metadata=_integer("bytes", 1024, 16 * 2**20))
+    connections: int = field(default=500, metadata=keys.integer("connections", 1, 1_000_000))
+    connections_per_user: int = field(default=100, metadata=keys.integer("connections", 1, 1_000_000))
+    login_seconds: float = field(default=15.0, metadata=keys.number("seconds", 0.1, 3600))
+    idle_seconds: float = field(default=0.0, metadata=keys.number("seconds; 0 is no limit", 0, 31_536_000))
+    statement_bytes: int = field(default=64 * 2**20, metadata=keys.integer("bytes", 1024, 2**30))
+    analysed_bytes: int = field(default=2**20, metadata=keys.integer("bytes", 1024, 16 * 2**20))
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,33 +63,34 @@ class Log:
     """The operational log on standard error."""
 
     level: Literal["debug", "info", "warning", "error"] = field(
-        default="info", metadata=_choice("debug", "info", "warning", "error")
+        default="info", metadata=keys.choice("debug", "info", "warning", "error")
     )
-    format: Literal["text", "json"] = field(default="text", metadata=_choice("text", "json"))
+    format: Literal["text", "json"] = field(default="text", metadata=keys.choice("text", "json"))
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
     """Everything `louver.yaml` says. Paths are absolute."""
 
-    upstream: Upstream = field(metadata=_section(Upstream))
-    policies: Path = field(metadata=_file("policy file"))
-    protocol: Literal["postgresql", "mysql"] = field(default="postgresql", metadata=_choice("postgresql", "mysql"))
-    listen: Listen = field(default_factory=Listen, metadata=_section(Listen))
-    tls: ServerTls | None = field(default=None, metadata=_section(ServerTls))
-    login: Literal["own", "relay"] = field(default="own", metadata=_choice("own", "relay"))
-    users: Path | None = field(default=None, metadata=_path("users file"))
-    secret_file: Path | None = field(default=None, metadata=_path("file"))
-    labels_file: Path = field(default=Path("labels.jsonl"), metadata=_path("file"))
-    grants_file: Path | None = field(default=None, metadata=_path("file"))
-    grants_login: Literal["password", "system"] = field(default="password", metadata=_choice("password", "system"))
-    audit: Audit = field(default_factory=Audit, metadata=_section(Audit))
-    limits: Limits = field(default_factory=Limits, metadata=_section(Limits))
-    drain_seconds: float = field(default=10.0, metadata=_number("seconds", 0, 3600))
-    notices: bool = field(default=True, metadata={"key": Key("boolean")})
-    on_failure: Literal["deny", "pass"] = field(default="deny", metadata=_choice("deny", "pass"))
-    timezone: str = field(default="UTC", metadata=_text("IANA time zone"))
-    log: Log = field(default_factory=Log, metadata=_section(Log))
+    upstream: Upstream = field(metadata=keys.section(Upstream))
+    policies: Path = field(metadata=keys.file("policy file"))
+    protocol: Literal["postgresql", "mysql"] = field(default="postgresql", metadata=keys.choice("postgresql", "mysql"))
+    listen: Listen = field(default_factory=Listen, metadata=keys.section(Listen))
+    tls: ServerTls | None = field(default=None, metadata=keys.section(ServerTls))
+    login: Literal["own", "relay"] = field(default="own", metadata=keys.choice("own", "relay"))
+    users: Path | None = field(default=None, metadata=keys.path("users file"))
+    attributes: tuple[AttributeSource, ...] = field(default=(), metadata=keys.sections(AttributeSource))
+    secret_file: Path | None = field(default=None, metadata=keys.path("file"))
+    labels_file: Path = field(default=Path("labels.jsonl"), metadata=keys.path("file"))
+    grants_file: Path | None = field(default=None, metadata=keys.path("file"))
+    grants_login: Literal["password", "system"] = field(default="password", metadata=keys.choice("password", "system"))
+    audit: Audit = field(default_factory=Audit, metadata=keys.section(Audit))
+    limits: Limits = field(default_factory=Limits, metadata=keys.section(Limits))
+    drain_seconds: float = field(default=10.0, metadata=keys.number("seconds", 0, 3600))
+    notices: bool = field(default=True, metadata=keys.boolean())
+    on_failure: Literal["deny", "pass"] = field(default="deny", metadata=keys.choice("deny", "pass"))
+    timezone: str = field(default="UTC", metadata=keys.text("IANA time zone"))
+    log: Log = field(default_factory=Log, metadata=keys.section(Log))
 
 
 def all_keys(section: type = Settings, prefix: str = "") -> Iterator[tuple[str, Key, object]]:
@@ -176,7 +98,7 @@ def all_keys(section: type = Settings, prefix: str = "") -> Iterator[tuple[str, 
     for item in fields(section):
         key: Key = item.metadata["key"]
         if key.section is not None:
-            yield from all_keys(key.section, f"{prefix}{item.name}.")
+            yield from all_keys(key.section, f"{prefix}{item.name}{'[]' if key.kind == 'list' else ''}.")
         else:
             yield f"{prefix}{item.name}", key, item.default
 
@@ -245,6 +167,11 @@ class _Reader:
             case "section":
                 assert key.section is not None
                 found: object = self.section(node, what, key.section, f"{name}.")
+            case "list":
+                found = self.sections(node, name, key)
+            case "texts":
+                texts = (self.checker.text(each, what) for each in self.checker.one_or_more(node))
+                found = tuple(text for text in texts if text is not None)
             case "boolean":
                 found = self.checker.boolean(node, what)
             case "integer":
@@ -259,6 +186,15 @@ class _Reader:
                 found = self.checker.text(node, what)
         return found
 
+    def sections(self, node: Node, name: str, key: Key) -> tuple[object, ...]:
+        """Read a list of mappings into dataclasses."""
+        assert key.section is not None
+        found = []
+        for index, item in enumerate(self.checker.items(node, f"`{name}`")):
+            place = f"{name}[{index}]"
+            found.append(self.section(item, f"an entry of `{name}`", key.section, f"{place}."))
+        return tuple(each for each in found if each is not None)
+
     def path(self, node: Node, what: str, *, must_exist: bool) -> Path | None:
         """Read a path, relative to the file's directory."""
         text = self.checker.text(node, what)
@@ -271,14 +207,12 @@ class _Reader:
 
     def cross_check(self, settings: Settings, environment: Mapping[str, str]) -> Settings | None:
         """Check what no key can know alone, and read the password from where it lies."""
-        upstream, tls = settings.upstream, settings.upstream.tls
+        upstream = settings.upstream
         if settings.login == "own" and settings.users is None:
             self._problem("login", "`login: own` needs `users`", "name a users file, or set `login: relay`")
         if settings.on_failure == "pass":
             hint = "leave it out: what cannot be read is refused"
             self._problem("on_failure", "`on_failure: pass` is not available in this version", hint)
-        if (tls.certificate is None) != (tls.key is None):
-            self._problem("upstream.tls.", "`certificate` and `key` of `upstream.tls` go together")
         if settings.limits.connections_per_user > settings.limits.connections:
             self._problem(
                 "limits.connections_per_user",
@@ -290,11 +224,34 @@ class _Reader:
             zoneinfo.ZoneInfo(settings.timezone)
         except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
             self._problem("timezone", f"`{settings.timezone}` is no time zone", "write one such as `Asia/Shanghai`")
-        password = self._password(upstream, environment)
+        upstream = self._server(upstream, "upstream", settings.protocol, environment)
+        sources = tuple(
+            self._source(source, index, settings, environment) for index, source in enumerate(settings.attributes)
+        )
         if self.checker.problems:
             return None
-        port = upstream.port or PORTS[settings.protocol]
-        return replace(settings, upstream=replace(upstream, port=port, password=password))
+        return replace(settings, upstream=upstream, attributes=sources)
+
+    def _server(self, server: Upstream, name: str, protocol: str, environment: Mapping[str, str]) -> Upstream:
+        """Give a server its port and its password."""
+        if (server.tls.certificate is None) != (server.tls.key is None):
+            self._problem(f"{name}.tls.", f"`certificate` and `key` of `{name}.tls` go together")
+        return replace(server, port=server.port or PORTS[protocol], password=self._password(server, name, environment))
+
+    def _source(
+        self, source: AttributeSource, index: int, settings: Settings, environment: Mapping[str, str]
+    ) -> AttributeSource:
+        """Check one source of attributes, and give its server what it needs."""
+        place = f"attributes[{index}]."
+        for key, message, hint in knowing.mistakes(source, settings.protocol):
+            self._problem(f"{place}{key}", message, hint)
+        if source.name in {each.name for each in settings.attributes[:index]}:
+            self._problem(f"{place}name", f"two sources have the name `{source.name}`")
+        if source.sql is None or source.sql.server is None:
+            return source
+        protocol = source.sql.protocol or settings.protocol
+        server = self._server(source.sql.server, f"{place}sql.server", protocol, environment)
+        return replace(source, sql=replace(source.sql, server=server))
 
     def _problem(self, name: str, message: str, hint: str | None = None) -> None:
         """Record a problem at a key, or at the nearest section of it that the file has."""
@@ -302,19 +259,19 @@ class _Reader:
             name = f"{head}." if (head := name.rstrip(".").rpartition(".")[0]) else ""
         self.checker.problem(self.nodes[name], message, hint)
 
-    def _password(self, upstream: Upstream, environment: Mapping[str, str]) -> str | None:
-        """Find the service account's password; None is a login without one (trust, peer certificate)."""
+    def _password(self, upstream: Upstream, name: str, environment: Mapping[str, str]) -> str | None:
+        """Find the password of an account; None is a login without one (trust, peer certificate)."""
         given = [k for k in ("password", "password_file", "password_env") if getattr(upstream, k) is not None]
         if len(given) > 1:
             named = " and ".join(f"`{key}`" for key in given)
-            self._problem(f"upstream.{given[1]}", f"{named} are both given", "keep one of them")
+            self._problem(f"{name}.{given[1]}", f"{named} are both given", "keep one of them")
         elif upstream.password_file is not None:
             try:
                 return upstream.password_file.read_text(encoding="utf-8").rstrip("\r\n")
             except (OSError, UnicodeDecodeError):
-                self._problem("upstream.password_file", "`upstream.password_file` cannot be read as text")
+                self._problem(f"{name}.password_file", f"`{name}.password_file` cannot be read as text")
         elif upstream.password_env is not None:
             if upstream.password_env in environment:
                 return environment[upstream.password_env]
-            self._problem("upstream.password_env", f"the environment has no variable `{upstream.password_env}`")
+            self._problem(f"{name}.password_env", f"the environment has no variable `{upstream.password_env}`")
         return upstream.password

@@ -27,7 +27,32 @@ if TYPE_CHECKING:
 _IDENTITIES: Final = 1000
 """Kept for one session, each with its decision: a pool of an application serves some hundred users."""
 
+_MEETINGS: Final = 3
+"""How often somebody is looked up for one statement: what is known could grow too old in between."""
+
+_RESTLESS: Final = Refusal(
+    "57P03", "what is known of the person this statement is for does not hold still", hint="Try again."
+)
+
 _NOTHING: Final[Mapping[str, AttributeValue]] = MappingProxyType({})
+
+
+class Unmet(Exception):  # noqa: N818  a state, not a fault
+    """What is known of somebody is not at hand and has to be looked up: see `Directory.meet`."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self.name = name
+
+
+class NotKnown(Exception):  # noqa: N818  a state, not a fault
+    """What is known of somebody cannot be had; `gone`: not at this time only. `message` and `hint` are for the client."""
+
+    def __init__(self, message: str, hint: str, *, gone: bool = False) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+        self.sqlstate = "28000" if gone else "57P03"
 
 
 class Directory(Protocol):
@@ -42,8 +67,20 @@ class Directory(Protocol):
         """Look whether anything is known otherwise by now."""
         ...
 
-    def attributes(self, name: str) -> Mapping[str, AttributeValue] | None:
-        """What is known of somebody; None of nobody."""
+    def attributes(self, name: str, brought: Mapping[str, AttributeValue] = ...) -> Mapping[str, AttributeValue] | None:
+        """What is known of somebody, with what his login has brought; None of nobody. Raises Unmet."""
+        ...
+
+    async def meet(self, person: str) -> None:
+        """Have at hand what is known of somebody. Raises NotKnown."""
+        ...
+
+    def hold(self, name: str) -> None:
+        """Keep what is known of somebody up to date until `release`."""
+        ...
+
+    def release(self, name: str) -> None:
+        """Somebody is asked for one time less."""
         ...
 
     def speaks_for(self, account: str) -> tuple[NamePattern, ...]:
@@ -68,7 +105,8 @@ class Identity:
 class Context:
     """What conditions see of one session. `connection` tells the connection and the moment, `vocabulary` what may be declared.
 
-    `account` is who logged in, with the attributes that the login brought; the directory's take their place when it changes.
+    `account` is who logged in, with the attributes known then, `brought` those that his login proved; what the directory says
+    takes their place when it changes. Whoever makes it calls `close` at the end.
     """
 
     def __init__(
@@ -77,9 +115,13 @@ class Context:
         connection: Callable[[], Session],
         directory: Directory,
         vocabulary: Callable[[], Vocabulary],
+        brought: Mapping[str, AttributeValue] = _NOTHING,
     ) -> None:
         self.account = account.name
         self._login = account
+        self._brought = brought
+        self._spoken_for: set[str] = set()  # held in the directory
+        self._lost = False  # what was declared cannot be settled at this time
         self._connection = connection
         self._directory = directory
         self._vocabulary = vocabulary
@@ -89,11 +131,45 @@ class Context:
         self._heard: tuple[bytes, Comment] | None = None  # the statement at hand, and its comment
         self._identities: dict[tuple[tuple[str, str], ...], Identity] = {}
         self.identity = self._identity({})
+        directory.hold(self.account)
+
+    def close(self) -> None:
+        """The session is over."""
+        self._let_go()
+        self._directory.release(self.account)
 
     @property
     def speaking(self) -> bool:
         """Whether the account may speak for others, so that each statement may be another one's."""
-        return self._listens
+        return self._listens or self._lost
+
+    async def heard(self, text: bytes) -> None:
+        """`hear`, after whom the statement is for has been looked up. Raises Refusal."""
+        for _ in range(_MEETINGS):
+            try:
+                self.hear(text)
+            except Unmet as unmet:
+                await self._meet(unmet.name)
+            else:
+                return
+        raise _RESTLESS
+
+    async def declared(self, declaration: Declaration) -> None:
+        """`declare`, after whom it is about has been looked up. Raises Refusal."""
+        for _ in range(_MEETINGS):
+            try:
+                self.declare(declaration)
+            except Unmet as unmet:
+                await self._meet(unmet.name)
+            else:
+                return
+        raise _RESTLESS
+
+    async def _meet(self, name: str) -> None:
+        try:
+            await self._directory.meet(name)
+        except NotKnown as reason:
+            raise Refusal(reason.sqlstate, reason.message, hint=reason.hint) from None
 
     def session(self) -> Session:
         """What conditions may look at, now."""
@@ -101,11 +177,11 @@ class Context:
         return replace(session, declared=self.identity.declared) if self.identity.declared else session
 
     def hear(self, text: bytes) -> None:
-        """Take down what a statement says of itself, which holds for it alone. Raises Refusal.
+        """Take down what a statement says of itself, which holds for it alone. Raises Refusal, and Unmet to be called again.
 
         Only what an account that speaks for others says is listened to: for all others a comment is a comment.
         """
-        if self._listens:
+        if self._listens or self._lost:
             self._heard = None
             found = comment(text)
             if found is not None:
@@ -113,6 +189,7 @@ class Context:
             self.identity = self._identity(
                 self._set if found is None or not found.said else {**self._set, **found.said}
             )
+            self._lost = False
 
     def bare(self, text: bytes) -> bytes:
         """A text without its comment, when it is that of the statement at hand: it means the same, and is the same each time."""
@@ -121,7 +198,7 @@ class Context:
         return text[: self._heard[1].start]
 
     def declare(self, declaration: Declaration) -> None:
-        """Take down what a statement declares for the session. Raises Refusal."""
+        """Take down what a statement declares for the session. Raises Refusal, and Unmet to be called again."""
         if not declaration.name:
             self._set = {}
         elif declaration.value is None:
@@ -132,6 +209,7 @@ class Context:
             self._identity(said)
             self._set = said
         self.identity = self._identity(self._set)
+        self._lost = False
 
     def forget(self) -> None:
         """The session is as new: nothing is declared."""
@@ -141,12 +219,19 @@ class Context:
         """Know people as the directory and the policies know them now."""
         self._revision = self._directory.revision
         self._listens = bool(self._directory.speaks_for(self.account))
-        self._identities.clear()
+        self._let_go()
+        self._lost = False
+        self._login = self._account_now()
+        user = self._set.get(USER)
         try:
             self.identity = self._identity(self._set)
-        except Refusal:  # what was declared is allowed no more
-            self._set = {}
-            self.identity = self._identity({})
+        except (Refusal, Unmet):
+            if user is None:  # what was declared is allowed no more
+                self._set = {}
+                self.identity = self._identity({})
+            else:  # nothing is answered for the account itself in its place: `hear` says of each statement why
+                self._lost = True
+                self.identity = Identity(self.account, Principal(user), _NOTHING)
 
     @property
     def outdated(self) -> bool:
@@ -160,16 +245,30 @@ class Context:
         found = self._identities.get(key)
         if found is None:
             if len(self._identities) >= _IDENTITIES:
-                self._identities.clear()
+                self._let_go()
             found = self._identities[key] = Identity(
                 self.account, self._principal(said.get(USER)), self._declared(said)
             )
         return found
 
+    def _let_go(self) -> None:
+        """Forget all identities; whoever speaks next is looked for again."""
+        self._identities.clear()
+        for name in self._spoken_for:
+            self._directory.release(name)
+        self._spoken_for.clear()
+
+    def _account_now(self) -> Principal:
+        """The account itself. The server ends the session of one who may not go on; until then he is who he was."""
+        try:
+            known = self._directory.attributes(self.account, self._brought)
+        except Unmet:
+            return self._login
+        return Principal(self.account, self._brought if known is None else known)
+
     def _principal(self, user: str | None) -> Principal:
         if user is None or user == self.account:
-            known = self._directory.attributes(self.account)
-            return self._login if known is None or not self._revision else Principal(self.account, known)
+            return self._login
         if not any(pattern.matches(user) for pattern in self._directory.speaks_for(self.account)):
             raise Refusal(
                 "42501",
@@ -181,6 +280,9 @@ class Context:
         known = self._directory.attributes(user)
         if known is None:
             raise Refusal("28000", f"{self.account} speaks for {user}, of whom nothing is known")
+        if user not in self._spoken_for:
+            self._spoken_for.add(user)
+            self._directory.hold(user)
         return Principal(user, known)
 
     def _declared(self, said: Mapping[str, str]) -> Mapping[str, AttributeValue]:

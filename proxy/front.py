@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from policies.model import AttributeValue
     from proxy.peer import Peer
     from proxy.plans import Tally
+    from proxy.proof import Proof
     from proxy.relay import Opening, Relay
 
 
@@ -46,6 +47,10 @@ class LoggedIn(Protocol):
     def principal(self) -> str: ...  # noqa: D102  the names say what they are, here and below
     @property
     def attributes(self) -> Mapping[str, AttributeValue]: ...  # noqa: D102
+    @property
+    def origins(self) -> Mapping[str, str]: ...  # noqa: D102
+    @property
+    def proof(self) -> Proof: ...  # noqa: D102
     @property
     def database(self) -> str: ...  # noqa: D102
     @property

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Final, Literal
 from audit import record
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from audit.record import Caller
     from audit.writer import Trail
     from proxy.context import Identity
@@ -38,9 +40,10 @@ class Recorder:
         self._opened = perf_counter_ns()
         self._statements = 0
 
-    def opened(self, *, tls: bool, login: Literal["relay", "own"]) -> None:
-        """The session has logged in."""
-        self._trail.append(record.session_opened(self._caller, tls=tls, login=login))
+    def opened(self, *, tls: bool, login: Literal["relay", "own"], proof: str, origins: Mapping[str, str]) -> None:
+        """The session has logged in, by a proof; `origins` says from where each attribute is."""
+        opened = record.session_opened(self._caller, tls=tls, login=login, proof=proof, origins=origins)
+        self._trail.append(opened)
         self._trail.flush()
 
     def start(self, plan: Plan, number: int, text: bytes, identity: Identity | None = None) -> None:

@@ -34,10 +34,10 @@ if TYPE_CHECKING:
     from audit.writer import Trail
     from policies.decide import PolicySet
     from policies.vocabulary import Vocabulary
-    from proxy.context import Directory
     from proxy.front import Front, LoggedIn
     from proxy.grant_watch import GrantWatch
     from proxy.granted import Granted
+    from proxy.people import People
     from proxy.relay import Relay
 
 log = logging.getLogger(__name__)
@@ -91,7 +91,7 @@ class Server:
         trail: Trail,
         load_policies: Callable[[], PolicySet],
         policies_changed: Callable[[], bool] = lambda: False,
-        directory: Directory,
+        people: People,
         vocabulary: Vocabulary,
         granted: Granted | None = None,
         grant_watch: GrantWatch | None = None,
@@ -101,15 +101,15 @@ class Server:
         self._trail = trail
         self._load_policies = load_policies
         self._policies_changed = policies_changed
-        self._directory = directory
-        self._known = directory.revision
+        self._people = people
+        self._known = people.revision
         self._vocabulary = vocabulary
         self._grant_watch = grant_watch
         if granted is not None:
             granted.changed = front.time_passed
         self._zone = ZoneInfo(settings.timezone)
         self._connections: set[asyncio.Task[None]] = set()
-        self._serving: dict[Relay, LoggedIn] = {}
+        self._serving: dict[Relay, tuple[LoggedIn, Context]] = {}
         self._parting: set[Relay] = set()  # ended, with a connection that is still open
         self._per_user: Counter[str] = Counter()
         self._turned_away: set[asyncio.Task[None]] = set()
@@ -143,6 +143,7 @@ class Server:
             listener.close()
             await self._drain()
             ticking.cancel()
+            await self._people.close()
             for task in watching:
                 task.cancel()
             await asyncio.wait(watching)
@@ -199,17 +200,26 @@ class Server:
                 await loop.run_in_executor(None, self._trail.sync)
             except AuditUnavailable as unavailable:
                 log.error("audit: %s", unavailable)  # noqa: TRY400  it has no trace worth reading
-            self._directory.refresh()
+            self._people.refresh()
+            self._end_those_who_may_not_go_on()
             if self._policies_changed():
                 self.reload()
             minute = int(loop.time() // 60)
-            if minute != self._minute or self._known != self._directory.revision:
-                self._minute, self._known = minute, self._directory.revision
+            if minute != self._minute or self._known != self._people.revision:
+                self._minute, self._known = minute, self._people.revision
                 self._front.time_passed()
             idle = self._settings.idle_seconds
             if idle:
                 for serving in [s for s in self._serving if s.idle_since() < loop.time() - idle]:
                     serving.end("57P05", f"terminating connection: idle for more than {idle:g} s")
+
+    def _end_those_who_may_not_go_on(self) -> None:
+        """End the sessions whose proof has expired, and those of people who are not known any more."""
+        for serving, (established, _) in list(self._serving.items()):
+            ending = self._people.ending(established.principal, established.proof)
+            if ending is not None:
+                log.info("session of %r ended: %s", established.principal, ending.message)
+                serving.end(ending.sqlstate, ending.message, ending.hint)
 
     def reload(self) -> None:
         """Read the policies again; with a mistake in them the old ones stay in force."""
@@ -308,23 +318,34 @@ class Server:
                 established.attributes,
             ),
         )
-        recorder.opened(tls=established.tls, login=self._front.login_mode)
+        recorder.opened(
+            tls=established.tls,
+            login=self._front.login_mode,
+            proof=established.proof.by,
+            origins=established.origins,
+        )
         context = Context(
             Principal(user, established.attributes),
             lambda: self._moment(established),
-            self._directory,
+            self._people,
             lambda: self._vocabulary,
+            established.proof.attributes,
         )
         opening = Opening(recorder, self._outbox, context, self._ended, self._let_in)
-        serving = self._front.open(established, opening)
-        self._serving[serving] = established
+        try:
+            serving = self._front.open(established, opening)
+        except PeerClosed:
+            context.close()
+            raise
+        self._serving[serving] = established, context
         self._per_user[user] += 1
         serving.begin()
         if self._draining is not None:
             serving.drain()
 
     def _ended(self, serving: Relay, cancel: bool) -> None:
-        established = self._serving.pop(serving)
+        established, context = self._serving.pop(serving)
+        context.close()
         self._parting = {each for each in self._parting if not each.gone} | {serving}
         self._stir()
         self._per_user[established.principal] -= 1

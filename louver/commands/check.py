@@ -51,7 +51,7 @@ def check(
 
         try:
             parts = load(config)
-            users = len(parts.users.names())
+            users = len(parts.people.users.names())
             summary = f"{_summary(parts.policies)}; {users} users; login: {parts.settings.login}"
             shortage = descriptors.shortage(parts.settings.limits.connections)
             warnings = [*([shortage] if shortage else []), *_odd(parts.policies, str(parts.settings.policies))]

@@ -10,6 +10,7 @@ import asyncio
 from typing import TYPE_CHECKING, Final
 
 from proxy.catalogs import CatalogUnavailable
+from proxy.context import Unmet
 from proxy.gate import Outgrown, Unsettled
 from proxy.ledger import LedgerUnavailable
 from proxy.mysql.gate import may_make
@@ -97,14 +98,17 @@ class MySQLDeliberation:
 
     def at_hand(self, statement: Statement) -> Ruling | None:
         """The ruling of a statement, by what it and those before say of the session, when nothing of the outside is needed for it."""
-        ruling = self._hear(statement.text)
-        while ruling is None:
-            found = self._found_now(statement)
-            if found is None or found.plan.declares is None:
-                return found
-            ruling = self._declare(found, statement.text)
-            if ruling is None and self._caller.current:
-                return found
+        try:
+            ruling = self._hear(statement.text)
+            while ruling is None:
+                found = self._found_now(statement)
+                if found is None or found.plan.declares is None:
+                    return found
+                ruling = self._declare(found, statement.text)
+                if ruling is None and self._caller.current:
+                    return found
+        except Unmet:
+            return None
         return ruling
 
     def _hear(self, text: bytes) -> Ruling | None:
@@ -170,13 +174,30 @@ class MySQLDeliberation:
 
     async def rule(self, statement: Statement) -> Ruling:
         """Rule a statement for which something has to be asked first. Raises ProtocolViolation when the session has to end."""
-        ruling = await self._ruled(statement)
+        ruling = await self._heard(statement.text) or await self._ruled(statement)
         while ruling.plan.declares is not None:
-            denied = self._declare(ruling, statement.text)
+            denied = await self._declared(ruling, statement.text)
             if denied is not None or self._caller.current:
                 return denied or ruling
             ruling = await self._ruled(statement)
         return ruling
+
+    async def _heard(self, text: bytes) -> Ruling | None:
+        """As `_hear`, and look up whom the statement is for."""
+        try:
+            await self._context.heard(text)
+        except Refusal as refusal:
+            return self._gate.deny(self._caller.world, text, refusal)
+        return None
+
+    async def _declared(self, ruling: Ruling, text: bytes) -> Ruling | None:
+        """As `_declare`, and look up whom the statement is about."""
+        assert ruling.plan.declares is not None
+        try:
+            await self._context.declared(ruling.plan.declares)
+        except Refusal as refusal:
+            return self._gate.deny(self._caller.world, text, refusal)
+        return None
 
     async def _ruled(self, statement: Statement) -> Ruling:
         """Rule a statement in the world as it is found to be now, or refuse it when that cannot be found."""

@@ -25,11 +25,11 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from policies.decide import PolicySet
-    from proxy.identity import Users
     from proxy.mysql.catalogs import MySQLCatalogs
     from proxy.mysql.gate import MySQLGate
     from proxy.mysql.watch import MySQLWatch
     from proxy.peer import Peer
+    from proxy.people import People
     from proxy.relay import Opening, Relay
 
 
@@ -43,7 +43,7 @@ class MySQLFront(Front[MySQLEstablished]):
         self,
         settings: MySQLLoginSettings,
         *,
-        users: Users,
+        people: People,
         gate: MySQLGate,
         catalogs: MySQLCatalogs,
         watch: MySQLWatch,
@@ -52,7 +52,7 @@ class MySQLFront(Front[MySQLEstablished]):
     ) -> None:
         self.login_mode = settings.login
         self.tally = gate.tally
-        self._doorkeeper = Doorkeeper(settings, users)
+        self._doorkeeper = Doorkeeper(settings, people)
         self._gate = gate
         self._catalogs = catalogs
         self._watch = watch

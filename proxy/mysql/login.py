@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from policies.model import AttributeValue
+from proxy.context import NotKnown
 from proxy.login import Attempt, LoginSettings
 from proxy.mysql.threads import Thread
 from proxy.mysql.wire.authentication import TLS, Login, Remembered, ServiceAccount, own_login, service_login
@@ -32,11 +33,12 @@ from proxy.mysql.wire.packets import LOGIN_PACKET_LIMIT
 from proxy.mysql.wire.relaying import Terms, relay_login
 from proxy.mysql.wire.scrambles import LoginKey
 from proxy.peer import Peer, PeerClosed, UnencryptedBytes
+from proxy.proof import DATABASE, PASSWORD, Proof
 from proxy.upstream import Unreachable, Upstream, connect, unreachable
 
 if TYPE_CHECKING:
     from proxy.failure import LoginFailure
-    from proxy.identity import Users
+    from proxy.people import People, Portrait
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +55,8 @@ class MySQLEstablished:
 
     principal: str
     attributes: Mapping[str, AttributeValue]
+    origins: Mapping[str, str]
+    proof: Proof
     database: str
     database_user: str
     application: str
@@ -71,9 +75,9 @@ class Doorkeeper:
     passwords that have proved right.
     """
 
-    def __init__(self, settings: MySQLLoginSettings, users: Users) -> None:
+    def __init__(self, settings: MySQLLoginSettings, people: People) -> None:
         self.settings = settings
-        self._users = users
+        self._people = people
         self._key = LoginKey.generate()
         self._remembered = Remembered()
         self._greeting: Greeting | None = None
@@ -101,17 +105,27 @@ class Doorkeeper:
         place = self.settings.upstream
         terms = Terms(_tls(place), place.is_socket, self.settings.unproven)
         login = await attempt.drive(relay_login(attempt.legs, opening, terms, self._key))
-        user = self._users.find(opening.user)
-        attributes = user.attributes if user else {}
-        return _established(attempt, upstream, login, attributes, opening.user, server.thread_id)
+        person = await self._arrived(opening.user, DATABASE)
+        return _established(attempt, upstream, login, (person, DATABASE), opening.user, server.thread_id)
 
     async def _own(self, attempt: _Attempt) -> MySQLEstablished:
         service = self.settings.service
         assert service is not None
         shown = replace(await self._seen(), thread_id=next(self._ids) & 0xFFFFFFFF)
         opening = await attempt.open(self._offer(secrets.token_bytes(NONCE_SIZE).replace(b"\0", b"\1")), shown)
-        user = self._users.find(opening.user)
-        decoy = self._users.decoy(opening.user)  # made for known users, too, so that they take no less time
+        proof = await self._prove(attempt, opening)
+        person = await self._arrived(opening.user, proof)
+        upstream = await attempt.connect()
+        self._greeting = await attempt.drive(read_greeting(attempt.legs))
+        opening = replace(opening, server=self._greeting)
+        login = await attempt.drive(service_login(attempt.legs, opening, service, _tls(self.settings.upstream)))
+        return _established(attempt, upstream, login, (person, proof), service.user, shown.thread_id)
+
+    async def _prove(self, attempt: _Attempt, opening: Opening) -> Proof:
+        """Check ourselves who it is."""
+        users = self._people.users
+        user = users.find(opening.user)
+        decoy = users.decoy(opening.user)  # made for known users, too, so that they take no less time
         verifier = user.verifier if user else None
         await attempt.drive(
             own_login(
@@ -124,12 +138,16 @@ class Doorkeeper:
                 key=self._key,
             )
         )
-        upstream = await attempt.connect()
-        self._greeting = await attempt.drive(read_greeting(attempt.legs))
-        opening = replace(opening, server=self._greeting)
-        login = await attempt.drive(service_login(attempt.legs, opening, service, _tls(self.settings.upstream)))
-        attributes = user.attributes if user else {}
-        return _established(attempt, upstream, login, attributes, service.user, shown.thread_id)
+        return PASSWORD
+
+    async def _arrived(self, user: str, proof: Proof) -> Portrait:
+        """What is known of whom it is proved to be."""
+        try:
+            return await self._people.arrived(user, proof)
+        except NotKnown as reason:
+            errno = 1045 if reason.sqlstate == "28000" else 3168  # ER_ACCESS_DENIED_ERROR, ER_SERVER_ISNT_AVAILABLE
+            message = f"{reason.message}. {reason.hint}"
+            raise DialogueError(errno, "28000" if errno == 1045 else "HY000", message) from None
 
     def _offer(self, nonce: bytes | None) -> Offer:
         settings = self.settings
@@ -243,14 +261,16 @@ def _established(  # noqa: PLR0913, PLR0917  what a login has found out
     attempt: _Attempt,
     upstream: Peer,
     login: Login,
-    attributes: Mapping[str, AttributeValue],
+    who: tuple[Portrait, Proof],
     database_user: str,
     shown: int,
 ) -> MySQLEstablished:
     opening = login.opening
     return MySQLEstablished(
         principal=opening.user,
-        attributes=attributes,
+        attributes=who[0].attributes,
+        origins=who[0].origins,
+        proof=who[1],
         database=opening.database or "",
         database_user=database_user,
         application=opening.application,

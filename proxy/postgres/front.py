@@ -27,8 +27,8 @@ from proxy.wording import unknown_plan
 
 if TYPE_CHECKING:
     from policies.decide import PolicySet
-    from proxy.identity import Users
     from proxy.peer import Peer
+    from proxy.people import People
     from proxy.postgres.cancel import CancelRegistry
     from proxy.postgres.catalogs import PostgresCatalogs
     from proxy.postgres.gate import PostgresGate
@@ -43,7 +43,7 @@ class PostgresFront(Front[Established]):
         self,
         settings: PostgresLoginSettings,
         *,
-        users: Users,
+        people: People,
         cancels: CancelRegistry,
         gate: PostgresGate,
         catalogs: PostgresCatalogs,
@@ -53,7 +53,7 @@ class PostgresFront(Front[Established]):
         self.login_mode = settings.login
         self.tally = gate.tally
         self._settings = settings
-        self._users = users
+        self._people = people
         self._cancels = cancels
         self._gate = gate
         self._catalogs = catalogs
@@ -63,7 +63,7 @@ class PostgresFront(Front[Established]):
 
     async def login(self, peer: Peer) -> Established | None:
         """Log a connection in, or pass a cancel request on. Raises LoginRefused and Abandoned."""
-        result = await login(peer, self._settings, self._users, self._cancels)
+        result = await login(peer, self._settings, self._people, self._cancels)
         return None if isinstance(result, Cancelled) else result
 
     async def turn_away(self, peer: Peer, limit: str) -> None:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from policies.model import AttributeValue
 from proxy import tls
+from proxy.context import NotKnown
 from proxy.login import Attempt, LoginSettings
 from proxy.peer import Peer, PeerClosed, UnencryptedBytes
 from proxy.postgres.connection import connect, read_message, read_startup_packet
@@ -30,13 +31,13 @@ from proxy.postgres.wire.dialogue import (
 )
 from proxy.postgres.wire.messages import BackendKey, CancelRequest, MalformedMessage
 from proxy.postgres.wire.startup import Startup, greet
+from proxy.proof import DATABASE, PASSWORD, Proof
 from proxy.upstream import Unreachable
 
 if TYPE_CHECKING:
     from proxy.failure import LoginFailure
-    from proxy.identity import User, Users
+    from proxy.people import People, Portrait
     from proxy.postgres.cancel import CancelRegistry
-    from proxy.postgres.wire.authentication import Greeting
 
 NONCE_BYTES = 18  # random bytes of a SCRAM nonce, as PostgreSQL
 
@@ -58,6 +59,8 @@ class Established:
 
     principal: str
     attributes: Mapping[str, AttributeValue]
+    origins: Mapping[str, str]
+    proof: Proof
     database: str
     database_user: str
     application: str
@@ -81,10 +84,10 @@ class Cancelled:
 
 
 async def login(
-    client: Peer, settings: PostgresLoginSettings, users: Users, cancels: CancelRegistry
+    client: Peer, settings: PostgresLoginSettings, people: People, cancels: CancelRegistry
 ) -> Established | Cancelled:
     """Log one connection in. Raises LoginRefused and Abandoned; both peers are closed then, and when cancelled."""
-    attempt = _Attempt(client, settings, users, cancels)
+    attempt = _Attempt(client, settings, people, cancels)
     async with attempt.within(settings.seconds):
         try:
             result = await attempt.run()
@@ -96,10 +99,10 @@ async def login(
 class _Attempt(Attempt):
     """The state of one login while it is driven."""
 
-    def __init__(self, client: Peer, settings: PostgresLoginSettings, users: Users, cancels: CancelRegistry) -> None:
+    def __init__(self, client: Peer, settings: PostgresLoginSettings, people: People, cancels: CancelRegistry) -> None:
         super().__init__(client, settings.upstream)
         self._settings = settings
-        self._users = users
+        self._people = people
         self._cancels = cancels
         self._startup: Startup | None = None
 
@@ -112,18 +115,24 @@ class _Attempt(Attempt):
             return Cancelled(self.address, known)
         self._startup = first
         own = self._settings.login == "own"
-        user = self._users.find(first.user)
-        greeting, upstream = await (self._own(first, user) if own else self._relay(first))
-        service = self._settings.service
+        proof = await (self._own(first) if own else self._relay(first))
+        person = await self._arrived(first.user, proof)
+        service = self._settings.service if own else None
+        if service is not None:
+            await self._enter(first, service)
+        greeting = await self.drive(authentication.read_greeting(service))
+        upstream = self._peer(Side.UPSTREAM)
         key, after = None, b""
         if greeting.key is not None:
             key = self._cancels.issue(greeting.key, self._settings.upstream, first.version)
             after = messages.backend_key_data(key)
         return Established(
             principal=first.user,
-            attributes=user.attributes if user else {},
+            attributes=person.attributes,
+            origins=person.origins,
+            proof=proof,
             database=first.database,
-            database_user=service.user if own and service else first.user,
+            database_user=service.user if service else first.user,
             application=first.application,
             parameters=first.parameters,
             client=self.client,
@@ -136,7 +145,8 @@ class _Attempt(Attempt):
             address=self.address,
         )
 
-    async def _relay(self, startup: Startup) -> tuple[Greeting, Peer]:
+    async def _relay(self, startup: Startup) -> Proof:
+        """Let the database check who it is."""
         upstream = await self._connect()
         shown = _certificate(upstream)
         same = startup.tls and self._settings.tls is not None and shown == self._settings.tls.certificate
@@ -147,12 +157,13 @@ class _Attempt(Attempt):
                 unproven=self._settings.unproven,
             )
         )
-        return await self.drive(authentication.read_greeting(None)), upstream
+        return DATABASE
 
-    async def _own(self, startup: Startup, user: User | None) -> tuple[Greeting, Peer]:
-        service = self._settings.service
-        assert service is not None
-        decoy = self._users.decoy(startup.user)  # made for known users, too, so that they take no less time
+    async def _own(self, startup: Startup) -> Proof:
+        """Check ourselves who it is."""
+        users = self._people.users
+        user = users.find(startup.user)
+        decoy = users.decoy(startup.user)  # made for known users, too, so that they take no less time
         verifier = user.verifier if user else None
         binding = tls.end_point(self._settings.tls.certificate) if startup.tls and self._settings.tls else None
         await self.drive(
@@ -160,6 +171,17 @@ class _Attempt(Attempt):
                 startup.user, verifier or decoy, known=verifier is not None, binding=binding, nonce=_nonce()
             )
         )
+        return PASSWORD
+
+    async def _arrived(self, user: str, proof: Proof) -> Portrait:
+        """What is known of whom it is proved to be."""
+        try:
+            return await self._people.arrived(user, proof)
+        except NotKnown as reason:
+            raise DialogueError(reason.sqlstate, reason.message, hint=reason.hint) from None
+
+    async def _enter(self, startup: Startup, service: ServiceAccount) -> None:
+        """Come into the database as the service account."""
         upstream = await self._connect()
         shown = _certificate(upstream)
         await self.drive(
@@ -171,7 +193,6 @@ class _Attempt(Attempt):
                 nonce=_nonce(),
             )
         )
-        return await self.drive(authentication.read_greeting(service)), upstream
 
     async def _connect(self) -> Peer:
         self._upstream = await connect(self._place)

@@ -10,6 +10,7 @@ from time import perf_counter_ns
 from typing import TYPE_CHECKING, Final
 
 from audit.writer import AuditUnavailable
+from proxy.context import Unmet
 from proxy.postgres.deliberation import Deliberation
 from proxy.postgres.gate import only_kind
 from proxy.postgres.undoing import Undoing
@@ -146,16 +147,19 @@ class PostgresRelay(Relay):
     def _at_once(self, text: bytes) -> Ruling | None:
         """The ruling of a statement, by what it and those before say of the session; None when something has to be asked first."""
         caller = self._caller
-        ruling = self._hear(text)
-        while ruling is None:
-            found = caller.find(text) if self._at_hand() else None
-            if found is None or found.plan.declares is None:
-                return found
-            ruling = self._declare(found, text)
-            if not caller.current:
-                self._renew()
-            elif ruling is None:
-                return found
+        try:
+            ruling = self._hear(text)
+            while ruling is None:
+                found = caller.find(text) if self._at_hand() else None
+                if found is None or found.plan.declares is None:
+                    return found
+                ruling = self._declare(found, text)
+                if not caller.current:
+                    self._renew()
+                elif ruling is None:
+                    return found
+        except Unmet:
+            return None
         return ruling
 
     def _hear(self, text: bytes) -> Ruling | None:
@@ -214,9 +218,9 @@ class PostgresRelay(Relay):
 
     async def _consider(self, statement: Statement) -> None:
         portal = statement.source == "portal"
-        ruling = await self._deliberation.rule(statement.text, portal=portal)
+        ruling = await self._heard(statement.text) or await self._deliberation.rule(statement.text, portal=portal)
         while ruling.plan.declares is not None:
-            denied = self._declare(ruling, statement.text)
+            denied = await self._declared(ruling, statement.text)
             if denied is not None or self._caller.current:
                 ruling = denied or ruling
                 break
@@ -224,6 +228,26 @@ class PostgresRelay(Relay):
         self._enter()
         self._session.answer(ruling)
         self._answered(ruling)
+
+    async def _heard(self, text: bytes) -> Ruling | None:
+        """As `_hear`, and look up whom the statement is for."""
+        if self._context.speaking:
+            try:
+                await self._context.heard(text)
+            except Refusal as refusal:
+                return self._gate.deny(self._caller.world, text, refusal)
+            if not self._caller.current:
+                self._caller.renew()
+        return None
+
+    async def _declared(self, ruling: Ruling, text: bytes) -> Ruling | None:
+        """As `_declare`, and look up whom the statement is about."""
+        assert ruling.plan.declares is not None
+        try:
+            await self._context.declared(ruling.plan.declares)
+        except Refusal as refusal:
+            return self._gate.deny(self._caller.world, text, refusal)
+        return None
 
     def _answered(self, ruling: Ruling) -> None:
         """A statement that defines something leaves: what follows it is ruled by what it has defined."""

@@ -109,7 +109,9 @@ def test_every_event_is_told_in_words(caller):
     told = {
         record.login_refused(caller, reason="wrong password", sqlstate="28P01"): "wrong password",
         record.denial(caller, what="function call", reason="not \x1b covered", sqlstate="0A000"): "not \\x1b covered",
-        record.session_opened(caller, tls=True, login="own"): "login own, tls true",
+        record.session_opened(
+            caller, tls=True, login="own", proof="password", origins={}
+        ): "login own, proof password, tls true",
         record.session_closed(caller, reason="client left", statements=3, duration_us=5): "client left, statements 3",
         record.reloaded(what="policies", ok=False, reason="line 3"): "what policies, ok false, reason line 3",
         record.started(version="1", address="a:1", policy="p", config="c"): "version 1, address a:1",

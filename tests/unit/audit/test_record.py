@@ -75,7 +75,7 @@ def test_every_other_event_is_an_object_of_its_documented_fields(caller):
         "started": record.started(version="1", address="a:1", policy="p", config="c"),
         "stopped": record.stopped(reason="SIGTERM"),
         "reloaded": record.reloaded(what="policies", ok=False, reason="line 3"),
-        "session_opened": record.session_opened(caller, tls=True, login="own"),
+        "session_opened": record.session_opened(caller, tls=True, login="own", proof="password", origins={}),
         "session_closed": record.session_closed(caller, reason="client", statements=3, duration_us=10),
         "login_refused": record.login_refused(caller, reason="password", sqlstate="28P01"),
         "denial": record.denial(caller, what="function call", reason="not covered", sqlstate="0A000"),

@@ -30,7 +30,7 @@ def records(caller, judgement):
     )
     plain = dataclasses.replace(judgement, text="SELECT 1", rewritten=None, columns=(), relations=(), ruling="pass")
     bodies = [
-        record.session_opened(caller, tls=True, login="own"),
+        record.session_opened(caller, tls=True, login="own", proof="password", origins={}),
         record.statement(record.statement_prefix(caller, judgement), 1),
         record.statement(record.statement_prefix(other, denied), 1),
         record.outcome(record.outcome_prefix(other), 1, "denied", sqlstate="42501", duration_us=4),

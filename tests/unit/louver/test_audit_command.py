@@ -29,7 +29,7 @@ def trail(tmp_path):
     )
     log = Trail.open(tmp_path / "audit")
     for body in (
-        record.session_opened(tina, tls=True, login="own"),
+        record.session_opened(tina, tls=True, login="own", proof="password", origins={}),
         record.statement(record.statement_prefix(tina, masked), 1),
         record.statement(record.statement_prefix(bo, denied), 1),
         record.outcome(record.outcome_prefix(tina), 1, "ok", rows=b"2", bytes_=80, duration_us=1500),

@@ -1,7 +1,7 @@
 """The context of a session: one object for each identity, and no identity that nobody allowed."""
 
 import datetime as dt
-from collections import UserDict
+from collections import Counter, UserDict
 from pathlib import Path
 
 import pytest
@@ -9,7 +9,7 @@ import pytest
 from policies.model import Principal, Session
 from policies.patterns import NamePattern
 from policies.vocabulary import Attribute, Vocabulary
-from proxy.context import Context
+from proxy.context import Context, NotKnown, Unmet
 from proxy.declaring import Declaration
 from proxy.identity import Users
 from rewriter.model import Refusal
@@ -23,14 +23,32 @@ class People(UserDict):
     def __init__(self):
         super().__init__({"tina": {"region": "east"}, "bob": {}})
         self.revision = 1
+        self.unmet = set()
+        self.held = Counter()
         self.allowed = (NamePattern(None, "t*"),)
 
     def refresh(self):
         """Nothing changes by itself."""
 
-    def attributes(self, name):
+    def attributes(self, name, brought=None):
         """What is known of somebody."""
+        if name in self.unmet:
+            raise Unmet(name)
         return self.get(name)
+
+    async def meet(self, person):
+        """Everybody can be met but for the shy."""
+        if person == "timid":
+            raise NotKnown("louver: hr gives no answer", "Try again later.")
+        self.unmet.discard(person)
+
+    def hold(self, name):
+        """Somebody is asked for."""
+        self.held[name] += 1
+
+    def release(self, name):
+        """And no more."""
+        self.held[name] -= 1
 
     def speaks_for(self, account):
         """Only the application may speak."""
@@ -101,7 +119,56 @@ def test_people_are_known_as_the_directory_knows_them_now(people):
     people.allowed = ()
     people.revision += 1
     made.refresh()
+    assert (made.identity.on_behalf_of, made.identity.principal.attributes, made.speaking) == ("tina", {}, True)
+    with pytest.raises(
+        Refusal, match="app may not speak for others"
+    ):  # nothing is answered for the account in her place
+        made.hear(b"SELECT 1")
+    made.forget()
+    made.hear(b"SELECT 1")
     assert (made.identity.on_behalf_of, made.speaking) == (None, False)
+
+
+async def test_somebody_who_is_not_at_hand_is_looked_up(people):
+    """A statement for somebody of whom a source has to be asked waits for the answer, and is refused without one."""
+    made = context(people)
+    people.unmet |= {"tina", "timid"}
+    with pytest.raises(Unmet, match="tina"):
+        made.hear(b"SELECT 1 /*louver_user='tina'*/")
+    await made.heard(b"SELECT 1 /*louver_user='tina'*/")
+    assert made.identity.principal == Principal("tina", {"region": "east"})
+    with pytest.raises(Refusal, match="hr gives no answer") as refused:
+        await made.declared(Declaration("user", "timid"))
+    assert refused.value.sqlstate == "57P03"
+    await made.declared(Declaration("user", "tina"))
+    assert made.identity.on_behalf_of == "tina"
+
+
+async def test_whom_a_session_spoke_for_does_not_become_the_account_itself(people):
+    """Of somebody nothing is known any more: what the session sends is refused until it is again."""
+    made = context(people)
+    made.declare(Declaration("user", "tina"))
+    people.unmet.add("tina")
+    people.revision += 1
+    made.refresh()
+    assert made.identity.principal == Principal("tina")
+    with pytest.raises(Unmet):
+        made.hear(b"SELECT 1")
+    await made.heard(b"SELECT 1")
+    assert made.identity.principal == Principal("tina", {"region": "east"})
+
+
+def test_those_spoken_for_are_held_and_let_go(people):
+    """The directory keeps up to date whom a session speaks for, as long as it is remembered there, and no longer."""
+    made = context(people)
+    made.hear(b"SELECT 1 /*louver_user='tina'*/")
+    assert +people.held == {"app": 1, "tina": 1}
+    made.hear(b"SELECT 2 /*louver_user='tina'*/")
+    people.revision += 1
+    made.refresh()
+    assert +people.held == {"app": 1}
+    made.close()
+    assert +people.held == {}
 
 
 def test_a_thousand_users_do_not_fill_the_memory(people):

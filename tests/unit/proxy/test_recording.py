@@ -67,7 +67,7 @@ def execution(number: int = 1, text: str | None = "select ?") -> Execution:
 
 def test_a_session_is_recorded_from_end_to_end(book: Book) -> None:
     """Opening and closing name the caller; the closing has the reason and how many statements there were."""
-    book.recorder.opened(tls=True, login="own")
+    book.recorder.opened(tls=True, login="own", proof="password", origins={})
     book.start(execution(1), execution(2))
     book.recorder.closed("the client closed the connection")
     (opened,), (closed,) = book.read("session_opened"), book.read("session_closed")

@@ -18,6 +18,7 @@ from audit.writer import Trail
 from policies.loader import parse_policies
 from proxy.identity import Users
 from proxy.peer import KEEPALIVE, Peer
+from proxy.people import People
 from proxy.postgres.cancel import CancelRegistry
 from proxy.postgres.catalogs import PostgresCatalogs
 from proxy.postgres.connection import connect
@@ -58,7 +59,7 @@ def server_of(
     gate, catalogs = PostgresGate(policies, None), PostgresCatalogs(policies, read)
     front = PostgresFront(
         PostgresLoginSettings(Upstream("127.0.0.1", 1), "relay"),
-        users=Users.none(),
+        people=People(Users.none()),
         cancels=CancelRegistry(),
         gate=gate,
         catalogs=catalogs,
@@ -69,7 +70,7 @@ def server_of(
         front=front,
         trail=trail,
         load_policies=load,
-        directory=Users.none(),
+        people=People(Users.none()),
         vocabulary=policies.vocabulary,
     )
     return made, gate, catalogs

@@ -14,6 +14,7 @@ from policies.vocabulary import Vocabulary
 from proxy.catalogs import CatalogUnavailable
 from proxy.context import Context
 from proxy.identity import Users
+from proxy.people import People
 from proxy.postgres.caller import Caller, Unsettled
 from proxy.postgres.catalogs import PostgresCatalogs
 from proxy.postgres.gate import PostgresGate
@@ -72,7 +73,7 @@ class House:
         loaded = parse_policies(policies, file="policies.yaml")
         self.catalogs = PostgresCatalogs(loaded, self.read, clock=lambda: self.now, sleep=self.sleep)
         self.gate = PostgresGate(loaded, key_material(b"s" * 32))
-        context = Context(Principal("ann", {"role": role}), self.moment, Users.none(), Vocabulary)
+        context = Context(Principal("ann", {"role": role}), self.moment, People(Users.none()), Vocabulary)
         self.caller = Caller(context, self.gate, self.catalogs)
 
     def moment(self) -> Session:
@@ -344,7 +345,15 @@ class _People:
     def refresh(self) -> None:
         """Nothing changes."""
 
-    def attributes(self, name: str) -> dict[str, str]:
+    async def meet(self, person: str) -> None:
+        """Everybody is known."""
+
+    def hold(self, name: str) -> None:
+        """Nobody is forgotten."""
+
+    release = hold
+
+    def attributes(self, name: str, brought: object = None) -> dict[str, str]:
         """Everybody has a role by the first letter of the name."""
         return {"role": "boss" if name.startswith("b") else "clerk"}
 

@@ -19,6 +19,7 @@ from policies.vocabulary import Vocabulary
 from proxy.context import Context
 from proxy.identity import Users
 from proxy.outbox import Outbox
+from proxy.people import People
 from proxy.plans import Plan
 from proxy.postgres.caller import Caller
 from proxy.postgres.catalogs import PostgresCatalogs
@@ -103,7 +104,7 @@ class House:
         gate = PostgresGate(loaded, None)
         moment = Session("bank", "192.0.2.1", "psql", "app", True, dt.datetime(2026, 7, 1, 12, tzinfo=dt.UTC))
         self.catalogs = PostgresCatalogs(loaded, self.read)
-        context = Context(Principal("ann"), lambda: moment, Users.none(), Vocabulary)
+        context = Context(Principal("ann"), lambda: moment, People(Users.none()), Vocabulary)
         caller = Caller(context, gate, self.catalogs)
         opening = Opening(
             recorder=Recorder(self.trail, Who("run-1", "ann", "192.0.2.1", "psql", "bank", "app", {})),

@@ -1,0 +1,259 @@
+"""Attributes from a query to a real PostgreSQL, MySQL or MariaDB, through the wire: who logs in is seen as the source knows him."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+from typing import TYPE_CHECKING, Any
+
+import psycopg
+import pymysql
+import pytest
+from fixtures.louver import running_louver
+
+from audit.reader import records
+from louver.demo.postgres import LocalPostgres
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+NAME = f"attributes_{os.environ.get('PYTEST_XDIST_WORKER', 'main')}"
+POLICIES = """
+version: 1
+dictionary:
+  - {column: "*.*.customers.phone", category: phone, level: 3}
+rules:
+  - name: the east sees the east
+    columns: {category: phone}
+    when: has(principal.region) && principal.region == "east" && "teller" in principal.roles
+    treatment: clear
+"""
+TABLES = (
+    "CREATE TABLE people (login varchar(40), region varchar(20), role varchar(20))",
+    "INSERT INTO people VALUES ('tina', 'east', 'teller'), ('tina', 'east', 'clerk'), ('TINA', 'west', 'teller')",
+    "INSERT INTO people VALUES ('tína', 'east', 'teller'), ('bob', 'west', 'teller')",
+    "CREATE TABLE customers (id int, phone varchar(20))",
+    "INSERT INTO customers VALUES (1, '13812345601')",
+)
+QUERY = "SELECT login AS name, region, role AS roles FROM people WHERE login = {name}"
+CLEAR, MASKED = "13812345601", "138****5601"
+
+
+def server_of(server: Any) -> dict[str, Any]:
+    """The settings by which Louver reaches a server."""
+    place = {"host": server.host, "port": server.port, "user": server.user, "tls": {"mode": "disable"}}
+    return place | ({"password": server.password} if server.password else {})
+
+
+def source(protocol: str, database: str = NAME, **more: Any) -> dict[str, Any]:
+    """A source of attributes."""
+    sql = {"query": QUERY, "protocol": protocol, "database": database, "lists": "roles", **more.pop("sql", {})}
+    return {"name": "hr", "sql": sql, "lifetime_seconds": 1, "grace_seconds": 2, "answer_seconds": 3, **more}
+
+
+@pytest.fixture(scope="module")
+def postgres_bank(postgres: LocalPostgres) -> LocalPostgres:
+    """A PostgreSQL with people and customers."""
+    postgres.create_database(NAME)
+    postgres.run_sql(";".join(TABLES), NAME)
+    return postgres
+
+
+@pytest.fixture(scope="module")
+def mysql_bank(either: Any) -> Any:
+    """The same on MariaDB and MySQL."""
+    either.create_schema(NAME)
+    with either.connect(NAME) as connection, connection.cursor() as cursor:
+        for statement in TABLES:
+            cursor.execute(statement)
+        connection.commit()
+    return either
+
+
+def ask_postgres(louver: Any, user: str, query: str = "SELECT phone FROM customers") -> str:
+    """What somebody sees."""
+    with psycopg.connect(louver.dsn(user, database=NAME), autocommit=True) as client:
+        return str(client.execute(query).fetchone()[0])
+
+
+def ask_mysql(louver: Any, user: str, query: str = "SELECT phone FROM customers") -> str:
+    """The same on the other wire."""
+    who = {"user": user, "password": louver.passwords[user].encode(), "database": NAME}
+    with pymysql.connect(host="127.0.0.1", port=louver.port, **who) as client, client.cursor() as cursor:
+        cursor.execute(query)
+        return str(cursor.fetchone()[0])
+
+
+def until(found: Callable[[], Any], expected: Any, seconds: float = 20) -> None:
+    """Wait for an answer."""
+    end = time.monotonic() + seconds
+    while (now := found()) != expected:
+        assert time.monotonic() < end, now
+        time.sleep(0.1)
+
+
+USERS: dict[str, dict[str, Any]] = {name: {} for name in ("tina", "TINA", "tína", "bob", "nora", "x' OR 'a'='a")}
+SEEN = {"tina": CLEAR, "TINA": MASKED, "tína": CLEAR, "bob": MASKED, "nora": MASKED, "x' OR 'a'='a": MASKED}
+
+
+def test_postgres_knows_people_by_postgres(postgres_bank: LocalPostgres) -> None:
+    """Each is known by exactly his name; one whom the source does not know has no attributes. The audit says from where they are."""
+    with running_louver(postgres_bank, policies=POLICIES, users=USERS, attributes=[source("postgresql")]) as louver:
+        assert {name: ask_postgres(louver, name) for name in USERS} == SEEN
+        opened = next(r for r in records(louver.audit_directory) if r["event"] == "session_opened")
+    assert (opened["principal"], opened["proof"]) == ("tina", "password")
+    assert opened["attributes"] == {"region": "east", "roles": ["teller", "clerk"]}
+    assert opened["origins"] == {"region": "hr", "roles": "hr"}
+
+
+def test_mysql_knows_people_by_mysql(mysql_bank: Any) -> None:
+    """The same, before a MySQL whose collation takes TINA for tina: the server of the bank itself is asked."""
+    shown = {**source("mysql"), "sql": {"query": QUERY, "database": NAME, "lists": ["roles"]}}
+    with running_louver(mysql_bank, policies=POLICIES, users=USERS, protocol="mysql", attributes=[shown]) as louver:
+        assert {name: ask_mysql(louver, name) for name in USERS} == SEEN
+
+
+def test_each_asks_the_other(postgres_bank: LocalPostgres, mysql: Any) -> None:
+    """PostgreSQL's people stand in a MySQL, with an account and a place of its own."""
+    mysql.create_schema(NAME)
+    with mysql.connect(NAME) as connection, connection.cursor() as cursor:
+        for statement in TABLES[:3]:
+            cursor.execute(statement)
+        connection.commit()
+    hr = source("mysql", sql={"server": server_of(mysql)})
+    with running_louver(postgres_bank, policies=POLICIES, users=USERS, attributes=[hr]) as louver:
+        assert {name: ask_postgres(louver, name) for name in USERS} == SEEN
+
+
+def test_an_application_speaks_for_those_whom_a_source_knows(postgres_bank: LocalPostgres, mysql_bank: Any) -> None:
+    """A statement waits for what is known of its person, prepared or not, on either wire; nobody's person is anybody."""
+    users = {"app": {"speaks_for": ["*"]}}
+    hr = source("postgresql", sql={"server": server_of(postgres_bank)}, required=False)
+    with (
+        running_louver(postgres_bank, policies=POLICIES, users=users, attributes=[hr]) as louver,
+        psycopg.connect(louver.dsn("app", database=NAME), autocommit=True) as client,
+    ):
+        for name, seen in [("tina", CLEAR), ("bob", MASKED), ("TINA", MASKED), ("tina", CLEAR)]:
+            for prepare in (False, True):
+                found = client.execute(f"SELECT phone FROM customers /*louver_user='{name}'*/", prepare=prepare)
+                assert found.fetchone() == (seen,)
+        client.execute("SET louver.user = 'tína'")
+        assert client.execute("SELECT phone FROM customers").fetchone() == (CLEAR,)
+        with pytest.raises(psycopg.Error, match="app speaks for nobody, of whom nothing is known"):
+            client.execute("SELECT phone FROM customers /*louver_user='nobody'*/")
+    with (
+        running_louver(mysql_bank, policies=POLICIES, users=users, protocol="mysql", attributes=[hr]) as louver,
+        pymysql.connect(
+            host="127.0.0.1", port=louver.port, user="app", password=louver.passwords["app"], database=NAME
+        ) as client,
+        client.cursor() as cursor,
+    ):
+        for name, seen in [("tina", CLEAR), ("bob", MASKED), ("tina", CLEAR)]:
+            cursor.execute(f"SELECT phone FROM customers /*louver_user='{name}'*/")
+            assert cursor.fetchone() == (seen,)
+        cursor.execute("SET @louver_user = 'TINA'")
+        cursor.execute("SELECT phone FROM customers")
+        assert cursor.fetchone() == (MASKED,)
+
+
+def test_sessions_follow_the_source(postgres_bank: LocalPostgres) -> None:
+    """What the source says otherwise holds in open sessions at the end of the lifetime, and whom it must know has to stay in it."""
+    with contextlib.ExitStack() as stack:
+        hr = source("postgresql", required=True)
+        louver = stack.enter_context(running_louver(postgres_bank, policies=POLICIES, users=USERS, attributes=[hr]))
+        with pytest.raises(psycopg.OperationalError, match="nora is not known where everybody has to be"):
+            ask_postgres(louver, "nora")
+        client = stack.enter_context(psycopg.connect(louver.dsn("bob", database=NAME), autocommit=True))
+        asking = client.cursor()
+        read = lambda: asking.execute("SELECT phone FROM customers", prepare=True).fetchone()[0]  # noqa: E731
+        assert read() == MASKED
+        stack.callback(postgres_bank.run_sql, "DELETE FROM people WHERE login = 'bob'", NAME)
+        postgres_bank.run_sql("UPDATE people SET region = 'east' WHERE login = 'bob'", NAME)
+        until(read, CLEAR)
+        postgres_bank.run_sql("DELETE FROM people WHERE login = 'bob'", NAME)
+
+        def ended() -> str:
+            try:
+                read()
+            except psycopg.OperationalError as error:
+                return str(error)
+            return ""
+
+        until(lambda: "hr does not know bob any more" in ended() or client.closed, True)
+        postgres_bank.run_sql("INSERT INTO people VALUES ('bob', 'west', 'teller')", NAME)
+        closed = [r["reason"] for r in records(louver.audit_directory) if r["event"] == "session_closed"]
+        assert closed == ["louver: hr does not know bob any more"]
+
+
+@pytest.fixture
+def hr_server() -> Iterator[Callable[[], LocalPostgres]]:
+    """A PostgreSQL with people alone, to be stopped and started again."""
+    with contextlib.ExitStack() as stack:
+        yield lambda: stack.enter_context(LocalPostgres.start())
+
+
+def test_a_source_that_goes_away(postgres_bank: LocalPostgres, hr_server: Callable[[], LocalPostgres]) -> None:
+    """What it has said holds for the grace; then sessions end and logins are refused, with the reason, and others go on meanwhile."""
+    hr = hr_server()
+    hr.create_database(NAME)
+    hr.run_sql(";".join(TABLES[:3]), NAME)
+    shown = source("postgresql", sql={"server": server_of(hr)}, grace_seconds=6)
+    with (
+        running_louver(postgres_bank, policies=POLICIES, users=USERS, attributes=[shown]) as louver,
+        psycopg.connect(louver.dsn("tina", database=NAME), autocommit=True) as client,
+    ):
+        hr.stop()
+        end = time.monotonic() + 4
+        while time.monotonic() < end:
+            assert client.execute("SELECT phone FROM customers").fetchone() == (CLEAR,)
+            time.sleep(0.1)
+        assert ask_postgres(louver, "tina") == CLEAR
+        with pytest.raises(psycopg.OperationalError, match="what hr knows of bob cannot be looked up at this time"):
+            ask_postgres(louver, "bob")
+
+        def told() -> str:
+            try:
+                return str(client.execute("SELECT phone FROM customers").fetchone())
+            except psycopg.OperationalError as error:
+                return str(error)
+
+        until(lambda: "what hr knows of tina is too old, and it gives no answer" in told(), True)
+        with pytest.raises(psycopg.OperationalError, match="what hr knows of tina cannot be looked up at this time"):
+            ask_postgres(louver, "tina")
+        said = louver.log
+    assert "attributes: hr has no answer: it cannot be reached" in said
+    assert said.count("attributes: hr has no answer") == 1
+
+
+@pytest.mark.parametrize(
+    ("query", "told"),
+    [
+        ("SELECT login AS name, phone FROM people WHERE login = {name}", "the query failed with SQLSTATE 42703"),
+        ("SELECT login, region FROM people WHERE login = {name}", "the query must give one column `name`"),
+        ("SELECT {name} AS name, pg_sleep(60)::text AS nap", "no answer within 3 s"),
+        ("DELETE FROM people WHERE login = {name} RETURNING login AS name", "the query failed with SQLSTATE"),
+        ("SELECT {name} AS name, (1/0)::text AS a", "the query failed with SQLSTATE 22012"),
+    ],
+)
+def test_a_query_that_cannot_be_used_lets_nobody_in(postgres_bank: LocalPostgres, query: str, told: str) -> None:
+    """The client is told where the reason stands, the log which it is."""
+    hr = source("postgresql", sql={"query": query, "lists": []})
+    with running_louver(postgres_bank, policies=POLICIES, users={"tina": {}}, attributes=[hr]) as louver:
+        with pytest.raises(psycopg.OperationalError, match="what hr knows of tina cannot be looked up"):
+            ask_postgres(louver, "tina")
+        assert told in louver.log
+
+
+@pytest.mark.parametrize(
+    "query", ["SELECT {name} AS name, SLEEP(60) AS nap", "SELECT login AS name FROM nowhere WHERE login = {name}"]
+)
+def test_a_query_that_mysql_cannot_answer_lets_nobody_in(mysql_bank: Any, query: str) -> None:
+    """The same where the driver waits in a thread of its own; the proxy ends as quickly as ever."""
+    hr = source("mysql", sql={"query": query, "lists": []})
+    with running_louver(mysql_bank, policies=POLICIES, users={"tina": {}}, protocol="mysql", attributes=[hr]) as louver:
+        with pytest.raises(pymysql.MySQLError, match="what hr knows of tina cannot be looked up"):
+            ask_mysql(louver, "tina")
+        begun = time.monotonic()
+        assert louver.stop() == 0
+        assert time.monotonic() - begun < 10

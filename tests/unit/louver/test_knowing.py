@@ -1,0 +1,80 @@
+"""The sections of the settings about how people are known: what they give, and where their mistakes are."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from louver.settings import SettingsError, parse_settings
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from louver.settings import Settings
+
+LEAST = "upstream: {user: service}\npolicies: policies.yaml\nusers: users.yaml\n"
+QUERY = "SELECT a AS name FROM t WHERE a = {name}"
+
+
+def read(text: str, directory: Path) -> Settings:
+    """The settings of a text behind the least there can be."""
+    (directory / "policies.yaml").touch()
+    (directory / "hr_password").write_text("secret\n")
+    return parse_settings(LEAST + text, file="louver.yaml", directory=directory, environment={})
+
+
+def test_a_source_gets_its_own_server(tmp_path: Path) -> None:
+    """With the port of its protocol, its password from where it lies, and lists from one text or several."""
+    text = f"""
+attributes:
+  - name: hr
+    sql:
+      query: "{QUERY}"
+      protocol: mysql
+      lists: roles
+      server: {{user: reader, password_file: hr_password, tls: {{mode: require}}}}
+    lifetime_seconds: 60
+  - {{name: bank, sql: {{query: "{QUERY}", database: bank, lists: [a, b]}}, required: true}}
+"""
+    hr, bank = read(text, tmp_path).attributes
+    assert hr.sql is not None
+    assert hr.sql.server is not None
+    assert (hr.sql.server.port, hr.sql.server.password, hr.sql.lists) == (3306, "secret", ("roles",))
+    assert (hr.lifetime_seconds, hr.grace_seconds, hr.required) == (60, 900, False)
+    assert bank.sql is not None
+    assert (bank.sql.server, bank.sql.lists, bank.required) == (None, ("a", "b"), True)
+
+
+@pytest.mark.parametrize(
+    ("entry", "message"),
+    [
+        ("{name: hr}", "a source of attributes needs `sql`"),
+        ("{sql: {query: x}}", "an entry of `attributes` needs the key `name`"),
+        ("{name: hr, sql: {query: SELECT 1, database: d}}", "the query does not ask for `{name}`"),
+        (f"{{name: hr, sql: {{query: '{QUERY}'}}}}", "a query to PostgreSQL needs the key `database`"),
+        (
+            "{name: hr, sql: {query: \"SELECT 1 WHERE a = '{name}'\", database: d}}",
+            "`{name}` stands in quotes",
+        ),
+        (f"{{name: hr, sql: {{query: '{QUERY}', protocol: mysql}}}}", "`protocol` is that of `upstream`"),
+        (f"{{name: token, sql: {{query: '{QUERY}', database: d}}}}", "the name `token` is taken"),
+        (
+            f"{{name: a, sql: {{query: '{QUERY}', database: d}}}}, {{name: a, sql: {{query: '{QUERY}', database: d}}}}",
+            "two sources have the name `a`",
+        ),
+        (
+            f"{{name: hr, sql: {{query: '{QUERY}', database: d, server: {{user: a, password: b, password_env: C}}}}}}",
+            "`password` and `password_env` are both given",
+        ),
+        (f"{{name: hr, sql: {{query: '{QUERY}', databas: d}}}}", "unknown key `databas` in `attributes[0].sql`"),
+        ("{name: hr, lifetime_seconds: 0}", "must be between 1 and 86400"),
+    ],
+)
+def test_a_mistake_of_a_source_is_named(entry: str, message: str, tmp_path: Path) -> None:
+    """With its place, which is in the entry, and no other mistake besides."""
+    with pytest.raises(SettingsError) as caught:
+        read(f"attributes: [{entry}]\n", tmp_path)
+    (problem,) = caught.value.problems
+    assert message in problem.message
+    assert problem.line == 4
