@@ -17,7 +17,7 @@ session_opened    caller fields, tls, login (relay, own), proof (how it was prov
 session_closed    session, principal, reason, statements, duration_us
 login_refused     caller fields, reason, sqlstate
 statement         statement (number within the session), caller fields, kinds, text, rewritten (null: sent as it came),
-                  relations, columns, grants (their numbers), ruling (pass, rewrite, deny), policy, catalog, reason, sqlstate
+                  relations, columns, grants (their numbers), filters, ruling (pass, rewrite, deny), policy, catalog, reason, sqlstate
                   each column: column, category, level, treatment (clear, mask, deny), mask, rule, rows, search, join
                   or: statement, session, like: all else is as in record `like`, an earlier one of the same segment
 outcome           session, principal, statement, status (ok, error, denied, cancelled, skipped, lost), sqlstate, rows, bytes,
@@ -92,7 +92,8 @@ class Judgement:
 
     `text` is None when each statement brings its own (the setting to record texts whole); `rewritten` is None when the
     statement is sent as it came. `policy` and `catalog` are the revisions the ruling was made under. `reason` and
-    `sqlstate` say why a statement was denied. `grants` are those without which it would show less.
+    `sqlstate` say why a statement was denied. `grants` are those without which it would show less,
+    `filters` those that leave out rows, (relation, name of the filter).
     """
 
     kinds: tuple[str, ...]
@@ -106,6 +107,7 @@ class Judgement:
     reason: str | None = None
     sqlstate: str | None = None
     grants: tuple[int, ...] = ()
+    filters: tuple[tuple[str, str], ...] = ()
 
 
 def _caller(caller: Caller) -> dict[str, Any]:
@@ -214,6 +216,7 @@ def statement_prefix(caller: Caller, judgement: Judgement) -> bytes:
     fields["relations"] = judgement.relations
     fields["columns"] = [asdict(use) for use in judgement.columns]
     fields["grants"] = judgement.grants
+    fields["filters"] = [{"relation": relation, "rule": rule} for relation, rule in judgement.filters]
     fields["ruling"] = judgement.ruling
     fields["policy"] = judgement.policy
     fields["catalog"] = judgement.catalog

@@ -91,6 +91,7 @@ async def explain(parts: Parts, question: Question) -> Explanation:
 
 
 _DESCRIBE: Final = {"en": words.describe, "zh": chinese.describe}
+_FILTER: Final = {"en": words.describe_filter, "zh": chinese.describe_filter}
 _ALL_CLEAR: Final = {"en": "every column is shown as it is", "zh": "所有列均原样显示"}
 
 
@@ -141,9 +142,9 @@ async def _principal(parts: Parts, question: Question) -> Principal:
 async def _explain(parts: Parts, question: Question, principal: Principal, view: _View) -> Explanation:
     decision = parts.policies.decide(principal, _session(parts, question), view.labels)
     describe = _DESCRIBE[question.language]
-    world = Explanation(
-        question.user, dict(principal.attributes), decision.policy, "world", words.sentences(decision, describe)
-    )
+    filters = {each.rule: _FILTER[question.language](each) for each in decision.filters}
+    sentences = (*words.sentences(decision, describe), *filters.values())
+    world = Explanation(question.user, dict(principal.attributes), decision.policy, "world", sentences)
     if not question.sql:
         return world
     if decision.all_clear:
@@ -153,7 +154,8 @@ async def _explain(parts: Parts, question: Question, principal: Principal, view:
     except Refusal as refused:
         refusal = refused
     else:
-        sentences = tuple(sorted({describe(use.column, use.treatment) for use in rewritten.uses}))
+        columns = sorted({describe(use.column, use.treatment) for use in rewritten.uses})
+        sentences = (*columns, *dict.fromkeys(filters[each.rule] for each in rewritten.filters))
         verdict: Literal["unchanged", "rewritten"] = "unchanged" if rewritten.text == question.sql else "rewritten"
         return replace(world, verdict=verdict, sentences=sentences, sent=rewritten.text)
     told = {name: getattr(refusal, name) for name in ("sqlstate", "message", "detail", "hint", "rule")}

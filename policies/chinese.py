@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from policies.masks import ParameterValue
-    from policies.model import ColumnName, Mask, Treatment
+    from policies.model import ColumnName, Mask, RowFilter, Treatment
 
     Phrase = Callable[[Mapping[str, ParameterValue]], str]
 
@@ -106,3 +106,16 @@ def _shown(treatment: Treatment) -> str:
 def mask_words(mask: Mask) -> str:
     """Say in Chinese what a caller sees under a mask."""
     return PHRASES[mask.name](dict(mask.parameters))
+
+
+def describe_filter(filtered: RowFilter) -> str:
+    """Say which rows of some tables the caller has, and by which filter."""
+    tables = "、".join(".".join(part.written for part in names if part is not None) for names in filtered.tables)
+    by = f"行过滤规则 `{filtered.rule}`"
+    if filtered.reason is not None:
+        return f"{tables} 不可读取：{by} 无法求值（{filtered.reason}）"
+    if filtered.rows is None:
+        return f"{tables} 的行均不存在，除非其他过滤规则成立：{by} 不成立"
+    if not filtered.hides:
+        return f"{tables} 的所有行均可见，依据{by}"
+    return f"{tables} 中只有满足 {condition(filtered.rows)} 的行，依据{by}"

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from policies.conditions import ConditionFailed, Facts
+from policies.filters import for_caller
 from policies.masks import CATEGORY_DEFAULTS, DEFAULT_MASK
 from policies.model import ColumnName, Decision, Label, Mask, Principal, RowCondition, Session, Treatment
 from policies.rows import BindingError
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
     from policies.approvals import Approval
     from policies.dictionary import Dictionary
+    from policies.filters import Filter
     from policies.rules import Rule
 
 _REMEMBERED: Final = 256
@@ -55,8 +57,8 @@ class PolicySet:
     """The policies of one file, ready to decide. Immutable but for a memory of past decisions.
 
     `revision` names the text it was made from; `functions` are those that masked callers may call, as (schema, name);
-    `defaults` are the masks of the file's `categories`, `vocabulary` its calendar and what sessions may declare,
-    `approvals` say who may agree to grants.
+    `defaults` are the masks of the file's `categories`, `filters` those of rows, `vocabulary` its calendar and
+    what sessions may declare, `approvals` say who may agree to grants.
     """
 
     def __init__(  # noqa: PLR0913  one argument for each part of the file
@@ -67,6 +69,7 @@ class PolicySet:
         *,
         defaults: Mapping[str, Mask],
         functions: frozenset[tuple[str, str]] = frozenset(),
+        filters: tuple[Filter, ...] = (),
         vocabulary: Vocabulary = _PLAIN,
         approvals: tuple[Approval, ...] = (),
         description: str | None = None,
@@ -76,6 +79,7 @@ class PolicySet:
         self.rules = rules
         self.defaults = dict(defaults)
         self.functions = functions
+        self.filters = filters
         self.files: tuple[Path, ...] = ()  # that they were read from
         self.vocabulary = vocabulary
         self.approvals = approvals
@@ -84,8 +88,8 @@ class PolicySet:
 
     @property
     def has_labels(self) -> bool:
-        """True when the dictionary names anything; without it nothing is sensitive anywhere."""
-        return self.dictionary.labels_any
+        """True when the dictionary names anything, or rows are filtered; without it nothing is sensitive anywhere."""
+        return self.dictionary.labels_any or bool(self.filters)
 
     def label(self, database: str, schema: str, relation: str, column: str) -> Label | None:
         """Give what the dictionary says of a column, or None. Names as the catalog spells them."""
@@ -109,7 +113,8 @@ class PolicySet:
             for index in world.rules
             if not _per_column(self.rules[index])
         }
-        key: object = tuple(outcomes.values())
+        filters = for_caller(self.filters, known, principal, session) if self.filters else ()
+        key: object = (tuple(outcomes.values()), filters)
         treatments = None
         if len(outcomes) < len(world.rules):
             treatments = self._treatments(world, outcomes, known, principal, session)
@@ -117,7 +122,7 @@ class PolicySet:
         decision = world.decisions.get(key)
         if decision is None:
             treatments = treatments or self._treatments(world, outcomes, known, principal, session)
-            decision = world.decisions[key] = Decision(self.revision, treatments, labels)
+            decision = world.decisions[key] = Decision(self.revision, treatments, labels, filters)
             if len(world.decisions) > _REMEMBERED:
                 world.decisions.popitem(last=False)
         else:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, Literal
 
 from policies.masks import DEFAULT_MASK
-from policies.model import Decision, RowCondition, Treatment
+from policies.model import RowCondition, Treatment
 from policies.rows import EVERY_ROW, BindingError, RowTemplate, either
 from policies.rules import Selector
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from policies.dictionary import Dictionary
-    from policies.model import ColumnName, Label, Principal, Session
+    from policies.model import ColumnName, Decision, Label, Principal, Session
     from policies.patterns import NamePattern
 
 GrantState = Literal["requested", "active", "denied", "revoked", "expired", "used up"]
@@ -179,7 +179,7 @@ def _laid_over(decision: Decision, bound: tuple[tuple[Grant, RowCondition], ...]
         for grant, rows in bound:
             if grant.means(column, label):
                 treatments[column] = _granted(treatments[column], grant.id, rows)
-    return Decision(decision.policy, treatments, decision.labels)
+    return replace(decision, treatments=treatments)
 
 
 def _granted(treatment: Treatment, grant: int, rows: RowCondition) -> Treatment:

@@ -51,6 +51,7 @@ _KINDS: Final[Mapping[str, Mapping[str, Node]]] = {
         "dictionary_files": _LIST,
         "categories": {"type": "object", "additionalProperties": _MASK},
         "rules": {"type": "array", "items": {"$ref": "#/$defs/rules"}},
+        "filters": {"type": "array", "items": {"$ref": "#/$defs/filters"}},
         "functions": _LIST,
     },
     "calendar": {"timezone": _TEXT, "holidays": _LIST, "workdays": _LIST},
@@ -79,6 +80,13 @@ _KINDS: Final[Mapping[str, Mapping[str, Node]]] = {
         "join": _PERMISSION,
         "explain": {"enum": ["allow", "deny"]},
     },
+    "filters": {
+        "name": _TEXT,
+        "description": _TEXT,
+        "tables": _TEXTS,
+        "when": {"type": ["string", "boolean"]},
+        "rows": _TEXT,
+    },
     "columns": {
         "category": _TEXTS,
         "level": {"oneOf": [_LEVEL, {"type": "array", "items": _LEVEL}]},
@@ -91,6 +99,7 @@ _REQUIRED: Final[Mapping[str, tuple[str, ...]]] = {
     "policies": ("version",),
     "dictionary": ("column", "category"),
     "rules": ("name", "columns", "treatment"),
+    "filters": ("name", "tables", "rows"),
 }
 
 

@@ -18,6 +18,8 @@ from policies.decide import PolicySet
 from policies.declarations import ATTRIBUTE, CALENDAR, read_attributes, read_calendar
 from policies.dictionary import Dictionary, DictionaryEntry, Unreviewed
 from policies.entries import KEYS, read_category, read_dictionary_file, read_entries
+from policies.filters import KEYS as FILTER
+from policies.filters import read_filters
 from policies.masks import CATEGORY_DEFAULTS, read_mask
 from policies.positions import Checker, DocumentError, Node, Problem, compose
 from policies.rows import RowsError, RowTemplate, read_rows
@@ -34,19 +36,20 @@ if TYPE_CHECKING:
 SCHEMA: Final[Mapping[str, tuple[str, ...]]] = {
     "policies": (
         *("version", "description", "calendar", "session", "dictionary", "dictionary_files", "unreviewed"),
-        *("categories", "rules", "functions", "approvals"),
+        *("categories", "rules", "filters", "functions", "approvals"),
     ),
     "calendar": CALENDAR,
     "session": ATTRIBUTE,
     "dictionary": KEYS,
     "rules": ("name", "description", "columns", "when", "rows", "treatment", "on_write", "search", "join", "explain"),
     "columns": COLUMNS,
+    "filters": FILTER,
     "approvals": APPROVAL,
     "columns of an approval": APPROVAL_COLUMNS,
 }
 """The keys of each mapping of the file."""
 
-_LATER: Final = ("filter", "limits")
+_LATER: Final = ("limits",)
 SEARCHES_PER_HOUR: Final = 100
 """What `search: exact` allows: enough for a counter clerk, and far from trying out a numbering plan."""
 
@@ -149,6 +152,9 @@ class _Reader:
         defaults = self.categories(fields["categories"]) if "categories" in fields else {}
         known = dictionary.categories | set(defaults) | set(CATEGORY_DEFAULTS)
         rules = self.rules(fields["rules"], known) if "rules" in fields else ()
+        filters = (
+            read_filters(fields["filters"], checker, self.condition, self.row_template) if "filters" in fields else ()
+        )
         functions = self.functions(fields["functions"]) if "functions" in fields else frozenset()
         approvals = (
             read_approvals(fields["approvals"], checker, lambda node: selector(node, known, checker), self.inside)
@@ -162,6 +168,7 @@ class _Reader:
             rules,
             defaults=defaults,
             functions=functions,
+            filters=filters,
             vocabulary=self.vocabulary,
             approvals=approvals,
             description=description,

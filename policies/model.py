@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Literal
+from dataclasses import dataclass, field, replace
+from typing import Final, Literal
+
+from policies.patterns import NamePattern
 
 AttributeValue = str | int | float | bool | tuple["AttributeValue", ...] | None
 """What an attribute of a principal or session may hold; lists become tuples."""
@@ -163,25 +165,78 @@ class Treatment:
 
 
 @dataclass(frozen=True, slots=True)
-class Decision:
-    """The caller's world: a treatment for every labelled column of one database.
+class RowFilter:
+    """What one filter of the policies comes to for a caller: of the `tables` it means, rows that do not meet `rows` are not there.
 
-    `policy` is the revision of the policies it was made under.
+    `rows` None: it does not hold for this caller, so that a later one decides, and without one no row is there. `reason`: why
+    it could not be evaluated; then its tables are closed. `tables` are patterns, (schema or None, table).
+    """
+
+    rule: str
+    tables: tuple[tuple[NamePattern | None, NamePattern], ...]
+    rows: RowCondition | None = None
+    reason: str | None = None
+
+    @property
+    def decides(self) -> bool:
+        """True when no later filter of the same table is asked."""
+        return self.rows is not None or self.reason is not None
+
+    @property
+    def hides(self) -> bool:
+        """True when it can leave out rows."""
+        return self.rows is None or not self.rows.always
+
+    def means(self, schema: str, table: str) -> bool:
+        """Whether a table is among those it means."""
+        return any(name.matches(table) and (within is None or within.matches(schema)) for within, name in self.tables)
+
+
+NO_ROW: Final = RowCondition("false")
+"""The condition that no row meets."""
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """The caller's world: a treatment for every labelled column of one database, and the filters of rows.
+
+    `policy` is the revision of the policies it was made under. `filters` are asked in order.
     """
 
     policy: str
     treatments: Mapping[ColumnName, Treatment]
     labels: Mapping[ColumnName, Label]
+    filters: tuple[RowFilter, ...] = ()
 
     @property
     def all_clear(self) -> bool:
-        """True when this caller sees every labelled column as it is."""
-        return not any(treatment.treated for treatment in self.treatments.values())
+        """True when this caller sees every labelled column as it is, and every row."""
+        return not any(treatment.treated for treatment in self.treatments.values()) and not self.filters_rows
 
     @property
     def hides(self) -> bool:
-        """True when there is a column of which this caller does not see every value."""
-        return any(treatment.hides for treatment in self.treatments.values())
+        """True when there is a column of which this caller does not see every value, or a row that is not there."""
+        return any(treatment.hides for treatment in self.treatments.values()) or self.filters_rows
+
+    @property
+    def filters_rows(self) -> bool:
+        """True when there may be a table of which this caller does not see every row."""
+        return any(each.hides for each in self.filters)
+
+    def filter_of(self, schema: str, table: str) -> RowFilter | None:
+        """The filter of a table by its name: the first that means it and decides; one that leaves no row, where none decides.
+
+        None for a table that no filter means, and for one of which every row is there.
+        """
+        meant = [each for each in self.filters if each.means(schema, table)]
+        decided = next((each for each in meant if each.decides), None)
+        if decided is None:
+            return replace(meant[0], rows=NO_ROW) if meant else None
+        return decided if decided.hides else None
+
+    def hides_the_same(self, other: Decision) -> bool:
+        """Whether the caller of another decision gets the very same of every column and row."""
+        return self.treatments == other.treatments and self.filters == other.filters
 
     @property
     def grants(self) -> tuple[int, ...]:

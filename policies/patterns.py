@@ -25,6 +25,11 @@ class NamePattern:
     exact: str | None
     glob: str
 
+    @property
+    def written(self) -> str:
+        """The pattern as text."""
+        return self.glob if self.exact is None else self.exact
+
     def matches(self, name: str) -> bool:
         """Tell whether the pattern matches a name as the catalog spells it."""
         if self.exact is not None:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from policies.decide import PolicySet
+    from policies.filters import Filter
     from policies.model import Label
     from policies.rules import Rule, Selector
 
@@ -39,7 +40,22 @@ def review(policies: PolicySet) -> tuple[Finding, ...]:
     for index, rule in enumerate(policies.rules):
         messages = _reached(rule, policies.rules[:index], labels)
         found += [Finding(rule.line, rule.name, message) for message in (*messages, *_tells(rule, policies))]
-    return tuple(found)
+    for each in policies.filters:
+        found += [Finding(each.line, each.name, message) for message in _compares(each, policies)]
+    return tuple(sorted(found, key=lambda finding: finding.line))
+
+
+def _compares(each: Filter, policies: PolicySet) -> Iterator[str]:
+    """Which sensitive columns a filter compares: which rows are there tells what it says of them."""
+    words = _words(each.rows.source)
+    names = (entry.column.exact for entry in policies.dictionary.entries if entry.label is not None)
+    for name in dict.fromkeys(name for name in names if name is not None and name in words):
+        yield f"its `rows` compare `{name}`, which is sensitive: whoever sees a row learns what the condition says of `{name}`"
+
+
+def _words(source: str) -> set[str]:
+    """The names that a condition may have."""
+    return {(match["plain"] and match["plain"].lower()) or match["quoted"] for match in _WORD.finditer(source)}
 
 
 def _reached(rule: Rule, earlier: tuple[Rule, ...], labels: tuple[Label, ...]) -> Iterator[str]:
@@ -78,9 +94,7 @@ def _tells(rule: Rule, policies: PolicySet) -> Iterator[str]:
     """Which sensitive columns a row condition compares that the rule itself does not show."""
     if rule.rows is None:
         return
-    words = {
-        (match["plain"] and match["plain"].lower()) or match["quoted"] for match in _WORD.finditer(rule.rows.source)
-    }
+    words = _words(rule.rows.source)
     told: dict[str, None] = {}
     for entry in policies.dictionary.entries:
         name, label = entry.column.exact, entry.label

@@ -1,4 +1,4 @@
-"""Which columns a rule, an approval or a grant means: the keys of `columns`, read into a selector.
+"""Which columns a rule, an approval or a grant means: the keys of `columns`, read into a selector; and which tables a filter means.
 
 Owns these keys. May not do: match anything.
 """
@@ -31,7 +31,7 @@ def selector(node: Node, categories: Collection[str], checker: Checker) -> Selec
         category=_categories(fields["category"], categories, checker) if "category" in fields else (),
         level=_levels(fields["level"], checker) if "level" in fields else (),
         schema=_names(fields["schema"], "`schema`", checker) if "schema" in fields else (),
-        table=_tables(fields["table"], checker) if "table" in fields else (),
+        table=tables(fields["table"], "`table`", checker) if "table" in fields else (),
         column=_names(fields["column"], "`column`", checker) if "column" in fields else (),
     )
 
@@ -66,16 +66,17 @@ def _names(node: Node, what: str, checker: Checker) -> tuple[NamePattern, ...]:
     return tuple(p for item in _some(node, what, checker) for p in patterns(item, what, 1, "a name", checker))
 
 
-def _tables(node: Node, checker: Checker) -> tuple[tuple[NamePattern | None, NamePattern], ...]:
+def tables(node: Node, what: str, checker: Checker) -> tuple[tuple[NamePattern | None, NamePattern], ...]:
+    """Read tables, (schema or None, table) each, as `what` is called; mistakes go to the checker."""
     found: list[tuple[NamePattern | None, NamePattern]] = []
-    for item in _some(node, "`table`", checker):
-        text = checker.text(item, "`table`")
+    for item in _some(node, what, checker):
+        text = checker.text(item, what)
         if text is None:
             continue
         try:
             found.append((None, read_pattern(text)))
         except PatternError:
-            names = patterns(item, "`table`", 2, "`table` or `schema.table`", checker)
+            names = patterns(item, what, 2, "`table` or `schema.table`", checker)
             if names:
                 found.append((names[0], names[1]))
     return tuple(found)

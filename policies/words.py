@@ -13,7 +13,7 @@ from policies.masks import mask_words
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from policies.model import AttributeValue, ColumnName, Decision, RowCondition, Treatment
+    from policies.model import AttributeValue, ColumnName, Decision, RowCondition, RowFilter, Treatment
 
 
 _WRITES: Final = {
@@ -27,6 +27,19 @@ _WRITES: Final = {
 def sentences(decision: Decision, describe: Callable[[ColumnName, Treatment], str]) -> tuple[str, ...]:
     """Give one sentence for each labelled column, in the order of their names, by a `describe` of some language."""
     return tuple(describe(column, decision.treatments[column]) for column in sorted(decision.treatments, key=str))
+
+
+def describe_filter(filtered: RowFilter) -> str:
+    """Say which rows of some tables the caller has, and by which filter."""
+    tables = ", ".join(".".join(part.written for part in names if part is not None) for names in filtered.tables)
+    by = f"filter `{filtered.rule}`"
+    if filtered.reason is not None:
+        return f"{tables} may not be read: {by} could not be evaluated ({filtered.reason})"
+    if filtered.rows is None:
+        return f"no row of {tables} is there unless another filter holds: {by} does not"
+    if not filtered.hides:
+        return f"every row of {tables} is there, by {by}"
+    return f"of {tables} only rows are there where {condition(filtered.rows)}, by {by}"
 
 
 def describe(column: ColumnName, treatment: Treatment) -> str:

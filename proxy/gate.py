@@ -212,6 +212,7 @@ class Gate(ABC, Generic[C, N]):
             decision.policy,
             held,
             frozenset(decision.treatments.items()),
+            decision.filters,
             None if names is None else self._key_of(names),
         )
         world = self._worlds.get(key)
@@ -365,6 +366,7 @@ class Gate(ABC, Generic[C, N]):
             policy=world.decision.policy,
             catalog=world.catalog.revision,
             grants=_grants(rewritten.uses, world.decision, made=effects.uses_made),
+            filters=tuple((f"{each.schema}.{each.relation}", each.rule) for each in rewritten.filters),
         )
         plan = Plan(
             "rewrite" if changed else "pass",

@@ -94,6 +94,15 @@ class Probe:
 
 
 @dataclass(frozen=True, slots=True)
+class Filtered:
+    """A relation of which a statement has only the rows that a filter of the policies leaves; `rule` is the filter's name."""
+
+    schema: str
+    relation: str
+    rule: str
+
+
+@dataclass(frozen=True, slots=True)
 class Rewritten:
     """A statement ready to leave.
 
@@ -116,6 +125,7 @@ class Rewritten:
     changes_catalog: bool
     literal_free: bool
     constants: frozenset[int]
+    filters: tuple[Filtered, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

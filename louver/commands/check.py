@@ -77,7 +77,7 @@ def _odd(policies: PolicySet, file: str) -> list[str]:
     """Return what is odd about the rules, which may be meant."""
     from policies.review import review
 
-    return [f"{file}:{found.line}: rule `{found.rule}`: {found.message}" for found in review(policies)]
+    return [f"{file}:{found.line}: `{found.rule}`: {found.message}" for found in review(policies)]
 
 
 def _fields(mistake: Problem | str) -> dict[str, object]:

@@ -55,10 +55,13 @@ FROM used u ORDER BY 1, 3, 2"""
 trigger that suppresses updates without a change."""
 
 FILLED: Final = rf"""
-SELECT a.attrelid::int8 AS relation, array_agg(a.attname::text) AS columns
+SELECT a.attrelid::int8 AS relation, array_agg(a.attname::text) AS columns,
+       coalesce(array_agg(a.attname::text) FILTER (WHERE a.attidentity <> '' OR (d.oid IS NOT NULL
+         AND CASE WHEN d.adrelid IN {LOCKED} THEN false ELSE pg_get_expr(d.adbin, d.adrelid) ~ '^nextval\(' END)),
+         '{{}}') AS numbered
 FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
 WHERE a.attrelid >= 16384 AND a.attnum > 0 AND NOT a.attisdropped AND (a.attidentity <> '' OR t.typdefault IS NOT NULL
       OR (d.oid IS NOT NULL AND CASE WHEN d.adrelid IN {LOCKED} THEN true ELSE
            pg_get_expr(d.adbin, d.adrelid) !~ '^(NULL::.*|(gen_random_uuid|uuidv4|uuidv7)\(\))$' END))
 GROUP BY 1"""  # noqa: S608  constants of the proxy
-"""Columns that get something else than NULL or a random UUID when an INSERT leaves them out."""
+"""Columns that get something else than NULL or a random UUID when an INSERT leaves them out; and those that get a new number."""

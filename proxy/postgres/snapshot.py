@@ -221,7 +221,8 @@ def _with_constraints(
         relations[oid] = replace(relations[oid], constraints=tuple(constraints[oid]))
     for row in filled:
         if row["relation"] in relations:
-            relations[row["relation"]] = replace(relations[row["relation"]], filled=frozenset(row["columns"]))
+            given, numbered = frozenset(row["columns"]), frozenset(row["numbered"])
+            relations[row["relation"]] = replace(relations[row["relation"]], filled=given, numbered=numbered)
     return relations
 
 

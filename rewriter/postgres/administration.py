@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 Node = dict[str, Any]
 
 _NOTHING_TOLD = frozenset({"TruncateStmt", "VacuumStmt", "ReindexStmt"})
+_KEEPING_ROWS = frozenset({"VacuumStmt", "ReindexStmt"})
+ROWS_HIDDEN = "rows of it are hidden from you"
+"""Why a definition of a filtered relation is refused."""
 _HARMLESS_COMMANDS = frozenset(
     {"AT_ChangeOwner", "AT_DropConstraint", "AT_DropNotNull", "AT_SetStatistics", "AT_SetStorage", "AT_SetCompression"}
     | {"AT_SetRelOptions", "AT_ResetRelOptions", "AT_SetLogged", "AT_SetUnLogged", "AT_SetTableSpace"}
@@ -87,10 +90,12 @@ def guarded(relation: Relation, world: World, catalog: Catalog) -> Guarded | Non
     )
 
 
-def reason_against(  # noqa: PLR0911, PLR0913, PLR0917  one for each kind, and all that it depends on
+def reason_against(  # noqa: C901, PLR0911, PLR0913, PLR0917  one for each kind, and all that it depends on
     kind: str, fields: Node, mention: Node, relation: Relation, world: World, catalog: Catalog
 ) -> str | None:
     """Why a definition may not name `relation`, which hides something, as it does in `mention`; None when it may."""
+    if any(member.oid in world.filters for member in family_of(relation, catalog)):
+        return None if kind in _KEEPING_ROWS else ROWS_HIDDEN
     found = guarded(relation, world, catalog)
     if found is None:
         return "it holds what you may not read"
@@ -168,7 +173,7 @@ def relation_names(kind: str, node: Node) -> set[str] | None:
     if kind in {"DropStmt", "CreateSeqStmt", "AlterSeqStmt"}:  # to drop tells nothing; OWNED BY names a column
         return set()
     if kind in {"CreateStmt", "AlterTableStmt", "IndexStmt", "VacuumStmt"}:
-        return set(_strings(node))
+        return set(strings_of(node))
     return None
 
 
@@ -378,7 +383,7 @@ def _constraints(node: Node) -> Iterator[Node]:
     return (holder["Constraint"] for holder in _dicts(node) if "Constraint" in holder)
 
 
-def _strings(node: Node) -> Iterator[str]:
+def strings_of(node: Node) -> Iterator[str]:
     """Every String of a definition that is no column's name."""
     for holder in _dicts(node, _COLUMN_LISTS | {"ColumnRef", "pk_attrs", "va_cols"}):
         if "String" in holder:

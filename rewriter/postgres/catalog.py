@@ -71,7 +71,7 @@ class Relation:
     materialized view with every name qualified. `functions` are the user functions (schema, name) that reading it
     runs (view, row policy), `write_functions` those that writing it runs (trigger, default, check, rule). `links` are
     its foreign keys, in both directions. `filled` are the columns that get another value than NULL or a random UUID when
-    an INSERT leaves them out. `row_security` is enabled on a table; a view that is `invoker` reads as its caller, one that
+    an INSERT leaves them out, `numbered` those of them that get the next number of a sequence. `row_security` is enabled on a table; a view that is `invoker` reads as its caller, one that
     is a `barrier` keeps conditions from rows it leaves out.
     """
 
@@ -90,6 +90,7 @@ class Relation:
     links: tuple[Link, ...] = ()
     constraints: tuple[Constraint, ...] = ()
     filled: frozenset[str] = frozenset()
+    numbered: frozenset[str] = frozenset()
     row_security: bool = False
     invoker: bool = False
     barrier: bool = False

@@ -250,6 +250,10 @@ class Examiner:
                 raise _Harmful(
                     f"it writes to {changed.schema}.{changed.name}, and a rule there uses a protected relation"
                 )
+            if any(link.other in self.world.filters for link in changed.links):
+                raise _Harmful(
+                    f"it writes to {changed.schema}.{changed.name}, and a foreign key compares that with rows hidden from you"
+                )
             self._run(changed.write_functions, taken)
             self._attached(changed, taken, writes=True)
             self._run(index_of(self.catalog).relations.get(changed.oid, ()), taken)

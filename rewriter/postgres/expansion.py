@@ -57,10 +57,12 @@ def substitute_for(  # noqa: PLR0913, PLR0917  a reference, what it means, and a
     where: int | None,
     *,
     explained: bool = False,
+    plain: bool = False,
 ) -> Substitute:
     """What takes the place of a reference that `world` protects. `where` is its character in the client's text.
 
-    `explained`: a plan will name the relation, so that it is called as the client calls it.
+    `explained`: a plan will name the relation, so that it is called as the client calls it. `plain`: the statement computes nothing
+    that could tell of a row that is filtered away.
     Raises Refusal: TABLESAMPLE, a denied column, a rule that cannot be applied, a definition that cannot be expanded.
     """
     if reference.sampled:
@@ -69,19 +71,21 @@ def substitute_for(  # noqa: PLR0913, PLR0917  a reference, what it means, and a
     tableoid = carries(found, reference, relation)
     columns = needed_columns(found, reference, relation)
     only = not reference.node.get("inh")
-    what = (*place(relation, key), known_as, only, tableoid, *[column.number for column in columns])
+    filters = world.filters.get(relation.oid, ())
+    fenced = bool(filters) and not plain
+    what = (*place(relation, key), known_as, only, tableoid, fenced, *[column.number for column in columns])
     kept = world.queries.get(what)
     if kept is None:
         view = caller_view(relation, world, catalog, key, where)
-        if known_as:
-            view = dataclasses.replace(view, known_as=known_as)
+        if known_as or not fenced:
+            view = dataclasses.replace(view, known_as=known_as, fenced=fenced)
         query, uses = view.query(columns, only=only, tableoid=tableoid)
         behind = world.expansions[place(relation, key)] if view.body is not None else Expansion("", (), ())
         if len(world.queries) >= _QUERIES:  # a client may ask for any columns, under any name
             world.queries.clear()
         kept = world.queries[what] = (query, (*uses, *behind.uses), behind.reads)
     query, uses, reads = kept
-    return Substitute(reference, relation, query, uses, reads, known_as=known_as)
+    return Substitute(reference, relation, query, uses, reads, known_as=known_as, filters=filters, fenced=fenced)
 
 
 def replaceable(found: Findings, reference: Reference) -> bool:
@@ -94,7 +98,8 @@ def caller_view(
 ) -> CallerView:
     """The caller's view of a protected relation, the definition expanded when it is a view over protected ones."""
     body = expand(relation, world, catalog, key).text if relation.oid in world.views else None
-    return CallerView(relation, world.treatments.get(relation.oid, {}), key, where, world.shown, body)
+    treatments, filters = world.treatments.get(relation.oid, {}), world.filters.get(relation.oid, ())
+    return CallerView(relation, treatments, key, where, world.shown, body, filters=filters)
 
 
 def place(relation: Relation, key: KeyMaterial | None) -> tuple[int, str]:

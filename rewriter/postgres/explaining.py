@@ -35,7 +35,8 @@ def check(
     `everything`: what the plan reads is not known, as of EXECUTE and of listed functions that the planner puts in place;
     then all that is hidden must be allowed, and no mask be `keyed`. Raises Refusal 42501.
     """
-    if everything and (keyed or not all(_allowed(columns) for columns in world.treatments.values())):
+    closed = keyed or bool(world.filters)
+    if everything and (closed or not all(_allowed(columns) for columns in world.treatments.values())):
         message = "EXPLAIN of a prepared statement, or of functions that the policies list, is not available to you"
         raise Refusal("42501", message, detail=_STATISTICS, hint="Use EXPLAIN on the statement itself.")
     # a name that is not there is the session's own, or made in its transaction from nothing that is protected
@@ -47,7 +48,7 @@ def check(
             seen |= behind
             waiting += sorted(behind)
         for member in family_of(catalog.relations[oid], catalog):
-            if not _allowed(world.treatments.get(member.oid, {})):
+            if member.oid in world.filters or not _allowed(world.treatments.get(member.oid, {})):
                 full = f"{member.schema}.{member.name}"
                 message = f"EXPLAIN of a statement that reads or writes protected {full} is not available to you"
                 raise Refusal("42501", message, detail=_STATISTICS, hint=_HINT)

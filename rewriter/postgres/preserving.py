@@ -104,9 +104,13 @@ def around(column: Column, alias: str, shown: str, guard: Guard | None) -> Aroun
     return Around(before, _ending(column, shown, own))
 
 
+def plain_type(column: Column) -> str:
+    """A column's type without its length, so that what is assigned is checked by that as ever."""
+    return _MODIFIERS.sub(r"\1", target_of(column).cast)
+
+
 def _ending(column: Column, shown: str, own: str) -> str:
-    plain = _MODIFIERS.sub(r"\1", target_of(column).cast)
-    return f") AS {plain}) AS v, {shown} AS m) AS {own})"
+    return f") AS {plain_type(column)}) AS v, {shown} AS m) AS {own})"
 
 
 def _same(column: Column, one: str, other: str) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING
 
-from rewriter.model import MAX_BYTES, Edit, Refusal, Rewritten, UnknownNames
+from rewriter.model import MAX_BYTES, Edit, Filtered, Refusal, Rewritten, UnknownNames
 from rewriter.postgres import explaining, proof
 from rewriter.postgres.abridging import Abridged, abridge
 from rewriter.postgres.catalog import Relation
@@ -141,7 +141,14 @@ def _rewrite(text: str, reading: Reading, short: Abridged, where: Circumstances,
         changes_catalog=changes_catalog,
         literal_free=literal_free and not short.lists,
         constants=frozenset().union(*[ruling.found.constants for ruling in rulings]),
+        filters=_filtered(rulings),
     )
+
+
+def _filtered(rulings: list[Ruling]) -> tuple[Filtered, ...]:
+    """What leaves out rows of the statements' relations, once each."""
+    found = [each for ruling in rulings for each in ruling.filtered]
+    return tuple(dict.fromkeys(Filtered(table.schema, table.name, filtered.rule) for table, filtered in found))
 
 
 def _unchanged(text: str, reading: Reading, catalog: Catalog, names: Names) -> Rewritten:
@@ -245,7 +252,7 @@ def _splices(rulings: list[Ruling], exact: list[Exact], where: Circumstances) ->
             splices += patch.splices
             patch.expect()
     # the parser gives each column of SET (a, b) = ... a copy of what stands behind it, so that some edits come twice
-    return sorted(set(splices), key=_start)
+    return sorted(dict.fromkeys(splices), key=_start)
 
 
 def _start(splice: Splice) -> tuple[int, int]:

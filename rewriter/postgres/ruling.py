@@ -8,8 +8,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from policies.model import RowFilter
 from rewriter.model import Probe, WrittenName
-from rewriter.postgres.catalog import Catalog, Names
+from rewriter.postgres.catalog import Catalog, Names, Relation
 from rewriter.postgres.code import Judge
 from rewriter.postgres.masks import KeyMaterial
 from rewriter.postgres.scopes import Findings
@@ -52,6 +53,7 @@ class Ruling:
     patches: list[Patch] = field(default_factory=list)
     probes: list[Probe] = field(default_factory=list)  # of the relations that it writes
     written: list[Target] = field(default_factory=list)  # protected relations that it writes
+    filtered: list[tuple[Relation, RowFilter]] = field(default_factory=list)  # what leaves out rows
     oids: set[int] = field(default_factory=set)  # of the same, ANY_TYPES for a temporary one
     unknown: set[WrittenName] = field(default_factory=set)
     unknown_functions: set[WrittenName] = field(default_factory=set)

@@ -10,7 +10,7 @@ import dataclasses
 from typing import TYPE_CHECKING, Any
 
 from rewriter.model import Refusal
-from rewriter.postgres import administration, explaining, grouping, rows, settings, tableoid
+from rewriter.postgres import administration, explaining, filtering, grouping, inventory, rows, settings, tableoid
 from rewriter.postgres.attachments import check_read
 from rewriter.postgres.bodies import written_body
 from rewriter.postgres.catalog import Relation
@@ -147,6 +147,7 @@ def _copy(ruling: Ruling, fields: Node, where: Circumstances) -> None:
             if isinstance(meaning, Relation) and where.world.protects(meaning.oid):
                 at = position(where.data, reference.node)
                 view = caller_view(meaning, where.world, where.catalog, where.key, at)
+                ruling.filtered += [(meaning, each) for each in view.filters]
                 ruling.copied = copied(fields, reference, view, where.data)
 
 
@@ -157,6 +158,9 @@ def _store(ruling: Ruling, fields: Node, where: Circumstances) -> None:
     check_mentions(ruling, where)
     if fields.get("objtype") == "OBJECT_MATVIEW" and ruling.substitutes and not ruling.unknown:
         meant = {id(each.reference): each.relation for each in ruling.substitutes}
+        if any(where.world.filters_behind(each.relation) for each in ruling.substitutes):
+            reason = "rows are hidden from you that it would hold"
+            refuse_definition(ruling, _first(ruling), reason=reason)
         if not where.judge.is_open:
             check_stored_view(fields["query"].get("SelectStmt", {}), ruling.found, meant, where.world)
         ruling.substitutes.clear()  # real values are stored, and masked again when they are read
@@ -208,6 +212,7 @@ def _definition(ruling: Ruling, fields: Node, where: Circumstances) -> None:
     if reason is not None:
         message = f"{KINDS[ruling.kind].label} is not available to you: {reason}"
         raise Refusal("42501", message, hint="Ask an administrator to do this.")
+    inventory.check_definition(ruling, fields, where)
     used_by_definition(ruling.kind, fields, ruling.found, where.judge)
     for reference in ruling.found.references:  # a table's own rows are converted, checked and indexed
         if reference.node is fields.get("relation"):
@@ -284,6 +289,8 @@ def _references(ruling: Ruling, where: Circumstances, *, mentions: bool = True) 
     if not ruling.unknown:
         _functions(ruling, columns, where)
         check_system_columns(found, ruling.substitutes, where.data)
+        if where.world.filters:
+            inventory.check(ruling, where)
         ruling.patches += tableoid.patches(found, ruling.substitutes, where.data)
         ruling.patches += grouping.patches(ruling.substitutes, where.world, where.catalog, where.data)
         ruling.literal_free &= not grouping.keyed_by_place(ruling.substitutes)
@@ -301,6 +308,7 @@ def _write(ruling: Ruling, targets: list[Target]) -> None:
         ruling.counts_values |= target.counts_values
         ruling.literal_free &= target.literal_free
         ruling.probes += target.probes
+        ruling.filtered += [(target.relation, each) for each in target.filters]
         if target.hidden:
             ruling.written.append(target)
 
@@ -326,10 +334,16 @@ def _read(ruling: Ruling, reference: Reference, where: Circumstances) -> set[str
     # what hides nothing stays as it is where a subquery could not stand for it
     if where.world.protects(meaning.oid) and (where.world.hides(meaning.oid) or replaceable(ruling.found, reference)):
         at = position(where.data, reference.node)
+        plain = meaning.oid in where.world.filters and filtering.is_plain(
+            ruling.found, reference, meaning, ruling.node, where.catalog
+        )
         made = substitute_for(
-            ruling.found, reference, meaning, where.world, where.catalog, where.key, at, explained=where.explained
+            *(ruling.found, reference, meaning, where.world, where.catalog, where.key, at),
+            explained=where.explained,
+            plain=plain,
         )
         ruling.substitutes.append(made)
+        ruling.filtered += [(meaning, each) for each in made.filters]
         ruling.settled.add(id(reference.node))
         ruling.relations.extend(made.reads)
     return {column.name for column in meaning.columns}

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from policies.model import RowFilter
 from rewriter.model import Refusal, Use
 from rewriter.postgres.catalog import Relation
 from rewriter.postgres.conditions import quote_identifier
@@ -48,7 +49,7 @@ class Substitute:
 
     `query` is SELECT ... FROM the real relation, or from the expanded definition of a view; `reads` are then the relations
     behind it, (schema, name). `searched`: the query has a condition of the caller's on real values. `known_as`: what it calls the
-    relation, when that is not its own name.
+    relation, when that is not its own name. `filters` leave out rows of it; `fenced`: behind a fence for the caller's conditions.
     """
 
     reference: Reference
@@ -58,6 +59,8 @@ class Substitute:
     reads: tuple[tuple[str, str], ...] = ()
     searched: bool = False
     known_as: str = ""
+    filters: tuple[RowFilter, ...] = ()
+    fenced: bool = False
 
     @property
     def inside(self) -> str:

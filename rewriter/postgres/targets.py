@@ -14,6 +14,7 @@ from rewriter.postgres.attachments import check_write
 from rewriter.postgres.catalog import Relation
 from rewriter.postgres.examination import changed_with
 from rewriter.postgres.firing import ALL, events_of
+from rewriter.postgres.kinds import KINDS
 from rewriter.postgres.names import meaning_of
 from rewriter.postgres.reading import position
 from rewriter.postgres.updatable import surface_of
@@ -22,6 +23,7 @@ from rewriter.postgres.writes import Target
 if TYPE_CHECKING:
     from rewriter.postgres.ruling import Circumstances, Ruling
     from rewriter.postgres.scopes import Reference
+    from rewriter.postgres.updatable import Surface
 
 Node = dict[str, Any]
 
@@ -43,6 +45,8 @@ def target_of(
     if isinstance(surface, str):
         message = f"writing to {full} is not allowed: columns of it are masked for you, and {surface}"
         raise Refusal("42501", message, hint="Write to the table.", position=at)
+    if where.world.filters:
+        _check_filtered(surface, statement, at)
     events = events_of(*statement, changed_with(relation, where.catalog))
     check_changes(ruling, reference, relation, where, events=events)
 
@@ -59,6 +63,27 @@ def target_of(
     )
     target.searches = world.searchable and ruling.kind in searching.STATEMENTS and not surface.levels
     return target
+
+
+def _check_filtered(surface: Surface, statement: tuple[str, Node], at: int | None) -> None:
+    """Refuse the writes that cannot be kept to the rows that the caller has."""
+    world = surface.world
+    if not any(world.filters_behind(each) for each in (surface.relation, surface.table)):
+        return
+    kind, fields = statement
+    full = f"{surface.relation.schema}.{surface.relation.name}"
+    reason = None
+    if surface.levels or surface.relation.kind not in {"r", "p"}:
+        reason, hint = "writing through this view", "Write to the table."
+    elif kind not in {"InsertStmt", "UpdateStmt", "DeleteStmt"}:
+        reason, hint = f"{KINDS[kind].label} into it", "Use INSERT, UPDATE and DELETE."
+    elif "onConflictClause" in fields:
+        reason, hint = "ON CONFLICT", "Use INSERT and UPDATE: what is there already may be hidden from you."
+    elif "CurrentOfExpr" in fields.get("whereClause", {}):
+        reason, hint = "WHERE CURRENT OF", "Choose the rows by their key."
+    if reason is not None:
+        message = f"{reason} is not available on {full}, because rows of it are hidden from you"
+        raise Refusal("0A000", message, hint=hint, position=at)
 
 
 def check_changes(

@@ -14,6 +14,7 @@ from policies.model import RowCondition
 from rewriter.conditions import ConditionError, condition_columns
 from rewriter.kept import Kept
 from rewriter.postgres.catalog import Catalog
+from rewriter.postgres.filtering import deciding
 from rewriter.postgres.world import World
 
 if TYPE_CHECKING:
@@ -105,10 +106,14 @@ class _Judge:
                 found += [fault for c in keys for fault in self.constraint(relation, c, effect)]
         return found
 
-    def constraint(self, relation: Relation, constraint: Constraint, effect: Effect) -> list[Fault]:  # noqa: PLR0911
+    def constraint(self, relation: Relation, constraint: Constraint, effect: Effect) -> list[Fault]:  # noqa: C901, PLR0911
         """What a constraint tells, each kind in its way."""
         columns = _with_bases(relation, constraint.columns)
         hidden = columns & hidden_columns(relation.oid, self.world)
+        if constraint.kind in {"unique", "exclusion"} and self.meets_hidden(relation, constraint):
+            hidden = columns
+        if constraint.kind == "rule" and relation.oid in self.world.filters:
+            return [Fault(f"the rule {constraint.name} runs with rows that are hidden from you")]
         if not hidden:
             return []
         named = ", ".join(sorted(hidden))
@@ -124,7 +129,7 @@ class _Judge:
             return [Fault(f"the trigger {constraint.name} compares {named} with what was stored", told)] if told else []
         if constraint.kind in {"unique", "exclusion"}:
             reason = f"the {constraint.kind} constraint or index {constraint.name} compares {named} with other rows"
-            if effect.inserted is not None and not constraint.keys & _left_null(relation, effect):
+            if effect.inserted is not None and not constraint.keys & _left_apart(relation, effect):
                 return [Fault(reason)]
             return [Fault(reason, touched)] if touched else []
         if constraint.kind == "expression" and constraint.functions <= _SAFE_FUNCTIONS:
@@ -145,6 +150,8 @@ class _Judge:
             return [Fault(f"the foreign key {link.name} is of a relation that is not known yet")]
         mine = frozenset(link.columns) & hidden_columns(relation.oid, self.world)
         theirs = frozenset(link.there) & hidden_columns(link.other, self.world)
+        if link.other in self.world.filters:
+            theirs = frozenset(link.there)
         touched = frozenset(link.columns) & effect.updated
         there = f"{other.schema}.{other.name}.{min(theirs or frozenset(link.there))}"
         names = ", ".join(sorted(mine or frozenset(link.columns)))
@@ -161,6 +168,15 @@ class _Judge:
             found.append(Fault(reason, touched))
         return found
 
+    def meets_hidden(self, relation: Relation, constraint: Constraint) -> bool:
+        """Whether a row may be compared with rows that are filtered away: not where equal keys are shown or hidden together."""
+        filters = self.world.filters.get(relation.oid)
+        if filters is None:
+            return False
+        decides = deciding(filters)
+        plain = {column.name for column in relation.columns if column.collation is None}
+        return constraint.kind != "unique" or not decides or not decides <= constraint.keys & plain
+
     def spreads(self, other: Relation, link: Link, action: str, above: frozenset[int], *, deletes: bool) -> bool:
         """Whether what the foreign key does on its other side would tell."""
         if action not in "cnd" or other.oid in above:
@@ -171,6 +187,13 @@ class _Judge:
     def deciding(self, relation: Relation, effect: Effect) -> list[Fault]:
         """Columns by which rows are shown or hidden: changing one would show what is hidden now."""
         found: dict[Fault, None] = {}
+        for each in self.world.filters.get(relation.oid, ()):
+            columns = deciding((each,))
+            if columns is None:
+                return [Fault(f'filter "{each.rule}" cannot be applied')]
+            touched = _with_bases(relation, columns) & effect.updated
+            if touched:
+                found[Fault(f'filter "{each.rule}" shows rows by it', touched)] = None
         for column, treatment in self.world.treatments.get(relation.oid, {}).items():
             if treatment.rows is None:
                 continue
@@ -201,6 +224,11 @@ def _left_null(relation: Relation, effect: Effect) -> frozenset[str]:
     inserted = effect.inserted or _NONE
     left = {column.name for column in relation.columns if not column.generated} - inserted - relation.filled
     return effect.nulls.union(left)
+
+
+def _left_apart(relation: Relation, effect: Effect) -> frozenset[str]:
+    """The same, or a number that a sequence gives to no other row."""
+    return _left_null(relation, effect) | (relation.numbered - (effect.inserted or _NONE))
 
 
 def _with_bases(relation: Relation, columns: frozenset[str]) -> frozenset[str]:

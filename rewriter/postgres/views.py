@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from policies.model import Treatment
+from policies.model import RowFilter, Treatment
 from rewriter.conditions import ConditionError, condition_columns
 from rewriter.model import Refusal, Use
 from rewriter.postgres.catalog import Relation, column_name
@@ -30,7 +30,8 @@ class CallerView:
     `where` is the 1-based character of the reference in the client's text, for refusals. `body` is what is read in place
     of the relation itself: the expanded definition of a view. `raw`: what its columns are in terms of another
     relation, through which it is written; those that it lacks cannot be shown. `known_as` is what the relation is called in
-    the query, where a plan shall name it as the client does; else its own name.
+    the query, where a plan shall name it as the client does; else its own name. Of the relation only those rows are there that meet
+    all `filters`; where they are `fenced`, no condition of the caller's is computed on others.
     """
 
     relation: Relation
@@ -41,6 +42,8 @@ class CallerView:
     body: str | None = None
     raw: Mapping[str, str] | None = None
     known_as: str = ""
+    filters: tuple[RowFilter, ...] = ()
+    fenced: bool = True
 
     def query(
         self, columns: Iterable[Column], *, only: bool = False, tableoid: bool = False
@@ -62,8 +65,36 @@ class CallerView:
                 uses.append(Use(column_name(self.relation, column.name), treatment))
         if tableoid:
             items.append(f"{quote_identifier(here)}.tableoid")
-        words = ["SELECT", *([", ".join(items)] if items else []), *self._source(only=only)]
+        source = self._source(only=only) if not self.filters else self._filtered(only=only, tableoid=tableoid)
+        words = ["SELECT", *([", ".join(items)] if items else []), *source]
         return " ".join(words), tuple(uses)
+
+    def _filtered(self, *, only: bool, tableoid: bool) -> list[str]:
+        """The rows that are there: filtered below everything else, so that masks and searches see no others."""
+        here = quote_identifier(self.known_as or self.relation.name)
+        names = [*(column.name for column in self.relation.columns), *(["tableoid"] if tableoid else [])]
+        inner = ["SELECT", ", ".join(f"{here}.{quote_identifier(name)}" for name in names), *self._source(only=only)]
+        # OFFSET keeps the caller's conditions outside: allpaths.c, subquery_is_pushdown_safe
+        fence = [" OFFSET 0"] if self.fenced else []
+        condition = self.filter(self.known_as or self.relation.name)
+        return ["FROM", f"({' '.join(inner)} WHERE {condition}{''.join(fence)})", "AS", here]
+
+    def filter(self, qualifier: str) -> str:
+        """SQL that is true for the rows that are there, of the relation known as `qualifier`. Raises Refusal."""
+        return " AND ".join(self._condition_of(each, qualifier) for each in self.filters)
+
+    def _condition_of(self, each: RowFilter, qualifier: str) -> str:
+        full = f"{self.relation.schema}.{self.relation.name}"
+        if each.rows is None:
+            message = f'permission denied for {full}: filter "{each.rule}" could not be evaluated for you'
+            hint = "Ask an administrator which attribute it needs."
+            raise Refusal("42501", message, hint=hint, position=self.where, rule=each.rule)
+        try:
+            printed = print_condition(each.rows, self.relation, quote_identifier(qualifier), self.raw)
+        except ConditionError as error:
+            message = f'filter "{each.rule}" cannot be applied to {full}: {error}'
+            raise Refusal("42501", message, hint="The policy needs to be corrected.", rule=each.rule) from None
+        return f"({printed}) IS TRUE"
 
     def _source(self, *, only: bool) -> list[str]:
         relation = self.relation

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from policies.masks import SCHEMAS
-from policies.model import Decision, Treatment
+from policies.model import Decision, RowFilter, Treatment
 from rewriter.kept import Kept
 from rewriter.model import Name, Use
 from rewriter.postgres import system
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 class World:
     """`treatments`: by relation OID, the treatment of every labelled column of a protected relation.
 
+    `filters`: by relation OID, those whose conditions a row has to meet, all of them, to be there.
     `open`: nothing of the database is hidden, so that nothing is barred. `views`: OIDs of the views that read protected relations and are replaced by their definitions. `hiding`: of all these,
     those that hide any value; a rule may replace columns by themselves, on the rows where TRUE holds. `barred`: by OID, why a
     relation may not be read. `names` are of all these, but for the server's own; `guarded` and `schemas` are of those that
@@ -51,6 +52,7 @@ class World:
     open: bool = False
     searchable: bool = False
     joinable: Mapping[int, Mapping[str, str]] = field(default_factory=dict)
+    filters: Mapping[int, tuple[RowFilter, ...]] = field(default_factory=dict)
     shown: dict[tuple[int, str, str], str] = field(default_factory=dict)
     expansions: dict[tuple[int, str], Expansion] = field(default_factory=dict)
     queries: dict[tuple[object, ...], tuple[str, tuple[Use, ...], tuple[Name, ...]]] = field(default_factory=dict)
@@ -61,15 +63,19 @@ class World:
 
     def protects(self, oid: int) -> bool:
         """Whether something takes the place of a relation where it is read."""
-        return oid in self.treatments or oid in self.views
+        return oid in self.treatments or oid in self.views or oid in self.filters
 
     def hides(self, oid: int) -> bool:
         """Whether a relation holds values that the caller does not see, so that what is done with it could tell them."""
         return oid in self.hiding
 
+    def filters_behind(self, relation: Relation) -> bool:
+        """Whether rows of a relation are filtered away, or may be of what it reads."""
+        return relation.oid in self.filters or (relation.oid in self.views and bool(self.filters))
+
     def stores_hidden(self, oid: int) -> bool:
         """Whether a relation holds such values itself: a table or materialized view."""
-        return oid in self.hiding and oid in self.treatments
+        return oid in self.hiding and (oid in self.treatments or oid in self.filters)
 
 
 _MAX_CATALOGS = 16  # one for each database and its predecessor: DDL makes many, and each holds a whole database
@@ -135,7 +141,8 @@ def _strictness(treatment: Treatment) -> int:
 
 def _make(catalog: Catalog, decision: Decision) -> World:
     treatments = _treatments(catalog, decision)
-    views, hiding, barred = _views(catalog, treatments)
+    filters = _filters(catalog, decision)
+    views, hiding, barred = _views(catalog, treatments, filters)
     is_open = not (decision.hides or decision.grants or hiding or _keyed(decision))
     if is_open:
         barred = {}
@@ -144,18 +151,19 @@ def _make(catalog: Catalog, decision: Decision) -> World:
         affected = {oid for group in groups for oid in group}
         return [r for r in map(catalog.relations.__getitem__, affected) if r.schema not in system.SYSTEM_SCHEMAS]
 
-    guarded = names(hiding & treatments.keys(), barred)
+    guarded = names(hiding & (treatments.keys() | filters.keys()), barred)
     return World(
         treatments,
         views,
         hiding,
         barred,
-        names=frozenset(relation.name for relation in names(treatments, barred, views)),
+        names=frozenset(relation.name for relation in names(treatments, filters, barred, views)),
         guarded=frozenset(relation.name for relation in guarded),
         schemas=frozenset(relation.schema for relation in guarded),
         open=is_open,
         searchable=any(t.search is not None for columns in treatments.values() for t in columns.values()),
         joinable=_joinable(catalog, decision, treatments),
+        filters=filters,
     )
 
 
@@ -205,6 +213,24 @@ def _treatments(catalog: Catalog, decision: Decision) -> dict[int, dict[str, Tre
     return treatments
 
 
+def _filters(catalog: Catalog, decision: Decision) -> dict[int, tuple[RowFilter, ...]]:
+    """The filters of each relation: its own, and those of parents, partitions and children, for each is read with the others."""
+    own: dict[int, RowFilter] = {}
+    for oid, relation in catalog.relations.items() if decision.filters_rows else ():
+        found = decision.filter_of(relation.schema, relation.name)
+        if found is not None and relation.kind in _FILTERED and relation.schema not in system.SYSTEM_SCHEMAS:
+            own[oid] = found
+    family = families(catalog) if own else {}
+    shared: dict[int, dict[RowFilter, None]] = {}
+    for oid, found in own.items():
+        shared.setdefault(family.get(oid, oid), {})[found] = None
+    found_of = {oid: shared.get(family.get(oid, oid)) for oid in (*own, *family)}
+    return {oid: tuple(filters) for oid, filters in found_of.items() if filters}
+
+
+_FILTERED = frozenset("rpfvm")
+
+
 def families(catalog: Catalog) -> dict[int, int]:
     """By OID, one member that stands for all relations connected by inheritance or partitioning."""
     root: dict[int, int] = {}
@@ -220,15 +246,15 @@ def families(catalog: Catalog) -> dict[int, int]:
     return {oid: find(oid) for oid in list(root)}
 
 
-def _views(
-    catalog: Catalog, treatments: dict[int, dict[str, Treatment]]
+def _views(  # noqa: C901  one case for each way to read what is hidden
+    catalog: Catalog, treatments: dict[int, dict[str, Treatment]], filters: Mapping[int, tuple[RowFilter, ...]]
 ) -> tuple[frozenset[int], frozenset[int], dict[int, str]]:
     """The views that are expanded, all relations that hide a value, and all that may not be read with the reason.
 
     Adds to `treatments` those of materialized views.
     """
     labelled = dict(treatments)
-    hiding = {oid for oid, columns in treatments.items() if _any_hides(columns)}
+    hiding = {oid for oid, columns in treatments.items() if _any_hides(columns)} | filters.keys()
     views: set[int] = set()
     barred = _closed(catalog)
     changed = True
@@ -239,10 +265,13 @@ def _views(
                 continue
             sources = sorted(definition.sources)
             closed = next((source for source in sources if source in barred), None)
-            hidden = next((source for source in sources if source in treatments or source in views), None)
+            filtered = next((source for source in sources if source in filters), None)
+            hidden = next((source for source in sources if source in treatments or source in views), filtered)
             reason = None
             if closed is not None:
                 reason = f"it reads {_full(catalog, closed)}, which is not readable: {barred[closed]}"
+            elif filtered is not None and catalog.relations[oid].kind == "m":
+                reason = f"it holds rows of {_full(catalog, filtered)}, of which some are hidden from you"
             elif hidden is not None and (relation := catalog.relations[oid]).kind == "m":
                 stored = _stored(relation, hidden, sources, treatments, views, catalog)
                 if not isinstance(stored, str):

@@ -13,7 +13,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from rewriter.model import Probe, Refusal, Use
-from rewriter.postgres import proof
+from rewriter.postgres import filtering, proof
 from rewriter.postgres.assignments import Assigned, Assignment, assigned, expect_query, expect_value, span_of
 from rewriter.postgres.bindings import Binder, Bound
 from rewriter.postgres.catalog import Catalog, Relation, column_name
@@ -25,12 +25,14 @@ from rewriter.postgres.reading import Tokens, position, tokens
 from rewriter.postgres.rows import typed_row
 from rewriter.postgres.scopes import Findings, Reference
 from rewriter.postgres.searching import in_place, probe_of, searchable
-from rewriter.postgres.substitution import Patch, Splice, end_of_name
+from rewriter.postgres.substitution import Patch, Splice, end_of_name, name_tokens
 from rewriter.postgres.telling import faults, hidden_columns
 from rewriter.postgres.updatable import Surface
+from rewriter.postgres.views import CallerView
 from rewriter.postgres.world import World
 
 if TYPE_CHECKING:
+    from policies.model import RowFilter
     from rewriter.postgres.constants import Equality
 
 Node = dict[str, Any]
@@ -79,6 +81,13 @@ class Target:
                     self._assign(assignment, made, guards)
                 if assignment.source is not None:
                     seen.append(assignment.source)
+        if self.filters:
+            self._filter()  # last: its edits stand around all others
+
+    @property
+    def filters(self) -> tuple[RowFilter, ...]:
+        """What leaves out rows of the relation."""
+        return self.world.filters.get(self.relation.oid, ())
 
     @property
     def tokens(self) -> Tokens:
@@ -95,8 +104,9 @@ class Target:
     @property
     def counts_values(self) -> bool:
         """Whether the ruling depends on which columns get a value, and which NULL."""
-        linked = any(hidden_columns(link.other, self.world) for link in self.surface.table.links)
-        return bool(self.hidden) or bool(self.patches) or linked
+        links = [link.other for link in self.surface.table.links]
+        linked = any(other in self.world.filters or hidden_columns(other, self.world) for other in links)
+        return bool(self.hidden) or bool(self.patches) or bool(self.filters) or linked
 
     # -- what may be assigned ------------------------------------------------------------------------------------
 
@@ -127,6 +137,31 @@ class Target:
                 first = known is not None and (known.unless is None or unless is not None)
                 guards[column] = Guard(known.reason if known is not None and first else fault.reason, unless)
         return guards
+
+    # -- rows ----------------------------------------------------------------------------------------------------
+
+    def _filter(self) -> None:
+        """Keep the statement to the rows that the caller has, and new ones to those that he will have."""
+        treatments = self.world.treatments.get(self.relation.oid, {})
+        view = CallerView(self.relation, treatments, self.key, self._where(), filters=self.filters)
+        if self.kind == "InsertStmt":
+            decides = filtering.deciding(self.filters) or frozenset()
+            if "selectStmt" not in self.fields:
+                raise self._unseen("the new row has default values", "Give each column a value.")
+            view.filter("louver_new")  # a filter that closes the relation says so
+            rows = filtering.NewRows(self.relation, decides, view.filter, self._unseen, self.tokens)
+            self.patches += rows.patches(self.fields)
+            return
+        name, _ = name_tokens(self.reference.node, self.tokens)
+        span = filtering.where_of(name, self.fields, self.tokens)
+        plain = filtering.is_plain(self.found, self.reference, self.relation, {self.kind: self.fields}, self.catalog)
+        condition = view.filter(self.reference.alias)
+        self.patches.append(filtering.narrowed(self.fields, condition, span, self.tokens, fenced=not plain))
+
+    def _unseen(self, reason: str, hint: str) -> Refusal:
+        full = f"{self.relation.schema}.{self.relation.name}"
+        message = f"this INSERT into {full} is not available, because rows of it are hidden from you, and {reason}"
+        return Refusal("42501", message, hint=hint, position=self._where())
 
     # -- SET -----------------------------------------------------------------------------------------------------
 

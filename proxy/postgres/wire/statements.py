@@ -82,4 +82,4 @@ def still_prepared(old: Prepared, ruling: Ruling) -> bool:
     before, now = old.plan.decision, ruling.plan.decision
     if old.plan.epoch == NO_EPOCH or old.sent != ruling.text:
         return False
-    return (before.all_clear and now.all_clear) or before.treatments == now.treatments
+    return (before.all_clear and now.all_clear) or before.hides_the_same(now)

@@ -1,0 +1,269 @@
+"""Filtered relations: when the server may compute a caller's conditions before the filter, and what a write has to keep to.
+
+The planner puts a subquery and the conditions around it together, so that one that fails on a value (1 / (balance - 1000)) could
+run on rows that the filter leaves out, and its error would tell of them. So a filter is fenced, unless the statement computes nothing
+that can fail, act or warn: then its conditions reach the indexes. Source: PostgreSQL manual, 39.5 Rules and Privileges.
+Owns that judgement, and the edits of a write's WHERE and of the rows it inserts. May not do: print a filter's condition.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final
+
+from rewriter.conditions import ConditionError, condition_columns
+from rewriter.model import Refusal
+from rewriter.postgres import proof
+from rewriter.postgres.catalog import Relation
+from rewriter.postgres.conditions import quote_identifier
+from rewriter.postgres.masks.literals import literal
+from rewriter.postgres.preserving import MARKER, plain_type
+from rewriter.postgres.reading import Tokens
+from rewriter.postgres.scopes import walk
+from rewriter.postgres.substitution import Patch, Splice, shows_all, unedited
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from policies.model import RowFilter
+    from rewriter.postgres.catalog import Catalog, Column
+    from rewriter.postgres.scopes import Findings, Reference
+
+Node = dict[str, Any]
+
+_NODES: Final = frozenset(
+    {"SelectStmt", "InsertStmt", "UpdateStmt", "DeleteStmt", "ResTarget", "ColumnRef", "String", "A_Star", "RangeVar"}
+    | {"JoinExpr", "A_Expr", "A_Const", "ParamRef", "BoolExpr", "NullTest", "BooleanTest", "CoalesceExpr", "CaseExpr"}
+    | {"CaseWhen", "SortBy", "FuncCall", "LockingClause", "List", "CommonTableExpr", "RangeSubselect", "Integer"}
+    | {"DeclareCursorStmt", "PrepareStmt", "TypeName", "SetToDefault", "Float", "Boolean"}
+)
+"""Nodes that compute nothing which can fail, but for what `_is_plain` looks at."""
+_EXPRESSIONS: Final = frozenset(
+    {"AEXPR_OP", "AEXPR_IN", "AEXPR_BETWEEN", "AEXPR_NOT_BETWEEN", "AEXPR_DISTINCT", "AEXPR_NOT_DISTINCT"}
+    | {"AEXPR_NULLIF"}
+)
+_EARLY: Final = ("fromClause", "usingClause", "whereClause", "havingClause")
+"""What of a query may run on rows before another condition does."""
+_COMPARISONS: Final = frozenset({"=", "<>", "<", "<=", ">", ">=", "BETWEEN", "NOT BETWEEN"})
+_AGGREGATES: Final = frozenset({"count", "min", "max", "sum", "avg"})
+"""Functions that run on the rows that are left, and nowhere else."""
+_TYPES: Final = frozenset(
+    {
+        "int2",
+        "int4",
+        "int8",
+        "float4",
+        "float8",
+        "text",
+        "varchar",
+        "bpchar",
+        "bool",
+        "date",
+        "timestamp",
+        "timestamptz",
+    }
+    | {"time", "uuid", "bytea", "json", "jsonb"}
+)
+"""Types whose values are compared, and converted for that, without ever failing."""
+
+
+def is_plain(found: Findings, reference: Reference, relation: Relation, statement: Node, catalog: Catalog) -> bool:
+    """Whether nothing that a statement computes of a row of `relation` can fail, act or warn before the filter: it compares, no more.
+
+    In a statement of one query only its conditions run so early. Operators, functions and conversions of users could do anything.
+    """
+    level = reference.level
+    if level is None or any(conversion.context == "i" for conversion in catalog.conversions):
+        return False
+    early: list[Any] = [statement]
+    names = found.names
+    if len(found.kinds) == 1 and "larg" not in level.query:
+        early = [level.query[key] for key in _EARLY if key in level.query]
+        inner = walk({"conditions": early})
+        names = inner.names
+        everything = level.positional or bool(inner.stars) or reference.alias in inner.alone
+    else:
+        everything = shows_all(found, reference, relation)
+    compared = [column for column in relation.columns if everything or column.name in names]
+    return _computes_nothing(compared) and _are_plain(early, catalog)
+
+
+def _are_plain(nodes: list[Any], catalog: Catalog) -> bool:
+    stack = nodes
+    while stack:
+        node = stack.pop()
+        if isinstance(node, list):
+            stack.extend(node)
+        elif isinstance(node, dict):
+            for name, value in node.items():
+                if name[:1].isupper() and not _is_plain(name, value, catalog):
+                    return False
+                if isinstance(value, dict | list):
+                    stack.append(value)
+    return True
+
+
+def _is_plain(name: str, value: Node, catalog: Catalog) -> bool:
+    if name == "A_Expr":
+        written = [part["String"]["sval"] for part in value["name"]]
+        plain = value["kind"] in _EXPRESSIONS and len(written) == 1 and written[0] in _COMPARISONS
+        return plain and written[0] not in catalog.operator_names
+    if name == "FuncCall":
+        called = [part["String"]["sval"] for part in value["funcname"]]
+        return len(called) == 1 and called[0] in _AGGREGATES and not any(f == called[0] for _, f in catalog.functions)
+    if name == "TypeCast":
+        return "A_Const" in value["arg"] and _is_servers(value["typeName"], catalog)  # converted before any row is read
+    return name in _NODES
+
+
+def _is_servers(type_name: Node, catalog: Catalog) -> bool:
+    names = [part["String"]["sval"] for part in type_name.get("names", [])]
+    users = any(names[-1:] == [known] for conversion in catalog.conversions for known in conversion.types)
+    return names[:1] == ["pg_catalog"] or (len(names) == 1 and names[0] in _TYPES and not users)
+
+
+def _computes_nothing(columns: Iterable[Column]) -> bool:
+    """Whether columns can be compared with whatever value without an error: a numeric without limits can be too large for float8."""
+    return all(
+        column.base_type in _TYPES or (column.base_type == "numeric" and "(" in column.type_name) for column in columns
+    )
+
+
+def deciding(filters: Iterable[RowFilter]) -> frozenset[str] | None:
+    """The columns that filters look at; None when it cannot be told, or the filter closes the relation."""
+    found: set[str] = set()
+    for each in filters:
+        if each.rows is None:
+            return None
+        try:
+            found |= condition_columns(each.rows)
+        except ConditionError:
+            return None
+    return frozenset(found)
+
+
+def narrowed(fields: Node, condition: str, span: tuple[int, int], tokens: Tokens, *, fenced: bool) -> Patch:
+    """The edit by which an UPDATE or DELETE touches only rows that meet `condition`; `span` is as `where_of` gives it.
+
+    `fenced`: the statement's own condition is computed on no other row. CASE keeps that order: manual, 4.2.14.
+    """
+    first, last = span
+    if "whereClause" not in fields:
+        end = tokens.ends[last]
+        return Patch((Splice(end, end, f" WHERE {condition}"),), partial(_expect_condition, fields, condition))
+    before, after = (f"CASE WHEN {condition} THEN (", ") ELSE false END") if fenced else (f"{condition} AND (", ")")
+    start, end = tokens.starts[first], tokens.ends[last]
+    whole = f"{before}$1{after}"
+    return Patch((Splice(start, start, before), Splice(end, end, after)), partial(_expect_around, fields, whole))
+
+
+def where_of(name: int, fields: Node, tokens: Tokens) -> tuple[int, int]:
+    """First and last token of the condition of an UPDATE or DELETE whose target stands at token `name`.
+
+    Without a condition, the last token is the one behind which it would begin. Raises Refusal.
+    """
+    depth, first = 0, 0
+    index = name
+    while index < len(tokens.starts):
+        word = tokens.word(index)
+        if depth == 0 and tokens.word(index - 1) != ".":
+            if word in {")", ";", "returning"}:
+                break
+            if word == "where":
+                first = index + 1
+        depth += (word in {"(", "["}) - (word in {")", "]"})
+        index += 1
+    if bool(first) != ("whereClause" in fields) or index - 1 < max(first, name):
+        raise unedited()
+    return first, index - 1
+
+
+def _expect_condition(fields: Node, condition: str) -> None:
+    _put_where(fields, proof.expression(condition))
+
+
+def _expect_around(fields: Node, whole: str) -> None:
+    fields["whereClause"] = proof.around(whole, fields["whereClause"])
+
+
+def _put_where(fields: Node, condition: Node) -> None:
+    """Add a condition in the place where the parser writes it: behind what is changed, before what is returned."""
+    after = ("fromClause", "returningClause", "withClause")
+    rest = {key: fields.pop(key) for key in after if key in fields}
+    fields["whereClause"] = condition
+    fields.update(rest)
+
+
+@dataclass(frozen=True, slots=True)
+class NewRows:
+    """Rows that an INSERT adds to a filtered relation: each has to be one that the caller sees afterwards.
+
+    `condition` prints the filter over a name; `refused` makes a refusal of a reason.
+    """
+
+    relation: Relation
+    deciding: frozenset[str]
+    condition: Callable[[str], str]
+    refused: Callable[[str, str], Refusal]
+    tokens: Tokens
+
+    def patches(self, fields: Node) -> list[Patch]:
+        """The edits that check the new rows of an INSERT. Raises Refusal where it cannot be told what they hold."""
+        names = [item["ResTarget"]["name"] for item in fields.get("cols", [])]
+        names = names or [column.name for column in self.relation.columns]
+        if len(self.deciding) != 1:
+            reason = (
+                "which rows are shown depends on more than one column"
+                if self.deciding
+                else "none of its rows is shown to you"
+            )
+            raise self.refused(reason, "Insert through an account from which no rows are hidden.")
+        (column,) = (each for each in self.relation.columns if each.name in self.deciding)
+        if column.name not in names:
+            raise self.refused(f"{column.name} decides whether you see them", f"Give {column.name} a value.")
+        place = names.index(column.name)
+        select: Node = fields.get("selectStmt", {}).get("SelectStmt", {})
+        if "valuesLists" in select:
+            rows = [row["List"]["items"] for row in select["valuesLists"]]
+            holders = [(items, place) for items in rows if place < len(items)]
+            if len(holders) < len(rows):
+                raise self.refused(f"{column.name} decides whether you see them", f"Give {column.name} a value.")
+            return [self._checked(column, items[place]) for items, place in holders]
+        targets = select.get("targetList", [])
+        stars = any("A_Star" in str(target["ResTarget"]["val"].get("ColumnRef")) for target in targets[: place + 1])
+        if place >= len(targets) or stars or select.keys() & {"larg", "distinctClause", "groupClause"}:
+            hint = f"Use VALUES, or a plain SELECT that lists its columns, {column.name} among them."
+            raise self.refused(f"{column.name} decides whether you see them", hint)
+        return [self._checked(column, targets[place]["ResTarget"]["val"])]
+
+    def _checked(self, column: Column, holder: Node) -> Patch:
+        """Put a check around one value, which is a constant, a parameter or a column: it stands in the text as it is."""
+        kind, value = next(iter(holder.items()))
+        if kind not in {"A_Const", "ParamRef", "ColumnRef"} or (kind == "A_Const" and "location" not in value):
+            hint = "Write it as a constant or a parameter."
+            raise self.refused(f"{column.name} decides whether you see them, and its value is computed", hint)
+        first = last = self.tokens.at(value.get("location", 0))
+        if kind == "ColumnRef":
+            last = first + 2 * (len(value["fields"]) - 1)
+        elif self.tokens.word(first) in {"-", "+"}:
+            last += 1
+        start, end = self.tokens.starts[first], self.tokens.ends[last]
+        own = "louver_new"
+        name = quote_identifier(column.name)
+        told = literal(f"{MARKER}the new row would be hidden from you by {column.name}")
+        provoked = (
+            f"(pg_catalog.concat({told}, pg_catalog.left(({own}.{name})::pg_catalog.text, 0)))::pg_catalog.int4 IS NULL"
+        )
+        arms = f"WHEN {self.condition(own)} THEN {own}.{name} WHEN {provoked} THEN NULL"
+        before = f"(SELECT CASE {arms} END FROM (SELECT CAST(("  # noqa: S608  our own text, and proved after the edit
+        after = f") AS {plain_type(column)}) AS {name}) AS {own})"
+        splices = (Splice(start, start, before), Splice(end, end, after))
+        return Patch(splices, partial(_expect_checked, holder, f"{before}$1{after}"))
+
+
+def _expect_checked(holder: Node, whole: str) -> None:
+    made = proof.around(whole, dict(holder))
+    holder.clear()
+    holder.update(made)
