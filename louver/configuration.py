@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from louver import connecting
+from louver.arriving import CannotArriveError, ways
 from louver.secret import SecretError, load_secret
 from louver.settings import Settings, SettingsError, load_settings
 from louver.sources import sources
@@ -89,7 +90,7 @@ def load(path: Path | str) -> Parts:
         login = (
             postgres_login_settings(settings) if settings.protocol == "postgresql" else mysql_login_settings(settings)
         )
-    except tls.TLSError as error:
+    except (tls.TLSError, CannotArriveError) as error:
         mistakes.append(str(error))
     if policies is not None and settings.secret_file is None and uses_keyed_masks(policies):
         mistakes.append(
@@ -161,7 +162,7 @@ def uses_keyed_masks(policies: PolicySet) -> bool:
 
 
 def postgres_login_settings(settings: Settings) -> PostgresLoginSettings:
-    """Build what a login to PostgreSQL needs. Raises proxy.tls.TLSError for certificates that cannot be used."""
+    """Build what a login to PostgreSQL needs. Raises proxy.tls.TLSError and CannotArriveError for files that cannot be used."""
     return PostgresLoginSettings(
         upstream=connecting.place(settings.upstream, settings.protocol),
         login=settings.login,
@@ -169,11 +170,12 @@ def postgres_login_settings(settings: Settings) -> PostgresLoginSettings:
         tls=_server_tls(settings),
         tls_required=settings.tls is not None and settings.tls.required,
         seconds=settings.limits.login_seconds,
+        ways=ways(settings),
     )
 
 
 def mysql_login_settings(settings: Settings) -> MySQLLoginSettings:
-    """Build what a login to MySQL needs. Raises proxy.tls.TLSError for certificates that cannot be used."""
+    """Build what a login to MySQL needs. Raises proxy.tls.TLSError and CannotArriveError for files that cannot be used."""
     return MySQLLoginSettings(
         upstream=connecting.place(settings.upstream, settings.protocol),
         login=settings.login,
@@ -181,6 +183,7 @@ def mysql_login_settings(settings: Settings) -> MySQLLoginSettings:
         tls=_server_tls(settings),
         tls_required=settings.tls is not None and settings.tls.required,
         seconds=settings.limits.login_seconds,
+        ways=ways(settings),
     )
 
 

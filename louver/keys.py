@@ -15,7 +15,18 @@ class Key:
     """What one key takes: `kind`, its `unit` for people, and the limits of numbers or the choices of words."""
 
     kind: Literal[
-        "text", "texts", "secret", "boolean", "integer", "number", "choice", "path", "file", "section", "list"
+        "text",
+        "texts",
+        "mapping",
+        "secret",
+        "boolean",
+        "integer",
+        "number",
+        "choice",
+        "path",
+        "file",
+        "section",
+        "list",
     ]
     unit: str = ""
     minimum: float = 0
@@ -57,6 +68,16 @@ def file(unit: str) -> Mapping[str, Key]:
 def texts(unit: str) -> Mapping[str, Key]:
     """One text, or a list of them."""
     return {"key": Key("texts", unit)}
+
+
+def choices(*words: str) -> Mapping[str, Key]:
+    """One or more of these words, as a list."""
+    return {"key": Key("texts", choices=words)}
+
+
+def mapping(unit: str) -> Mapping[str, Key]:
+    """Names with one text each, or a list of them."""
+    return {"key": Key("mapping", unit)}
 
 
 def section(kind: type) -> Mapping[str, Key]:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final, Literal, TypeVar
 
 from louver import keys, knowing
 from louver.keys import Key
-from louver.knowing import AttributeSource
+from louver.knowing import AttributeSource, LoginWay, TokenSettings
 from louver.places import Listen, ServerTls, Upstream
 from policies.positions import Checker, DocumentError, Node, Problem, compose
 
@@ -79,6 +79,8 @@ class Settings:
     tls: ServerTls | None = field(default=None, metadata=keys.section(ServerTls))
     login: Literal["own", "relay"] = field(default="own", metadata=keys.choice("own", "relay"))
     users: Path | None = field(default=None, metadata=keys.path("users file"))
+    logins: tuple[LoginWay, ...] = field(default=(), metadata=keys.sections(LoginWay))
+    tokens: TokenSettings | None = field(default=None, metadata=keys.section(TokenSettings))
     attributes: tuple[AttributeSource, ...] = field(default=(), metadata=keys.sections(AttributeSource))
     secret_file: Path | None = field(default=None, metadata=keys.path("file"))
     labels_file: Path = field(default=Path("labels.jsonl"), metadata=keys.path("file"))
@@ -100,7 +102,8 @@ def all_keys(section: type = Settings, prefix: str = "") -> Iterator[tuple[str, 
         if key.section is not None:
             yield from all_keys(key.section, f"{prefix}{item.name}{'[]' if key.kind == 'list' else ''}.")
         else:
-            yield f"{prefix}{item.name}", key, item.default
+            default = item.default if item.default_factory is MISSING else None
+            yield f"{prefix}{item.name}", key, default
 
 
 def load_settings(path: Path | str) -> Settings:
@@ -170,14 +173,14 @@ class _Reader:
             case "list":
                 found = self.sections(node, name, key)
             case "texts":
-                texts = (self.checker.text(each, what) for each in self.checker.one_or_more(node))
-                found = tuple(text for text in texts if text is not None)
+                found = self.texts(node, what, key.choices)
+            case "mapping":
+                entries = self.checker.mapping(node, what)
+                found = {each: self.texts(entry.value, f"{what}, `{each}`") for each, entry in entries.items()}
             case "boolean":
                 found = self.checker.boolean(node, what)
-            case "integer":
-                found = self.checker.integer(node, what, int(key.minimum), int(key.maximum))
-            case "number":
-                found = self.checker.number(node, what, key.minimum, key.maximum)
+            case "integer" | "number":
+                found = self.number(node, what, key)
             case "choice":
                 found = self.checker.choice(node, what, key.choices)
             case "path" | "file":
@@ -195,6 +198,20 @@ class _Reader:
             found.append(self.section(item, f"an entry of `{name}`", key.section, f"{place}."))
         return tuple(each for each in found if each is not None)
 
+    def number(self, node: Node, what: str, key: Key) -> float | None:
+        """Read a number between its limits."""
+        if key.kind == "integer":
+            return self.checker.integer(node, what, int(key.minimum), int(key.maximum))
+        return self.checker.number(node, what, key.minimum, key.maximum)
+
+    def texts(self, node: Node, what: str, choices: tuple[str, ...] = ()) -> tuple[str, ...]:
+        """Read one text, or a list of them."""
+        items = self.checker.one_or_more(node)
+        found = (
+            self.checker.choice(each, what, choices) if choices else self.checker.text(each, what) for each in items
+        )
+        return tuple(text for text in found if text is not None)
+
     def path(self, node: Node, what: str, *, must_exist: bool) -> Path | None:
         """Read a path, relative to the file's directory."""
         text = self.checker.text(node, what)
@@ -208,8 +225,10 @@ class _Reader:
     def cross_check(self, settings: Settings, environment: Mapping[str, str]) -> Settings | None:
         """Check what no key can know alone, and read the password from where it lies."""
         upstream = settings.upstream
-        if settings.login == "own" and settings.users is None:
+        if settings.login == "own" and settings.users is None and not settings.logins:
             self._problem("login", "`login: own` needs `users`", "name a users file, or set `login: relay`")
+        for key, message, hint in knowing.mistakes_of_logins(settings):
+            self._problem(key, message, hint)
         if settings.on_failure == "pass":
             hint = "leave it out: what cannot be read is refused"
             self._problem("on_failure", "`on_failure: pass` is not available in this version", hint)

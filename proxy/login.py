@@ -11,7 +11,7 @@ import logging
 import ssl
 from abc import ABC, abstractmethod
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
 
 from proxy.failure import LoginFailure
@@ -19,6 +19,7 @@ from proxy.front import Abandoned, LoginRefused
 from proxy.peer import Peer, PeerClosed, UnencryptedBytes
 from proxy.tls import ServerTLS
 from proxy.upstream import Unreachable, Upstream
+from proxy.ways import Ways
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Generator
@@ -38,6 +39,7 @@ class LoginSettings(Generic[S]):
     `login` `relay`: the database's own users, whose names are the principals'. `own`: Louver's users; the database is
     entered by `service`, which must be given then. `tls`: the client leg's certificate, None for no TLS. `seconds`:
     for the whole login. `unproven`: in `relay`, let in whom the database asks for no proof.
+    `ways`: by what Louver's users prove who they are.
     """
 
     upstream: Upstream
@@ -47,6 +49,7 @@ class LoginSettings(Generic[S]):
     tls_required: bool = False
     seconds: float = 60.0  # PostgreSQL's authentication_timeout
     unproven: bool = False
+    ways: Ways = field(default_factory=Ways)
 
     def __post_init__(self) -> None:
         """Raise ValueError for settings that contradict each other."""

@@ -12,8 +12,8 @@ from typing import Final, Literal
 
 from policies.model import AttributeValue
 
-By = Literal["password", "database"]
-"""password: the verifier in the users file. database: the database itself has let him in (login `relay`)."""
+By = Literal["password", "token", "database"]
+"""password: the verifier in the users file. token: one that somebody else has signed (JWT). database: the database itself has let him in (login `relay`)."""
 
 BY_PASSWORD: Final = "password"  # noqa: S105  the name of a way
 NOTHING: Final[Mapping[str, AttributeValue]] = MappingProxyType({})

@@ -16,7 +16,15 @@ from policies.model import AttributeValue
 from proxy.context import NotKnown
 from proxy.login import Attempt, LoginSettings
 from proxy.mysql.threads import Thread
-from proxy.mysql.wire.authentication import TLS, Login, Remembered, ServiceAccount, own_login, service_login
+from proxy.mysql.wire.authentication import (
+    TLS,
+    Login,
+    Remembered,
+    ServiceAccount,
+    clear_password,
+    own_login,
+    service_login,
+)
 from proxy.mysql.wire.dialogue import (
     DialogueError,
     Legs,
@@ -35,6 +43,7 @@ from proxy.mysql.wire.scrambles import LoginKey
 from proxy.peer import Peer, PeerClosed, UnencryptedBytes
 from proxy.proof import DATABASE, PASSWORD, Proof
 from proxy.upstream import Unreachable, Upstream, connect, unreachable
+from proxy.ways import NotProved
 
 if TYPE_CHECKING:
     from proxy.failure import LoginFailure
@@ -123,6 +132,15 @@ class Doorkeeper:
 
     async def _prove(self, attempt: _Attempt, opening: Opening) -> Proof:
         """Check ourselves who it is."""
+        by = self.settings.ways.of(opening.user)
+        if by != "password":
+            given = await attempt.drive(clear_password(attempt.legs, opening, by, self._key))
+            try:
+                return await self.settings.ways.check(by, opening.user, given)
+            except NotProved as reason:
+                errno = 3168 if reason.sqlstate == "57P03" else 1045  # ER_SERVER_ISNT_AVAILABLE, ER_ACCESS_DENIED_ERROR
+                sqlstate = "HY000" if errno == 3168 else "28000"
+                raise DialogueError(errno, sqlstate, reason.message, log=reason.log) from None
         users = self._people.users
         user = users.find(opening.user)
         decoy = users.decoy(opening.user)  # made for known users, too, so that they take no less time

@@ -33,6 +33,7 @@ from proxy.postgres.wire.messages import BackendKey, CancelRequest, MalformedMes
 from proxy.postgres.wire.startup import Startup, greet
 from proxy.proof import DATABASE, PASSWORD, Proof
 from proxy.upstream import Unreachable
+from proxy.ways import NotProved
 
 if TYPE_CHECKING:
     from proxy.failure import LoginFailure
@@ -161,6 +162,13 @@ class _Attempt(Attempt):
 
     async def _own(self, startup: Startup) -> Proof:
         """Check ourselves who it is."""
+        by = self._settings.ways.of(startup.user)
+        if by != "password":
+            given = await self.drive(authentication.clear_password(startup, by))
+            try:
+                return await self._settings.ways.check(by, startup.user, given)
+            except NotProved as reason:
+                raise DialogueError(reason.sqlstate, reason.message, log=reason.log) from None
         users = self._people.users
         user = users.find(startup.user)
         decoy = users.decoy(startup.user)  # made for known users, too, so that they take no less time

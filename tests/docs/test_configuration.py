@@ -20,7 +20,13 @@ _ROWS = {
 def _default(default: object) -> str:
     if default is MISSING:
         return "must be given"
-    return "none" if default in {None, ()} else f"`{str(default).lower() if isinstance(default, bool) else default}`"
+    if isinstance(default, tuple) and default:
+        return f"`[{', '.join(map(str, default))}]`"
+    return (
+        "none"
+        if default is None or default == ()
+        else f"`{str(default).lower() if isinstance(default, bool) else default}`"
+    )
 
 
 def _takes(name: str, key: Key) -> str:

@@ -111,15 +111,7 @@ def own_login(  # noqa: PLR0913  what a server knows of one login
     An unknown user (not `known`, `verifier` made up) fails at the same place as a wrong password, after the same work.
     """
     client = legs.client
-    said = opening.response
-    answer = said.auth
-    if said.plugin != CACHING_SHA2:
-        if not said.capabilities & Capability.PLUGIN_AUTH:
-            raise DialogueError(
-                1251, "08004", "Client does not support authentication protocol requested by server; use a newer client"
-            )
-        yield from client.send(auth_switch(CACHING_SHA2, opening.nonce + b"\0"))
-        answer = yield from client.read()
+    answer = yield from _sha2_answer(legs, opening)
     user = opening.user
     digest = remembered.find(user, verifier) if known else None
     if digest is not None and sha2_matches(answer, opening.nonce, digest):
@@ -133,6 +125,37 @@ def own_login(  # noqa: PLR0913  what a server knows of one login
     if not (right and known):  # a made-up verifier has no password; never rely on it
         raise access_denied(user, address, password=True, log="wrong password" if known else "unknown user")
     remembered.keep(user, verifier, sha2_digest(password))
+
+
+def _sha2_answer(legs: Legs, opening: Opening) -> Dialogue[bytes]:
+    """What the client answers to caching_sha2_password, which it is asked for when it has begun by something else."""
+    said = opening.response
+    if said.plugin == CACHING_SHA2:
+        return said.auth
+    if not said.capabilities & Capability.PLUGIN_AUTH:
+        raise DialogueError(
+            1251, "08004", "Client does not support authentication protocol requested by server; use a newer client"
+        )
+    yield from legs.client.send(auth_switch(CACHING_SHA2, opening.nonce + b"\0"))
+    return (yield from legs.client.read())
+
+
+def clear_password(legs: Legs, opening: Opening, by: str, key: LoginKey) -> Dialogue[bytes]:
+    """Ask for what is no password of ours to check, a token for instance: in clear, so over TLS only. Raises DialogueError.
+
+    A client that begins by mysql_clear_password has sent it; all others are asked by the full way of caching_sha2_password, which
+    over TLS is the same and which every client knows without being told to.
+    """
+    if not legs.client.safe:
+        message = f"louver: user '{opening.user}' logs in by a {by}, which is sent over TLS only; connect with ssl-mode=VERIFY_IDENTITY"
+        raise DialogueError(1045, "28000", message)
+    if opening.response.plugin == CLEAR:
+        return opening.response.auth.removesuffix(b"\0")
+    answer = yield from _sha2_answer(legs, opening)
+    if answer in {b"", b"\0"}:
+        return b""
+    yield from legs.client.send(more_data(FULL))
+    return (yield from _full_password(legs, opening.nonce, key))
 
 
 def _full_password(legs: Legs, nonce: bytes, key: LoginKey) -> Dialogue[bytes]:

@@ -160,6 +160,22 @@ def own_login(
     yield Send(Side.CLIENT, messages.authentication(messages.AUTHENTICATION_SASL_FINAL, final))
 
 
+def clear_password(startup: Startup, by: str) -> Dialogue[bytes]:
+    """Ask for what is no password of ours to check by SCRAM, a token for instance: in clear, so over TLS only. Raises DialogueError."""
+    if not startup.tls:
+        raise DialogueError(
+            "28000",
+            f'louver: user "{startup.user}" logs in by a {by}, which is sent over TLS only',
+            hint="Connect with sslmode=verify-full, or sslmode=require.",
+        )
+    yield Send(Side.CLIENT, messages.authentication(messages.AUTHENTICATION_CLEARTEXT))
+    answer = yield from _password_message()
+    given, end, rest = answer.payload.partition(b"\0")
+    if not end or rest:
+        raise DialogueError("08P01", "invalid password packet size")
+    return given
+
+
 def wrong_password(user: str, *, log: str) -> DialogueError:
     """What PostgreSQL says, whatever the reason was."""
     return DialogueError("28P01", f'password authentication failed for user "{user}"', log=log)

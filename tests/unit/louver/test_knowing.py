@@ -78,3 +78,40 @@ def test_a_mistake_of_a_source_is_named(entry: str, message: str, tmp_path: Path
     (problem,) = caught.value.problems
     assert message in problem.message
     assert problem.line == 4
+
+
+TOKENS = "tls: {certificate: t.pem, key: t.pem}\ntokens: {issuer: i, audience: a, keys_file: t.pem"
+
+
+def test_ways_in_are_read(tmp_path: Path) -> None:
+    """A claim is one name or several; `users` of an entry are everybody, if they are left out."""
+    (tmp_path / "t.pem").touch()
+    settings = read(f"{TOKENS}, algorithms: ES256, claims: {{a: b, c: [d, e]}}}}\nlogins: [{{by: token}}]\n", tmp_path)
+    assert settings.tokens is not None
+    assert (settings.tokens.algorithms, settings.tokens.claims) == (("ES256",), {"a": ("b",), "c": ("d", "e")})
+    assert [(way.users, way.by) for way in settings.logins] == [(("*",), "token")]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("logins: [{by: token}]\ntls: {certificate: t.pem, key: t.pem}", "who logs in by a token needs `tokens`"),
+        ("logins: [{by: token}]\ntokens: {issuer: i, audience: a, keys_file: t.pem}", "and there is no `tls`"),
+        ("login: relay\nlogins: [{by: password}]", "`logins` is for `login: own`"),
+        ("logins: [{by: magic}]", "must be one of `password`"),
+        (f"{TOKENS}, keys_url: 'https://a/'}}", "needs either `keys_file` or `keys_url`"),
+        ("tokens: {issuer: i, audience: a}", "needs either `keys_file` or `keys_url`"),
+        ("tokens: {issuer: i, audience: a, keys_url: 'http://login.example/'}", "keys are fetched by https"),
+        (f"{TOKENS}, algorithms: [HS256]}}", "must be one of `RS256`"),
+        (f"{TOKENS}, algorithms: none}}", "must be one of `RS256`"),
+        (f"{TOKENS}, algorithms: []}}", "`tokens.algorithms` is empty"),
+        (f"{TOKENS}, claims: {{speaks_for: x}}}}", "`speaks_for` cannot be an attribute"),
+        ("tokens: {issuer: i, keys_file: t.pem}", "`tokens` needs the key `audience`"),
+    ],
+)
+def test_a_mistake_of_the_ways_in_is_named(text: str, message: str, tmp_path: Path) -> None:
+    """Alone, and where it is."""
+    (tmp_path / "t.pem").touch()
+    with pytest.raises(SettingsError) as caught:
+        read(f"{text}\n", tmp_path)
+    assert [message in problem.message for problem in caught.value.problems] == [True]

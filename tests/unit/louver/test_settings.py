@@ -131,5 +131,5 @@ def test_every_key_says_what_it_takes() -> None:
     for name, key, _ in all_keys():
         assert key.kind != "section", name
         assert (key.kind in {"integer", "number"}) == (key.maximum > 0), name
-        assert (key.kind == "choice") == bool(key.choices), name
-        assert key.unit or key.kind in {"choice", "boolean", "secret"}, name
+        assert bool(key.choices) == (key.kind == "choice" or (key.kind == "texts" and not key.unit)), name
+        assert key.unit or key.choices or key.kind in {"boolean", "secret"}, name

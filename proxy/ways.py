@@ -1,0 +1,78 @@
+"""The ways in: by what each user has to prove who he is in the login mode `own`, and the checking of what he gives.
+
+Owns which way is whose. A way follows from the name alone, so that nothing tells whether there is such a user. May not do: know a
+protocol, or what a person sees.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from policies.patterns import NamePattern
+from proxy.keyring import KeyRing, KeysUnavailable
+from proxy.proof import By, Proof
+from proxy.tokens import TokenRefused, TokenRules, UnknownKey, check
+
+
+class NotProved(Exception):  # noqa: N818  an outcome, not a fault
+    """What was given proves nothing: `message` is for the client, `log` for the operator. It holds nothing of what was given."""
+
+    def __init__(self, message: str, *, sqlstate: str = "28000", log: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.sqlstate = sqlstate
+        self.log = log or message
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """By what the users whose names match prove who they are."""
+
+    users: NamePattern
+    by: By
+
+
+BY_PASSWORD: Final = Way(NamePattern(None, "*"), "password")
+
+
+@dataclass(frozen=True, slots=True)
+class Tokens:
+    """What tokens must say, and where the keys are."""
+
+    rules: TokenRules
+    ring: KeyRing
+
+    async def check(self, token: bytes, user: str) -> Proof:
+        """What a token proves. Raises NotProved."""
+        try:
+            try:
+                return check(token, user, self.rules, await self.ring.keys())
+            except UnknownKey:
+                return check(token, user, self.rules, await self.ring.keys(anew=True))
+        except TokenRefused as refused:
+            raise NotProved(f"louver: the token of {user} is not accepted: {refused}") from None
+        except KeysUnavailable as reason:
+            message = "louver: tokens cannot be checked at this time; the operator finds the reason in Louver's log"
+            raise NotProved(message, sqlstate="57P03", log=f"tokens cannot be checked: {reason}") from None
+
+
+@dataclass(frozen=True, slots=True)
+class Ways:
+    """All ways in; of several that match a name the first is taken."""
+
+    ways: Sequence[Way] = (BY_PASSWORD,)
+    tokens: Tokens | None = None
+
+    def of(self, user: str) -> By:
+        """By what a user proves who he is; whose name nothing matches has no password that fits, either."""
+        return next((way.by for way in self.ways if way.users.matches(user)), "password")
+
+    async def check(self, by: By, user: str, given: bytes) -> Proof:
+        """What somebody proves by what he has given in place of a password. Raises NotProved."""
+        if not given:
+            raise NotProved(f"louver: {user} logs in by a {by}, and has given none")
+        assert by == "token"
+        assert self.tokens is not None
+        return await self.tokens.check(given, user)
