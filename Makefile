@@ -32,10 +32,11 @@ demo: .venv/demo.stamp ## a bank behind Louver: the tour, then a proxy to try by
 servers: .venv/dev.stamp ## find a MySQL and a MariaDB for the tests, or fetch them into build/servers (ARGS=--bring: fetch both)
 	@PYTHONPATH=tests $(BIN)/python -m brought $(ARGS)
 
-# Without them the tests that need one fail and say what to do; the others run.
+# In the order of their names, the small files of tests/unit come last and leave no core idle; xdist would rather begin with what has most
+# tests, and end with the few that take longest. Without the servers the tests that need one fail and say what to do; the others run.
 test: .venv/dev.stamp ## all tests, on real servers (ARGS="-k name" for some)
 	-@PYTHONPATH=tests $(BIN)/python -m brought
-	$(BIN)/pytest -n auto --dist loadfile $(ARGS)
+	$(BIN)/pytest -n auto --dist loadfile --no-loadscope-reorder $(ARGS)
 
 check: .venv/dev.stamp ## format, lint, types, import contracts, docker files, documents
 	$(BIN)/ruff format --check .

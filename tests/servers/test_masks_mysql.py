@@ -224,6 +224,11 @@ def test_no_session_setting_changes_a_masked_value(stage: Stage, subtests: pytes
                 cursor.execute("SET SESSION sql_mode = '', time_zone = '+00:00'")
 
 
+def as_text(value: object) -> str:
+    """Give a value as PostgreSQL reads it out of a text."""
+    return f"\\x{value.hex()}" if isinstance(value, bytes) else str(value)
+
+
 def as_postgres_says(value: object) -> object:
     """Give a value in the form in which both servers' values are compared."""
     if isinstance(value, Decimal):
@@ -250,10 +255,10 @@ def test_the_results_are_those_of_postgresql(
         for name, mask in MASKS.items():
             with subtests.test(kind=kind.definition, mask=name):
                 sql = postgres_masks.render(mask, PostgresColumn("x", 1, type_name, base), "t.x", KEY)
-                expected = [
-                    postgres_connection.execute(f"SELECT {sql} FROM (SELECT %s::{type_name} AS x) t", (value,)).fetchone()[0]
-                    for value in values
-                ]  # fmt: skip
+                source = "SELECT unnest(%s::text[]) AS v, generate_subscripts(%s::text[], 1) AS n"
+                query = f"SELECT {sql} FROM (SELECT n, v::{type_name} AS x FROM ({source}) s OFFSET 0) t ORDER BY n"
+                texts = [value if isinstance(value, str) or value is None else as_text(value) for value in values]
+                expected = [row[0] for row in postgres_connection.execute(query, (texts, texts))]
                 rows, _ = stage.shown(mask, kind)
                 found = [image for _, image in rows[:-1]]
                 if base == "bpchar":  # PostgreSQL sends it padded
