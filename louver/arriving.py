@@ -5,17 +5,19 @@ Owns their building. May not do: check anybody.
 
 from __future__ import annotations
 
+import re
 import ssl
 from typing import TYPE_CHECKING
 
 from policies.patterns import NamePattern
+from proxy.certificates import CertificateRules
 from proxy.keyring import KeyAddress, KeyFile
 from proxy.tls import TLSError
 from proxy.tokens import TokenRules, UnusableKeys
 from proxy.ways import BY_PASSWORD, Tokens, Way, Ways
 
 if TYPE_CHECKING:
-    from louver.knowing import LoginWay, TokenSettings
+    from louver.knowing import CertificateSettings, LoginWay, TokenSettings
     from louver.settings import Settings
     from proxy.keyring import KeyRing
 
@@ -27,14 +29,27 @@ class CannotArriveError(Exception):
 def ways(settings: Settings) -> Ways:
     """Build the ways in. Raises CannotArriveError and proxy.tls.TLSError."""
     found = tuple(way for each in settings.logins for way in _ways(each)) or (BY_PASSWORD,)
-    return Ways(found, _tokens(settings.tokens) if settings.tokens is not None else None)
+    return Ways(
+        found,
+        _tokens(settings.tokens) if settings.tokens is not None else None,
+        _certificates(settings.certificates) if settings.certificates is not None else None,
+    )
 
 
 def _ways(login: LoginWay) -> list[Way]:
     return [
-        Way(NamePattern(None, name) if "*" in name or "?" in name else NamePattern(name, ""), login.by)
+        Way(
+            NamePattern(None, name) if "*" in name or "?" in name else NamePattern(name, ""),
+            login.by,
+            login.certificate,
+        )
         for name in login.users
     ]
+
+
+def _certificates(settings: CertificateSettings) -> CertificateRules:
+    attributes = {attribute: names[0] for attribute, names in settings.attributes.items()}
+    return CertificateRules(settings.user_from, re.compile(settings.match) if settings.match else None, attributes)
 
 
 def _tokens(settings: TokenSettings) -> Tokens:

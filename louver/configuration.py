@@ -189,7 +189,11 @@ def mysql_login_settings(settings: Settings) -> MySQLLoginSettings:
 
 def _server_tls(settings: Settings) -> tls.ServerTLS | None:
     shown = settings.tls
-    return tls.server_tls(shown.certificate, shown.key, _ALPN[settings.protocol]) if shown else None
+    if shown is None:
+        return None
+    asked = settings.certificates
+    clients = tls.ClientAuthorities(asked.ca, asked.crl) if asked is not None else None
+    return tls.server_tls(shown.certificate, shown.key, _ALPN[settings.protocol], clients)
 
 
 def _key(secret_file: Path) -> KeyMaterial:

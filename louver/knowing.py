@@ -1,4 +1,4 @@
-"""How people come in and are known: the sections of the settings file about logins, tokens and sources of attributes.
+"""How people come in and are known: the sections of the settings file about logins, tokens, certificates and sources of attributes.
 
 Owns their keys with defaults and units, and what no key can know alone. May not do: read a file, open a socket.
 """
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final, Literal
 
 from louver import keys
 from louver.places import Upstream
+from proxy.certificates import FIELDS, USERS_FROM, UserFrom
 from proxy.keyring import check_address
 from proxy.sources.source import ATTRIBUTE, RESERVED
 from proxy.tokens import ALGORITHMS, Algorithm
@@ -35,8 +36,9 @@ _QUOTED: Final = re.compile(r"""['"`]\{name\}|\{name\}['"`]""")
 class LoginWay:
     """By what users prove who they are; of several entries that match a name the first holds."""
 
-    by: Literal["password", "token"] = field(metadata=keys.choice("password", "token"))
+    by: Literal["password", "token", "certificate"] = field(metadata=keys.choice("password", "token", "certificate"))
     users: tuple[str, ...] = field(default=("*",), metadata=keys.texts("name or pattern, or a list"))
+    certificate: bool = field(default=False, metadata=keys.boolean())
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +60,19 @@ class TokenSettings:
         default_factory=dict, metadata=keys.mapping("attribute: claim, or the list of names that leads to it")
     )
     leeway_seconds: float = field(default=30.0, metadata=keys.number("seconds", 0, 300))
+
+
+@dataclass(frozen=True, slots=True)
+class CertificateSettings:
+    """Who signs the certificates of clients, and what these say of whom they are about."""
+
+    ca: Path = field(metadata=keys.file("PEM file of the authorities that sign for clients"))
+    crl: Path | None = field(default=None, metadata=keys.file("PEM file of revocation lists"))
+    user_from: UserFrom = field(default="common_name", metadata=keys.choice(*USERS_FROM))
+    match: str | None = field(default=None, metadata=keys.text("regular expression"))
+    attributes: Mapping[str, tuple[str, ...]] = field(
+        default_factory=dict, metadata=keys.mapping("attribute: field of a certificate")
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +105,9 @@ def mistakes_of_logins(settings: Settings) -> Iterator[tuple[str, str, str | Non
     for index, way in enumerate(settings.logins):
         for message, hint in _mistakes_of_way(way, settings):
             yield f"logins[{index}].by", message, hint
+    if settings.certificates is not None:
+        for key, message, hint in _mistakes_of_certificates(settings.certificates):
+            yield f"certificates.{key}", message, hint
     if settings.tokens is not None:
         for key, message in _mistakes_of_tokens(settings.tokens):
             yield f"tokens.{key}", message, None
@@ -100,8 +118,24 @@ def _mistakes_of_way(way: LoginWay, settings: Settings) -> Iterator[tuple[str, s
         yield "who logs in by a password has it in the users file, and there is no `users`", None
     if way.by == "token" and settings.tokens is None:
         yield "who logs in by a token needs `tokens`", None
-    if way.by != "password" and settings.tls is None:
-        yield f"who logs in by a {way.by} comes over TLS, and there is no `tls`", "give `tls` a certificate and a key"
+    if (way.by == "certificate" or way.certificate) and settings.certificates is None:
+        yield "who logs in with a certificate needs `certificates`", None
+    if (way.by != "password" or way.certificate) and settings.tls is None:
+        yield "who logs in so comes over TLS, and there is no `tls`", "give `tls` a certificate and a key"
+
+
+def _mistakes_of_certificates(certificates: CertificateSettings) -> Iterator[tuple[str, str, str | None]]:
+    try:
+        if re.compile(certificates.match or "").groups > 1:
+            yield "match", "`certificates.match` has more than one group; the first is the user", "(?:...) is none"
+    except re.error as error:
+        yield "match", f"`certificates.match` is no regular expression: {error}", None
+    for attribute, names in certificates.attributes.items():
+        if attribute in RESERVED or not ATTRIBUTE.fullmatch(attribute):
+            yield "attributes", f"`{attribute}` cannot be an attribute", None
+        if len(names) != 1 or names[0] not in FIELDS:
+            known = f"fields are {', '.join(FIELDS)}"
+            yield "attributes", f"`{attribute}` is from no field of a certificate", known
 
 
 def _mistakes_of_tokens(tokens: TokenSettings) -> Iterator[tuple[str, str]]:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final, Literal, TypeVar
 
 from louver import keys, knowing
 from louver.keys import Key
-from louver.knowing import AttributeSource, LoginWay, TokenSettings
+from louver.knowing import AttributeSource, CertificateSettings, LoginWay, TokenSettings
 from louver.places import Listen, ServerTls, Upstream
 from policies.positions import Checker, DocumentError, Node, Problem, compose
 
@@ -80,6 +80,7 @@ class Settings:
     login: Literal["own", "relay"] = field(default="own", metadata=keys.choice("own", "relay"))
     users: Path | None = field(default=None, metadata=keys.path("users file"))
     logins: tuple[LoginWay, ...] = field(default=(), metadata=keys.sections(LoginWay))
+    certificates: CertificateSettings | None = field(default=None, metadata=keys.section(CertificateSettings))
     tokens: TokenSettings | None = field(default=None, metadata=keys.section(TokenSettings))
     attributes: tuple[AttributeSource, ...] = field(default=(), metadata=keys.sections(AttributeSource))
     secret_file: Path | None = field(default=None, metadata=keys.path("file"))

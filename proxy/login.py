@@ -118,6 +118,13 @@ class Attempt(ABC):
             raise self._refuse(failure) from None
         except (Unreachable, UnencryptedBytes, TimeoutError) as error:
             raise self._refuse(self._failure(error, seconds)) from None
+        except (
+            ssl.SSLCertVerificationError
+        ) as error:  # of the client, who has heard of it by TLS; the database's is Unreachable
+            self.abort()
+            reason = f"the certificate of the client is not accepted: {error.verify_message}"
+            log.info("login refused: %s (from %s)", reason, self.address)
+            raise LoginRefused("", "", self.address, reason, "28000") from None
         except (PeerClosed, ssl.SSLError, OSError) as error:
             self.abort()
             raise Abandoned(str(error) or "closed") from None

@@ -215,7 +215,10 @@ class People:
         await self.meet(name)
         found = self.portrait(name, proof.attributes, proof.by)
         if found is not None:
-            return found
+            origins = {
+                each: proof.origins.get(each, by) if by == proof.by else by for each, by in found.origins.items()
+            }
+            return Portrait(found.attributes, MappingProxyType(origins))
         if any(source.keeping.required for source in self._sources):
             raise NotKnown(
                 f"louver: {name} is not known where everybody has to be",
@@ -231,7 +234,9 @@ class People:
     def ending(self, name: str, proof: Proof) -> Ending | None:
         """Why the session of somebody who came in by a proof may not go on; None when it may."""
         if proof.ends is not None and self._now() >= proof.ends:
-            return Ending("28000", f"louver: the {proof.by} by which this session was opened has expired", proof.hint)
+            return Ending(
+                "28000", f"louver: the {proof.expires} by which this session was opened has expired", proof.hint
+            )
         if self._own and proof.by == BY_PASSWORD and self.users.attributes(name) is None:
             return Ending("28000", f"louver: the users file has no user {name} any more", "Ask an administrator.")
         for source in self._sources:

@@ -8,16 +8,14 @@ from __future__ import annotations
 
 import ssl
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final, Literal, get_args
+from pathlib import Path
+from typing import Final, Literal, get_args
 
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from proxy import scram
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 Mode = Literal["disable", "prefer", "require", "verify-ca", "verify-full"]
 MODES: tuple[Mode, ...] = get_args(Mode)
@@ -52,10 +50,21 @@ class UpstreamTLS:
         return self.mode not in ("disable", "prefer")
 
 
-def server_tls(certificate: Path, key: Path, alpn: str | None = POSTGRESQL) -> ServerTLS:
+@dataclass(frozen=True, slots=True)
+class ClientAuthorities:
+    """Who may have signed the certificates of clients (PEM), and which of these are revoked (PEM, lists of all of them)."""
+
+    ca: Path
+    crl: Path | None = None
+
+
+def server_tls(
+    certificate: Path, key: Path, alpn: str | None = POSTGRESQL, clients: ClientAuthorities | None = None
+) -> ServerTLS:
     """Load the certificate chain (PEM, Louver's own first) and its key; raises TLSError.
 
-    `alpn` is the protocol's name where clients agree on it within TLS, as those of PostgreSQL do.
+    `alpn` is the protocol's name where clients agree on it within TLS, as those of PostgreSQL do. With `clients` they are asked for
+    a certificate: who shows one that is not signed so does not get in, who shows none gets as far as the login.
     """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
@@ -66,7 +75,25 @@ def server_tls(certificate: Path, key: Path, alpn: str | None = POSTGRESQL) -> S
         shown = x509.load_pem_x509_certificates(certificate.read_bytes())[0]
     except (OSError, ValueError) as error:  # ssl.SSLError is an OSError
         raise TLSError(f"cannot use the certificate {certificate} with the key {key}: {error}") from None
+    if clients is not None:
+        _ask_for_certificates(context, clients)
     return ServerTLS(context, shown.public_bytes(Encoding.DER))
+
+
+def _ask_for_certificates(context: ssl.SSLContext, clients: ClientAuthorities) -> None:
+    """Verify what clients show of themselves. Raises TLSError."""
+    try:
+        context.load_verify_locations(clients.ca)
+        if clients.crl is not None:
+            context.load_verify_locations(clients.crl)
+            context.verify_flags |= ssl.VERIFY_CRL_CHECK_CHAIN
+    except OSError as error:  # ssl.SSLError is one
+        files = ", ".join(str(file) for file in (clients.ca, clients.crl) if file is not None)
+        raise TLSError(f"cannot use {files} for the certificates of clients: {error}") from None
+    context.verify_mode = ssl.CERT_OPTIONAL
+    # a session that is taken up again would bring a certificate that was verified when it began, and may be revoked by now
+    context.options |= ssl.OP_NO_TICKET
+    context.num_tickets = 0
 
 
 def upstream_tls(

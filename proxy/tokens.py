@@ -32,7 +32,7 @@ ALGORITHMS: Final[tuple[Algorithm, ...]] = get_args(Algorithm)
 RSA_BITS: Final = 2048  # RFC 7518, section 3.3: a shorter key must not be used
 _CURVES: Final = {"secp256r1": "ES256", "secp384r1": "ES384", "secp521r1": "ES512"}
 _TRIED: Final = 16  # keys that are tried for a token that names none
-_NAMES_IT: Final = "Get a new token and connect again."
+_RENEW: Final = "Get a new token and connect again."
 
 
 class TokenRefused(Exception):  # noqa: N818  an outcome, not a fault
@@ -84,7 +84,7 @@ def check(token: bytes, user: str, rules: TokenRules, keys: Sequence[Key]) -> Pr
     claims = _claims(text, algorithm, rules, fitting[:_TRIED])
     if claims.get(rules.user_claim) != user:
         raise TokenRefused(f"its claim `{rules.user_claim}` is not the name of the user")
-    return Proof("token", _attributes(claims, rules.claims), claims["exp"] + rules.leeway, _NAMES_IT)
+    return Proof("token", _attributes(claims, rules.claims), claims["exp"] + rules.leeway, _RENEW, "token")
 
 
 def _claims(text: str, algorithm: str, rules: TokenRules, keys: Iterable[Key]) -> dict[str, Any]:

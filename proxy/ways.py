@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from policies.patterns import NamePattern
+from proxy.certificates import CertificateRefused, CertificateRules
+from proxy.certificates import check as check_certificate
 from proxy.keyring import KeyRing, KeysUnavailable
 from proxy.proof import By, Proof
 from proxy.tokens import TokenRefused, TokenRules, UnknownKey, check
@@ -28,10 +30,16 @@ class NotProved(Exception):  # noqa: N818  an outcome, not a fault
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """By what the users whose names match prove who they are."""
+    """By what the users whose names match prove who they are. `certificate`: their certificate has to be shown besides."""
 
     users: NamePattern
     by: By
+    certificate: bool = False
+
+    @property
+    def shows_certificate(self) -> bool:
+        """Whether a certificate has to be shown, as the proof or besides it."""
+        return self.certificate or self.by == "certificate"
 
 
 BY_PASSWORD: Final = Way(NamePattern(None, "*"), "password")
@@ -64,10 +72,19 @@ class Ways:
 
     ways: Sequence[Way] = (BY_PASSWORD,)
     tokens: Tokens | None = None
+    certificates: CertificateRules | None = None
 
-    def of(self, user: str) -> By:
+    def of(self, user: str) -> Way:
         """By what a user proves who he is; whose name nothing matches has no password that fits, either."""
-        return next((way.by for way in self.ways if way.users.matches(user)), "password")
+        return next((way for way in self.ways if way.users.matches(user)), BY_PASSWORD)
+
+    def check_certificate(self, user: str, shown: bytes | None) -> Proof:
+        """What somebody proves by the certificate (DER) that TLS has verified, None if he has shown none. Raises NotProved."""
+        assert self.certificates is not None
+        try:
+            return check_certificate(shown, user, self.certificates)
+        except CertificateRefused as refused:
+            raise NotProved(f"louver: {user} logs in with a certificate, and it is not accepted: {refused}") from None
 
     async def check(self, by: By, user: str, given: bytes) -> Proof:
         """What somebody proves by what he has given in place of a password. Raises NotProved."""

@@ -22,6 +22,7 @@ from proxy.mysql.wire.authentication import (
     Remembered,
     ServiceAccount,
     clear_password,
+    no_password,
     own_login,
     service_login,
 )
@@ -132,15 +133,27 @@ class Doorkeeper:
 
     async def _prove(self, attempt: _Attempt, opening: Opening) -> Proof:
         """Check ourselves who it is."""
-        by = self.settings.ways.of(opening.user)
-        if by != "password":
-            given = await attempt.drive(clear_password(attempt.legs, opening, by, self._key))
-            try:
-                return await self.settings.ways.check(by, opening.user, given)
-            except NotProved as reason:
-                errno = 3168 if reason.sqlstate == "57P03" else 1045  # ER_SERVER_ISNT_AVAILABLE, ER_ACCESS_DENIED_ERROR
-                sqlstate = "HY000" if errno == 3168 else "28000"
-                raise DialogueError(errno, sqlstate, reason.message, log=reason.log) from None
+        ways, user, legs = self.settings.ways, opening.user, attempt.legs
+        way = ways.of(user)
+        try:
+            certificate = ways.check_certificate(user, _shown(attempt.client)) if way.shows_certificate else None
+            if certificate is not None and way.by == "certificate":
+                await attempt.drive(no_password(legs, opening))
+                return certificate
+            if way.by == "password":
+                await self._check_password(attempt, opening)
+                proof = PASSWORD
+            else:
+                given = await attempt.drive(clear_password(legs, opening, way.by, self._key))
+                proof = await ways.check(way.by, user, given)
+        except NotProved as reason:
+            errno = 3168 if reason.sqlstate == "57P03" else 1045  # ER_SERVER_ISNT_AVAILABLE, ER_ACCESS_DENIED_ERROR
+            sqlstate = "HY000" if errno == 3168 else "28000"
+            raise DialogueError(errno, sqlstate, reason.message, log=reason.log) from None
+        return proof if certificate is None else proof.besides(certificate)
+
+    async def _check_password(self, attempt: _Attempt, opening: Opening) -> None:
+        """Check a password of the users file."""
         users = self._people.users
         user = users.find(opening.user)
         decoy = users.decoy(opening.user)  # made for known users, too, so that they take no less time
@@ -156,7 +169,6 @@ class Doorkeeper:
                 key=self._key,
             )
         )
-        return PASSWORD
 
     async def _arrived(self, user: str, proof: Proof) -> Portrait:
         """What is known of whom it is proved to be."""
@@ -299,6 +311,12 @@ def _established(  # noqa: PLR0913, PLR0917  what a login has found out
         thread=Thread(attempt.shown(shown), opening.server.thread_id, opening.user),
         login=login,
     )
+
+
+def _shown(client: Peer) -> bytes | None:
+    """The certificate (DER) that a client has shown and TLS has verified."""
+    found = client.ssl_object
+    return found.getpeercert(binary_form=True) if found else None
 
 
 def _tls(upstream: Upstream) -> TLS:

@@ -162,13 +162,29 @@ class _Attempt(Attempt):
 
     async def _own(self, startup: Startup) -> Proof:
         """Check ourselves who it is."""
-        by = self._settings.ways.of(startup.user)
-        if by != "password":
-            given = await self.drive(authentication.clear_password(startup, by))
-            try:
-                return await self._settings.ways.check(by, startup.user, given)
-            except NotProved as reason:
-                raise DialogueError(reason.sqlstate, reason.message, log=reason.log) from None
+        ways = self._settings.ways
+        way = ways.of(startup.user)
+        try:
+            certificate = ways.check_certificate(startup.user, self._shown()) if way.shows_certificate else None
+            if certificate is not None and way.by == "certificate":
+                return certificate
+            if way.by == "password":
+                await self._scram(startup)
+                proof = PASSWORD
+            else:
+                given = await self.drive(authentication.clear_password(startup, way.by))
+                proof = await ways.check(way.by, startup.user, given)
+        except NotProved as reason:
+            raise DialogueError(reason.sqlstate, reason.message, log=reason.log) from None
+        return proof if certificate is None else proof.besides(certificate)
+
+    def _shown(self) -> bytes | None:
+        """The certificate (DER) that the client has shown and TLS has verified."""
+        found = self.client.ssl_object
+        return found.getpeercert(binary_form=True) if found else None
+
+    async def _scram(self, startup: Startup) -> None:
+        """Check a password of the users file."""
         users = self._people.users
         user = users.find(startup.user)
         decoy = users.decoy(startup.user)  # made for known users, too, so that they take no less time
@@ -179,7 +195,6 @@ class _Attempt(Attempt):
                 startup.user, verifier or decoy, known=verifier is not None, binding=binding, nonce=_nonce()
             )
         )
-        return PASSWORD
 
     async def _arrived(self, user: str, proof: Proof) -> Portrait:
         """What is known of whom it is proved to be."""

@@ -158,6 +158,13 @@ def clear_password(legs: Legs, opening: Opening, by: str, key: LoginKey) -> Dial
     return (yield from _full_password(legs, opening.nonce, key))
 
 
+def no_password(legs: Legs, opening: Opening) -> Dialogue[None]:
+    """Let in whoever has proved by other means who he is; what he may have sent for a password is not looked at."""
+    answer = yield from _sha2_answer(legs, opening)
+    if answer not in {b"", b"\0"}:  # who has sent something waits to hear what it was worth
+        yield from legs.client.send(more_data(FAST_OK))
+
+
 def _full_password(legs: Legs, nonce: bytes, key: LoginKey) -> Dialogue[bytes]:
     """The password itself: in clear where nobody can read it, else encrypted with our key, which the client asks for."""
     said = yield from legs.client.read()

@@ -233,7 +233,7 @@ async def test_who_is_taken_out_of_the_users_file_may_not_go_on(users: Users, cl
 async def test_a_proof_that_has_expired_ends_the_session(users: Users, clock: Clock) -> None:
     """At the very second."""
     people = people_of(users, clock)
-    proof = Proof("password", ends=clock.now + 10, hint="Get a new one.")
+    proof = Proof("password", ends=clock.now + 10, hint="Get a new one.", expires="token")
     clock.now += 9.9
     assert people.ending("tina", proof) is None
     clock.now += 0.1
