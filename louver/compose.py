@@ -9,16 +9,16 @@ import contextlib
 import gc
 import logging
 from importlib.metadata import version
+from time import monotonic
 
 import uvloop
 
 from audit import record
 from audit.heads import KeyFileError, Signer
 from audit.writer import AuditUnavailable, Trail
-from louver import descriptors, mysql, postgres
+from louver import descriptors, granted, mysql, postgres
 from louver.configuration import ConfigurationError, Parts, PolicyFiles
-from proxy.grant_watch import GrantWatch
-from proxy.granted import Granted
+from proxy.grants.granted import Granted
 from proxy.ledger import Ledger, LedgerUnavailable
 from proxy.server import Server, ServerSettings, run
 
@@ -68,10 +68,7 @@ async def _run(parts: Parts, trail: Trail, ledger: Ledger) -> None:
     """Build the server and serve."""
     settings = parts.settings
     files = PolicyFiles(settings, parts.policies)
-    grants = Granted()
-    watch = None
-    if settings.grants_file is not None:
-        watch = GrantWatch(settings.grants_file, grants, trail, str(settings.audit.directory))
+    grants = Granted(monotonic)
     server = Server(
         ServerSettings(
             host=settings.listen.host,
@@ -89,7 +86,7 @@ async def _run(parts: Parts, trail: Trail, ledger: Ledger) -> None:
         people=parts.people,
         vocabulary=parts.policies.vocabulary,
         granted=grants,
-        grant_watch=watch,
+        grant_watch=granted.watch(settings, grants, trail),
     )
 
     def ready(port: int) -> None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from louver import connecting
 from louver.arriving import CannotArriveError, ways
+from louver.granted import check
 from louver.secret import SecretError, load_secret
 from louver.settings import Settings, SettingsError, load_settings
 from louver.sources import sources
@@ -87,6 +88,7 @@ def load(path: Path | str) -> Parts:
         mistakes.append(str(error))
     try:
         known = sources(settings)
+        check(settings)
         login = (
             postgres_login_settings(settings) if settings.protocol == "postgresql" else mysql_login_settings(settings)
         )

@@ -16,7 +16,7 @@ from policies.loader import PolicyError, read_columns
 from policies.model import Principal, RowCondition
 from policies.rows import RowsError, read_rows
 from policies.vocabulary import NotAllowed
-from proxy.grant_store import Draft
+from proxy.grants.records import Draft
 from proxy.scram import matches
 from rewriter.conditions import ConditionError, read_condition
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from louver.settings import Settings
     from policies.decide import PolicySet
     from policies.grants import Grant
-    from proxy.grant_store import GrantStore
+    from proxy.grants.store import GrantStore
     from proxy.identity import Users
 
 _MAX_TEXT: Final = 1000

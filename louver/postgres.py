@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from audit.writer import Trail
     from louver.configuration import Parts
     from proxy.book import Told
-    from proxy.granted import Granted
+    from proxy.grants.granted import Granted
     from proxy.ledger import Ledger
     from rewriter.postgres.catalog import Catalog
 

@@ -12,7 +12,8 @@ from dataclasses import MISSING, dataclass, field, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal, TypeVar
 
-from louver import keys, knowing
+from louver import keeping, keys, knowing
+from louver.keeping import Grants
 from louver.keys import Key
 from louver.knowing import AttributeSource, CertificateSettings, LoginWay, TokenSettings
 from louver.places import Listen, ServerTls, Upstream
@@ -85,8 +86,7 @@ class Settings:
     attributes: tuple[AttributeSource, ...] = field(default=(), metadata=keys.sections(AttributeSource))
     secret_file: Path | None = field(default=None, metadata=keys.path("file"))
     labels_file: Path = field(default=Path("labels.jsonl"), metadata=keys.path("file"))
-    grants_file: Path | None = field(default=None, metadata=keys.path("file"))
-    grants_login: Literal["password", "system"] = field(default="password", metadata=keys.choice("password", "system"))
+    grants: Grants | None = field(default=None, metadata=keys.section(Grants))
     audit: Audit = field(default_factory=Audit, metadata=keys.section(Audit))
     limits: Limits = field(default_factory=Limits, metadata=keys.section(Limits))
     drain_seconds: float = field(default=10.0, metadata=keys.number("seconds", 0, 3600))
@@ -248,9 +248,10 @@ class _Reader:
         sources = tuple(
             self._source(source, index, settings, environment) for index, source in enumerate(settings.attributes)
         )
+        grants = None if settings.grants is None else self._grants(settings.grants, environment)
         if self.checker.problems:
             return None
-        return replace(settings, upstream=upstream, attributes=sources)
+        return replace(settings, upstream=upstream, attributes=sources, grants=grants)
 
     def _server(self, server: Upstream, name: str, protocol: str, environment: Mapping[str, str]) -> Upstream:
         """Give a server its port and its password."""
@@ -272,6 +273,15 @@ class _Reader:
         protocol = source.sql.protocol or settings.protocol
         server = self._server(source.sql.server, f"{place}sql.server", protocol, environment)
         return replace(source, sql=replace(source.sql, server=server))
+
+    def _grants(self, grants: Grants, environment: Mapping[str, str]) -> Grants:
+        """Check where grants are kept, and give its server what it needs."""
+        for key, message, hint in keeping.mistakes(grants):
+            self._problem(f"grants.{key}", message, hint)
+        if grants.database is None:
+            return grants
+        server = self._server(grants.database.server, "grants.database.server", "postgresql", environment)
+        return replace(grants, database=replace(grants.database, server=server))
 
     def _problem(self, name: str, message: str, hint: str | None = None) -> None:
         """Record a problem at a key, or at the nearest section of it that the file has."""

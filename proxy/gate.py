@@ -18,7 +18,7 @@ from audit.scrub import scrub
 from policies.masks import SCHEMAS
 from proxy.budgets import Budgets
 from proxy.declaring import Declaration, Family, declaration, declaring
-from proxy.granted import Granted
+from proxy.grants.granted import Granted
 from proxy.plans import Makes, NamesEffect, Plan, PlanCache, Ruling, Tally
 from proxy.positions import moves_of
 from proxy.witness import Witness
@@ -293,8 +293,12 @@ class Gate(ABC, Generic[C, N]):
         refusal = self._budgets.charge(principal, probes, now)
         return b"" if refusal is None else self.error(refusal)
 
+    async def claim(self, grants: tuple[int, ...]) -> None:
+        """Have an execution counted where all proxies see it, for `spend`."""
+        await self.grants.claim(grants)
+
     def spend(self, grants: tuple[int, ...]) -> bytes:
-        """Count an execution under grants; the payload of the error when one of them is over, else b""."""
+        """Count an execution under grants; the payload of the error when it may not run, else b""."""
         refusal = self.grants.spend(grants)
         return b"" if refusal is None else self.error(refusal)
 

@@ -35,8 +35,8 @@ if TYPE_CHECKING:
     from policies.decide import PolicySet
     from policies.vocabulary import Vocabulary
     from proxy.front import Front, LoggedIn
-    from proxy.grant_watch import GrantWatch
-    from proxy.granted import Granted
+    from proxy.grants.granted import Granted
+    from proxy.grants.watch import GrantWatch
     from proxy.people import People
     from proxy.relay import Relay
 

@@ -15,14 +15,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from louver.granting import Office
-    from proxy.grant_store import Event, Kept
+    from proxy.grants.records import Event, Kept
 
 grant_app = typer.Typer(
     no_args_is_help=True,
     help=(
         "Let somebody see more than the rules show, for a time, with the consent of others.\n\n"
-        "Who asks or decides gives the password of a user of the users file (grants_login: password), or is the account of "
-        "the operating system (grants_login: system)."
+        "Who asks or decides gives the password of a user of the users file (grants.login: password), or is the account of "
+        "the operating system (grants.login: system)."
     ),
 )
 
@@ -235,26 +235,28 @@ def show(number: NumberArgument, config: ConfigOption = "louver.yaml", form: For
 @contextlib.contextmanager
 def _office(config: str) -> Iterator[Office]:
     """Open what decisions rest on; what goes wrong ends the command with its reason."""
+    from louver.granted import open_store
     from louver.granting import NotPossible, Office
     from louver.settings import SettingsError, load_settings
     from policies.loader import PolicyError, load_policies
     from policies.positions import DocumentError
-    from proxy.grant_store import GrantStore, GrantsUnavailable, WrongState
+    from proxy.grants.records import GrantsUnavailable, WrongState
     from proxy.identity import Users
+    from proxy.tls import TLSError
 
     try:
         settings = load_settings(config)
-        if settings.grants_file is None:
-            fail([f"{config} names no `grants_file`"])
+        if settings.grants is None:
+            fail([f"{config} has no `grants`"])
         users = Users.none() if settings.users is None else Users.load(settings.users)
         policies = load_policies(settings.policies)
-        with contextlib.closing(GrantStore.open(settings.grants_file)) as store:
+        with contextlib.closing(open_store(settings)) as store:
             yield Office(settings, policies, users, store)
     except (SettingsError, PolicyError, DocumentError) as error:
         fail(error.problems)
     except NotPossible as error:
         fail([f"{error}; {error.hint}" if error.hint else error])
-    except (WrongState, GrantsUnavailable, OSError) as error:
+    except (WrongState, GrantsUnavailable, TLSError, OSError) as error:
         fail([error])
 
 
@@ -262,10 +264,11 @@ def _who(office: Office, user: str | None) -> str:
     """Who runs the command."""
     from louver.granting import system_account
 
-    if office.settings.grants_login == "system":
+    assert office.settings.grants is not None
+    if office.settings.grants.login == "system":
         account = system_account()
         if user not in {None, account}:
-            fail([f"you are {account}, not {user} (grants_login: system)"])
+            fail([f"you are {account}, not {user} (grants.login: system)"])
         return account
     if user is None:
         fail(["say who you are by --as USER"], Exit.USAGE)

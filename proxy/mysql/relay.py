@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from proxy.mysql.caller import MySQLCaller
     from proxy.mysql.gate import MySQLGate, MySQLWorld
     from proxy.mysql.threads import Threads
+    from proxy.mysql.wire.replies import Execution
     from proxy.mysql.wire.session import MySQLSession
     from proxy.mysql.wire.statements import Statement
     from proxy.peer import Peer
@@ -79,6 +80,7 @@ class MySQLRelay(Relay):
             self._context.identity.principal.name, probes, self._loop.time()
         )
         self._conversation.spend = gate.spend
+        self._conversation.unclaimed = gate.grants.unpaid
 
     # -- the walk ------------------------------------------------------------------------------------------------
 
@@ -138,7 +140,7 @@ class MySQLRelay(Relay):
         statement = session.next_statement()
         while statement is not None and self._task is None:
             ruling = self._deliberation.at_hand(statement)
-            if ruling is None:
+            if ruling is None or self._unpaid(statement, ruling):
                 self._task = self._loop.create_task(self._consider(statement))
                 self._task.add_done_callback(self._considered)
                 break
@@ -184,16 +186,28 @@ class MySQLRelay(Relay):
                 execution.sqlstate,
             )
             self._caller.ended(execution.number - 1, execution.status)
-            if execution.plan is not None and execution.plan.judgement.grants:
-                grants = execution.plan.judgement.grants
-                self._gate.grants.finished(grants, execution.status, execution.rows, execution.sent)
+            self._count(execution)
             if execution.plan is not None and execution.plan.changes_catalog:
                 self._catalog_changed()
+
+    def _count(self, execution: Execution) -> None:
+        """Tell the grants of an execution under them that it has ended."""
+        if execution.plan is not None and execution.plan.judgement.grants and not execution.error:
+            grants = execution.plan.judgement.grants
+            self._gate.grants.finished(grants, execution.status, execution.rows, execution.sent)
 
     # -- statements whose ruling takes a look-up -----------------------------------------------------------------
 
     async def _consider(self, statement: Statement) -> None:
-        self._answer(await self._deliberation.rule(statement))
+        ruling = await self._deliberation.rule(statement)
+        if self._unpaid(statement, ruling):
+            await self._gate.claim(ruling.plan.judgement.grants)
+            ruling = await self._deliberation.rule(statement)  # whatever has changed meanwhile
+        self._answer(ruling)
+
+    def _unpaid(self, statement: Statement, ruling: Ruling) -> bool:
+        """Whether a statement that runs once it is ruled has to be counted under grants first."""
+        return statement.source in {"query", "execute"} and self._conversation.unpaid(ruling.plan)
 
     def _leave(self) -> None:
         """The client wants to be another: its session ends, and who it is now is found out as for a new connection."""
@@ -217,6 +231,7 @@ class MySQLRelay(Relay):
     def _lose(self) -> None:
         for execution in self._conversation.running():
             self._recorder.finish(execution.number, "lost", b"", execution.sent, 0, "")
+            self._count(execution)
             self._caller.ended(execution.number - 1, "lost")
         self._caller.left()
 

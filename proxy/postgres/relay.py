@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from proxy.postgres.wire.statements import Statement
 
 _TERMINATE: Final = frame(frames.TERMINATE, b"")
+_RUN: Final = frozenset(("query", "portal"))
+"""The statements that run once they are ruled."""
 _TRANSACTION: Final = "TransactionStmt"
 
 
@@ -68,6 +70,7 @@ class PostgresRelay(Relay):
             self._context.identity.principal.name, probes, self._loop.time()
         )
         self._conversation.spend = gate.spend
+        self._conversation.unclaimed = gate.grants.unpaid
 
     # -- the walk ------------------------------------------------------------------------------------------------
 
@@ -120,7 +123,11 @@ class PostgresRelay(Relay):
         statement = session.next_statement()
         while statement is not None and self._task is None:
             ruling = self._at_once(statement.text)
-            if ruling is None or (ruling.plan.copies and self._caller.makes(statement.text, self._conversation.number)):
+            if (
+                ruling is None
+                or (ruling.plan.copies and self._caller.makes(statement.text, self._conversation.number))
+                or (statement.source in _RUN and self._conversation.unpaid(ruling.plan))
+            ):
                 self._task = self._loop.create_task(self._consider(statement))
                 self._task.add_done_callback(self._considered)
                 break
@@ -217,17 +224,23 @@ class PostgresRelay(Relay):
     # -- statements whose ruling takes a look-up -----------------------------------------------------------------
 
     async def _consider(self, statement: Statement) -> None:
+        ruling = await self._ruled(statement)
+        if statement.source in _RUN and self._conversation.unpaid(ruling.plan):
+            await self._gate.claim(ruling.plan.judgement.grants)
+            ruling = await self._ruled(statement)  # whatever has changed meanwhile
+        self._enter()
+        self._session.answer(ruling)
+        self._answered(ruling)
+
+    async def _ruled(self, statement: Statement) -> Ruling:
         portal = statement.source == "portal"
         ruling = await self._heard(statement.text) or await self._deliberation.rule(statement.text, portal=portal)
         while ruling.plan.declares is not None:
             denied = await self._declared(ruling, statement.text)
             if denied is not None or self._caller.current:
-                ruling = denied or ruling
-                break
+                return denied or ruling
             ruling = await self._deliberation.rule(statement.text, portal=portal)
-        self._enter()
-        self._session.answer(ruling)
-        self._answered(ruling)
+        return ruling
 
     async def _heard(self, text: bytes) -> Ruling | None:
         """As `_hear`, and look up whom the statement is for."""
@@ -284,7 +297,7 @@ class PostgresRelay(Relay):
                 now - execution.started,
                 execution.sqlstate,
             )
-            if execution.plan is not None and execution.plan.judgement.grants:
+            if execution.plan is not None and execution.plan.judgement.grants and not execution.error:
                 grants = execution.plan.judgement.grants
                 self._gate.grants.finished(grants, execution.status, execution.rows, execution.sent)
 

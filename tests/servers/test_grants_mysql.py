@@ -13,12 +13,14 @@ import pytest
 from fixtures.mysql_house import SCHEMA, MySQLHouse, mysql_house_of
 
 from audit.reader import records
-from proxy.grant_store import Draft, GrantStore
+from proxy.grants.records import Draft
+from proxy.grants.sqlite import open_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from louver.demo.mysql import LocalMySQL
+    from proxy.grants.store import GrantStore
 
 POLICIES = f"""
 version: 1
@@ -42,7 +44,7 @@ CLEAR = ["13812345601", "13899999902"]
 def house(either: LocalMySQL) -> Iterator[MySQLHouse]:
     """A proxy before two people, on each server, with a file of grants."""
     with mysql_house_of(
-        either, policies=POLICIES, statements=STATEMENTS, users=USERS, notices=False, grants_file="grants.db"
+        either, policies=POLICIES, statements=STATEMENTS, users=USERS, notices=False, grants={"file": "grants.db"}
     ) as made:
         yield made
 
@@ -50,7 +52,7 @@ def house(either: LocalMySQL) -> Iterator[MySQLHouse]:
 @pytest.fixture
 def store(house: MySQLHouse) -> Iterator[GrantStore]:
     """The file of grants; all that are active are revoked afterwards."""
-    with contextlib.closing(GrantStore.open(house.louver.directory / "grants.db")) as opened:
+    with contextlib.closing(open_file(house.louver.directory / "grants.db")) as opened:
         yield opened
         for kept in opened.all(active=True):
             opened.revoke(kept.grant.id, "mona", None, now())

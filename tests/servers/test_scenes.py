@@ -162,7 +162,7 @@ def test_a_manager_lifts_the_mask_for_one_customer(bank: Any) -> None:
     """The teller asks, the manager of another branch cannot agree, her own does; one customer is shown, and the audit says by which grant."""
     masked = [("1****01",), ("1****02",), ("1****03",)]
     what = ("--columns", "category=phone", "--columns", "table=public.customers", "--rows", "id = 1")
-    with louver_of(bank, "approval", grants_file="grants.db") as louver:
+    with louver_of(bank, "approval", grants={"file": "grants.db"}) as louver:
         with psycopg.connect(louver.dsn("tina", database=NAME), autocommit=True) as tina:
 
             def phones() -> list[Any]:

@@ -37,7 +37,8 @@ class Conversation:
     what is stored. `witness` is asked for the origins of results; `exposed` is the hidden column that the server has named as
     one: nothing of the server's passes any more. `doubtful`: a statement has failed that may have changed the state all the same.
     `leaving` is the COM_CHANGE_USER of a client that wants to be another: it is looked at no more.
-    `charge` counts what is compared with real values, or gives the error for it; `spend` does so for executions under grants.
+    `charge` counts what is compared with real values, or gives the error for it; `spend` does so for
+    executions under grants, of which `unclaimed` are those that have to be counted elsewhere first.
     `identity` is for whom statements are ruled now; None as long as nothing has been said of it since the login. `forgotten` is called
     when the server has forgotten what the session had.
     """
@@ -64,6 +65,7 @@ class Conversation:
     doubtful: bool = False
     charge: Callable[[Sequence[Probe]], bytes] | None = None
     spend: Callable[[tuple[int, ...]], bytes] | None = None
+    unclaimed: Callable[[tuple[int, ...]], bool] | None = None
     identity: Identity | None = None
     forgotten: Callable[[], None] | None = None
     number: int = 0
@@ -88,6 +90,11 @@ class Conversation:
         """The error for an execution whose grant is over, b"" when it is in force or there is none; then it is counted."""
         grants = plan.judgement.grants
         return self.spend(grants) if grants and self.spend is not None else b""
+
+    def unpaid(self, plan: Plan) -> bool:
+        """Whether an execution has to be counted where all proxies see it before it can be `spent`."""
+        grants = plan.judgement.grants
+        return bool(grants) and self.unclaimed is not None and self.unclaimed(grants)
 
     def overdrawn(self, probes: Sequence[Probe]) -> bytes:
         """The error for what may be asked of real values no more, b"" when it may; then it is counted."""

@@ -50,7 +50,7 @@ class Executions(Handling):
             return self._refuse(error, Execution(_RESULTS, prepared.plan, prepared.text, refused=error))
         outdated = prepared.plan.epoch != conversation.epoch or prepared.identity is not conversation.identity
         outdated = outdated or not prepared.server_id or self._reads_otherwise(prepared)
-        if prepared is not self._ruled and outdated:
+        if prepared is not self._ruled and (outdated or conversation.unpaid(prepared.plan)):
             self._prepared = prepared
             self.waiting = Statement(prepared.text, "execute", prepared.tracked)
             return WAIT

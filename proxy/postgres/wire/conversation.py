@@ -53,8 +53,8 @@ class Conversation:
     statement of the last Bind that was queued as BIND_REPLY.
     `witness` is the world's, for what is executed without a plan of its own. `exposed`: the hidden column that the server has
     named as the origin of a result; nothing of the server's passes any more. `told`: the columns of which the client has been
-    told that it compares masked values. `charge` counts what is compared with real values, or gives the error for it; `spend` does so for executions under grants.
-    `identity` is for whom statements are ruled now; None as long as nothing has been said of it since the login.
+    told that it compares masked values. `charge` counts what is compared with real values, or gives the error for it; `spend` does so for
+    executions under grants, of which `unclaimed` are those that have to be counted elsewhere first.
     `identity` is for whom statements are ruled now; None as long as nothing has been said of it since the login.
     """
 
@@ -83,6 +83,7 @@ class Conversation:
     told: set[str] = field(default_factory=set)
     charge: Callable[[Sequence[Probe]], bytes] | None = None
     spend: Callable[[tuple[int, ...]], bytes] | None = None
+    unclaimed: Callable[[tuple[int, ...]], bool] | None = None
     identity: Identity | None = None
     number: int = 0
     started: list[Execution] = field(default_factory=list)
@@ -132,6 +133,11 @@ class Conversation:
         """The error for an execution whose grant is over, b"" when it is in force or there is none; then it is counted."""
         grants = plan.judgement.grants
         return self.spend(grants) if grants and self.spend is not None else b""
+
+    def unpaid(self, plan: Plan) -> bool:
+        """Whether an execution has to be counted where all proxies see it before it can be `spent`."""
+        grants = plan.judgement.grants
+        return bool(grants) and self.unclaimed is not None and self.unclaimed(grants)
 
     def overdrawn(self, probes: Sequence[Probe]) -> bytes:
         """The error for what may be asked of real values no more, b"" when it may; then it is counted."""

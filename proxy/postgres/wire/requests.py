@@ -92,6 +92,7 @@ class Requests:
         self._refusals = refusals
         self._ruled: Prepared | None = None  # by the ruling at hand; its Bind comes next, whatever the epoch
         self._heard: Prepared | None = None  # of the portal that was waited for: what its text says of itself is known
+        self._claimed = False  # the Execute at hand was waited for: what there is to count of it is counted
         self._described: Prepared | None = None  # since the last Sync: if it fails, the server skips what follows
 
     def handle(self, kind: int, data: bytes, position: int, stop: int) -> Step:  # noqa: C901, PLR0911  a table
@@ -301,10 +302,13 @@ class Requests:
             (plan.decision is not conversation.decision and prepared is not None)
             or (plan.uses_made and conversation.made)
             or (prepared is not None and prepared.identity is not conversation.identity)
+            or conversation.unpaid(plan)
         ):
-            doubt = self._doubt(prepared)
+            claimed, self._claimed = self._claimed, False
+            doubt = self._doubt(prepared, claimed=claimed)
             if doubt is not None:
                 return doubt
+        self._claimed = False
         error = conversation.overdrawn(plan.probes) or conversation.spent(plan)
         if error:
             return self._refuse(_EXECUTE, error, PROVOKE_EXECUTE, prepared)
@@ -328,8 +332,8 @@ class Requests:
         """Whether nobody has asked where the columns of an answer come from; of a FETCH or EXECUTE, that can change."""
         return prepared is None or prepared.plan.uses_made or not (prepared.described or prepared is self._described)
 
-    def _doubt(self, prepared: Prepared | None) -> Step | None:
-        """Refuse an Execute of what was opened under another decision; let it wait when the decision is not known."""
+    def _doubt(self, prepared: Prepared | None, *, claimed: bool) -> Step | None:
+        """Refuse an Execute of what was opened under another decision; let it wait when that is not known, or its grants are unpaid."""
         conversation = self._conversation
         other = prepared is not None and prepared.identity is not conversation.identity
         if conversation.decision is None or (other and prepared is not self._heard):
@@ -342,6 +346,11 @@ class Requests:
         harmless = plan is not None and plan.judgement.kinds == _TRANSACTION
         if ((changed or other) and not harmless) or conversation.outdated():
             return self._refuse(_EXECUTE, self._refusals.changed, PROVOKE_EXECUTE, prepared)
+        if prepared is not None and not claimed and conversation.unpaid(prepared.plan):
+            _check_no_copy(conversation)
+            self._claimed = True
+            self.waiting = Statement(prepared.text, "portal")
+            return WAIT
         return None
 
     def _describe(self, data: bytes, position: int, stop: int) -> Step:

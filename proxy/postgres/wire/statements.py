@@ -47,7 +47,8 @@ class Statement:
     """A text that waits for a ruling; nothing behind it is looked at before `answer`.
 
     `again`: it was ruled before and is about to be bound, but the caller's decision may have changed since.
-    `portal`: it is bound and about to be executed, but the caller's decision is not known at this moment.
+    `portal`: it is bound and about to be executed, but the caller's decision is not known at this moment, or the execution is
+    still to be counted under grants.
     """
 
     def __init__(

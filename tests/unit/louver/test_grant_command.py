@@ -54,7 +54,7 @@ def house(tmp_path: Path, people: str) -> Path:
     (tmp_path / "policies.yaml").write_text(_POLICIES, encoding="utf-8")
     (tmp_path / "users.yaml").write_text(people, encoding="utf-8")
     (tmp_path / "louver.yaml").write_text(
-        "upstream: {user: service, tls: {mode: disable}}\npolicies: policies.yaml\nusers: users.yaml\ngrants_file: grants.db\n",
+        "upstream: {user: service, tls: {mode: disable}}\npolicies: policies.yaml\nusers: users.yaml\ngrants: {file: grants.db}\n",
         encoding="utf-8",
     )
     return tmp_path
@@ -151,18 +151,18 @@ def test_what_cannot_be_asked_for(house: Path, arguments: tuple[str, ...], said:
 
 def test_without_a_file_of_grants(house: Path) -> None:
     """The settings are named."""
-    text = (house / "louver.yaml").read_text(encoding="utf-8").replace("grants_file: grants.db\n", "")
+    text = (house / "louver.yaml").read_text(encoding="utf-8").replace("grants: {file: grants.db}\n", "")
     (house / "louver.yaml").write_text(text, encoding="utf-8")
     done = _louver(house, "grant", "list")
     assert done.returncode == 1
-    assert "names no `grants_file`" in done.stderr
+    assert "has no `grants`" in done.stderr
 
 
 def test_the_account_of_the_operating_system(house: Path) -> None:
     """Where the settings say so, nobody gives a password, and nobody is somebody else."""
-    with (house / "louver.yaml").open("a", encoding="utf-8") as file:
-        file.write("grants_login: system\n")
-    assert "grants_login: system" in _grant(house, "mona", "approve", 1)
+    path = house / "louver.yaml"
+    path.write_text(path.read_text(encoding="utf-8").replace("{file: grants.db}", "{file: grants.db, login: system}"))
+    assert "grants.login: system" in _grant(house, "mona", "approve", 1)
 
 
 def test_every_command_and_option_is_documented() -> None:
