@@ -68,7 +68,7 @@ class Deliberation:
             await self._silence()
         if conversation.skipping:  # an earlier error of the pipeline: the server will not look at this one
             return self._gate.deny(caller.world, text, ABORTED)
-        if caller.guarded and conversation.status == FAILED and not conversation.queue:
+        if (caller.guarded or not caller.current) and conversation.status == FAILED and not conversation.queue:
             return self._in_failed_transaction(text)
         try:
             return await self._settled(text)

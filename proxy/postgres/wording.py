@@ -12,6 +12,8 @@ from proxy.postgres.wire.provocations import Refusals
 from rewriter.model import Refusal
 
 UNREADABLE: Final = "louver: client_encoding must be UTF8 and standard_conforming_strings on while columns are masked for you; connect again"
+_PREPARE_AGAIN: Final = "RevalidateCachedQuery"
+"""PostgreSQL's routine that reports a prepared statement whose result has changed: by it, and 0A000, drivers know to prepare again."""
 ABORTED: Final = Refusal("25P02", "current transaction is aborted, commands ignored until end of transaction block")
 
 
@@ -39,14 +41,16 @@ def refusals(statement_bytes: int) -> Refusals:
         ),
         changed=report_fields(
             "ERROR",
-            "42501",
+            "0A000",
             "louver: what you may see has changed since this cursor was opened or this statement was prepared",
             hint="Open or prepare it again; a statement made by PREPARE, or a cursor WITH HOLD, in a new connection.",
+            routine=_PREPARE_AGAIN,
         ),
         reshaped=report_fields(
             "ERROR",
             "0A000",
             "cached plan must not change result type",
             hint="A table of this prepared statement has changed: prepare it again.",
+            routine=_PREPARE_AGAIN,
         ),
     )

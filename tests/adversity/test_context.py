@@ -214,7 +214,7 @@ def test_prepared_statements_and_portals_stay_their_users(louver: Any) -> None:
                     await app.execute("SET louver.user = 'theo'")
                     with pytest.raises(asyncpg.PostgresError) as refused:
                         await cursor.fetchrow()
-                    assert refused.value.sqlstate == "42501"
+                    assert refused.value.sqlstate == "0A000"
                     raise refused.value
         finally:
             await app.close()

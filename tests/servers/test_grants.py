@@ -181,10 +181,40 @@ def test_a_grant_ends_on_time_also_for_what_is_prepared(store: GrantStore, tina:
     while time.time() < end + 0.05:
         time.sleep(0.01)
     assert seen(tina, prepare=True) == MASKED
-    with pytest.raises(psycopg.Error, match="changed"):
+    with pytest.raises(psycopg.errors.FeatureNotSupported, match="changed"):
         tina.execute("EXECUTE p", prepare=False)
     tina.execute("ROLLBACK")
     assert seen(tina) == MASKED
+
+
+@pytest.mark.parametrize("prepare", [True, False])
+def test_a_prepared_execute_of_what_is_prepared_is_refused_and_the_session_goes_on(
+    store: GrantStore, tina: Any, prepare: bool
+) -> None:
+    """EXECUTE as a prepared statement of the protocol: before the server could be asked to describe what is hidden now."""
+    number = give(store, draft(None))
+    until(tina, ALL_CLEAR)
+    tina.execute("PREPARE p AS SELECT phone FROM people WHERE id > 0 ORDER BY id")
+    if prepare:
+        assert seen(tina, "EXECUTE p", prepare=True) == ALL_CLEAR
+    store.revoke(number, "mona", None, now())
+    until(tina, MASKED)
+    for _ in range(2):
+        with pytest.raises(psycopg.errors.FeatureNotSupported, match="changed"):
+            tina.execute("EXECUTE p", prepare=True)
+    assert seen(tina) == MASKED
+
+
+async def test_asyncpg_prepares_again_by_itself(louver: Any, store: GrantStore) -> None:
+    """A grant that is over between Bind and Execute is told as PostgreSQL tells that a prepared statement is out of date."""
+    connection = await asyncpg.connect(louver.dsn("tina", database="granting"))
+    try:
+        give(store, draft(None, statements=2))
+        await asyncio.sleep(1.0)
+        shown = [[row[0] for row in await connection.fetch(PHONES)] for _ in range(4)]
+        assert shown == [ALL_CLEAR, ALL_CLEAR, MASKED, MASKED]
+    finally:
+        await connection.close()
 
 
 @pytest.mark.parametrize("hold", [True, False])
@@ -215,7 +245,7 @@ async def test_a_suspended_portal_shows_nothing_after_the_end(louver: Any, store
             cursor = await connection.cursor(PHONES)
             assert [row[0] for row in await cursor.fetch(1)] == ALL_CLEAR[:1]
             await asyncio.sleep(end - time.time() + 0.05)
-            with pytest.raises(asyncpg.PostgresError, match="changed"):
+            with pytest.raises(asyncpg.InvalidCachedStatementError):
                 await cursor.fetch(1)
     finally:
         await connection.close()

@@ -267,9 +267,11 @@ def report_fields(  # noqa: PLR0913  the fields of an error report
     detail: str | None = None,
     hint: str | None = None,
     position: int | None = None,
+    routine: str | None = None,
 ) -> bytes:
     """The payload of an ErrorResponse or NoticeResponse ("Error and Notice Message Fields")."""
     fields = [("S", severity), ("V", severity), ("C", sqlstate), ("M", text), ("D", detail), ("H", hint)]
+    fields.append(("R", routine))
     if position is not None:
         fields.append(("P", str(position)))
     # a zero byte would end the field early and let its tail be read as fields

@@ -198,6 +198,9 @@ class Requests:
         if plan.verdict == "deny":
             conversation.start(Execution(_PARSE, plan, statement.text, refused=plan.error))
             return provoke_parse(name)
+        if plan.uses_made and conversation.outdated():
+            conversation.start(Execution(_PARSE, plan, statement.text, refused=self._refusals.changed))
+            return provoke_parse(name)
         identity = conversation.identity
         prepared = Prepared(statement.text, statement.parameter_types, plan, ruling.text, identity)
         conversation.queue.append(Change(_PARSE, conversation.statements, name, prepared))
@@ -264,6 +267,11 @@ class Requests:
             _check_no_copy(conversation)
             self.waiting = Statement(prepared.text, "again", name, prepared.parameter_types)
             return WAIT
+        outdated = conversation.made and conversation.decision is not None and conversation.outdated()
+        if outdated and (prepared is None or prepared.plan.uses_made):
+            # before a Describe, whose answer would name what is hidden now
+            self._ruled = None
+            return self._refuse(_BIND, self._refusals.changed, PROVOKE_BIND, prepared)
         if prepared is not None and prepared.plan.array_probes:
             whole = stop <= len(data)
             if not whole and stop - position <= self._statement_limit:
