@@ -8,6 +8,7 @@ peer, side    one end of a connection while it logs in, and afterwards; upstream
 identity      the users file; scram its verifiers
 gate          from a statement's text to its ruling; plans and shapes keep rulings for every text of one shape,
               positions finds places of the text that left in the client's, budgets counts exact comparisons
+grants/       what people may see for a time; kept in a file or a database that proxies share
 catalogs      what each database holds, with its labels
 witness       where the server says that the columns of an answer come from
 recording     what the audit is told; outbox lets statements leave once it is written

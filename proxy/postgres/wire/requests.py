@@ -267,20 +267,19 @@ class Requests:
             _check_no_copy(conversation)
             self.waiting = Statement(prepared.text, "again", name, prepared.parameter_types)
             return WAIT
-        outdated = conversation.made and conversation.decision is not None and conversation.outdated()
-        if outdated and (prepared is None or prepared.plan.uses_made):
-            # before a Describe, whose answer would name what is hidden now
-            self._ruled = None
-            return self._refuse(_BIND, self._refusals.changed, PROVOKE_BIND, prepared)
-        if prepared is not None and prepared.plan.array_probes:
+        error = b""
+        if prepared is None or prepared.plan.uses_made:
+            if conversation.made and conversation.decision is not None and conversation.outdated():
+                error = self._refusals.changed  # before a Describe, whose answer would name what is hidden now
+        elif prepared.plan.array_probes:
             whole = stop <= len(data)
             if not whole and stop - position <= self._statement_limit:
                 return GATHER
             probes = counted(prepared.plan.array_probes, data[name_end + 1 : stop]) if whole else ()
             error = conversation.overdrawn(probes) if whole else self._refusals.too_long
-            if error:
-                self._ruled = None
-                return self._refuse(_BIND, error, PROVOKE_BIND, prepared)
+        if error:
+            self._ruled = None
+            return self._refuse(_BIND, error, PROVOKE_BIND, prepared)
         self._ruled = None
         portal = data[position + HEADER_SIZE : portal_end]
         portals = conversation.portals
