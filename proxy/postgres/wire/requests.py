@@ -267,19 +267,10 @@ class Requests:
             _check_no_copy(conversation)
             self.waiting = Statement(prepared.text, "again", name, prepared.parameter_types)
             return WAIT
-        error = b""
-        if prepared is None or prepared.plan.uses_made:
-            if conversation.made and conversation.decision is not None and conversation.outdated():
-                error = self._refusals.changed  # before a Describe, whose answer would name what is hidden now
-        elif prepared.plan.array_probes:
-            whole = stop <= len(data)
-            if not whole and stop - position <= self._statement_limit:
-                return GATHER
-            probes = counted(prepared.plan.array_probes, data[name_end + 1 : stop]) if whole else ()
-            error = conversation.overdrawn(probes) if whole else self._refusals.too_long
-        if error:
-            self._ruled = None
-            return self._refuse(_BIND, error, PROVOKE_BIND, prepared)
+        if prepared is None or prepared.plan.uses_made or prepared.plan.array_probes:
+            doubt = self._doubtful(prepared, data, position, name_end + 1, stop)
+            if doubt is not None:
+                return doubt
         self._ruled = None
         portal = data[position + HEADER_SIZE : portal_end]
         portals = conversation.portals
@@ -292,6 +283,23 @@ class Requests:
             conversation.queue.append(Change(_BIND, portals, portal, prepared))
         conversation.pipelined = True
         return FORWARD
+
+    def _doubtful(self, prepared: Prepared | None, data: bytes, position: int, rest: int, stop: int) -> Step | None:
+        """Refuse a Bind of what was made under another decision, or whose arrays ask for more real values than may be asked for."""
+        conversation = self._conversation
+        if prepared is None or prepared.plan.uses_made:
+            # before a Describe, whose answer would name what is hidden now
+            error = self._refusals.changed if conversation.decision is not None and conversation.outdated() else b""
+        else:
+            whole = stop <= len(data)
+            if not whole and stop - position <= self._statement_limit:
+                return GATHER
+            probes = counted(prepared.plan.array_probes, data[rest:stop]) if whole else ()
+            error = conversation.overdrawn(probes) if whole else self._refusals.too_long
+        if not error:
+            return None
+        self._ruled = None
+        return self._refuse(_BIND, error, PROVOKE_BIND, prepared)
 
     def _execute(self, data: bytes, position: int, stop: int) -> Step:
         if stop > len(data):
