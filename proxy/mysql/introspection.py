@@ -184,6 +184,7 @@ def _column(row: Row, valid: set[str]) -> Column:
         invisible="INVISIBLE" in _text(extra).upper(),
         generated="GENERATED" in _text(extra).upper().replace("DEFAULT_GENERATED", ""),
         expression=_some(expression) or "",
+        numbered="AUTO_INCREMENT" in _text(extra).upper(),
     )
 
 

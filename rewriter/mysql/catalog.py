@@ -21,7 +21,7 @@ class Column:
 
     `type_name` is what a CREATE TABLE would say (`int(10) unsigned`, `enum('a','b')`), `base_type` its first word in
     lower case. `character_set` and `collation` are those of text, None otherwise. An `invisible` column is not part of `*`.
-    `expression` is what a generated column is computed by, as the server prints it.
+    `numbered`: AUTO_INCREMENT. `expression` is what a generated column is computed by, as the server prints it.
     """
 
     name: str
@@ -34,6 +34,7 @@ class Column:
     invisible: bool = False
     generated: bool = False
     expression: str = ""
+    numbered: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -142,7 +142,7 @@ class Judge:
             if not token.named:
                 continue
             name = token.text.lower()
-            if name in self._world.names:
+            if name in self._world.names or name in self._world.tied:
                 return f"it names {name}, which is protected"
             if name in SYSTEM_SCHEMAS:
                 return f"it names {name}, one of the server's own schemas"

@@ -49,8 +49,9 @@ class Reader:
         """The caller's view of a protected table, with what is behind it."""
         name = (table.schema, table.name)
         treatments = self.world.treatments.get(name, {})
+        filtered = self.world.filters.get(name)
         if name not in self.world.views:
-            return CallerView(table, treatments, self.key), Expansion("", (), ())
+            return CallerView(table, treatments, self.key, filtered=filtered), Expansion("", (), ())
         expansion = self._expanded(table)
         quoting = ("\\" in expansion.text or '"' in expansion.text) and bool(self.modes & _CHANGING)
         if quoting or ("''" in expansion.text and "EMPTY_STRING_IS_NULL" in self.modes):
@@ -62,7 +63,7 @@ class Reader:
                 f"{table.schema}.{table.name} is not available to you: its columns are not called as in its definition"
             )
             raise Refusal("42000", message, hint="Query the tables behind it.")
-        return CallerView(table, treatments, self.key, expansion.text, not expansion.named), expansion
+        return CallerView(table, treatments, self.key, expansion.text, not expansion.named, filtered), expansion
 
     def edits(
         self,
@@ -89,7 +90,11 @@ class Reader:
             mariadb = self.catalog.flavour == "mariadb"
             searched = None
             if searching and view.body is None:
-                searched = search(reference, table, view.treatments, statement, reading.text, catalog=self.catalog)
+                searched = search(
+                    *(reference, table, view.treatments, statement, reading.text),
+                    catalog=self.catalog,
+                    filtered=view.filtered is not None,
+                )
             made = substitute_for(
                 reference,
                 view,

@@ -44,6 +44,15 @@ def expect_template(node: exp.Expr, template: str) -> None:
         hole.replace(node.copy())
 
 
+def expect_where(tree: exp.Expr, template: str) -> None:
+    """Give an UPDATE or DELETE a condition, or put its own into the `?` of another one."""
+    where = tree.args.get("where")
+    if where is None:
+        tree.set("where", exp.Where(this=parsed(f"SELECT {template}").expressions[0]))
+    else:
+        expect_template(where.this, template)
+
+
 def parsed(sql: str) -> exp.Expr:
     """The tree of a text of our own, to be changed by the caller alone."""
     return _parsed(sql).copy()

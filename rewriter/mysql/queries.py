@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from sqlglot import exp
 
 from rewriter.model import Refusal
+from rewriter.mysql import inventory
 from rewriter.mysql.assignments import assignments
 from rewriter.mysql.calls import calls_in
 from rewriter.mysql.catalog import Table
@@ -48,6 +49,8 @@ def query(ruling: Ruling, where: Circumstances, first: int = 0, prefix: str = ""
         return
     targets, reads = _parted(found, known, statement, where)
     check_accounted(found, statement, where)
+    if where.world.filters:
+        inventory.check(found, known, where)
     where.judge.check_calls(calls_in(statement, where.reading.text, found, first), where.facts)
     reader = Reader(where.catalog, where.world, where.key, where.facts.modes)
     compared = _conditions(found)
@@ -65,7 +68,11 @@ def query(ruling: Ruling, where: Circumstances, first: int = 0, prefix: str = ""
     ruling.tree, ruling.first, ruling.prefix = tree, first, prefix
     ruling.edits = sorted(set(ruling.edits + edits))
     ruling.labels = labels(called, statement, where.reading.text, ruling.edits)
+    ruling.filtered += write.filtered
     for substitute in substitutes:
+        ruling.moved |= substitute.moved
+        if substitute.filtered is not None:
+            ruling.filtered.append((substitute.table, substitute.filtered))
         ruling.uses += substitute.uses
         ruling.compared += [use for use in substitute.uses if use.column.column in compared]
         ruling.relations += substitute.reads

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from rewriter.kept import Kept
-from rewriter.model import Edit, Name, Refusal, Rewritten, UnknownNames
+from rewriter.model import Edit, Filtered, Name, Refusal, Rewritten, UnknownNames
 from rewriter.mysql import proof
 from rewriter.mysql.code import Judge
 from rewriter.mysql.constants import constants
@@ -160,6 +160,11 @@ def _rewritten(  # noqa: PLR0913, PLR0917  what was read and ruled
         changes_catalog=any(ruling.changes_catalog for ruling in rulings),
         literal_free=free is not None,
         constants=free or frozenset(),
+        filters=tuple(
+            dict.fromkeys(
+                Filtered(table.schema, table.name, rule) for ruling in rulings for table, rule in ruling.filtered
+            )
+        ),
     )
 
 
@@ -171,6 +176,8 @@ def _constants(
     A write's edits repeat what it writes, and so do a search and the names that are given to result columns.
     """
     if unwrapped or len(rulings) != 1 or rulings[0].kind != "SELECT" or rulings[0].labels or rulings[0].probes:
+        return None
+    if rulings[0].moved:
         return None
     return constants(where.reading.statements[0].tokens, plain)
 

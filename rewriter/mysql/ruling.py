@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from sqlglot import exp
 
 from rewriter.model import Name, Probe, Use, WrittenName
-from rewriter.mysql.catalog import Catalog, Facts
+from rewriter.mysql.catalog import Catalog, Facts, Table
 from rewriter.mysql.code import Judge
 from rewriter.mysql.lexer import unwrap
 from rewriter.mysql.masks import KeyMaterial
@@ -58,4 +58,6 @@ class Ruling:
     uses: list[Use] = field(default_factory=list)
     probes: list[Probe] = field(default_factory=list)
     compared: list[Use] = field(default_factory=list)
+    filtered: list[tuple[Table, str]] = field(default_factory=list)  # what leaves out rows, by the filter's name
+    moved: bool = False  # conditions stand elsewhere than before, with their constants
     unknown: set[WrittenName] = field(default_factory=set)

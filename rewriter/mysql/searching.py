@@ -87,9 +87,15 @@ def search(  # noqa: PLR0913  a reference and all that what it means depends on
     text: str,
     *,
     catalog: Catalog,
+    filtered: bool = False,
 ) -> Search | None:
-    """What of a query may be answered on the real values of one of its tables; None when nothing may."""
-    if all(treatment.search is None for treatment in treatments.values()) or not _narrows(reference):
+    """What of a query may be answered on the real values of one of its tables; None when nothing may.
+
+    Of a `filtered` table also what compares columns that are shown: inside, the server finds the rows by its indexes.
+    """
+    if not filtered and all(treatment.search is None for treatment in treatments.values()):
+        return None
+    if not _narrows(reference):
         return None
     block = reference.level
     where = block.args.get("where")
@@ -106,7 +112,7 @@ def search(  # noqa: PLR0913  a reference and all that what it means depends on
         column = _column(conjunct)
         if column is None or not _means(column, reference, catalog, only=only):
             continue
-        meant = _searchable(column, table, treatments)
+        meant = _searchable(column, table, treatments, filtered=filtered)
         found = None if meant is None else _written(conjunct, column, meant, statement, text)
         if meant is None or found is None:
             continue
@@ -119,14 +125,24 @@ def search(  # noqa: PLR0913  a reference and all that what it means depends on
         conditions.append(f"{real} = {values[0]}" if len(values) == 1 else f"{real} IN ({', '.join(values)})")
         edits.append((statement.tokens[found.first].start, statement.tokens[found.last].end, "TRUE"))
         nodes.append(conjunct)
-        per_hour = treatments[meant.name.lower()].search
-        assert per_hour is not None
-        probes.append(Probe(column_name(table, meant.name), per_hour, len(values)))
+        treatment = treatments.get(meant.name.lower())
+        if treatment is not None and treatment.search is not None:
+            probes.append(Probe(column_name(table, meant.name), treatment.search, len(values)))
         named.append((meant.name.lower(), len(values)))
     if not conditions:
         return None
     alone = named[0][0] if len(named) == 1 and named[0][1] == 1 else ""
     return Search(" AND ".join(conditions), tuple(edits), tuple(nodes), tuple(probes), alone)
+
+
+def compares_plainly(condition: exp.Expr, table: Table, statement: Statement, text: str) -> bool:
+    """Whether a condition compares columns of one table with constants of their kinds and no more, which can neither fail nor warn."""
+    for conjunct in conjuncts(condition):
+        column = _column(conjunct)
+        meant = None if column is None else _searchable(column, table, {}, filtered=True)
+        if column is None or meant is None or _written(conjunct, column, meant, statement, text) is None:
+            return False
+    return True
 
 
 def _parameters_behind(reference: Reference, statement: Statement) -> list[int]:
@@ -185,10 +201,13 @@ def _means(column: exp.Column, reference: Reference, catalog: Catalog, *, only: 
     return sum(fold(table.alias_or_name, catalog) == fold(reference.called, catalog) for table in tables) == 1
 
 
-def _searchable(column: exp.Column, table: Table, treatments: Mapping[str, Treatment]) -> Column | None:
+def _searchable(
+    column: exp.Column, table: Table, treatments: Mapping[str, Treatment], *, filtered: bool
+) -> Column | None:
     """The column of the table when its real values may be searched, and no comparison of them can fail or warn."""
     treatment = treatments.get(column.name.lower())
-    if treatment is None or treatment.search is None:
+    shown = filtered and (treatment is None or not treatment.hides)
+    if not shown and (treatment is None or treatment.search is None):
         return None
     meant = next((each for each in table.columns if each.name.lower() == column.name.lower()), None)
     return meant if meant is not None and meant.base_type in _TEXTS | set(INTEGERS) else None

@@ -10,6 +10,7 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from rewriter.model import Refusal
+from rewriter.mysql import inventory
 from rewriter.mysql.calls import calls_in
 from rewriter.mysql.lexer import MODES
 from rewriter.mysql.queries import query
@@ -106,7 +107,7 @@ def _check(ruling: Ruling, statement: Statement, first: int, last: int, where: C
         _check_encoding(statement.tokens[first + 1 + (name == "CHARACTER")].text)
         ruling.changes_names = True
         return
-    reason = _REFUSED.get(name)
+    reason = _REFUSED.get(name) or (inventory.SETTINGS.get(name) if where.world.filters else None)
     if reason is not None:
         raise Refusal("42000", f"{name.lower()} cannot be set here: {reason}")
     ruling.changes_names = ruling.changes_names or name in _RENAMING

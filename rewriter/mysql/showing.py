@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from rewriter.model import Refusal
+from rewriter.mysql import inventory
 from rewriter.mysql.calls import calls_in
 from rewriter.mysql.definitions import definitions_of
 from rewriter.mysql.kinds import shows
@@ -29,6 +30,8 @@ def show(ruling: Ruling, where: Circumstances) -> None:
         message = "this SHOW is not available to you, because columns are masked for you"
         raise Refusal("42000", message, hint="Definitions, settings and counts can be shown.")
     _check_secrets(ruling, where)
+    if where.world.filters:
+        inventory.check_show(statement)
     if any(token.kind == "word" and token.text in {"SELECT", "TABLE"} for token in statement.tokens[1:]):
         words = (statement.word(1), statement.word(2))
         if words not in {("CREATE", "TABLE"), ("TABLE", "STATUS")} or "SELECT" in {
@@ -84,7 +87,9 @@ def _check_plan(ruling: Ruling, where: Circumstances) -> None:
         seen |= new
         waiting += sorted(new)
         treatments = where.world.treatments.get(name, {})
-        if not all(treatment.explain for treatment in treatments.values() if treatment.hides):
+        if name in where.world.filters or not all(
+            treatment.explain for treatment in treatments.values() if treatment.hides
+        ):
             message = f"EXPLAIN of a statement that reads or writes protected {'.'.join(name)} is not available to you"
             detail = "Plans and their estimates are made from statistics of the hidden values."
             hint = "Run the statement itself, or have a rule allow it by `explain: allow`."

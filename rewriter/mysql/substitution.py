@@ -16,7 +16,7 @@ from rewriter.mysql import proof
 from rewriter.mysql.catalog import Table
 from rewriter.mysql.names import fold
 from rewriter.mysql.scopes import Reference
-from rewriter.mysql.views import CallerView, quote
+from rewriter.mysql.views import FENCE, CallerView, quote
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -34,14 +34,17 @@ TextEdit = tuple[int, int, str]
 _MOVABLE = frozenset({"this", "db", "alias", "partition", "hints", "joins"})
 _BEHIND_TABLE = frozenset({"", ")", "ORDER", "LIMIT", "UNION", "EXCEPT", "INTERSECT", "INTO", "ON", ",", ";"})
 _HINTS = frozenset({"USE", "FORCE", "IGNORE"})
-_UNMERGED = f"LIMIT {2**64 - 1}"
-"""Keeps a subquery from being merged: MySQL takes no expression in place of a column for JSON_TABLE (error 1210), and MariaDB
+_UNMERGED = FENCE
+"""Where a subquery must not be merged: MySQL takes no expression in place of a column for JSON_TABLE (error 1210), and MariaDB
 would compute the hashes of a join anew for each pair of rows."""
 
 
 @dataclass(frozen=True, slots=True)
 class Substitute:
-    """A protected reference with what takes its place: `edits` of the text, `query` for the proof."""
+    """A protected reference with what takes its place: `edits` of the text, `query` for the proof.
+
+    `filtered` is the name of the filter that leaves out rows. Conditions of the caller's have `moved` inside, values and all.
+    """
 
     reference: Reference
     table: Table
@@ -50,6 +53,8 @@ class Substitute:
     uses: tuple[Use, ...]
     reads: tuple[Name, ...]
     probes: tuple[Probe, ...] = ()
+    filtered: str | None = None
+    moved: bool = False
 
     def expect(self) -> None:
         """Change the tree into what the edited text must read as."""
@@ -96,6 +101,11 @@ def substitute_for(  # noqa: PLR0913  a reference and all that takes its place d
     if not mariadb and isinstance(node.parent, exp.Subquery) and not node.args.get("joins"):
         raise Refusal("42000", "parentheses around one table are not available here", hint="Leave them out.")
     lock = _lock(reference, found, mariadb=mariadb)
+    if view.filtered is not None and lock:
+        full = f"{view.table.schema}.{view.table.name}"
+        message = f"locking rows of {full} is not available, because rows of it are hidden from you"
+        hint = "The server would lock hidden rows, too. Leave the lock out."
+        raise Refusal("42000", message, hint=hint, position=_start(node) + 1)
     kept = _UNMERGED if (hashes if mariadb else found.laterals) else ""
     if view.body is not None and (inside or hints or lock):
         message = "a partition, an index or a lock of a view is not available, because columns behind it are masked"
@@ -126,7 +136,9 @@ def substitute_for(  # noqa: PLR0913  a reference and all that takes its place d
     exact = {probe.column for probe in joined}
     uses = tuple(replace(use, join="exact") if use.column in exact else use for use in uses)
     return Substitute(
-        reference, view.table, query, tuple(edits), (*uses, *behind.uses), behind.reads, (*probes, *joined)
+        *(reference, view.table, query, tuple(edits), (*uses, *behind.uses), behind.reads, (*probes, *joined)),
+        filtered=None if view.filtered is None else view.filtered.rule,
+        moved=search is not None,
     )
 
 

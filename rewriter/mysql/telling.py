@@ -11,10 +11,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from rewriter.conditions import ConditionError, condition_columns
+from rewriter.mysql.masks.target import INTEGERS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from policies.model import RowFilter
     from rewriter.mysql.catalog import Link, Table
     from rewriter.mysql.world import World
 
@@ -46,20 +48,25 @@ def fault(table: Table, effect: Effect, world: World) -> str | None:
 
 
 def _faults(table: Table, effect: Effect, world: World) -> Iterator[str]:
-    hidden = world.hidden((table.schema, table.name))
+    name = (table.schema, table.name)
+    hidden = world.hidden(name)
     surely = {column.name.lower() for column in table.columns if not column.not_null}
     left = frozenset(surely - (effect.inserted or _NONE)) | effect.nulls
+    new = {column.name.lower() for column in table.columns if column.numbered} - (effect.inserted or _NONE)
     for unique in table.unique:
         key = frozenset(column.lower() for column in unique)
-        if not key & hidden:
+        told = key if name in world.filters and not _together(key, table, world.filters[name]) else key & hidden
+        if not told:
             continue
-        named = ", ".join(sorted(key & hidden))
-        if effect.inserted is not None and not key & left:
+        named = ", ".join(sorted(told))
+        if effect.inserted is not None and not key & (left | new):
             yield f"a unique key compares {named} with other rows"
         if key & effect.updated:
             yield f"a unique key compares {named} with other rows"
     for link in table.links:
         yield from _of_link(link, effect, hidden, left, world)
+    if name in world.filters and effect.updated:
+        yield from _showing(world.filters[name], effect)
     if not hidden:
         return
     for check in table.checks:
@@ -72,7 +79,8 @@ def _faults(table: Table, effect: Effect, world: World) -> Iterator[str]:
 
 def _of_link(link: Link, effect: Effect, hidden: frozenset[str], left: frozenset[str], world: World) -> Iterator[str]:
     mine = frozenset(column.lower() for column in link.columns)
-    theirs = frozenset(column.lower() for column in link.there) & world.hidden(link.other)
+    there = frozenset(column.lower() for column in link.there)
+    theirs = there if link.other in world.filters else there & world.hidden(link.other)
     if not (mine & hidden or theirs):
         return
     reason = (
@@ -83,6 +91,27 @@ def _of_link(link: Link, effect: Effect, hidden: frozenset[str], left: frozenset
             yield reason
     elif effect.deletes or mine & effect.updated:
         yield reason
+
+
+def _together(key: frozenset[str], table: Table, filtered: RowFilter) -> bool:
+    """Whether rows with equal keys are shown or hidden together: the filter looks at the key alone, and equal means the same."""
+    try:
+        decides = {name.lower() for name in condition_columns(filtered.rows)} if filtered.rows is not None else set()
+    except ConditionError:
+        return False
+    numbers = {column.name.lower() for column in table.columns if column.base_type in INTEGERS}
+    return bool(decides) and decides <= key & numbers
+
+
+def _showing(filtered: RowFilter, effect: Effect) -> Iterator[str]:
+    """Columns by which rows are there or not: changing one would move a row out of sight."""
+    try:
+        decides = {name.lower() for name in condition_columns(filtered.rows)} if filtered.rows is not None else set()
+    except ConditionError:
+        yield f'filter "{filtered.rule}" cannot be applied'
+        return
+    if decides & effect.updated:
+        yield f'filter "{filtered.rule}" shows rows by {", ".join(sorted(decides & effect.updated))}'
 
 
 def _deciding(table: Table, effect: Effect, world: World) -> Iterator[str]:

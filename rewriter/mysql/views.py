@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from policies.model import ColumnName, Mask, Treatment
+from policies.model import ColumnName, Mask, RowFilter, Treatment
 from rewriter.conditions import ConditionError
 from rewriter.model import Refusal, Use
 from rewriter.mysql.catalog import Table, column_name
@@ -22,6 +22,10 @@ if TYPE_CHECKING:
 
     from rewriter.mysql.catalog import Column
     from rewriter.mysql.searching import Search
+
+
+FENCE: Final = f"LIMIT {2**64 - 1}"
+"""Keeps a subquery from being merged with the query around it, whose conditions then see its rows only."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +42,7 @@ class CallerView:
     """A table with the treatment of each of its labelled columns, by name in lower case, for one caller.
 
     `body` is what is read in place of the table itself: the expanded definition of a view. It is `listed`: its columns get the
-    names of the view's.
+    names of the view's. `filtered`: only the rows are there that it leaves.
     """
 
     table: Table
@@ -46,6 +50,7 @@ class CallerView:
     key: KeyMaterial | None
     body: str | None = None
     listed: bool = False
+    filtered: RowFilter | None = None
 
     def query(  # noqa: PLR0913  what a SELECT is made of
         self,
@@ -84,8 +89,31 @@ class CallerView:
             source += f" ({', '.join(quote(column.name) for column in self.table.columns)})"
         where = "" if search is None else f"WHERE {search.condition}"
         unread = self._unread("" if search is None else search.alone)
+        if self.filtered is not None:
+            source, inside, unread, where = self._kept(f"{source} {inside} {unread}", search), "", "", ""
         words = ["SELECT", ", ".join(items) or "1", "FROM", source, inside, unread, where, lock]
         return " ".join(word for word in words if word), tuple(uses)
+
+    def _kept(self, source: str, search: Search | None) -> str:
+        """The rows that are there, behind a fence: no condition of the caller's is computed on others, but what is searched."""
+        here = quote(self.table.name)
+        names = ", ".join(f"{here}.{quote(column.name)}" for column in self.table.columns)
+        conditions = [self.condition(here), *([] if search is None else [search.condition])]
+        inner = f"SELECT {names} FROM {source.strip()} WHERE {' AND '.join(conditions)} {FENCE}"  # noqa: S608  our own text, and proved after the edit
+        return f"({inner}) AS {here}"
+
+    def condition(self, qualifier: str) -> str:
+        """SQL that is true for the rows that the filter leaves, of the table known as `qualifier`, quoted. Raises Refusal."""
+        assert self.filtered is not None
+        rule, full = self.filtered.rule, f"{self.table.schema}.{self.table.name}"
+        if self.filtered.rows is None:
+            message = f'permission denied for {full}: filter "{rule}" could not be evaluated for you'
+            raise Refusal("42000", message, hint="Ask an administrator which attribute it needs.", rule=rule)
+        try:
+            return f"({print_condition(self.filtered.rows, self.table, qualifier)}) IS TRUE"
+        except ConditionError as error:
+            message = f'filter "{rule}" cannot be applied to {full}: {error}'
+            raise Refusal("42000", message, hint="The policy needs to be corrected.", rule=rule) from None
 
     def _unread(self, searched: str) -> str:
         """Keep the server from indexes over hidden columns: rows would come in the order of the real values.

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from policies.masks import SCHEMAS
-from policies.model import Treatment
+from policies.model import RowFilter, Treatment
 from rewriter.kept import Kept
 from rewriter.model import Name, Use
 from rewriter.mysql.catalog import column_name
@@ -19,6 +19,8 @@ from rewriter.mysql.definitions import definitions_of
 from rewriter.mysql.names import fold, index_of
 
 if TYPE_CHECKING:
+    from collections.abc import Set as AbstractSet
+
     from policies.model import Decision
     from rewriter.mysql.catalog import Catalog
 
@@ -43,6 +45,7 @@ class World:
     `views` read protected tables and are replaced by their definitions. `hiding`: of all these, those that hide any value.
     `barred`: why a table may not be read. `names`: of all these, without schema, in lower case. `open`: nothing is hidden.
     `joinable`: by table, the columns that may be joined by their real values, in lower case, with the category of each.
+    `filters`: by table, what leaves out rows of it. `tied`: the names of tables that a foreign key compares with such rows, in lower case.
     `stamp` is another one in a world in which a statement may be ruled otherwise.
     """
 
@@ -54,11 +57,13 @@ class World:
     open: bool
     joinable: Mapping[Name, Mapping[str, str]] = field(default_factory=dict)
     stamp: str = ""
+    filters: Mapping[Name, RowFilter] = field(default_factory=dict)
+    tied: frozenset[str] = frozenset()
     expansions: dict[tuple[Name, str], Expansion] = field(default_factory=dict)
 
     def protects(self, name: Name) -> bool:
         """Whether something takes the place of a table where it is read."""
-        return name in self.treatments or name in self.views
+        return name in self.treatments or name in self.views or name in self.filters
 
     def hidden(self, name: Name) -> frozenset[str]:
         """The columns of a table of which the caller does not see every value, in lower case."""
@@ -76,17 +81,21 @@ def world_of(catalog: Catalog, decision: Decision) -> World:
 
 def _make(catalog: Catalog, decision: Decision) -> World:
     treatments = _treatments(catalog, decision)
-    hiding = {name for name, columns in treatments.items() if any(t.hides for t in columns.values())}
-    views, barred = _views(catalog, treatments, hiding)
+    filters = _filters(catalog, decision)
+    hiding = {name for name, columns in treatments.items() if any(t.hides for t in columns.values())} | filters.keys()
+    views, barred = _views(catalog, treatments.keys() | filters.keys(), hiding)
     is_open = not (hiding or decision.hides or decision.grants or _keyed(decision))
     if is_open:
         barred = {}
-    names = frozenset(name.lower() for _, name in (*treatments, *views, *barred))
+    names = frozenset(name.lower() for _, name in (*treatments, *filters, *views, *barred))
     joinable = _joinable(catalog, decision, treatments)
-    guarded = frozenset(catalog.tables[name] for name in treatments)
-    ruled = hash((decision.policy, frozenset(decision.treatments.items()), guarded, _code(catalog)))
+    guarded = frozenset(catalog.tables[name] for name in (*treatments, *filters))
+    ruled = hash((decision.policy, frozenset(decision.treatments.items()), decision.filters, guarded, _code(catalog)))
     stamp = f"{ruled & 0xFFFFFFFFFFFF:012x}"
-    return World(treatments, frozenset(views), frozenset(hiding), barred, names, is_open, joinable, stamp)
+    tied = frozenset(link.other[1].lower() for name in filters for link in catalog.tables[name].links)
+    return World(
+        treatments, frozenset(views), frozenset(hiding), barred, names, is_open, joinable, stamp, filters, tied
+    )
 
 
 def _joinable(
@@ -114,9 +123,17 @@ def _treatments(catalog: Catalog, decision: Decision) -> dict[Name, dict[str, Tr
     return {name: columns for name, columns in found.items() if any(t.treated for t in columns.values())}
 
 
-def _views(
-    catalog: Catalog, treatments: Mapping[Name, Mapping[str, Treatment]], hiding: set[Name]
-) -> tuple[set[Name], dict[Name, str]]:
+def _filters(catalog: Catalog, decision: Decision) -> dict[Name, RowFilter]:
+    """The filter of each table and view; the servers' names may be written in either case."""
+    found: dict[Name, RowFilter] = {}
+    for name, table in catalog.tables.items() if decision.filters_rows else ():
+        filtered = decision.filter_of(*name) or decision.filter_of(name[0].lower(), name[1].lower())
+        if filtered is not None and table.kind in {"table", "view"}:
+            found[name] = filtered
+    return found
+
+
+def _views(catalog: Catalog, treatments: AbstractSet[Name], hiding: set[Name]) -> tuple[set[Name], dict[Name, str]]:
     """The views that are expanded, and all that may not be read with the reason; adds to `hiding`."""
     definitions = definitions_of(catalog)
     barred = {name: definition.fault for name, definition in definitions.items() if definition.fault is not None}

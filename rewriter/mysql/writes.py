@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 from sqlglot import exp
 
 from rewriter.model import Refusal, Use
-from rewriter.mysql import preserving, proof, telling
+from rewriter.mysql import filtering, preserving, proof, telling
 from rewriter.mysql.assignments import Assignment, assignments, inserted
 from rewriter.mysql.bindings import bound
 from rewriter.mysql.catalog import Table
@@ -42,6 +42,8 @@ class Written:
     uses: list[Use] = field(default_factory=list)
     replaced: list[tuple[exp.Expr, str]] = field(default_factory=list)
     kept: list[tuple[exp.Expr, str]] = field(default_factory=list)
+    narrowed: list[tuple[exp.Expr, str]] = field(default_factory=list)
+    filtered: list[tuple[Table, str]] = field(default_factory=list)
 
     def expect(self) -> None:
         """Change the tree into what the edited text must read as: first columns, then the values that hold them."""
@@ -49,6 +51,8 @@ class Written:
             proof.expect_expression(node, sql)
         for assignment, template in self.kept:
             proof.expect_template(assignment.args["expression"], template)
+        for tree, template in self.narrowed:  # last: it stands around all others
+            proof.expect_where(tree, template)
 
 
 def written(  # noqa: PLR0913, PLR0917  what a statement names, and where it stands
@@ -93,6 +97,7 @@ class _Target:
         if surface is None:
             return
         self._check_replaced(surface)
+        self._filter(surface, tree, effect)
         treated = surface.treatments(world)
         if not treated:
             return
@@ -104,6 +109,32 @@ class _Target:
         self._replace_columns(view, assigned)
         for assignment in assigned:
             self._preserve(assignment, view)
+
+    def _filter(self, surface: Surface, tree: exp.Expr, effect: Effect) -> None:
+        """Keep the statement to the rows that the caller has, and new ones to those that he will have; raises Refusal."""
+        world = self.where.world
+        name = (surface.table.schema, surface.table.name)
+        filtered = world.filters.get(name) or world.filters.get((self.table.schema, self.table.name))
+        if filtered is None:
+            return
+        self.made.filtered.append((surface.table, filtered.rule))
+        view = CallerView(self.table, {}, self.where.key, filtered=filtered)
+        if self.table.kind == "view":
+            reason: str | None = "writing through this view"
+        elif self.reference.role == "joined" or not isinstance(tree, exp.Insert | exp.Update | exp.Delete):
+            reason = "writing to it together with other tables"
+        elif isinstance(tree, exp.Insert):
+            view.condition("`louver_new`")  # a filter that closes the table says so
+            reason = filtering.against_insert(tree, self.table, filtered, effect, replaces=self.replaces)
+        else:
+            condition = view.condition(quote(self.reference.called))
+            edits, template = filtering.narrowed(tree, self.table, self.statement, self.text, condition)
+            self.made.edits += edits
+            self.made.narrowed.append((tree, template))
+            return
+        if reason is not None:
+            message = f"{reason} is not available on {self._full}, because rows of it are hidden from you"
+            raise Refusal("42000", message, hint="Use UPDATE and DELETE of it alone, or INSERT of constants.")
 
     def _surface(self) -> Surface | None:
         """What is written, None for a view of any form over tables that hide nothing. Raises Refusal."""
