@@ -91,6 +91,7 @@ async def explain(parts: Parts, question: Question) -> Explanation:
 
 
 _DESCRIBE: Final = {"en": words.describe, "zh": chinese.describe}
+_LIMIT: Final = {"en": words.describe_limit, "zh": chinese.describe_limit}
 _FILTER: Final = {"en": words.describe_filter, "zh": chinese.describe_filter}
 _ALL_CLEAR: Final = {"en": "every column is shown as it is", "zh": "所有列均原样显示"}
 
@@ -143,7 +144,8 @@ async def _explain(parts: Parts, question: Question, principal: Principal, view:
     decision = parts.policies.decide(principal, _session(parts, question), view.labels)
     describe = _DESCRIBE[question.language]
     filters = {each.rule: _FILTER[question.language](each) for each in decision.filters}
-    sentences = (*words.sentences(decision, describe), *filters.values())
+    limits = () if decision.limit is None else (_LIMIT[question.language](decision.limit),)
+    sentences = (*words.sentences(decision, describe), *filters.values(), *limits)
     world = Explanation(question.user, dict(principal.attributes), decision.policy, "world", sentences)
     if not question.sql:
         return world

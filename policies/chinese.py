@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from policies.masks import ParameterValue
-    from policies.model import ColumnName, Mask, RowFilter, Treatment
+    from policies.model import ColumnName, Limit, Mask, RowFilter, Treatment
 
     Phrase = Callable[[Mapping[str, ParameterValue]], str]
 
@@ -106,6 +106,20 @@ def _shown(treatment: Treatment) -> str:
 def mask_words(mask: Mask) -> str:
     """Say in Chinese what a caller sees under a mask."""
     return PHRASES[mask.name](dict(mask.parameters))
+
+
+def describe_limit(limit: Limit) -> str:
+    """Say how much the caller may read."""
+    told = [
+        what.format(number)
+        for number, what in (
+            (limit.statements_per_hour, "每小时{}条语句"),
+            (limit.rows_per_statement, "每次结果{}行"),
+            (limit.rows_per_hour, "每小时{}行"),
+        )
+        if number is not None
+    ]
+    return f"最多{'、'.join(told)}，依据限额 `{limit.rule}`"
 
 
 def describe_filter(filtered: RowFilter) -> str:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 
 from policies.conditions import ConditionFailed, Facts
 from policies.filters import for_caller
+from policies.limits import limit_of
 from policies.masks import CATEGORY_DEFAULTS, DEFAULT_MASK
 from policies.model import ColumnName, Decision, Label, Mask, Principal, RowCondition, Session, Treatment
 from policies.rows import BindingError
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from policies.approvals import Approval
     from policies.dictionary import Dictionary
     from policies.filters import Filter
+    from policies.limits import LimitRule
     from policies.rules import Rule
 
 _REMEMBERED: Final = 256
@@ -57,7 +59,7 @@ class PolicySet:
     """The policies of one file, ready to decide. Immutable but for a memory of past decisions.
 
     `revision` names the text it was made from; `functions` are those that masked callers may call, as (schema, name);
-    `defaults` are the masks of the file's `categories`, `filters` those of rows, `vocabulary` its calendar and
+    `defaults` are the masks of the file's `categories`, `filters` those of rows, `limits` how much is read, `vocabulary` its calendar and
     what sessions may declare, `approvals` say who may agree to grants.
     """
 
@@ -70,6 +72,7 @@ class PolicySet:
         defaults: Mapping[str, Mask],
         functions: frozenset[tuple[str, str]] = frozenset(),
         filters: tuple[Filter, ...] = (),
+        limits: tuple[LimitRule, ...] = (),
         vocabulary: Vocabulary = _PLAIN,
         approvals: tuple[Approval, ...] = (),
         description: str | None = None,
@@ -80,6 +83,7 @@ class PolicySet:
         self.defaults = dict(defaults)
         self.functions = functions
         self.filters = filters
+        self.limits = limits
         self.files: tuple[Path, ...] = ()  # that they were read from
         self.vocabulary = vocabulary
         self.approvals = approvals
@@ -114,7 +118,8 @@ class PolicySet:
             if not _per_column(self.rules[index])
         }
         filters = for_caller(self.filters, known, principal, session) if self.filters else ()
-        key: object = (tuple(outcomes.values()), filters)
+        limit = limit_of(self.limits, known) if self.limits else None
+        key: object = (tuple(outcomes.values()), filters, limit)
         treatments = None
         if len(outcomes) < len(world.rules):
             treatments = self._treatments(world, outcomes, known, principal, session)
@@ -122,7 +127,7 @@ class PolicySet:
         decision = world.decisions.get(key)
         if decision is None:
             treatments = treatments or self._treatments(world, outcomes, known, principal, session)
-            decision = world.decisions[key] = Decision(self.revision, treatments, labels, filters)
+            decision = world.decisions[key] = Decision(self.revision, treatments, labels, filters, limit)
             if len(world.decisions) > _REMEMBERED:
                 world.decisions.popitem(last=False)
         else:

@@ -41,6 +41,7 @@ _PERMISSION: Final[Node] = {
         },
     ]
 }
+_LIMITS: Final = ("statements_per_hour", "rows_per_statement", "rows_per_hour")
 _KINDS: Final[Mapping[str, Mapping[str, Node]]] = {
     "policies": {
         "version": {"const": 1},
@@ -52,6 +53,7 @@ _KINDS: Final[Mapping[str, Mapping[str, Node]]] = {
         "categories": {"type": "object", "additionalProperties": _MASK},
         "rules": {"type": "array", "items": {"$ref": "#/$defs/rules"}},
         "filters": {"type": "array", "items": {"$ref": "#/$defs/filters"}},
+        "limits": {"type": "array", "items": {"$ref": "#/$defs/limits"}},
         "functions": _LIST,
     },
     "calendar": {"timezone": _TEXT, "holidays": _LIST, "workdays": _LIST},
@@ -80,6 +82,12 @@ _KINDS: Final[Mapping[str, Mapping[str, Node]]] = {
         "join": _PERMISSION,
         "explain": {"enum": ["allow", "deny"]},
     },
+    "limits": {
+        "name": _TEXT,
+        "description": _TEXT,
+        "when": {"type": ["string", "boolean"]},
+        **{key: {"type": "integer", "minimum": 1} for key in _LIMITS},
+    },
     "filters": {
         "name": _TEXT,
         "description": _TEXT,
@@ -100,6 +108,7 @@ _REQUIRED: Final[Mapping[str, tuple[str, ...]]] = {
     "dictionary": ("column", "category"),
     "rules": ("name", "columns", "treatment"),
     "filters": ("name", "tables", "rows"),
+    "limits": ("name",),
 }
 
 

@@ -20,6 +20,8 @@ from policies.dictionary import Dictionary, DictionaryEntry, Unreviewed
 from policies.entries import KEYS, read_category, read_dictionary_file, read_entries
 from policies.filters import KEYS as FILTER
 from policies.filters import read_filters
+from policies.limits import KEYS as LIMIT
+from policies.limits import read_limits
 from policies.masks import CATEGORY_DEFAULTS, read_mask
 from policies.positions import Checker, DocumentError, Node, Problem, compose
 from policies.rows import RowsError, RowTemplate, read_rows
@@ -36,7 +38,7 @@ if TYPE_CHECKING:
 SCHEMA: Final[Mapping[str, tuple[str, ...]]] = {
     "policies": (
         *("version", "description", "calendar", "session", "dictionary", "dictionary_files", "unreviewed"),
-        *("categories", "rules", "filters", "functions", "approvals"),
+        *("categories", "rules", "filters", "limits", "functions", "approvals"),
     ),
     "calendar": CALENDAR,
     "session": ATTRIBUTE,
@@ -44,12 +46,12 @@ SCHEMA: Final[Mapping[str, tuple[str, ...]]] = {
     "rules": ("name", "description", "columns", "when", "rows", "treatment", "on_write", "search", "join", "explain"),
     "columns": COLUMNS,
     "filters": FILTER,
+    "limits": LIMIT,
     "approvals": APPROVAL,
     "columns of an approval": APPROVAL_COLUMNS,
 }
 """The keys of each mapping of the file."""
 
-_LATER: Final = ("limits",)
 SEARCHES_PER_HOUR: Final = 100
 """What `search: exact` allows: enough for a counter clerk, and far from trying out a numbering plan."""
 
@@ -155,6 +157,7 @@ class _Reader:
         filters = (
             read_filters(fields["filters"], checker, self.condition, self.row_template) if "filters" in fields else ()
         )
+        limits = read_limits(fields["limits"], checker, self.condition) if "limits" in fields else ()
         functions = self.functions(fields["functions"]) if "functions" in fields else frozenset()
         approvals = (
             read_approvals(fields["approvals"], checker, lambda node: selector(node, known, checker), self.inside)
@@ -169,6 +172,7 @@ class _Reader:
             defaults=defaults,
             functions=functions,
             filters=filters,
+            limits=limits,
             vocabulary=self.vocabulary,
             approvals=approvals,
             description=description,
@@ -238,12 +242,7 @@ class _Reader:
 
     def rule(self, node: Node, categories: Collection[str]) -> Rule | None:
         checker = self.checker
-        if isinstance(node.value, dict):
-            for later in _LATER:
-                if later in node.value:
-                    checker.problem(node.value[later].key, f"`{later}` is not available in this version")
-        keys = SCHEMA["rules"]
-        fields = checker.fields(node, "a rule", (*keys, *_LATER), ("name", "columns", "treatment"))
+        fields = checker.fields(node, "a rule", SCHEMA["rules"], ("name", "columns", "treatment"))
         if "description" in fields:
             checker.text(fields["description"], "`description`")
         name = checker.text(fields["name"], "`name`") if "name" in fields else None

@@ -197,16 +197,32 @@ NO_ROW: Final = RowCondition("false")
 
 
 @dataclass(frozen=True, slots=True)
+class Limit:
+    """How much a caller may read: None, any number. Rows an hour are those that statements have given or changed."""
+
+    rule: str
+    statements_per_hour: int | None = None
+    rows_per_statement: int | None = None
+    rows_per_hour: int | None = None
+
+    @property
+    def limits(self) -> bool:
+        """True when anything is limited."""
+        return any((self.statements_per_hour, self.rows_per_statement, self.rows_per_hour))
+
+
+@dataclass(frozen=True, slots=True)
 class Decision:
     """The caller's world: a treatment for every labelled column of one database, and the filters of rows.
 
-    `policy` is the revision of the policies it was made under. `filters` are asked in order.
+    `policy` is the revision of the policies it was made under. `filters` are asked in order. `limit`: how much is read at most.
     """
 
     policy: str
     treatments: Mapping[ColumnName, Treatment]
     labels: Mapping[ColumnName, Label]
     filters: tuple[RowFilter, ...] = ()
+    limit: Limit | None = None
 
     @property
     def all_clear(self) -> bool:

@@ -13,7 +13,7 @@ from policies.masks import mask_words
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from policies.model import AttributeValue, ColumnName, Decision, RowCondition, RowFilter, Treatment
+    from policies.model import AttributeValue, ColumnName, Decision, Limit, RowCondition, RowFilter, Treatment
 
 
 _WRITES: Final = {
@@ -27,6 +27,20 @@ _WRITES: Final = {
 def sentences(decision: Decision, describe: Callable[[ColumnName, Treatment], str]) -> tuple[str, ...]:
     """Give one sentence for each labelled column, in the order of their names, by a `describe` of some language."""
     return tuple(describe(column, decision.treatments[column]) for column in sorted(decision.treatments, key=str))
+
+
+def describe_limit(limit: Limit) -> str:
+    """Say how much the caller may read."""
+    told = [
+        f"{number} {what}"
+        for number, what in (
+            (limit.statements_per_hour, "statements an hour"),
+            (limit.rows_per_statement, "rows in one answer"),
+            (limit.rows_per_hour, "rows an hour"),
+        )
+        if number is not None
+    ]
+    return f"at most {', '.join(told)}, by limit `{limit.rule}`"
 
 
 def describe_filter(filtered: RowFilter) -> str:

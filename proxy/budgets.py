@@ -1,4 +1,4 @@
-"""How many values each caller has compared with the real ones of a column, within the last hour.
+"""How many values each caller has compared with the real ones of a column, and how many statements and rows he has had, within the last hour.
 
 Owns the count, in this process's memory, and the words of a refusal. May not do: look at a clock, decide who may search.
 """
@@ -18,7 +18,18 @@ if TYPE_CHECKING:
 HOUR: Final = 3600.0  # seconds
 EXHAUSTED: Final = "53400"  # configuration_limit_exceeded
 
-_Account = tuple[str, str, Literal["search", "join"]]  # the caller, the column, what is counted: search or join
+_Kind = Literal["search", "join", "statement", "rows"]
+_Account = tuple[str, str, _Kind]  # the caller, the column or limit, what is counted
+_BLURRED: Final = frozenset({"statement", "rows"})
+"""What is counted so often that what falls into one second is one entry."""
+
+
+_WORDS: Final = {
+    "join": "joins an hour by {}",
+    "search": "searches an hour of {}",
+    "statement": 'statements an hour by limit "{}"',
+    "rows": 'rows an hour by limit "{}"',
+}
 
 
 class Budgets:
@@ -32,7 +43,7 @@ class Budgets:
         asked: dict[_Account, int] = {}
         limits: dict[_Account, int] = {}
         for probe in probes:
-            account = (principal, str(probe.column), probe.kind)
+            account = (principal, probe.column.column if probe.kind in _BLURRED else str(probe.column), probe.kind)
             asked[account] = asked.get(account, 0) + probe.values
             limits[account] = min(probe.per_hour, limits.get(account, probe.per_hour))
         for account, values in asked.items():
@@ -40,8 +51,21 @@ class Budgets:
             if refusal is not None:
                 return refusal
         for account, values in asked.items():
-            self._spent.setdefault(account, deque()).append((now, values))
+            if account[2] != "rows":  # counted when they have come
+                self._add(account, values, now)
         return None
+
+    def had(self, principal: str, limit: str, rows: int, now: float) -> None:
+        """Count the rows of a statement that has ended, under a limit by its name."""
+        if rows:
+            self._add((principal, limit, "rows"), rows, now)
+
+    def _add(self, account: _Account, values: int, now: float) -> None:
+        spent = self._spent.setdefault(account, deque())
+        if account[2] in _BLURRED and spent and now - spent[-1][0] < 1:
+            spent[-1] = (spent[-1][0], spent[-1][1] + values)
+        else:
+            spent.append((now, values))
 
     def _current(self, account: _Account, now: float) -> deque[tuple[float, int]]:
         """What was spent within the last hour; older entries are forgotten."""
@@ -62,7 +86,7 @@ class Budgets:
         left = limit - sum(count for _, count in spent)
         if values <= left:
             return None
-        if values > limit:
+        if values > limit and kind not in _BLURRED:
             if kind == "join":
                 message = f"joining by {column} {values} times at once is more than your {limit} times an hour"
                 return Refusal(EXHAUSTED, message, hint="Join fewer columns in one statement.")
@@ -74,6 +98,5 @@ class Budgets:
             if values <= left:
                 break
         minutes = max(1, -int(-(when + HOUR - now) // 60))
-        what = "joins an hour by" if kind == "join" else "searches an hour of"
-        message = f"your {limit} {what} {column} are used up"
+        message = f"your {limit} {_WORDS[kind].format(column)} are used up"
         return Refusal(EXHAUSTED, message, hint=f"There will be room for this one in {minutes} min.")

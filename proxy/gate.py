@@ -16,22 +16,22 @@ from typing import TYPE_CHECKING, Generic, NamedTuple, Protocol, TypeVar
 from audit.record import ColumnUse, Judgement
 from audit.scrub import scrub
 from policies.masks import SCHEMAS
+from policies.model import ColumnName
 from proxy.budgets import Budgets
 from proxy.declaring import Declaration, Family, declaration, declaring
-from proxy.grants.granted import Granted
+from proxy.grants.granted import BYTES_A_ROW, Granted
 from proxy.plans import Makes, NamesEffect, Plan, PlanCache, Ruling, Tally
 from proxy.positions import moves_of
 from proxy.witness import Witness
 from rewriter.kept import Kept
-from rewriter.model import MAX_BYTES, Description, Refusal, Rewritten, UnknownNames, Use
+from rewriter.model import MAX_BYTES, Description, Probe, Refusal, Rewritten, UnknownNames, Use
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Mapping, Sequence
 
     from policies.decide import PolicySet
-    from policies.model import ColumnName, Decision, Label, Principal, Session
+    from policies.model import Decision, Label, Principal, Session
     from rewriter.keys import KeyMaterial
-    from rewriter.model import Probe
 
 log = logging.getLogger(__name__)
 
@@ -157,6 +157,9 @@ class Gate(ABC, Generic[C, N]):
     _declaring: tuple[str, ...]
     """The kinds of a statement that does."""
 
+    _steering: frozenset[str] = frozenset()
+    """The kinds of statements that steer the session and its transactions, and read nothing."""
+
     _odd_bytes: str = "strict"
     """How bytes that are no UTF-8 are read, as a handler of errors; they have to come out again as they came in."""
 
@@ -213,6 +216,7 @@ class Gate(ABC, Generic[C, N]):
             held,
             frozenset(decision.treatments.items()),
             decision.filters,
+            decision.limit,
             None if names is None else self._key_of(names),
         )
         world = self._worlds.get(key)
@@ -351,10 +355,28 @@ class Gate(ABC, Generic[C, N]):
                 copies=description.changes_catalog,
                 makes=effects.makes,
                 uses_made=effects.uses_made,
+                probes=self._limited(world.decision, description.kinds),
+                most_rows=_most_rows(world.decision),
             )
         )
         world.plans.keep(text, ruling, literal_free=not self._whole_text)
         return ruling
+
+    def _limited(self, decision: Decision, kinds: tuple[str, ...]) -> tuple[Probe, ...]:
+        """What a statement counts under the caller's limit; nothing when it does no more than steer the session."""
+        limit = decision.limit
+        if limit is None or (kinds and self._steering.issuperset(kinds)):
+            return ()
+        counted = (("statement", limit.statements_per_hour), ("rows", limit.rows_per_hour))
+        name = ColumnName("", "", limit.rule)
+        return tuple(Probe(name, most, 1, kind=kind) for kind, most in counted if most is not None)  # type: ignore[arg-type]  # of the literals above
+
+    def had(self, principal: str, decision: Decision, status: str, rows: int, sent: int, now: float) -> None:  # noqa: PLR0913, PLR0917
+        """Count the rows of a statement that has ended. One that does not end well has no count: then its bytes tell it."""
+        limit = decision.limit
+        if limit is not None and limit.rows_per_hour is not None:
+            estimated = sent // BYTES_A_ROW if status not in {"ok", "denied"} else 0
+            self._budgets.had(principal, limit.rule, rows or estimated, now)
 
     def _remember(self, world: World[C, N], text: bytes, rewritten: Rewritten) -> Ruling:
         changed = bool(rewritten.edits)
@@ -385,7 +407,11 @@ class Gate(ABC, Generic[C, N]):
             uses_made=effects.uses_made,
             moves=moves_of(text, rewritten.edits) if changed else (),
             witness=world.witness,
-            probes=tuple(probe for probe in rewritten.probes if not probe.parameter),
+            probes=(
+                *(probe for probe in rewritten.probes if not probe.parameter),
+                *self._limited(world.decision, rewritten.kinds),
+            ),
+            most_rows=_most_rows(world.decision),
             array_probes=tuple(probe for probe in rewritten.probes if probe.parameter),
             notices=tuple(self._notice(use) for use in rewritten.compared) if self._notices else (),
         )
@@ -397,6 +423,11 @@ class Gate(ABC, Generic[C, N]):
     def _recorded(self, text: bytes) -> str | None:
         """The text as the audit keeps it; None when each statement brings its own."""
         return None if self._whole_text else scrub(text.decode(errors="surrogateescape"))
+
+
+def _most_rows(decision: Decision) -> int:
+    most = None if decision.limit is None else decision.limit.rows_per_statement
+    return -1 if most is None else most
 
 
 def _grants(uses: Sequence[Use], decision: Decision, *, made: bool) -> tuple[int, ...]:

@@ -92,6 +92,11 @@ class Recorder:
         self._trail.append(record.denial(self._caller, what="answer", reason=reason, sqlstate=sqlstate))
         self._trail.flush()
 
+    def exceeded(self, reason: str, sqlstate: str) -> None:
+        """An answer was cut off, because it has more rows than a limit allows."""
+        self._trail.append(record.denial(self._caller, what="answer", reason=reason, sqlstate=sqlstate))
+        self._trail.flush()
+
     def closed(self, reason: str) -> None:
         """The session has ended."""
         duration = (perf_counter_ns() - self._opened) // 1000

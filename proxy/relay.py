@@ -241,6 +241,16 @@ class Relay(ABC):
             log.error("that is not recorded: %s", unavailable)  # noqa: TRY400  it has no trace worth reading
         self.end(sqlstate, f"louver: the answer would show {column}, which is hidden from you", CUT_OFF_HINT)
 
+    def _cut_short(self, most: int, sqlstate: str) -> None:
+        """End the session: an answer has more rows than a limit allows. Only so is it certain what becomes of its transaction."""
+        reason = f"the answer has more than {most} rows"
+        try:
+            self._recorder.exceeded(reason, sqlstate)
+        except AuditUnavailable as unavailable:
+            log.error("that is not recorded: %s", unavailable)  # noqa: TRY400  it has no trace worth reading
+        hint = "Ask for fewer rows; the session ends, and what its transaction has changed is undone."
+        self.end(sqlstate, f"louver: {reason}, which is the most that you may have at once", hint)
+
     def _unrecorded(self, unavailable: AuditUnavailable) -> None:
         log.error("statement refused, session ended: %s", unavailable)
         self.end(

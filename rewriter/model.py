@@ -83,14 +83,15 @@ class Probe:
     """A column whose real values a statement compares with `values` constants, of which `per_hour` are allowed.
 
     `parameter`: with those of the array that this parameter is, which are counted when it is bound; 0 for none. `kind`
-    join: compares it with another column instead, which counts one.
+    join: compares it with another column instead, which counts one. statement, rows: it is no column, but a limit by its name, under
+    which the statement counts one, or its rows when it has ended.
     """
 
     column: ColumnName
     per_hour: int
     values: int
     parameter: int = 0
-    kind: Literal["search", "join"] = "search"
+    kind: Literal["search", "join", "statement", "rows"] = "search"
 
 
 @dataclass(frozen=True, slots=True)

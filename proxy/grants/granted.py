@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from policies.model import Decision, Principal, Session
     from proxy.grants.store import Claim
 
-_BYTES_A_ROW: Final = 16
+BYTES_A_ROW: Final = 16
 """What a row of one short column takes in an answer, for executions that end without a count of their rows."""
 
 _OVER: Final = "53400"  # configuration_limit_exceeded, as for budgets
@@ -187,7 +187,7 @@ class Granted:
 
         One that does not end well has no count: then its bytes tell what it may have shown.
         """
-        count = int(rows) if rows else 0 if status == "ok" else sent // _BYTES_A_ROW
+        count = int(rows) if rows else 0 if status == "ok" else sent // BYTES_A_ROW
         for number in grants:
             if count:
                 self._use(number, 0, count)

@@ -54,6 +54,21 @@ class MySQLGate(Gate[Catalog, Facts]):
 
     _family: Family = "mysql"
     _declaring: tuple[str, ...] = ("SET",)
+    _steering: frozenset[str] = frozenset(
+        {
+            "SET",
+            "USE",
+            "SHOW",
+            "BEGIN",
+            "START TRANSACTION",
+            "COMMIT",
+            "ROLLBACK",
+            "SAVEPOINT",
+            "RELEASE SAVEPOINT",
+            "XA",
+        }
+        | {"LOCK TABLES", "UNLOCK TABLES", "DEALLOCATE PREPARE", "GET DIAGNOSTICS", "HELP"}
+    )
 
     def error(self, refusal: Refusal) -> bytes:
         """The payload of the ERR packet that tells a refusal."""

@@ -12,7 +12,7 @@ from audit.writer import AuditUnavailable
 from proxy.mysql.deliberation import MySQLDeliberation
 from proxy.mysql.gate import error_payload
 from proxy.mysql.wire.commands import COM_QUIT
-from proxy.mysql.wire.errors import EXPOSED
+from proxy.mysql.wire.errors import EXCEEDED, EXPOSED
 from proxy.mysql.wire.packets import ProtocolViolation, packet
 from proxy.relay import HELD_BYTES, Opening, Relay
 from rewriter.model import Refusal
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     import asyncio
     from collections.abc import Callable
 
+    from proxy.context import Identity
     from proxy.mysql.caller import MySQLCaller
     from proxy.mysql.gate import MySQLGate, MySQLWorld
     from proxy.mysql.threads import Threads
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from proxy.mysql.wire.session import MySQLSession
     from proxy.mysql.wire.statements import Statement
     from proxy.peer import Peer
-    from proxy.plans import Ruling
+    from proxy.plans import Plan, Ruling
 
 _QUIT: Final = packet(0, bytes((COM_QUIT,)))
 
@@ -122,6 +123,9 @@ class MySQLRelay(Relay):
         if out:
             self._stirred = True
             self._client.write(out)
+        if self._conversation.exceeded >= 0:
+            self._cut_short(self._conversation.exceeded, EXCEEDED)
+            return
         if self._conversation.exposed:
             self._cut_off(self._conversation.exposed, EXPOSED)
             return
@@ -186,6 +190,8 @@ class MySQLRelay(Relay):
                 execution.sqlstate,
             )
             self._caller.ended(execution.number - 1, execution.status)
+            if execution.plan is not None and execution.plan.decision.limit is not None:
+                self._count_rows(execution.plan, execution.identity, execution.status, execution.rows, execution.sent)
             self._count(execution)
             if execution.plan is not None and execution.plan.changes_catalog:
                 self._catalog_changed()
@@ -216,6 +222,11 @@ class MySQLRelay(Relay):
             peer = self._give_up_client(left[1], "the client changed its user")
             if peer is not None:
                 self._change_user(peer, left[0])
+
+    def _count_rows(self, plan: Plan, identity: Identity | None, status: str, rows: bytes, sent: int) -> None:
+        """Count the rows of a statement that has ended, of the person for whom it was."""
+        person = (identity or self._context.identity).principal.name
+        self._gate.had(person, plan.decision, status, int(rows or b"0"), sent, self._loop.time())
 
     # -- the end -------------------------------------------------------------------------------------------------
 

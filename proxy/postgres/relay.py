@@ -15,7 +15,7 @@ from proxy.postgres.deliberation import Deliberation
 from proxy.postgres.gate import only_kind
 from proxy.postgres.undoing import Undoing
 from proxy.postgres.wire import frames
-from proxy.postgres.wire.backend import EXPOSED
+from proxy.postgres.wire.backend import EXCEEDED, EXPOSED
 from proxy.postgres.wire.conversation import IDLE, ProtocolViolation
 from proxy.postgres.wire.frames import frame
 from proxy.postgres.wire.messages import error_response
@@ -26,7 +26,8 @@ if TYPE_CHECKING:
     import asyncio
     from collections.abc import Callable
 
-    from proxy.plans import Ruling
+    from proxy.context import Identity
+    from proxy.plans import Plan, Ruling
     from proxy.postgres.caller import Caller
     from proxy.postgres.gate import PostgresGate
     from proxy.postgres.wire.replies import Execution
@@ -110,6 +111,9 @@ class PostgresRelay(Relay):
         if out:
             self._stirred = True
             self._client.write(out)
+        if self._conversation.exceeded >= 0:
+            self._cut_short(self._conversation.exceeded, EXCEEDED)
+            return
         if self._conversation.exposed:
             self._cut_off(self._conversation.exposed, EXPOSED)
             return
@@ -297,9 +301,16 @@ class PostgresRelay(Relay):
                 now - execution.started,
                 execution.sqlstate,
             )
+            if execution.plan is not None and execution.plan.decision.limit is not None:
+                self._count_rows(execution.plan, execution.identity, execution.status, execution.rows, execution.sent)
             if execution.plan is not None and execution.plan.judgement.grants and not execution.error:
                 grants = execution.plan.judgement.grants
                 self._gate.grants.finished(grants, execution.status, execution.rows, execution.sent)
+
+    def _count_rows(self, plan: Plan, identity: Identity | None, status: str, rows: bytes, sent: int) -> None:
+        """Count the rows of a statement that has ended, of the person for whom it was."""
+        person = (identity or self._context.identity).principal.name
+        self._gate.had(person, plan.decision, status, int(rows or b"0"), sent, self._loop.time())
 
     # -- the end -------------------------------------------------------------------------------------------------
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from proxy.mysql.wire.capabilities import Capability
 from proxy.mysql.wire.columns import Origins, text_row
-from proxy.mysql.wire.errors import EXPOSED, discreet
+from proxy.mysql.wire.errors import EXCEEDED, EXPOSED, discreet
 from proxy.mysql.wire.messages import parse_error
 from proxy.mysql.wire.packets import (
     EOF,
@@ -132,6 +132,12 @@ class Backend:
                 is_row = self._state is _ROWS and (first < EOF or (first == EOF and size >= self._end_limit))
                 if is_row and isinstance(owed, Execution):
                     owed.count += 1
+                    if owed.count > owed.most >= 0 and owed.action is _FORWARD:
+                        self.sequence = data[position + 3]
+                        self._exceed(owed)
+                        if position > start:
+                            self.to_client.append(data[start:position])
+                        return end
             if is_row and owed is not None and owed.action is not _CAPTURE:
                 self._continues = size == LARGEST
                 if owed.action is _FORWARD:
@@ -252,6 +258,13 @@ class Backend:
         else:
             self._after_parameters(owed, end)
         return self._seen(owed)
+
+    def _exceed(self, owed: Execution) -> None:
+        """Let nothing more pass: the answer has more rows than the caller may have."""
+        self._conversation.exceeded = owed.most
+        self._conversation.exposed = "more rows"
+        owed.status, owed.errno, owed.sqlstate = "denied", 1226, EXCEEDED
+        self._conversation.finished.append(owed)
 
     def _after_parameters(self, owed: Pending, end: int) -> None:
         if self._columns:

@@ -13,6 +13,7 @@ from typing import Final
 from proxy.mysql.wire.messages import error, parse_error
 
 EXPOSED: Final = "42000"
+EXCEEDED: Final = "53400"
 """The SQLSTATE of an answer that was cut off because the server named a hidden column as its origin."""
 
 _KNOWN: Final = (range(1000, 2000), range(3000, 4200))

@@ -65,7 +65,7 @@ class Execution(Pending):
 
     `status` is ok, error, denied, or lost when the connection ends first. `count` are the rows of its results or those that
     it has changed, `sent` is the size of its answer in bytes. `errno` and `sqlstate` are those of the error that ended it.
-    `started` is stamped by the shell, in nanoseconds. `files`: it may ask the client for a file. `cursor`: it asks for a cursor.
+    `most` rows may come, any number when it is -1. `started` is stamped by the shell, in nanoseconds. `files`: it may ask the client for a file. `cursor`: it asks for a cursor.
     """
 
     number: int = 0
@@ -77,12 +77,14 @@ class Execution(Pending):
     started: int = 0
     files: bool = False
     cursor: bool = False
+    most: int = -1
     identity: Identity | None = None  # for whom it was ruled, where that was said
 
     def __init__(self, reply: Reply, plan: Plan, text: bytes, *, refused: bytes = b"") -> None:
         self.reply = reply
         self.plan = plan
         self.text = text
+        self.most = plan.most_rows
         self.action = _FORWARD
         if refused:
             self.action = _REPLACE

@@ -31,6 +31,7 @@ _ASSEMBLED_LIMIT: Final = 1 << 20
 a longer error or notice (RAISE with megabytes of text) passes piecewise, its SQLSTATE unread; a guarded session gets no such notice."""
 
 EXPOSED: Final = "42501"
+EXCEEDED: Final = "53400"
 """The SQLSTATE under which an answer with a hidden column is cut off: insufficient_privilege."""
 
 # Final, and one by one: the compiled reader takes them without a look-up.
@@ -103,7 +104,7 @@ class Backend:
             if kind == DATA_ROW or kind == COPY_DATA:  # noqa: PLR1714, SIM109  no tuple per message
                 if not queue:
                     raise ProtocolViolation("rows from the server that nothing asked for")
-                if queue.head.action is _FORWARD:
+                if queue.head.action is _FORWARD and queue.head.left < 0:
                     position += 1 + length
                     while position <= last:  # a run of rows: only hop from header to header
                         kind = data[position]
@@ -162,6 +163,8 @@ class Backend:
         if kind in {frames.PARAMETER_DESCRIPTION, frames.COPY_OUT_RESPONSE, frames.COPY_DONE}:
             return self._within()
         if kind in {DATA_ROW, COPY_DATA}:
+            if self._conversation.queue.head.action is _FORWARD:
+                return self._limited_row()
             return self._captured_row(data, position, stop)
         if kind == frames.ERROR_RESPONSE:
             return self._error(data, position, stop)
@@ -220,6 +223,18 @@ class Backend:
         if isinstance(head, Description) and head.prepared is not None:
             head.prepared.described = True
         return head.action is _FORWARD or _unseen(head)
+
+    def _limited_row(self) -> bool:
+        """A row of a caller who may have no more than so many; behind them nothing passes."""
+        head = self._conversation.queue.head
+        if head.left > 0:
+            head.left -= 1
+            return True
+        assert isinstance(head, Execution)
+        self._conversation.exceeded = head.plan.most_rows
+        self._conversation.exposed = "more rows"
+        head.status, head.sqlstate = "denied", EXCEEDED
+        return False
 
     def _expose(self, hidden: str) -> None:
         """Let nothing more pass: the next statement that runs would show a hidden column."""

@@ -51,7 +51,7 @@ class Conversation:
     before. `names_stale`: a statement has been sent that may change what names mean. `farewell`: the server has
     told the client why the session ends. `readable`: the server reads texts as we do (plain strings, UTF-8). `bound`: the
     statement of the last Bind that was queued as BIND_REPLY.
-    `witness` is the world's, for what is executed without a plan of its own. `exposed`: the hidden column that the server has
+    `witness` is the world's, for what is executed without a plan of its own. `exceeded`: so many rows are the most that an answer may have, and it has more. `exposed`: the hidden column that the server has
     named as the origin of a result; nothing of the server's passes any more. `told`: the columns of which the client has been
     told that it compares masked values. `charge` counts what is compared with real values, or gives the error for it; `spend` does so for
     executions under grants, of which `unclaimed` are those that have to be counted elsewhere first.
@@ -80,6 +80,7 @@ class Conversation:
     guarded: bool = True  # as far as is known something is or was hidden: errors must not quote what is stored
     witness: Witness | None = None
     exposed: str = ""
+    exceeded: int = -1
     told: set[str] = field(default_factory=set)
     charge: Callable[[Sequence[Probe]], bytes] | None = None
     spend: Callable[[tuple[int, ...]], bytes] | None = None

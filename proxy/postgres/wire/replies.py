@@ -64,6 +64,7 @@ class Pending:
     prepared: Prepared | None = None
     question: Question | None = None
     witness: Witness | None = None
+    left: int = -1
 
     def __init__(
         self,
@@ -144,6 +145,7 @@ class Execution(Pending):
         self.reply = reply
         self.plan = plan
         self.text = text
+        self.left = plan.most_rows
         self.action = _FORWARD
         if refused:
             self.action = _REPLACE

@@ -8,7 +8,7 @@ import pytest
 from policies.approvals import GRANT_FIELDS
 from policies.approvals import VARIABLES as VARIABLES_OF_APPROVALS
 from policies.conditions import VARIABLES, Condition
-from policies.loader import _LATER, SCHEMA, parse_policies
+from policies.loader import SCHEMA, parse_policies
 from policies.masks import CATEGORY_DEFAULTS, PAD_CHARACTERS, SCHEMAS, read_mask
 from policies.positions import Checker, compose
 
@@ -86,11 +86,6 @@ def mask_of(text: str):
     mask = read_mask(root, checker)
     assert checker.problems == ()
     return mask
-
-
-def test_what_comes_later_is_named():
-    """Keys that are refused as not available are on the page."""
-    assert set(_LATER) == set(re.findall(r"`(\w+)`", section(POLICIES, "Not yet")))
 
 
 @pytest.mark.parametrize("name", SCHEMAS)

@@ -107,7 +107,8 @@ HEAD = "version: 1\ndictionary: [{column: a.b.c.d, category: phone, level: 3}]\n
         (HEAD + "rules:\n  - {name: a, columns: {level: 3}, treatment: {mask: full}, explain: always}\n",
          ["p.yaml:4:70: `explain` must be one of `allow`, `deny`, not `always`"]),
         (HEAD + "rules:\n  - {name: a, columns: {level: 3}, treatment: clear, limits: 1}\n",
-         ["p.yaml:4:54: `limits` is not available in this version"]),
+         [("p.yaml:4:54: unknown key `limits` in a rule; keys are `name`, `description`, `columns`, `when`, `rows`, `treatment`, "
+           "`on_write`, `search`, `join`, `explain`")]),
         (HEAD + "rules:\n  - {name: a, columns: {level: 3}, treatment: {mask: full}, join: exact}\n",
          ["p.yaml:4:67: `join` goes with `on_write: deny`; who can write guesses into a column could find the values they equal",
           "p.yaml:4:67: " + NAMED]),
