@@ -22,8 +22,10 @@ from proxy.mysql.catalogs import SERVER
 from proxy.postgres import introspection
 from rewriter.model import Refusal, UnknownNames
 from rewriter.mysql.catalog import Facts
+from rewriter.mysql.outermost import kind_of as kind_on_mysql
 from rewriter.mysql.rewrite import rewrite as rewrite_mysql
 from rewriter.postgres.catalog import Names
+from rewriter.postgres.outermost import kind_of as kind_on_postgres
 from rewriter.postgres.rewrite import rewrite as rewrite_postgres
 
 if TYPE_CHECKING:
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
 
     from louver.configuration import Parts
     from policies.model import AttributeValue, ColumnName, Decision, Label
+    from policies.statements import Kind
     from rewriter.model import Rewritten
 
     _Rows = tuple[tuple[str | None, ...], ...]
@@ -142,6 +145,8 @@ async def _principal(parts: Parts, question: Question) -> Principal:
 
 async def _explain(parts: Parts, question: Question, principal: Principal, view: _View) -> Explanation:
     decision = parts.policies.decide(principal, _session(parts, question), view.labels)
+    if question.sql and decision.kinds:
+        decision = decision.of_kind(await view.kind() or "")
     describe = _DESCRIBE[question.language]
     filters = {each.rule: _FILTER[question.language](each) for each in decision.filters}
     limits = () if decision.limit is None else (_LIMIT[question.language](decision.limit),)
@@ -168,12 +173,13 @@ async def _explain(parts: Parts, question: Question, principal: Principal, view:
 class _View:
     """What a server holds.
 
-    `labels` are those of its columns; `rewrite` gives the question's statement as it would leave (raises Refusal), `run` the columns
+    `labels` are those of its columns; `rewrite` gives the question's statement as it would leave (raises Refusal), `kind` its kind, `run` the columns
     and the first rows of an answer.
     """
 
     labels: Mapping[ColumnName, Label]
     rewrite: Callable[[Decision], Awaitable[Rewritten]]
+    kind: Callable[[], Awaitable[Kind | None]]
     run: Callable[[str, int], Awaitable[tuple[tuple[str, ...], _Rows]]]
 
 
@@ -204,7 +210,10 @@ async def _of_postgres(parts: Parts, question: Question) -> _View:
     async def run(sent: str, rows: int) -> tuple[tuple[str, ...], _Rows]:
         return await postgres.read(parts, question.database, sent, rows)
 
-    return _View(known.labels, rewrite, run)
+    async def kind() -> Kind | None:
+        return kind_on_postgres(question.sql)
+
+    return _View(known.labels, rewrite, kind, run)
 
 
 async def _of_mysql(parts: Parts, question: Question) -> _View:
@@ -234,7 +243,10 @@ async def _of_mysql(parts: Parts, question: Question) -> _View:
     async def run(sent: str, rows: int) -> tuple[tuple[str, ...], _Rows]:
         return await mysql.read(parts, question.database, sent, rows)
 
-    return _View(known.labels, rewrite, run)
+    async def kind() -> Kind | None:
+        return kind_on_mysql(question.sql, known.catalog, Facts(question.database or None, await mysql.modes(parts)))
+
+    return _View(known.labels, rewrite, kind, run)
 
 
 def _listed(parts: Parts) -> frozenset[str]:

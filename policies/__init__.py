@@ -8,6 +8,7 @@ conditions  `when`, in CEL; rows: `rows`, with its placeholders; vocabulary: the
 masks       the masks by name and parameter, default masks; `rewriter.postgres.masks` has their SQL
 decide      `PolicySet.decide`: what one caller sees of every labelled column; words: the same in sentences, chinese: in Chinese
 filters     which rows of a table a caller has at all
+statements  kinds of statements, and what holds where the kind is not certain
 limits      how much a caller may read
 selecting   the columns that a rule means, as YAML has them
 review      what is odd about rules that load: unreachable ones, row conditions that tell something

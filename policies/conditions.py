@@ -54,7 +54,8 @@ _COLUMN: Final = {
     "column.table": _TEXT,
     "column.name": _TEXT,
 }
-VARIABLES: Final = ("principal", *_SESSION, *_COLUMN)
+_STATEMENT: Final = {"statement.kind": _TEXT}
+VARIABLES: Final = ("principal", *_SESSION, *_COLUMN, *_STATEMENT)
 """Every variable that a condition may use."""
 
 _PRINCIPAL = {"principal": cel.Type.Map(cel.Type.STRING, cel.Type.DYN)}
@@ -105,10 +106,11 @@ _PLAIN = Vocabulary()
 
 
 @lru_cache(maxsize=64)
-def _environment(declared: tuple[str, ...], *, column: bool) -> Any:  # noqa: ANN401  the library has no types
+def _environment(declared: tuple[str, ...], *, column: bool, statement: bool = True) -> Any:  # noqa: ANN401  the library has no types
     """The variables of conditions, with those that sessions may declare."""
     own = {f"session.{name}": cel.Type.DYN for name in declared}  # null is no text
-    return cel.NewEnv(variables=_PRINCIPAL | _SESSION | own | (_COLUMN if column else {}), functions=_FUNCTIONS)
+    more = (_COLUMN if column else {}) | (_STATEMENT if statement else {})
+    return cel.NewEnv(variables=_PRINCIPAL | _SESSION | own | more, functions=_FUNCTIONS)
 
 
 def _check_networks(text: str) -> None:
@@ -125,9 +127,9 @@ def _check_networks(text: str) -> None:
 
 
 class Condition:
-    """A compiled condition. `per_column`: it looks at the column, so it is evaluated for each one."""
+    """A compiled condition. `per_column`: it looks at the column, so it is evaluated for each one; `per_statement` likewise."""
 
-    __slots__ = ("_program", "per_column", "text")
+    __slots__ = ("_program", "per_column", "per_statement", "text")
 
     def __init__(self, text: str, vocabulary: Vocabulary = _PLAIN) -> None:
         """Compile and check. Raises ConditionError."""
@@ -136,7 +138,8 @@ class Condition:
         declared = tuple(vocabulary.attributes)
         known = (*VARIABLES, *(f"session.{name}" for name in declared))
         self._program = compiled(text, _environment(declared, column=True), known)
-        self.per_column = "column" in text and not _compiles_without_column(text, declared)
+        self.per_column = "column" in text and not _compiles_without(text, declared, column=False)
+        self.per_statement = "statement" in text and not _compiles_without(text, declared, statement=False)
 
     def __repr__(self) -> str:
         return f"Condition({self.text!r})"
@@ -176,9 +179,9 @@ def truth(program: Any, activation: Any) -> bool:  # noqa: ANN401  the library h
     raise ConditionFailed("the condition gave no true or false")
 
 
-def _compiles_without_column(text: str, declared: tuple[str, ...]) -> bool:
+def _compiles_without(text: str, declared: tuple[str, ...], *, column: bool = True, statement: bool = True) -> bool:
     try:
-        _environment(declared, column=False).compile(text)
+        _environment(declared, column=column, statement=statement).compile(text)
     except (RuntimeError, TypeError, ValueError):
         return False
     return True
@@ -199,7 +202,7 @@ def _explained(line: int, column: int, text: str, known: tuple[str, ...]) -> Con
         name = match[1]
         # the library points at the dot or bracket behind the first part of the name
         start = max(1, column - len(name.partition(".")[0]))
-        if name.partition(".")[0] in ("session", "column", "principal") or "." in name:
+        if name.partition(".")[0] in ("session", "column", "statement", "principal") or "." in name:
             hint = suggestion(name, known) or _fields_hint(name, known)
             return ConditionProblem(line, start, f"unknown variable `{name}`", hint)
         return ConditionProblem(line, column, f"unknown variable or function `{name}`", suggestion(name, known))
@@ -254,6 +257,10 @@ class Facts:
         for name in vocabulary.attributes:
             known[f"session.{name}"] = plain(session.declared.get(name))
         return cls({**known, "principal": {**attributes, "name": principal.name}}, tuple(vocabulary.attributes))
+
+    def of_statement(self, kind: str) -> Facts:
+        """Give the same with the kind of a statement."""
+        return Facts({**self._known, "statement.kind": kind}, self._declared)
 
     def of_column(self, column: ColumnName, label: Label) -> Facts:
         """Give the same with one column's variables."""

@@ -19,6 +19,7 @@ from policies.limits import limit_of
 from policies.masks import CATEGORY_DEFAULTS, DEFAULT_MASK
 from policies.model import ColumnName, Decision, Label, Mask, Principal, RowCondition, Session, Treatment
 from policies.rows import BindingError
+from policies.statements import KINDS, together
 from policies.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
@@ -89,6 +90,7 @@ class PolicySet:
         self.approvals = approvals
         self.description = description
         self._worlds: OrderedDict[int, _World] = OrderedDict()
+        self._together: dict[tuple[int, ...], tuple[tuple[Decision, ...], Decision]] = {}
 
     @property
     def has_labels(self) -> bool:
@@ -112,6 +114,28 @@ class PolicySet:
         world = self._grouped(labels)
         session = self.vocabulary.calendar.local(session)
         known = Facts.of(principal, session, self.vocabulary)
+        if not any(_per_statement(self.rules[index]) for index in world.rules):
+            return self._decide(world, known, principal, session, labels)
+        by_kind = {kind: self._decide(world, known.of_statement(kind), principal, session, labels) for kind in KINDS}
+        key = tuple(
+            id(each) for each in by_kind.values()
+        )  # what is kept for it holds them, so that their ids stay theirs
+        kept = self._together.get(key)
+        if kept is None:
+            if len(self._together) >= _REMEMBERED:
+                self._together.clear()
+            kept = self._together[key] = (tuple(by_kind.values()), together(by_kind))
+        return kept[1]
+
+    def _decide(
+        self,
+        world: _World,
+        known: Facts,
+        principal: Principal,
+        session: Session,
+        labels: Mapping[ColumnName, Label],
+    ) -> Decision:
+        """The decision by facts that may tell the kind of the statement."""
         outcomes = {
             index: self._outcome(self.rules[index], known, principal, session)
             for index in world.rules
@@ -246,6 +270,10 @@ class PolicySet:
                         explain=rule.explain,
                     )
         return None
+
+
+def _per_statement(rule: Rule) -> bool:
+    return rule.when is not None and rule.when.per_statement
 
 
 def _per_column(rule: Rule) -> bool:

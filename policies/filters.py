@@ -64,10 +64,10 @@ def read_filters(
         meant = tables(fields["tables"], "`tables`", checker) if "tables" in fields else ()
         rows = row_template(fields["rows"]) if "rows" in fields else None
         when = condition(fields["when"]) if "when" in fields else None
-        if when is not None and when.per_column:
-            checker.problem(
-                fields["when"], "`when` of a filter cannot look at `column`", "a filter is about whole rows"
-            )
+        if when is not None and (when.per_column or when.per_statement):
+            what = "column" if when.per_column else "statement"
+            hint = "a filter is about whole rows, and the same for every statement"
+            checker.problem(fields["when"], f"`when` of a filter cannot look at `{what}`", hint)
         if name is None or rows is None or not meant:
             continue
         name = name.strip()

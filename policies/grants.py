@@ -179,7 +179,8 @@ def _laid_over(decision: Decision, bound: tuple[tuple[Grant, RowCondition], ...]
         for grant, rows in bound:
             if grant.means(column, label):
                 treatments[column] = _granted(treatments[column], grant.id, rows)
-    return replace(decision, treatments=treatments)
+    kinds = tuple((kind, _laid_over(each, bound)) for kind, each in decision.kinds)
+    return replace(decision, treatments=treatments, kinds=kinds)
 
 
 def _granted(treatment: Treatment, grant: int, rows: RowCondition) -> Treatment:

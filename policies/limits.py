@@ -51,8 +51,10 @@ def read_limits(node: Node, checker: Checker, condition: Callable[[Node], Condit
             checker.text(fields["description"], "`description`")
         name = checker.text(fields["name"], "`name`") if "name" in fields else None
         when = condition(fields["when"]) if "when" in fields else None
-        if when is not None and when.per_column:
-            checker.problem(fields["when"], "`when` of a limit cannot look at `column`", "a limit is about statements")
+        if when is not None and (when.per_column or when.per_statement):
+            what = "column" if when.per_column else "statement"
+            hint = "a limit is the same for every column and statement"
+            checker.problem(fields["when"], f"`when` of a limit cannot look at `{what}`", hint)
         numbers = [checker.integer(fields[key], f"`{key}`", 1, MOST) if key in fields else None for key in _NUMBERS]
         if name is None:
             continue

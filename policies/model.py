@@ -215,7 +215,8 @@ class Limit:
 class Decision:
     """The caller's world: a treatment for every labelled column of one database, and the filters of rows.
 
-    `policy` is the revision of the policies it was made under. `filters` are asked in order. `limit`: how much is read at most.
+    `policy` is the revision of the policies it was made under. `filters` are asked in order. `limit`: how much is read at most. `kinds`: the decision
+    for each kind of statement, where rules ask for that; this one is then for those whose kind is not certain.
     """
 
     policy: str
@@ -223,6 +224,15 @@ class Decision:
     labels: Mapping[ColumnName, Label]
     filters: tuple[RowFilter, ...] = ()
     limit: Limit | None = None
+    kinds: tuple[tuple[str, Decision], ...] = ()
+
+    def of_kind(self, kind: str) -> Decision:
+        """The decision for a kind of statement, this one where rules do not ask for it."""
+        return next((decision for name, decision in self.kinds if name == kind), self)
+
+    def shows(self, column: ColumnName) -> bool:
+        """Whether some statement sees a column clear, be it on some rows."""
+        return any(each.treatments[column].kind == "clear" for each in (self, *(each for _, each in self.kinds)))
 
     @property
     def all_clear(self) -> bool:
@@ -252,9 +262,12 @@ class Decision:
 
     def hides_the_same(self, other: Decision) -> bool:
         """Whether the caller of another decision gets the very same of every column and row."""
-        return self.treatments == other.treatments and self.filters == other.filters
+        alike = self.treatments == other.treatments and self.filters == other.filters
+        mine, theirs = dict(self.kinds), dict(other.kinds)
+        return alike and mine.keys() == theirs.keys() and all(mine[k].hides_the_same(theirs[k]) for k in mine)
 
     @property
     def grants(self) -> tuple[int, ...]:
         """The grants by which this caller sees more than the rules show, in order."""
-        return tuple(sorted({grant for treatment in self.treatments.values() for grant in treatment.grants}))
+        own = {grant for treatment in self.treatments.values() for grant in treatment.grants}
+        return tuple(sorted(own.union(*(each.grants for _, each in self.kinds))))

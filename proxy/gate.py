@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
     from policies.decide import PolicySet
     from policies.model import Decision, Label, Principal, Session
+    from policies.statements import Kind
     from rewriter.keys import KeyMaterial
 
 log = logging.getLogger(__name__)
@@ -168,8 +169,12 @@ class Gate(ABC, Generic[C, N]):
         """The payload of the error message that tells a refusal."""
 
     @abstractmethod
-    def _rewrite(self, world: World[C, N], text: str) -> Rewritten:
-        """Rule a text in a world that is guarded. Raises Refusal, and UnknownNames when the catalog does not know a name."""
+    def _kind(self, world: World[C, N], text: str) -> Kind | None:
+        """The kind of a text, as conditions see it; None where it is not certain. Raises nothing."""
+
+    @abstractmethod
+    def _rewrite(self, world: World[C, N], decision: Decision, text: str) -> Rewritten:
+        """Rule a text in a world that is guarded, by the decision for its kind. Raises Refusal, and UnknownNames when the catalog does not know a name."""
 
     @abstractmethod
     def _describe(self, text: bytes) -> Description:
@@ -217,6 +222,7 @@ class Gate(ABC, Generic[C, N]):
             frozenset(decision.treatments.items()),
             decision.filters,
             decision.limit,
+            tuple((kind, frozenset(each.treatments.items())) for kind, each in decision.kinds),
             None if names is None else self._key_of(names),
         )
         world = self._worlds.get(key)
@@ -242,7 +248,8 @@ class Gate(ABC, Generic[C, N]):
 
     def key_for(self, decision: Decision) -> KeyMaterial | None:
         """The key, when any mask of the decision is keyed, or a column may be joined by its real values."""
-        treatments = decision.treatments.values()
+        decisions = (decision, *(each for _, each in decision.kinds))
+        treatments = [treatment for each in decisions for treatment in each.treatments.values()]
         masks = (mask for treatment in treatments for mask in (treatment.mask, treatment.fallback))
         keyed = any(mask is not None and SCHEMAS[mask.name].keyed for mask in masks)
         return self._key if keyed or any(treatment.join is not None for treatment in treatments) else None
@@ -257,7 +264,11 @@ class Gate(ABC, Generic[C, N]):
                 return self._declares(world, text, declared)
             if world.names is None:
                 return self._pass(world, text)
-            rewritten = self._rewrite(world, text.decode(errors=self._odd_bytes))
+            written = text.decode(errors=self._odd_bytes)
+            decision = world.decision
+            if decision.kinds:
+                decision = decision.of_kind(self._kind(world, written) or "")
+            rewritten = self._rewrite(world, decision, written)
         except Refusal as refusal:
             ruling = self.deny(world, text, refusal)
         except UnknownNames:
@@ -270,7 +281,7 @@ class Gate(ABC, Generic[C, N]):
             log.exception("fault while ruling a statement of %d bytes", len(text))
             ruling = self.deny(world, text, _FAULT)
         else:
-            return self._remember(world, text, rewritten)
+            return self._remember(world, decision, text, rewritten)
         world.plans.keep(text, ruling, literal_free=False)
         return ruling
 
@@ -378,7 +389,7 @@ class Gate(ABC, Generic[C, N]):
             estimated = sent // BYTES_A_ROW if status not in {"ok", "denied"} else 0
             self._budgets.had(principal, limit.rule, rows or estimated, now)
 
-    def _remember(self, world: World[C, N], text: bytes, rewritten: Rewritten) -> Ruling:
+    def _remember(self, world: World[C, N], decision: Decision, text: bytes, rewritten: Rewritten) -> Ruling:
         changed = bool(rewritten.edits)
         effects = self._effects(rewritten.kinds, text, changes_names=rewritten.changes_names)
         new_text = rewritten.text.encode(errors=self._odd_bytes)
@@ -406,7 +417,8 @@ class Gate(ABC, Generic[C, N]):
             makes=effects.makes,
             uses_made=effects.uses_made,
             moves=moves_of(text, rewritten.edits) if changed else (),
-            witness=world.witness,
+            witness=world.witness if decision is world.decision else self._witness(world.catalog, decision),
+            by_kind=None if decision is world.decision else decision,
             probes=(
                 *(probe for probe in rewritten.probes if not probe.parameter),
                 *self._limited(world.decision, rewritten.kinds),

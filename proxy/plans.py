@@ -40,7 +40,8 @@ class Plan:
     `moves` are the edits, by which places in the text that left are found in the client's.
     `witness` is what its answer's columns are checked against; None when nothing is hidden from the caller.
     `probes` are the real values that each execution asks for, counted against the caller's budget; `array_probes` those that
-    each Bind does, by the arrays it brings. `most_rows`: after so many rows its answer is cut off; -1, never.
+    each Bind does, by the arrays it brings. `by_kind`: the decision for its kind of statement, where
+    that is another. `most_rows`: after so many rows its answer is cut off; -1, never.
     `declares` is what it says of its session, for the statements that follow.
     `notices` are what the caller is told once in a session: the column, and the NoticeResponse.
     `judgement` is what the audit says of it, the same for all its statements; `error` is the payload of the
@@ -64,6 +65,7 @@ class Plan:
     probes: tuple[Probe, ...] = ()
     array_probes: tuple[Probe, ...] = ()
     most_rows: int = -1
+    by_kind: Decision | None = None
 
 
 class Ruling(NamedTuple):

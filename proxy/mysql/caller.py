@@ -256,7 +256,9 @@ class MySQLCaller:
             return False  # who speaks for others is trusted with what each of them may see
         if self._identity is not self._context.identity:
             return False  # it has declared another purpose itself, and has seen what it holds
-        if decision.filters_rows and decision.filters != self._decision.filters:
+        other_rows = decision.filters_rows and decision.filters != self._decision.filters
+        by_kind = decision.kinds or self._decision.kinds
+        if other_rows or (by_kind and not decision.hides_the_same(self._decision)):
             return True
         before, tables = self._decision.treatments, self.world.catalog.tables
         for column, treatment in decision.treatments.items():

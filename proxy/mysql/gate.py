@@ -13,15 +13,18 @@ from proxy.gate import Effects, Gate, World
 from proxy.mysql.wire.messages import error
 from proxy.plans import Plan, Ruling
 from proxy.witness import Witness
+from rewriter.kept import Kept
 from rewriter.model import Description
 from rewriter.mysql.catalog import Catalog, Facts
 from rewriter.mysql.lineage import BEGINNING, Made, inheritances
+from rewriter.mysql.outermost import kind_of
 from rewriter.mysql.rewrite import describe, rewrite
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Mapping
 
     from policies.model import ColumnName, Decision, Label
+    from policies.statements import Kind
     from proxy.declaring import Family
     from rewriter.model import Name, Refusal, Rewritten, Use
 
@@ -74,16 +77,21 @@ class MySQLGate(Gate[Catalog, Facts]):
         """The payload of the ERR packet that tells a refusal."""
         return error_payload(refusal)
 
-    def _rewrite(self, world: MySQLWorld, text: str) -> Rewritten:
+    def _kind(self, world: MySQLWorld, text: str) -> Kind | None:
+        assert world.names is not None
+        return kind_of(text, world.catalog, world.names)
+
+    def _rewrite(self, world: MySQLWorld, decision: Decision, text: str) -> Rewritten:
         assert world.names is not None
         return rewrite(
             text,
             catalog=world.catalog,
             facts=world.names,
-            decision=world.decision,
+            decision=decision,
             key=world.key,
             listed_functions=self.listed_functions(),
             limit=self.analysed_bytes,
+            whole=decision is world.decision,
         )
 
     def _describe(self, text: bytes) -> Description:
@@ -119,6 +127,10 @@ class MySQLGate(Gate[Catalog, Facts]):
         """What no result column may have for its origin in a world; None when nothing is hidden there."""
         return Origins(world.decision) if world.guarded else None
 
+    def origins_of(self, plan: Plan) -> Origins | None:
+        """The same for a statement that is ruled for its kind; None for one that is ruled as its world says."""
+        return None if plan.by_kind is None else _by_kind(plan.by_kind)
+
     def _key_of(self, names: Facts) -> Hashable:
         return names
 
@@ -136,6 +148,9 @@ class Origins:
     def forbids(self, schema: str, table: str, column: str) -> bool:
         """Whether the values of this column are hidden from the caller."""
         return (schema.lower(), table.lower(), column.lower()) in self._hidden
+
+
+_by_kind: Kept[Origins] = Kept(Origins, 256)
 
 
 def may_make(text: bytes) -> bool:
@@ -157,8 +172,8 @@ def what_it_makes(
 
     `labels` are those of all columns, `passing` those of what is in temporary tables of the session.
     """
-    treatments = world.decision.treatments
-    hidden = {c: label for c, label in labels.items() if c in treatments and treatments[c].kind != "clear"}
+    decision = world.decision
+    hidden = {c: label for c, label in labels.items() if c in decision.treatments and not decision.shows(c)}
     return inheritances(text, world.catalog, facts, labels, hidden, passing)
 
 

@@ -82,6 +82,7 @@ class MySQLRelay(Relay):
         )
         self._conversation.spend = gate.spend
         self._conversation.unclaimed = gate.grants.unpaid
+        self._conversation.origins_of = gate.origins_of
 
     # -- the walk ------------------------------------------------------------------------------------------------
 

@@ -16,6 +16,7 @@ from rewriter.model import Description, Refusal, Rewritten, Use
 from rewriter.postgres.catalog import Catalog, Names
 from rewriter.postgres.kinds import reads_nothing
 from rewriter.postgres.lineage import Inheritance, inheritances, renamed
+from rewriter.postgres.outermost import kind_of
 from rewriter.postgres.reading import describe, encode, parse
 from rewriter.postgres.rewrite import rewrite
 from rewriter.postgres.world import hidden_columns
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Hashable, Mapping
 
     from policies.model import Decision, Label
+    from policies.statements import Kind
     from proxy.plans import Makes, NamesEffect
 
 _MASKED_CONDITION = "01000"
@@ -46,16 +48,20 @@ class PostgresGate(Gate[Catalog, Names]):
         """The payload of the ErrorResponse that tells a refusal."""
         return error_payload(refusal)
 
-    def _rewrite(self, world: PostgresWorld, text: str) -> Rewritten:
+    def _kind(self, world: PostgresWorld, text: str) -> Kind | None:  # noqa: ARG002  here a text tells it by itself
+        return kind_of(text)
+
+    def _rewrite(self, world: PostgresWorld, decision: Decision, text: str) -> Rewritten:
         assert world.names is not None
         return rewrite(
             text,
             catalog=world.catalog,
             names=world.names,
-            decision=world.decision,
+            decision=decision,
             key=world.key,
             listed_functions=self.listed_functions(),
             limit=self.analysed_bytes,
+            whole=decision is world.decision,
         )
 
     def _describe(self, text: bytes) -> Description:
@@ -114,7 +120,7 @@ def what_it_makes(world: PostgresWorld, text: bytes, passing: Mapping[str, Label
     except (Refusal, UnicodeDecodeError):
         return []
     decision = world.decision
-    labels = {column: label for column, label in decision.labels.items() if decision.treatments[column].kind == "clear"}
+    labels = {column: label for column, label in decision.labels.items() if decision.shows(column)}
     made: list[Inheritance] = []
     for statement in statements:
         made += [new for new in (renamed(statement, each) for each in made) if new is not None]

@@ -39,14 +39,16 @@ def rewrite(  # noqa: PLR0913  the six things a ruling depends on, and a limit
     key: KeyMaterial | None = None,
     listed_functions: frozenset[str] = frozenset(),
     limit: int = MAX_BYTES,
+    whole: bool = True,
 ) -> Rewritten:
     """Rewrite one text of a COM_QUERY or COM_STMT_PREPARE for a caller.
 
-    `listed_functions` are stored functions that the policies allow, as "schema.name". `limit` is the longest text in bytes. Raises
+    `listed_functions` are stored functions that the policies allow, as "schema.name". `limit` is the longest text in bytes. `whole`: the
+    decision is that for all the caller's statements. Raises
     Refusal with what the caller is told, UnknownNames with names to be looked up: read the catalog again, and where it still does
     not hold them, add them to `facts.absent`. Pass the same catalog, decision and list again while they are current.
     """
-    if decision.all_clear:
+    if whole and decision.all_clear:
         return _unchanged(text, facts)
     if facts.modes - MODES and leaves_modes(text):
         return _passing(text, ("SET",))

@@ -43,11 +43,12 @@ def rewrite(  # noqa: PLR0913, PLR0917  the six things a ruling depends on, and 
     listed_functions: frozenset[str] = frozenset(),
     *,
     limit: int = MAX_BYTES,
+    whole: bool = True,
 ) -> Rewritten:
     """Rewrite one text of a simple Query or a Parse message for a caller.
 
     `listed_functions` are user functions that the policies allow, as "schema.name". `limit` is the longest text in
-    bytes. Raises Refusal with what the caller is told, UnknownNames with the names that must be looked up on the session's
+    bytes. `whole`: the decision is that for all the caller's statements, so that one who sees everything needs no name resolved. Raises Refusal with what the caller is told, UnknownNames with the names that must be looked up on the session's
     own connection first. Pass the same catalog, names, decision and list again while they are current.
     """
     try:
@@ -56,9 +57,9 @@ def rewrite(  # noqa: PLR0913, PLR0917  the six things a ruling depends on, and 
         judge = judge_of(catalog, names, world, key, listed_functions)
         where = Circumstances(data, catalog, names, world, key, judge)
         try:
-            return _read(text, abridge(data) or Abridged(data), where, limit, unchanged=decision.all_clear)
+            return _read(text, abridge(data) or Abridged(data), where, limit, unchanged=whole and decision.all_clear)
         except _InFull:
-            return _read(text, Abridged(data), where, limit, unchanged=decision.all_clear)
+            return _read(text, Abridged(data), where, limit, unchanged=whole and decision.all_clear)
     except (Refusal, UnknownNames):
         raise
     except RecursionError:

@@ -278,6 +278,9 @@ class Backend:
         if first >= EOF or not self._left:
             raise ProtocolViolation("fewer columns than were announced")
         witness = conversation.witness
+        if witness is not None and isinstance(owed, Execution) and owed.plan.by_kind is not None:
+            assert conversation.origins_of is not None
+            witness = conversation.origins_of(owed.plan)
         if witness is not None and owed.reply is Reply.RESULTS and owed.action is _FORWARD:
             tracked = conversation.tracked
             hidden = self._origins.hidden(witness, payload, utf8=tracked is not None and tracked.utf8_results)

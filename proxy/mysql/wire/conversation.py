@@ -34,7 +34,8 @@ class Conversation:
     ruled again. `tracked` is None when the state has to be asked for. `status` are the server's last flags. `sequence` is the number of
     the client's last packet. `files_asked`: the client is sending the file that the server wants. `prepared_bytes` are those of the
     texts of `statements`; `last` is the statement prepared last, which MariaDB's clients can name by -1. `guarded`: as far as is known something is hidden, so errors must not quote
-    what is stored. `witness` is asked for the origins of results; `exceeded`: so many rows are the most that an answer may have, and it has more. `exposed` is the hidden column that the server has named as
+    what is stored. `witness` is asked for the origins of results; `origins_of`: the witness of a plan that has one of its
+    own. `exceeded`: so many rows are the most that an answer may have, and it has more. `exposed` is the hidden column that the server has named as
     one: nothing of the server's passes any more. `doubtful`: a statement has failed that may have changed the state all the same.
     `leaving` is the COM_CHANGE_USER of a client that wants to be another: it is looked at no more.
     `charge` counts what is compared with real values, or gives the error for it; `spend` does so for
@@ -60,6 +61,7 @@ class Conversation:
     witness: OriginWitness | None = None
     exposed: str = ""
     exceeded: int = -1
+    origins_of: Callable[[Plan], OriginWitness | None] | None = None
     closing: bool = False
     leaving: bytes = b""
     farewell: bool = False
