@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from rewriter.kept import Kept
 from rewriter.model import Name, Refusal
 from rewriter.postgres.catalog import LOCKED, Catalog
+from rewriter.postgres.counting import counts
 from rewriter.postgres.functions import index_of, refused_function
 from rewriter.postgres.reading import encode, parse
 from rewriter.postgres.scopes import walk
@@ -72,6 +73,14 @@ def definition_of(relation: Relation, catalog: Catalog) -> Definition:
             return Definition(frozenset(sources), own, f"it calls {function}()")
     sources.discard(relation.oid)
     return Definition(frozenset(sources), own | _conversions(found, catalog))
+
+
+def counted_by(relation: Relation) -> str | None:
+    """Why a view of users counts rows that may be hidden from its reader; None when it does not."""
+    own = relation.definition is not None and relation.oid >= FIRST_MADE  # the server's own are judged by name
+    found = _findings(relation.definition or "") if own else None
+    told = None if found is None else counts(found)
+    return told and f"it uses {told}, and rows are hidden from you that it would count"
 
 
 @lru_cache(maxsize=4096)

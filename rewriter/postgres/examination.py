@@ -13,6 +13,7 @@ from rewriter.model import Refusal, WrittenName
 from rewriter.postgres import settings
 from rewriter.postgres.bodies import condition_of, definition, written_body
 from rewriter.postgres.catalog import Catalog, Names, Relation
+from rewriter.postgres.counting import counts
 from rewriter.postgres.definitions import behind, definition_of, definitions_of, run_by
 from rewriter.postgres.functions import ANY_TYPES, index_of, refused_function, uses_of
 from rewriter.postgres.kinds import IN_BODIES, KINDS, NAME_SETTINGS
@@ -126,6 +127,9 @@ class Examiner:
         if found.stores:
             raise _Harmful("it runs SELECT INTO")
         self._kind(kind, fields, taken)
+        counted = counts(found) if self.world.filters else None
+        if counted is not None:
+            raise _Harmful(f"it uses {counted}, and rows are hidden from you that it would count")
         taken.changes_names |= changes
         calls, renames = settings.check_calls(part.data, found, keyed=self.keyed)
         if calls and renames:

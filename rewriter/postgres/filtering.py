@@ -22,7 +22,7 @@ from rewriter.postgres.masks.literals import literal
 from rewriter.postgres.preserving import MARKER, plain_type
 from rewriter.postgres.reading import Tokens
 from rewriter.postgres.scopes import walk
-from rewriter.postgres.substitution import Patch, Splice, shows_all, unedited
+from rewriter.postgres.substitution import Patch, Splice, reads_row, shows_all, unedited
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -76,6 +76,8 @@ def is_plain(found: Findings, reference: Reference, relation: Relation, statemen
     """
     level = reference.level
     if level is None or any(conversion.context == "i" for conversion in catalog.conversions):
+        return False
+    if reads_row(found, reference, relation):  # alias.f may call a function of its rows
         return False
     early: list[Any] = [statement]
     names = found.names

@@ -1,6 +1,6 @@
-"""What tells how many rows a relation holds, for callers from whom rows are hidden: sizes, counters, places of rows, locks.
+"""What tells of rows that are hidden from a caller, besides reading them: counters and sizes, places of rows, locks, ends of tables.
 
-Owns the list of what is refused to them besides what is refused to every masked caller. May not do: know which rows are hidden.
+Owns what is refused for that, besides what is refused to every masked caller. May not do: know which rows are hidden.
 """
 
 from __future__ import annotations
@@ -10,47 +10,34 @@ from typing import TYPE_CHECKING, Any, Final
 from rewriter.model import Refusal
 from rewriter.postgres.administration import ROWS_HIDDEN, strings_of, truncated_with
 from rewriter.postgres.catalog import Relation
+from rewriter.postgres.counting import counts
 from rewriter.postgres.kinds import KINDS
 from rewriter.postgres.names import meaning_of, written_name
 from rewriter.postgres.reading import position
-from rewriter.postgres.substitution import shows_all
 from rewriter.postgres.system import SYSTEM_COLUMNS
 from rewriter.postgres.tableoid import TABLEOID
 
 if TYPE_CHECKING:
     from rewriter.postgres.ruling import Circumstances, Ruling
-    from rewriter.postgres.scopes import Reference
 
 Node = dict[str, Any]
 
-_ESTIMATES: Final = frozenset({"reltuples", "relpages", "relallvisible", "relallfrozen"})
-"""Columns of pg_class."""
-_COUNTERS: Final = ("pg_stat_", "pg_statio_")
-_SIZES: Final = frozenset(
-    {"pg_relation_size", "pg_table_size", "pg_total_relation_size", "pg_indexes_size", "pg_database_size"}
-    | {"pg_tablespace_size", "setval"}
-)
-"""Functions that measure relations; and setval, by which a sequence could be made to run into keys of hidden rows."""
 _HINT: Final = "Leave it out, or count the rows that you see."
 
 
 def check(ruling: Ruling, where: Circumstances) -> None:
-    """Refuse what would count rows that the caller does not have. Raises Refusal 42501 and 0A000."""
-    found = ruling.found
-    told = sorted(found.names & _ESTIMATES)
-    if told:
-        raise _counted(f"column {told[0]}", None)
-    for call in found.functions:
-        name = call["funcname"][-1]["String"]["sval"]
-        if name in _SIZES or name.startswith(_COUNTERS):
-            raise _counted(f"function {name}()", position(where.data, call))
-    for attribute in (*found.attributes, *(x for each in found.qualified.values() for x in each)):
-        if attribute in _SIZES or attribute.startswith(_COUNTERS):
-            raise _counted(f"function {attribute}()", None)
-    for reference in found.references:
-        _check_reference(ruling, reference, where)
+    """Refuse what would count rows that the caller does not have, or touch them. Raises Refusal 42501 and 0A000."""
+    check_counts(ruling)
     _check_places(ruling, where)
     _check_locks(ruling, where)
+
+
+def check_counts(ruling: Ruling) -> None:
+    """Refuse what would count rows that the caller does not have. Raises Refusal 42501."""
+    told = counts(ruling.found)
+    if told is not None:
+        message = f"{told} is not available to you, because rows are hidden from you that it would count"
+        raise Refusal("42501", message, hint=_HINT)
 
 
 def check_definition(ruling: Ruling, fields: Node, where: Circumstances) -> None:
@@ -78,18 +65,6 @@ def _against_definition(ruling: Ruling, fields: Node, where: Circumstances) -> s
     return None
 
 
-def _check_reference(ruling: Ruling, reference: Reference, where: Circumstances) -> None:
-    schema, name = reference.written
-    at = position(where.data, reference.node)
-    if schema not in {None, "pg_catalog"}:
-        return
-    if name.startswith(_COUNTERS):
-        raise _counted(f"reading {written_name(reference)}", at)
-    oid = where.catalog.names.get(("pg_catalog", name))
-    if name == "pg_class" and oid is not None and shows_all(ruling.found, reference, where.catalog.relations[oid]):
-        raise _counted("every column of pg_class", at)
-
-
 def _check_places(ruling: Ruling, where: Circumstances) -> None:
     """Where a row lies, and which transaction has made it, tells of those between."""
     places = ruling.found.names & (SYSTEM_COLUMNS - {TABLEOID})
@@ -109,11 +84,6 @@ def _check_locks(ruling: Ruling, where: Circumstances) -> None:
         )
         hint = "Compare columns with constants and each other, without functions and subqueries."
         raise Refusal("0A000", message, hint=hint, position=position(where.data, fenced.reference.node))
-
-
-def _counted(what: str, at: int | None) -> Refusal:
-    message = f"{what} is not available to you, because rows are hidden from you that it would count"
-    return Refusal("42501", message, hint=_HINT, position=at)
 
 
 def _holds(root: Node, key: str) -> bool:

@@ -183,6 +183,8 @@ def _view(ruling: Ruling, fields: Node, where: Circumstances) -> None:
     check_mentions(ruling, where)
     if ruling.unknown:
         return
+    if where.world.filters:
+        inventory.check_counts(ruling)
     uses = _functions(ruling, columns, where)
     if protected is not None:
         if temporary is not None or is_temporary(fields["view"]):

@@ -16,7 +16,7 @@ from rewriter.kept import Kept
 from rewriter.model import Name, Use
 from rewriter.postgres import system
 from rewriter.postgres.catalog import column_name
-from rewriter.postgres.definitions import definition_of, definitions_of
+from rewriter.postgres.definitions import counted_by, definition_of, definitions_of
 from rewriter.postgres.expansion import Expansion
 from rewriter.postgres.simple_views import under
 from rewriter.postgres.stored import treatments_of
@@ -256,7 +256,7 @@ def _views(  # noqa: C901  one case for each way to read what is hidden
     labelled = dict(treatments)
     hiding = {oid for oid, columns in treatments.items() if _any_hides(columns)} | filters.keys()
     views: set[int] = set()
-    barred = _closed(catalog)
+    barred = _closed(catalog, filtered=bool(filters))
     changed = True
     while changed:  # views over views, until nothing new is found
         changed = False
@@ -324,13 +324,15 @@ def _take(
     return merged != before
 
 
-def _closed(catalog: Catalog) -> dict[int, str]:
+def _closed(catalog: Catalog, *, filtered: bool) -> dict[int, str]:
     """The relations that no caller with masked columns may read, whatever is masked."""
     definitions = definitions_of(catalog)
     barred: dict[int, str] = {}
     for oid, relation in catalog.relations.items():
         fault = definitions[oid].fault if oid in definitions else None
         reason = system.refusal_of(relation.schema, relation.name) or fault
+        if filtered and reason is None:
+            reason = counted_by(relation)
         if reason is not None:
             barred[oid] = reason
     return barred
@@ -359,6 +361,9 @@ def reason_against(relation: Relation, world: World, catalog: Catalog) -> str | 
     reason = system.refusal_of(relation.schema, relation.name)
     if reason is not None:
         return reason
+    counted = counted_by(relation) if world.filters else None
+    if counted is not None:
+        return counted
     view = definition_of(relation, catalog)
     for oid in (*view.sources, *relation.parents):
         if world.hides(oid) or oid in world.barred or oid not in catalog.relations:
