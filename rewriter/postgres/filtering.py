@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 from rewriter.conditions import ConditionError, condition_columns
 from rewriter.model import Refusal
 from rewriter.postgres import proof
-from rewriter.postgres.catalog import Relation
+from rewriter.postgres.catalog import Column, Relation
 from rewriter.postgres.conditions import quote_identifier
 from rewriter.postgres.masks.literals import literal
 from rewriter.postgres.preserving import MARKER, plain_type
@@ -28,8 +28,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from policies.model import RowFilter
-    from rewriter.postgres.catalog import Catalog, Column
+    from rewriter.postgres.catalog import Catalog
     from rewriter.postgres.scopes import Findings, Reference
+    from rewriter.postgres.views import CallerView
 
 Node = dict[str, Any]
 
@@ -199,53 +200,48 @@ def _put_where(fields: Node, condition: Node) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class NewRows:
-    """Rows that an INSERT adds to a filtered relation: each has to be one that the caller sees afterwards.
+class NewValues:
+    """The values that an INSERT gives to one column, each of which has to meet a condition on the rows that the caller sees.
 
-    `condition` prints the filter over a name; `refused` makes a refusal of a reason.
+    `condition` prints it over the name of a row with this column; `told` is the error when a value does not meet it, `reason`
+    why it is looked at. `refused` makes a refusal of a reason and a hint.
     """
 
     relation: Relation
-    deciding: frozenset[str]
+    column: Column
     condition: Callable[[str], str]
+    told: str
+    reason: str
     refused: Callable[[str, str], Refusal]
     tokens: Tokens
 
     def patches(self, fields: Node) -> list[Patch]:
-        """The edits that check the new rows of an INSERT. Raises Refusal where it cannot be told what they hold."""
+        """The edits that check the values. Raises Refusal where it cannot be told what they are."""
         names = [item["ResTarget"]["name"] for item in fields.get("cols", [])]
         names = names or [column.name for column in self.relation.columns]
-        if len(self.deciding) != 1:
-            reason = (
-                "which rows are shown depends on more than one column"
-                if self.deciding
-                else "none of its rows is shown to you"
-            )
-            raise self.refused(reason, "Insert through an account from which no rows are hidden.")
-        (column,) = (each for each in self.relation.columns if each.name in self.deciding)
+        column = self.column
         if column.name not in names:
-            raise self.refused(f"{column.name} decides whether you see them", f"Give {column.name} a value.")
+            raise self.refused(self.reason, f"Give {column.name} a value.")
         place = names.index(column.name)
         select: Node = fields.get("selectStmt", {}).get("SelectStmt", {})
         if "valuesLists" in select:
             rows = [row["List"]["items"] for row in select["valuesLists"]]
-            holders = [(items, place) for items in rows if place < len(items)]
-            if len(holders) < len(rows):
-                raise self.refused(f"{column.name} decides whether you see them", f"Give {column.name} a value.")
-            return [self._checked(column, items[place]) for items, place in holders]
+            if any(place >= len(items) for items in rows):
+                raise self.refused(self.reason, f"Give {column.name} a value.")
+            return [self._checked(column, items[place]) for items in rows]
         targets = select.get("targetList", [])
         stars = any("A_Star" in str(target["ResTarget"]["val"].get("ColumnRef")) for target in targets[: place + 1])
         if place >= len(targets) or stars or select.keys() & {"larg", "distinctClause", "groupClause"}:
             hint = f"Use VALUES, or a plain SELECT that lists its columns, {column.name} among them."
-            raise self.refused(f"{column.name} decides whether you see them", hint)
+            raise self.refused(self.reason, hint)
         return [self._checked(column, targets[place]["ResTarget"]["val"])]
 
     def _checked(self, column: Column, holder: Node) -> Patch:
         """Put a check around one value, which is a constant, a parameter or a column: it stands in the text as it is."""
         kind, value = next(iter(holder.items()))
         if kind not in {"A_Const", "ParamRef", "ColumnRef"} or (kind == "A_Const" and "location" not in value):
-            hint = "Write it as a constant or a parameter."
-            raise self.refused(f"{column.name} decides whether you see them, and its value is computed", hint)
+            hint = f"Write {column.name} as a constant or a parameter."
+            raise self.refused(f"{self.reason}, and its value is computed", hint)
         first = last = self.tokens.at(value.get("location", 0))
         if kind == "ColumnRef":
             last = first + 2 * (len(value["fields"]) - 1)
@@ -254,7 +250,7 @@ class NewRows:
         start, end = self.tokens.starts[first], self.tokens.ends[last]
         own = "louver_new"
         name = quote_identifier(column.name)
-        told = literal(f"{MARKER}the new row would be hidden from you by {column.name}")
+        told = literal(f"{MARKER}{self.told}")
         provoked = (
             f"(pg_catalog.concat({told}, pg_catalog.left(({own}.{name})::pg_catalog.text, 0)))::pg_catalog.int4 IS NULL"
         )
@@ -269,3 +265,13 @@ def _expect_checked(holder: Node, whole: str) -> None:
     made = proof.around(whole, dict(holder))
     holder.clear()
     holder.update(made)
+
+
+def seen(own: str, column: str, key: str, other: CallerView) -> str:
+    """SQL that is true where `column` of the row `own` is NULL, or a row of another relation that the caller sees has it as its `key`."""
+    value = f"{own}.{quote_identifier(column)}"
+    there = quote_identifier("louver_other")
+    full = f"{quote_identifier(other.relation.schema)}.{quote_identifier(other.relation.name)}"
+    equal = f"{there}.{quote_identifier(key)} OPERATOR(pg_catalog.=) {value}"
+    found = f"SELECT FROM {full} AS {there} WHERE {equal} AND {other.filter('louver_other')}"
+    return f"({value} IS NULL OR EXISTS ({found}))"

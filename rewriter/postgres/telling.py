@@ -36,13 +36,15 @@ class Effect:
     """What a statement does to one relation.
 
     `inserted`: the columns to which it gives a value in new rows, None when it inserts none. `nulls`: those of them that
-    are surely NULL. `updated`: the columns that it assigns in rows that exist.
+    are surely NULL. `updated`: the columns that it assigns in rows that exist. `checked`: those in new rows that refer to
+    nothing but rows which the caller sees.
     """
 
     inserted: frozenset[str] | None = None
     nulls: frozenset[str] = _NONE
     updated: frozenset[str] = _NONE
     deletes: bool = False
+    checked: frozenset[str] = _NONE
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +159,8 @@ class _Judge:
         names = ", ".join(sorted(mine or frozenset(link.columns)))
         reason = f"the foreign key {link.name} compares {names} with {there}"
         if link.refers:
-            if theirs and effect.inserted is not None and not frozenset(link.columns) & _left_null(relation, effect):
+            surely = _left_null(relation, effect) | effect.checked
+            if theirs and effect.inserted is not None and not frozenset(link.columns) & surely:
                 return [Fault(reason)]
             told = touched if theirs else frozenset(column for column in touched if mine - {column})
             return [Fault(reason, told)] if told else []

@@ -8,7 +8,7 @@ Owns the edits of one target. May not do: read the text anew, or trust its own e
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -33,6 +33,7 @@ from rewriter.postgres.world import World
 
 if TYPE_CHECKING:
     from policies.model import RowFilter
+    from rewriter.postgres.catalog import Link
     from rewriter.postgres.constants import Equality
 
 Node = dict[str, Any]
@@ -71,7 +72,8 @@ class Target:
         """Fill `patches` and `uses`; raises Refusal."""
         made = assigned(self.kind, self.fields, self.relation)
         self._check_rules(made)
-        guards = self._guards(made)
+        referring = self._referring(made)
+        guards = self._guards(made, frozenset(referring))
         if self.hidden:
             self._bind()  # first: what is assigned goes with its references into what is made of it
         if self.hidden or guards:
@@ -81,6 +83,8 @@ class Target:
                     self._assign(assignment, made, guards)
                 if assignment.source is not None:
                     seen.append(assignment.source)
+        for name, link in referring.items():
+            self._check_referring(name, link)
         if self.filters:
             self._filter()  # last: its edits stand around all others
 
@@ -120,10 +124,11 @@ class Target:
                     hint = "Name the columns that you write and leave this one out."
                     raise Refusal("42501", message, hint=hint, position=self._where(), rule=treatment.rule)
 
-    def _guards(self, made: Assigned) -> dict[str, Guard]:
+    def _guards(self, made: Assigned, checked: frozenset[str]) -> dict[str, Guard]:
         """The columns that may only keep their value; raises Refusal when the statement would tell in any case."""
         guards: dict[str, Guard] = {}
-        for fault in faults(self.surface.table, self.surface.effect(made.effect), self.world, self.catalog):
+        effect = replace(self.surface.effect(made.effect), checked=checked)
+        for fault in faults(self.surface.table, effect, self.world, self.catalog):
             if not fault.columns:
                 full = f"{self.relation.schema}.{self.relation.name}"
                 message = f"this write to {full} is not allowed: {fault.reason}, so that its success would tell what is masked for you"
@@ -145,22 +150,54 @@ class Target:
         treatments = self.world.treatments.get(self.relation.oid, {})
         view = CallerView(self.relation, treatments, self.key, self._where(), filters=self.filters)
         if self.kind == "InsertStmt":
-            decides = filtering.deciding(self.filters) or frozenset()
-            if "selectStmt" not in self.fields:
-                raise self._unseen("the new row has default values", "Give each column a value.")
             view.filter("louver_new")  # a filter that closes the relation says so
-            rows = filtering.NewRows(self.relation, decides, view.filter, self._unseen, self.tokens)
-            self.patches += rows.patches(self.fields)
+            decides = filtering.deciding(self.filters) or frozenset()
+            if len(decides) != 1:
+                reason = "more than one column decides which are shown" if decides else "none of them is shown to you"
+                raise self._unseen(reason, "Insert through an account from which no rows are hidden.")
+            (name,) = decides
+            told = f"the new row would be hidden from you by {name}"
+            self._check_new(name, view.filter, told, f"{name} decides whether you see it")
             return
-        name, _ = name_tokens(self.reference.node, self.tokens)
-        span = filtering.where_of(name, self.fields, self.tokens)
+        first, _ = name_tokens(self.reference.node, self.tokens)
+        span = filtering.where_of(first, self.fields, self.tokens)
         plain = filtering.is_plain(self.found, self.reference, self.relation, {self.kind: self.fields}, self.catalog)
         condition = view.filter(self.reference.alias)
         self.patches.append(filtering.narrowed(self.fields, condition, span, self.tokens, fenced=not plain))
 
+    def _check_new(self, name: str, condition: Callable[[str], str], told: str, reason: str) -> None:
+        """Check the values that an INSERT gives to a column."""
+        column = next(column for column in self.relation.columns if column.name == name)
+        values = filtering.NewValues(self.relation, column, condition, told, reason, self._unseen, self.tokens)
+        self.patches += values.patches(self.fields)
+
+    def _referring(self, made: Assigned) -> dict[str, Link]:
+        """The columns of which an INSERT's values can be checked against the filtered relation that they refer to."""
+        if self.kind != "InsertStmt" or self.surface.levels or made.inserted is None:
+            return {}
+        own = (filtering.deciding(self.filters) or frozenset()) if self.filters else frozenset()
+        plain = [link for link in self.relation.links if link.refers and len(link.columns) == 1]
+        seen = [link for link in plain if link.other in self.world.filters and not set(link.columns) & own]
+        hidden = self.world.hidden
+        return {
+            link.columns[0]: link
+            for link in seen
+            if link.columns[0] in made.inserted
+            and not (hidden(link.other) & set(link.there) or self.hidden & set(link.columns))
+        }
+
+    def _check_referring(self, name: str, link: Link) -> None:
+        """Let a new row refer to nothing but what the caller sees."""
+        other = self.catalog.relations[link.other]
+        view = CallerView(other, {}, self.key, self._where(), filters=self.world.filters[link.other])
+        full = f"{other.schema}.{other.name}"
+        told = f"no row of {full} that you see has this value of {link.there[0]}"
+        condition = partial(filtering.seen, column=name, key=link.there[0], other=view)
+        self._check_new(name, condition, told, f"{name} refers to rows of {full}, of which you see some only")
+
     def _unseen(self, reason: str, hint: str) -> Refusal:
         full = f"{self.relation.schema}.{self.relation.name}"
-        message = f"this INSERT into {full} is not available, because rows of it are hidden from you, and {reason}"
+        message = f"this INSERT into {full} is not available, because rows are hidden from you, and {reason}"
         return Refusal("42501", message, hint=hint, position=self._where())
 
     # -- SET -----------------------------------------------------------------------------------------------------
