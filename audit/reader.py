@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from audit import blocks, chain, heads, segments, verify
+from audit import blocks, chain, compaction, heads, segments, verify
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -33,21 +33,30 @@ class NoTrail(Exception):  # noqa: N818  an answer for the reader
     """There is no trail in the directory, or it cannot be read."""
 
 
-def existing(directory: Path) -> list[tuple[int, Path]]:
-    """Return the segments of the trail in `directory`; raises NoTrail when there are none."""
+def existing(directory: Path, since: str | None = None) -> list[tuple[int, Path]]:
+    """Return the segments of the trail in `directory`; raises NoTrail when there are none.
+
+    With `since`, a moment as records write it, without those that were closed before, by what their heads say.
+    """
     try:
         found = segments.segments(directory)
     except OSError as error:
         raise NoTrail(f"no audit trail can be read in {directory}: {error.strerror}") from error
     if not found:
         raise NoTrail(f"there is no audit trail in {directory}: it holds no trail-NNNNNN.jsonl")
-    return found
+    if since is None:
+        return found
+    before = {head.segment for head in heads.read(directory / heads.HEADS)[0] if head.time < since}
+    return [each for each in found[:-1] if each[0] not in before] + found[-1:]
 
 
 def lines(directory: Path) -> Iterator[blocks.Line]:
     """Give every line of the trail as it lies. Raises NoTrail."""
     for number, path in existing(directory):
         count = 0
+        if path.suffix == segments.COMPACTED:
+            yield from (blocks.Line(number, count, line) for count, line in enumerate(compaction.lines(path), 1))
+            continue
         with path.open("rb") as file:
             for count, line in enumerate(file, 1):
                 if line.endswith(b"\n"):
@@ -96,6 +105,10 @@ def verified(
 
     report = verify.verify(watched(), head=(head.seq, head.hash) if head else None, anchors=anchors, heads=closed)
     _prove(report, closed, odd, keys)
+    for number, path in existing(directory):
+        for seq in compaction.differing(path) if path.suffix == segments.COMPACTED else ():
+            text = f"the columns beside record {seq} do not say what the record says: searches are misled"
+            report.damages.append(verify.Damage("changed", number, 0, seq, seq, text))
     for line, file, digest in named:
         path = directory / file
         if "/" in file or not path.is_file() or sha256(path.read_bytes()).hexdigest() != digest:
@@ -142,7 +155,11 @@ def last_records(directory: Path, count: int) -> list[Fields]:
     for _, path in reversed(existing(directory)):
         if wanted <= 0:
             break
-        if path.stat().st_size:
+        if path.suffix == segments.COMPACTED:
+            found = list(_decoded(compaction.lines(path), _Whole()))[-wanted:]
+            kept.append(found)
+            wanted -= len(found)
+        elif path.stat().st_size:
             with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
                 last = _last_lines(content, wanted)
                 kept.append(list(_decoded(last, _Whole(content))))
@@ -166,12 +183,17 @@ def follow(directory: Path, after: int) -> Iterator[Fields | None]:
 
     The caller waits at each None. A trail that is not there yet is no error.
     """
-    number, offset = 0, 0
+    number, offset = _segment_of(directory, after + 1), 0
     whole = _Whole()
     while True:
         for current, path in [found for found in _present(directory) if found[0] >= number]:
             if current != number:
                 number, offset = current, 0
+            if path.suffix == segments.COMPACTED:
+                if not offset:  # else it was read while it was written
+                    yield from (each for each in _decoded(compaction.lines(path), _Whole()) if each["seq"] > after)
+                    offset = 1
+                continue
             with path.open("rb") as file:
                 file.seek(offset)
                 for line in file:
@@ -187,6 +209,12 @@ def follow(directory: Path, after: int) -> Iterator[Fields | None]:
         yield None
 
 
+def _segment_of(directory: Path, seq: int) -> int:
+    """Return the number of the segment in which a record is or will be looked for: the last one that does not begin behind it."""
+    closed, _ = heads.read(directory / heads.HEADS)
+    return max((head.segment + 1 for head in closed if head.last < seq), default=0)
+
+
 def _present(directory: Path) -> list[tuple[int, Path]]:
     try:
         return existing(directory)
@@ -199,6 +227,15 @@ def _decoded(found: Iterable[bytes], whole: _Whole) -> Iterator[Fields]:
         fields = decode(line)
         if fields is not None:
             yield whole.of(fields, line)
+
+
+def joined(fields: Fields, said: Fields | None) -> Fields:
+    """Return a statement whole that refers to `said`; None leaves it as it is."""
+    if said is None:
+        return fields
+    whole = {**said, **fields}
+    del whole["like"]
+    return whole
 
 
 class _Whole:
@@ -237,9 +274,7 @@ class _Whole:
             if len(self._read) >= _READ:
                 self._read.clear()
             self._read[seq] = said
-        whole = {**said, **fields}
-        del whole["like"]
-        return whole
+        return joined(fields, said)
 
     def _found(self, seq: int) -> bytes | None:
         return None if self._content is None else chain.find(self._content, seq)

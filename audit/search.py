@@ -1,13 +1,14 @@
-"""Which records: statements joined with their outcomes, chosen by who, what, when and how.
+"""Entries: records, statements joined with their outcomes; and the criteria by which they are chosen.
 
-Owns the criteria and the joining. Pure: records in, entries out; the moment "now" is given. May not do: read files.
+Owns the joining of records as they come, and how moments are written. Pure: records in, entries out; the moment "now" is given.
+May not do: read files, choose (query).
 """
 
 from __future__ import annotations
 
 import re
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -71,80 +72,13 @@ class Criteria:
     text: str | None = None
     pattern: re.Pattern[str] | None = None
     errors: bool = False
-    _of_columns: bool = field(init=False, default=False)
-
-    def __post_init__(self) -> None:
-        asked = (self.column, self.category, self.treatment, self.mask, self.rule)
-        object.__setattr__(self, "_of_columns", any(value is not None for value in asked))
-
-    def wants(self, record: Fields) -> bool:
-        """Tell whether a record other than an outcome meets all but `errors`, which the outcome decides."""
-        when = record.get("time", "")
-        return (
-            (self.since is None or when >= self.since)
-            and (self.until is None or when < self.until)
-            and (not self.events or record.get("event") in self.events)
-            and _same(self.user, record.get("principal"))
-            and _same(self.database, record.get("database"))
-            and (self.session is None or self.session == record.get("session"))
-            and (self.address is None or str(record.get("address", "")).startswith(self.address))
-            and (self.ruling is None or self.ruling == record.get("ruling"))
-            and (self.table is None or any(_ends(name, self.table) for name in _tables(record)))
-            and (not self._of_columns or any(self._wants_use(use) for use in record.get("columns") or ()))
-            and self._wants_text(record)
-        )
-
-    def wants_entry(self, entry: Entry) -> bool:
-        """Tell whether an entry whose record is wanted meets `errors`: ended otherwise than ok, or refused."""
-        return not self.errors or (
-            entry.status in {"error", "denied", "cancelled", "skipped", "lost"}
-            or entry.record.get("event") in {"login_refused", "denial", "recovered"}
-            or entry.record.get("ok") is False
-        )
-
-    def _wants_use(self, use: Fields) -> bool:
-        return (
-            (self.column is None or _ends(str(use.get("column", "")), self.column))
-            and _same(self.category, use.get("category"))
-            and _same(self.treatment, use.get("treatment"))
-            and _same(self.mask, use.get("mask"))
-            and (self.rule is None or self.rule.casefold() in str(use.get("rule", "")).casefold())
-        )
-
-    def _wants_text(self, record: Fields) -> bool:
-        if self.text is None and self.pattern is None:
-            return True
-        said = f"{record.get('text') or ''}\n{record.get('rewritten') or ''}"
-        return (self.text is None or self.text.casefold() in said.casefold()) and (
-            self.pattern is None or self.pattern.search(said) is not None
-        )
 
 
-def _same(wanted: str | None, value: object) -> bool:
-    return wanted is None or (value is not None and wanted.casefold() == str(value).casefold())
-
-
-def _ends(name: str, wanted: str) -> bool:
-    name, wanted = name.casefold(), wanted.casefold()
-    return name == wanted or name.endswith("." + wanted)
-
-
-def _tables(record: Fields) -> list[str]:
-    of_columns = [str(use.get("column", "")).rpartition(".")[0] for use in record.get("columns") or ()]
-    return [*map(str, record.get("relations") or ()), *of_columns]
-
-
-def search(records: Iterable[Fields], criteria: Criteria) -> Iterator[Entry]:
-    """Give the entries that meet the criteria, in the order of their records, each statement with its outcome."""
-    return (entry for entry in join(records, criteria) if criteria.wants_entry(entry))
-
-
-def join(records: Iterable[Fields], criteria: Criteria | None = None) -> Iterator[Entry]:
+def join(records: Iterable[Fields]) -> Iterator[Entry]:
     """Give records as entries, in their order; the records must be in the order of the trail.
 
     A statement is held back until its outcome is met, the proxy starts anew, or WAITING others wait behind it.
     """
-    wanted = criteria or Criteria()
     queue: deque[Entry] = deque()
     waiting: dict[tuple[object, object], Entry] = {}
     for record in records:
@@ -155,7 +89,7 @@ def join(records: Iterable[Fields], criteria: Criteria | None = None) -> Iterato
                 entry.outcome = record
         elif event in {"started", "recovered"}:
             waiting.clear()  # whoever wrote before is gone: no outcome will come any more
-        if event != "outcome" and wanted.wants(record):
+        if event != "outcome":
             entry = Entry(record)
             queue.append(entry)
             if event == "statement":

@@ -3,6 +3,7 @@
 Owns the layout of the audit directory and the repair of a torn end. May not do: append records.
 
     trail-000001.jsonl, trail-000002.jsonl, ...   the segments
+    trail-000001.parquet, ...                     segments that were compacted, see audit.compaction
     head                                          seq and hash of the last record known to be written
     heads.jsonl                                   the heads of closed segments, see audit.heads
     lock                                          held by the one process that writes; its process id
@@ -20,14 +21,17 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from audit import chain
+from audit import chain, heads
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 HEAD = "head"
 LOCK = "lock"
-_SEGMENT = re.compile(r"trail-([0-9]{6,})\.jsonl")
+COMPACTED = ".parquet"
+"""How the names of compacted segments end."""
+
+_SEGMENT = re.compile(r"trail-([0-9]{6,})\.(?:jsonl|parquet)")
 _TORN = re.compile(r"torn-([0-9]+)-([0-9]+)\.bin")
 _CLOSED = chain.segment_closed("").partition(b",")[0]  # the event alone
 _STOPPED = chain.segment_closed("stopped")
@@ -67,10 +71,19 @@ def segment_path(directory: Path, number: int) -> Path:
     return directory / f"trail-{number:06d}.jsonl"
 
 
+def compacted_path(directory: Path, number: int) -> Path:
+    """Return the path of segment `number` once it is compacted."""
+    return segment_path(directory, number).with_suffix(COMPACTED)
+
+
 def segments(directory: Path) -> list[tuple[int, Path]]:
-    """Return the segments that are there, in order of their numbers."""
+    """Return the segments that are there, in order of their numbers; one that is there in both forms as it was written."""
     found = ((_SEGMENT.fullmatch(path.name), path) for path in directory.iterdir())
-    return sorted((int(match[1]), path) for match, path in found if match)
+    return sorted({int(match[1]): path for match, path in sorted(found, key=_as_written_last) if match}.items())
+
+
+def _as_written_last(found: tuple[re.Match[str] | None, Path]) -> bool:
+    return found[1].suffix != COMPACTED
 
 
 def head_bytes(seq: int, digest: bytes) -> bytes:
@@ -94,17 +107,45 @@ def find_end(directory: Path) -> End:
     present = segments(directory)
     while present:
         number, path = present.pop()
+        if path.suffix == COMPACTED:
+            return _end_of_compacted(directory, number)
         size, last = _last_record(path)
         if last is None and present:
             # A segment that was created but whose header never got whole: its bytes are kept, the file goes.
-            _, before = _last_record(present[-1][1])
-            _set_aside(path, 0, (before.seq if before else 0) + 1)
+            _set_aside(path, 0, _last_seq(directory, *present[-1]) + 1)
             path.unlink()
             continue
         seq = last.seq if last else 0
         _set_aside(path, size, seq + 1)
         return _end(directory, number, path, size, last)
     return _end(directory, 0, None, 0, None)
+
+
+def _last_seq(directory: Path, number: int, path: Path) -> int:
+    if path.suffix == COMPACTED:
+        return _end_of_compacted(directory, number).seq
+    _, last = _last_record(path)
+    return last.seq if last else 0
+
+
+def _end_of_compacted(directory: Path, number: int) -> End:
+    """Return the end of a trail whose last segment is compacted, as its head says. Raises OSError when it has none."""
+    closed = {each.segment: each for each in heads.read(directory / heads.HEADS)[0]}.get(number)
+    if closed is None:
+        raise OSError(f"segment {number} is compacted, but has no head in {heads.HEADS}")
+    head = read_head(directory)
+    return End(
+        segment=number,
+        size=0,
+        first=closed.first,
+        seq=closed.last,
+        hash=closed.hash.encode(),
+        closed=True,
+        clean=True,
+        torn=_unnamed(directory, closed.last + 1),
+        missing=max(0, head.seq - closed.last) if head else 0,
+        head_differs=head is not None and head.seq == closed.last and head.hash != closed.hash,
+    )
 
 
 def _end(directory: Path, number: int, path: Path | None, size: int, last: chain.Link | None) -> End:

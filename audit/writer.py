@@ -241,7 +241,7 @@ class Trail:
         self._written = (end.seq, end.hash)
         if end.segment and end.size and not end.closed:
             self._use(os.open(segments.segment_path(self._directory, end.segment), _APPEND), end.size)
-        elif end.segment and not end.size:
+        elif end.segment and not end.size and not end.closed:
             self._segment -= 1
             segments.segment_path(self._directory, end.segment).unlink()
             self._begin_segment()

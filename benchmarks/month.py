@@ -45,7 +45,7 @@ def write(directory: Path, count: int, seed: int = 1, progress: Callable[[int], 
     while written < count:
         number += 1
         caller, plans = month.session(number)
-        trail.append(record.session_opened(caller, tls=True, login="own"))
+        trail.append(record.session_opened(caller, tls=True, login="own", proof="password", origins={}))
         outcome = record.outcome_prefix(caller)
         told: dict[int, tuple[int, bytes]] = {}
         size = max(1, round(choices.expovariate(1 / _STATEMENTS)))

@@ -1,5 +1,6 @@
 import csv
 import io
+import itertools
 import json
 import shlex
 from pathlib import Path
@@ -10,7 +11,9 @@ from typer.testing import CliRunner
 
 from audit import heads, record, segments
 from audit.writer import Trail
+from louver import entries
 from louver.commands import audit as command
+from louver.commands import proof
 
 HOSTILE = "SELECT '\x1b[2J' AS \"=1+1\"\n-- [red]x[/red] \u202e"
 
@@ -85,7 +88,7 @@ def test_csv_is_safe_for_spreadsheets(run):
 def test_a_terminal_gets_colours_but_none_of_the_callers(run, monkeypatch, width):
     """On a terminal what a caller wrote is shown escaped, and markup in it is only text."""
     shown = io.StringIO()
-    monkeypatch.setattr(command, "out", Console(file=shown, force_terminal=True, width=width, soft_wrap=True))
+    monkeypatch.setattr(entries, "out", Console(file=shown, force_terminal=True, width=width, soft_wrap=True))
     assert run("search").exit_code == 0
     text = shown.getvalue()
     assert "\x1b[2J" not in text
@@ -215,7 +218,7 @@ def test_verify_names_the_damage(run, trail):
 def test_verify_shows_its_progress_on_a_terminal(run, monkeypatch):
     """On a terminal a bar on standard error shows how far a verification is; the result stays on standard output."""
     bar = io.StringIO()
-    monkeypatch.setattr(command, "err", Console(file=bar, force_terminal=True, stderr=True))
+    monkeypatch.setattr(proof, "err", Console(file=bar, force_terminal=True, stderr=True))
     assert run("verify").stdout.startswith("intact: ")
     assert "verifying" in bar.getvalue()
 
@@ -234,7 +237,8 @@ def test_the_examples_of_the_documentation_are_commands_that_exist(run, trail, t
     lines = [line.strip() for line in page.read_text().splitlines() if line.startswith("louver audit ")]
     assert len(lines) >= 10
     for line in lines:
-        arguments = shlex.split(line.split(" | ")[0].split(" > ")[0], comments=True)[2:]
+        said = shlex.split(line, comments=True)[2:]
+        arguments = list(itertools.takewhile(lambda word: word not in {"|", ">"}, said))
         if "-f" in arguments or "--follow" in arguments:
             continue
         while "--directory" in arguments:
@@ -273,3 +277,41 @@ def test_heads_are_proved_by_their_key(run, tmp_path):
     assert run("verify", "--heads", str(copy)).exit_code == 1
     assert run("verify", "--heads", str(tmp_path / "public.pem")).exit_code == 2
     assert run("verify", "--key", str(copy)).exit_code == 2
+
+
+def test_entries_are_counted_by_what_they_are(run):
+    """--by counts what was found, the most frequent first, in every format; an unknown kind is wrong use."""
+    assert run("search", "--by", "user").stdout.splitlines()[1:] == [
+        line for line in run("search", "--by", "user").stdout.splitlines() if line.startswith(("tina", "=bo"))
+    ]
+    (counted,) = [json.loads(line) for line in run("search", "--by", "column", "--format", "json").stdout.splitlines()]
+    assert (counted["column"], counted["entries"], counted["rows"]) == ("public.customers.phone", 1, 2)
+    rows = list(csv.DictReader(io.StringIO(run("search", "--by", "user", "--format", "csv").stdout)))
+    assert {row["user"]: row["entries"] for row in rows} == {"tina": "2", "'=bo": "2"}
+    assert run("search", "--by", "colour").exit_code == 2
+    assert run("search", "--by", "column", "--user", "nobody").exit_code == 1
+
+
+def test_the_trail_answers_sql(run):
+    """A SELECT is answered in every format, safely on a terminal; all else, and what is wrong, is exit code 2."""
+    asked = "SELECT principal, rows FROM statements WHERE status = 'ok'"
+    assert run("sql", asked).stdout == "principal\trows\ntina\t2\n"
+    assert json.loads(run("sql", asked, "--format", "json").stdout) == {"principal": "tina", "rows": 2}
+    assert "\x1b" not in run("sql", "SELECT text FROM records").stdout
+    for wrong in ("DROP VIEW records", "SELECT nonsense FROM records", "SELECT * FROM read_text('/etc/hosts')"):
+        assert run("sql", wrong).exit_code == 2
+
+
+def test_compacted_segments_answer_as_before(run, trail):
+    """Compacting says what it saved; searches and verification give the same as before."""
+    Trail.open(trail).close()  # a second segment, so that the first is not the last
+    before = run("search", "--format", "json").stdout
+    done = run("compact", "--days", "0")
+    assert (done.exit_code, done.stdout.startswith("1 segments compacted: ")) == (0, True)
+    assert run("compact", "--days", "0").stdout.startswith("0 segments compacted")
+    assert segments.compacted_path(trail, 1).exists()
+    assert run("search", "--format", "json").stdout == before
+    assert run("verify").exit_code == 0
+    segments.compacted_path(trail, 1).write_bytes(b"PAR1")
+    assert run("verify").exit_code == 1
+    assert "louver audit verify" in run("search").stderr
