@@ -124,7 +124,25 @@ def parse_text(plain: str, tokens: tuple[Token, ...], offset: int) -> exp.Expr:
     tree = trees[0] if len(trees) == 1 else None
     if tree is None or tree.find(exp.Command) is not None:
         raise Refusal("42000", "the statement is not understood here", hint="Write it in a simpler form.")
+    _check_clauses(tree, tokens)
     return tree
+
+
+def _check_clauses(tree: exp.Expr, tokens: tuple[Token, ...]) -> None:
+    """Refuse WITH ... (WITH ...), which the parser reads as one clause: whether a name in it is its own would be the other's to say."""
+    written = sum(_begins_clause(tokens, index) for index in range(len(tokens) - 1))
+    if written != sum(1 for _ in tree.find_all(exp.With)):
+        hint = "Put all of them behind one WITH."
+        raise Refusal("42000", "a WITH clause stands right within another's query", hint=hint)
+
+
+def _begins_clause(tokens: tuple[Token, ...], index: int) -> bool:
+    """Whether a WITH clause begins here: WITH RECURSIVE, or a name and AS or a list of columns."""
+    if tokens[index].kind != "word" or tokens[index].text != "WITH":
+        return False
+    name = tokens[index + 1]
+    behind = tokens[index + 2].text if index + 2 < len(tokens) else ""
+    return (name.kind == "word" and name.text == "RECURSIVE") or behind in {"AS", "("}
 
 
 def _agree(tokens: tuple[Token, ...], found: list[ParsedToken], plain: str, offset: int) -> None:
