@@ -6,6 +6,7 @@ itself (tables), show anything.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
@@ -15,8 +16,6 @@ from audit.reader import decode, joined
 from audit.search import CriterionError, Entry
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from audit.search import Criteria, Fields
 
 _BATCH: Final = 1000
@@ -139,31 +138,32 @@ _ASKED_OF_USE: Final = {
 _JOIN: Final = "LEFT JOIN records o ON m.event = 'statement' AND o.event = 'outcome' AND o.session = m.session AND o.statement = m.statement"
 
 
-def count(connection: duckdb.DuckDBPyConnection, criteria: Criteria) -> int:
-    """Return how many entries meet the criteria. Raises CriterionError."""
+@dataclass(frozen=True, slots=True)
+class Found:
+    """How many entries meet criteria, and those that are wanted, in the order of the trail, read as they are taken."""
+
+    count: int
+    entries: Iterator[Entry]
+
+
+def find(connection: duckdb.DuckDBPyConnection, criteria: Criteria, last: int = 0) -> Found:
+    """Find the entries that meet the criteria; only the `last` ones are wanted, if that is not 0. Raises CriterionError."""
     asked = condition(criteria)
-    found = _execute(
-        connection,
-        f"SELECT count(*) FROM records m {_JOIN if asked.ends else ''} WHERE {asked.sql}",
-        asked.values,
-    ).fetchone()
-    return int(found[0]) if found else 0
-
-
-def find(connection: duckdb.DuckDBPyConnection, criteria: Criteria, last: int = 0) -> Iterator[Entry]:
-    """Give the entries that meet the criteria, in the order of the trail; only the `last` ones, if that is not 0.
-
-    Raises CriterionError.
-    """
-    asked = condition(criteria)
-    meant = f"SELECT m.* FROM records m {_JOIN if asked.ends else ''} WHERE {asked.sql}"
-    if last:
-        meant = f"SELECT * FROM ({meant}) ORDER BY seq DESC LIMIT {last}"
     _execute(
         connection,
-        f'CREATE OR REPLACE TEMP TABLE met AS SELECT seq, event, session, statement, "like" FROM ({meant})',
+        'CREATE OR REPLACE TEMP TABLE met AS SELECT m.seq, m.event, m.session, m.statement, m."like" '
+        f"FROM records m {_JOIN if asked.ends else ''} WHERE {asked.sql}",
         asked.values,
     )
+    (count,) = connection.execute("SELECT count(*) FROM met").fetchone() or (0,)
+    if last:
+        connection.execute(
+            f"DELETE FROM met WHERE seq < (SELECT min(seq) FROM (FROM met ORDER BY seq DESC LIMIT {last}))"
+        )
+    return Found(count, _entries(connection))
+
+
+def _entries(connection: duckdb.DuckDBPyConnection) -> Iterator[Entry]:
     found = connection.execute(
         f'SELECT m.seq, m."like", min(o.seq) FROM met m {_JOIN} AND o.seq > (SELECT min(seq) FROM met) '
         'GROUP BY m.seq, m."like" ORDER BY m.seq'

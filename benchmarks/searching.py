@@ -47,9 +47,9 @@ def main() -> None:
     for name, criteria in SEARCHES.items():
         begun = time.perf_counter()
         with tables.opened([path for _, path in reader.existing(where, criteria.since)]) as connection:
-            found = query.count(connection, criteria)
-            shown = len(list(query.find(connection, criteria, 100)))
-        print(f"{time.perf_counter() - begun:8.2f} s {name}: {found} found, the last {shown} read")
+            found = query.find(connection, criteria, 100)
+            shown = len(list(found.entries))
+        print(f"{time.perf_counter() - begun:8.2f} s {name}: {found.count} found, the last {shown} read")
     for by in COUNTS:
         begun = time.perf_counter()
         with tables.opened([path for _, path in reader.existing(where)]) as connection:

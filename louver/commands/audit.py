@@ -191,9 +191,10 @@ def search(  # noqa: C901, PLR0913  the options of a command
         paths = existing(find_trail(directory, config)[0], since=criteria.since)
         with tables.opened([path for _, path in paths]) as connection:
             if by is None:
-                count = query.count(connection, criteria)
+                found = query.find(connection, criteria, limit)
+                count = found.count
                 if count:
-                    show(query.find(connection, criteria, limit), form)
+                    show(found.entries, form)
             else:
                 counts = query.counts(connection, criteria, by)
                 count = len(counts)

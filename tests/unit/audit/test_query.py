@@ -84,9 +84,10 @@ def asked(request, bodies, tmp_path_factory):
 
 def seqs(asked, last=0, **criteria):
     """The numbers of the entries that meet the criteria."""
-    found = [entry.record["seq"] for entry in query.find(asked, Criteria(**criteria), last)]
-    assert last or query.count(asked, Criteria(**criteria)) == len(found)
-    return found
+    found = query.find(asked, Criteria(**criteria), last)
+    entries = [entry.record["seq"] for entry in found.entries]
+    assert last or found.count == len(entries)
+    return entries
 
 
 @pytest.mark.parametrize(
@@ -138,7 +139,7 @@ def test_the_last_come_in_order(asked):
 
 def test_statements_come_whole_and_with_their_outcomes(asked):
     """A statement that refers to an earlier one says all that one says, but its own number; each has its own outcome."""
-    found = {entry.record["seq"]: entry for entry in query.find(asked, Criteria(table="customers"))}
+    found = {entry.record["seq"]: entry for entry in query.find(asked, Criteria(table="customers")).entries}
     assert found[11].record["text"] == found[3].record["text"]
     assert found[11].record["statement"] == 3
     assert "like" not in found[11].record
@@ -149,8 +150,8 @@ def test_statements_come_whole_and_with_their_outcomes(asked):
 def test_a_regular_expression_that_is_none_is_an_error(asked):
     """What Python understands and the database does not is said, and harms nothing."""
     with pytest.raises(CriterionError, match="--regex"):
-        query.count(asked, Criteria(pattern=re.compile("a(?=b)")))
-    assert query.count(asked, Criteria(session="s1")) == 4
+        query.find(asked, Criteria(pattern=re.compile("a(?=b)")))
+    assert query.find(asked, Criteria(session="s1"), 1).count == 4
 
 
 @pytest.mark.parametrize(
