@@ -22,7 +22,8 @@ _LETTERS = "abcdefghjkmnpqrstuvwxyz0123456789王李张刘陈"
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """How one caller sees a column. `mask` is clear, deny or the name of a mask; `rows`: only rows of that region are masked not."""
+    """How one caller sees a column. `mask` is clear, deny or the name of a mask; `clear_in`: rows of that region are not
+    masked. `hide`: so many characters stay hidden at least."""
 
     mask: str = "clear"
     first: int = 0
@@ -30,6 +31,7 @@ class Shown:
     step: int = 1
     constant: str = ""
     clear_in: str | None = None
+    hide: int = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +70,7 @@ def image(shown: Shown, kind: Kind, value: Any, secret: bytes) -> Any:  # noqa: 
 
 
 def _partial(shown: Shown, value: str) -> str:
-    if len(value) < shown.first + shown.last + 4:
+    if len(value) < shown.first + shown.last + shown.hide:
         return "****"
     return value[: shown.first] + "****" + value[len(value) - shown.last :]
 
@@ -116,10 +118,10 @@ def _letters(chance: Random, count: int) -> str:
 
 def _other_partial(shown: Shown, kind: Kind, value: str, chance: Random) -> str:
     kept = shown.first + shown.last
-    if len(value) < kept + 4:
-        return _letters(chance, chance.randrange(0, kept + 4))
+    if len(value) < kept + shown.hide:
+        return _letters(chance, chance.randrange(0, kept + shown.hide))
     most = (kind.length or 24) - kept
-    middle = _letters(chance, chance.randrange(4, most + 1))
+    middle = _letters(chance, chance.randrange(shown.hide, most + 1))
     return value[: shown.first] + middle + value[len(value) - shown.last :]
 
 

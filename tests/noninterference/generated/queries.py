@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from noninterference.generated.expressions import Expressions
-from noninterference.generated.scope import ALL, TABLES, Columns, Scope, Source
+from noninterference.generated.scope import BANK, Columns, Schema, Scope, Source
 
 if TYPE_CHECKING:
     from noninterference.generated.choices import Choices
@@ -29,8 +29,9 @@ class Query:
 class Queries:
     """Draws queries. `made` counts aliases, so that none occurs twice; `ctes` are those in scope."""
 
-    def __init__(self, choices: Choices, *, risky: bool) -> None:
+    def __init__(self, choices: Choices, *, risky: bool, schema: Schema = BANK) -> None:
         self._choices = choices
+        self._schema = schema
         self._made = 0
         self._ctes: list[tuple[str, Columns]] = []
         self.expressions = Expressions(choices, self.scalar, risky=risky)
@@ -44,7 +45,7 @@ class Queries:
 
     def table(self) -> str:
         """A table or view."""
-        return self._choices.pick(ALL)
+        return self._choices.pick(self._schema.picked)
 
     def source(self, scope: Scope, depth: int, *, lateral: bool = False) -> tuple[str, Source]:
         """One item of FROM with its source; `scope` is what a LATERAL one may name."""
@@ -59,7 +60,7 @@ class Queries:
             return f"{word}({query.text}) {alias}", Source(alias, query.columns)
         if way == 5:
             name = self.table()
-            found = tuple((f"c{n}", kind) for n, (_, kind) in enumerate(TABLES[name]))
+            found = tuple((f"c{n}", kind) for n, (_, kind) in enumerate(self._schema.tables[name]))
             return f"{name} AS {alias} ({', '.join(c for c, _ in found)})", Source(alias, found)
         if way == 6:
             return self._function(alias, scope, lateral=lateral)
@@ -69,8 +70,8 @@ class Queries:
         name = self.table()
         only = self._choices.pick(["", "", "ONLY ", "public.", "TABLE"])
         if only == "TABLE":
-            return f"(TABLE {name}) {alias}", Source(alias, TABLES[name])
-        return f"{only}{name} {self._choices.pick(['', 'AS '])}{alias}", Source(alias, TABLES[name])
+            return f"(TABLE {name}) {alias}", Source(alias, self._schema.tables[name])
+        return f"{only}{name} {self._choices.pick(['', 'AS '])}{alias}", Source(alias, self._schema.tables[name])
 
     def _function(self, alias: str, scope: Scope, *, lateral: bool) -> tuple[str, Source]:
         text = self.expressions.of(scope, "t", 1) if lateral else "'a,b'"
@@ -98,12 +99,10 @@ class Queries:
 
     def _group(self, alias: str) -> tuple[str, Source]:
         """A join in parentheses with an alias of its own, or one by shared columns."""
-        one, other = self._choices.pick(
-            [("customers", "branches"), ("accounts", "customers"), ("accounts", "notes"), ("employees", "branches")]
-        )
-        kinds = dict(TABLES[one]) | dict(TABLES[other])
-        shared = [name for name, _ in TABLES[one] if name in dict(TABLES[other])]
-        unshared = [name for name, _ in (*TABLES[one], *TABLES[other]) if name not in shared]
+        one, other = self._choices.pick(self._schema.pairs)
+        kinds = dict(self._schema.tables[one]) | dict(self._schema.tables[other])
+        shared = [name for name, _ in self._schema.tables[one] if name in dict(self._schema.tables[other])]
+        unshared = [name for name, _ in (*self._schema.tables[one], *self._schema.tables[other]) if name not in shared]
         way = self._choices.number(3)
         if way == 0:
             found = tuple((name, kinds[name]) for name in ["id", *unshared] if name not in shared or name == "id")
@@ -113,7 +112,9 @@ class Queries:
             return f"({one} NATURAL LEFT JOIN {other}) AS {alias}", Source(alias, found, row=False)
         left, right = self.alias(), self.alias()
         found = tuple((name, kinds[name]) for name in unshared)
-        on = self.expressions.of(Scope((Source(left, TABLES[one]), Source(right, TABLES[other]))), "b", 1)
+        on = self.expressions.of(
+            Scope((Source(left, self._schema.tables[one]), Source(right, self._schema.tables[other]))), "b", 1
+        )
         return f"({one} {left} JOIN {other} {right} ON {on}) AS {alias}", Source(alias, found, row=False)
 
     def sources(self, outer: Scope, depth: int) -> tuple[str, Scope]:
@@ -148,7 +149,7 @@ class Queries:
     def scalar(self, scope: Scope, kind: str) -> str:
         """A query of one column and at most one row where that matters, correlated with a scope now and then."""
         name = self.table()
-        source = Source(self.alias(), TABLES[name])
+        source = Source(self.alias(), self._schema.tables[name])
         inner = scope.inner(source) if self._choices.number(2) else Scope((source,))
         value = self.expressions.of(Scope((source,)), kind, 0)
         where = f" WHERE {self.expressions.of(inner, 'b', 1)}" if self._choices.number(2) else ""
@@ -328,10 +329,10 @@ class Queries:
                 continue
             hint = self._choices.pick(["", "", "MATERIALIZED ", "NOT MATERIALIZED "])
             if self._choices.chance(8) and not any(each == "customers" for each, _ in self._ctes):  # it hides the table
-                source = Source(self.alias(), TABLES["customers"])
+                source = Source(self.alias(), self._schema.tables["customers"])
                 where = self.expressions.of(Scope((source,)), "b", 1)
                 items.append(f"customers AS {hint}(SELECT * FROM customers {source.alias} WHERE {where})")
-                self._ctes.append(("customers", TABLES["customers"]))
+                self._ctes.append(("customers", self._schema.tables["customers"]))
                 continue
             query = self.query(outer, depth)
             items.append(f"{name} AS {hint}({query.text})")
@@ -343,7 +344,7 @@ class Queries:
 
     def _recursive(self, name: str) -> str:
         table = self.table()
-        source = Source(self.alias(), TABLES[table])
+        source = Source(self.alias(), self._schema.tables[table])
         start = f"SELECT 1 AS n, {self._typed(Scope((source,)), 't')} AS t FROM {table} {source.alias}"
         again = f"SELECT n + 1, {self._typed(Scope((Source(name, (('n', 'n'), ('t', 't'))),)), 't')} FROM {name} WHERE n < 3"
         self._ctes.append((name, (("n", "n"), ("t", "t"))))

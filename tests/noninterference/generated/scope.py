@@ -6,6 +6,7 @@ in whole rows and by themselves only.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 Columns = tuple[tuple[str, str], ...]
@@ -42,6 +43,59 @@ PROTECTED = ("customers", "accounts", "employees", "transactions", "members")
 
 ALL = ("customers", "accounts", "customers", "employees", "transactions", "members", *TABLES)
 """What a FROM picks from: the tables with much in them more often."""
+
+
+@dataclass(frozen=True, slots=True)
+class Schema:
+    """What a generator makes statements over. `picked`: what a FROM picks from, the plainest first; `protected`: with labelled columns.
+
+    `pairs` are tables joined by shared columns, `written` those that are written beside the protected ones, `deleted` the one whose
+    rows may go, `inserts` tables with what is inserted, in which {query} is a text.
+    """
+
+    tables: Mapping[str, Columns]
+    picked: tuple[str, ...]
+    protected: tuple[str, ...]
+    pairs: tuple[tuple[str, str], ...]
+    written: tuple[str, ...]
+    deleted: str
+    inserts: tuple[tuple[str, str], ...]
+
+
+BANK = Schema(
+    TABLES,
+    ALL,
+    PROTECTED,
+    (("customers", "branches"), ("accounts", "customers"), ("accounts", "notes"), ("employees", "branches")),
+    ("notes", "branches"),
+    "transactions",
+    (
+        ("notes", "SELECT 100, 1, ({query}), date '2025-01-01'"),
+        ("notes", "SELECT id + 100, id, name || phone, birth_date FROM customers"),
+        ("transactions", "SELECT 9001, 1, timestamptz '2026-01-01', 5, 'dining', left(({query}), 9)"),
+        ("accounts", "VALUES (901, 1, left(({query}), 9), 'current', 12.5, date '2025-01-01')"),
+        ("branches", "SELECT id + 100, name, city, region, address, opened FROM branches"),
+    ),
+)
+"""The demo bank."""
+
+EXAMPLES = Schema(
+    {
+        "customers": columns("n:id t:name t:phone t:id_card t:email t:region n:balance"),
+        "accounts": columns("n:id n:customer_id t:card_number t:currency n:amount"),
+    },
+    ("customers", "accounts"),
+    ("customers", "accounts"),
+    (("customers", "accounts"), ("accounts", "customers")),
+    (),
+    "accounts",
+    (
+        ("accounts", "VALUES (901, 1, left(({query}), 9), 'CNY', 12.5)"),
+        ("customers", "SELECT id + 100, left(name, 9), phone, id_card, email, region, balance FROM customers"),
+        ("accounts", "SELECT id + 100, id, left(phone, 9), 'EUR', balance FROM customers"),
+    ),
+)
+"""The bank of the example policies."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal
 
 from noninterference.generated.choices import Choices
 from noninterference.generated.queries import Queries
-from noninterference.generated.scope import PROTECTED, TABLES, Scope, Source
+from noninterference.generated.scope import BANK, Schema, Scope, Source
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -37,17 +37,18 @@ class Statement:
         return ";\n".join(self.texts) + (" -- extended, binary" if self.binary else "")
 
 
-def draw(source: Random | Sequence[int]) -> tuple[Statement, list[int]]:
+def draw(source: Random | Sequence[int], schema: Schema = BANK) -> tuple[Statement, list[int]]:
     """A statement, and the choices that make it again."""
     choices = Choices(source)
     risky = choices.chance(4)
-    return replace(_Statements(choices, risky=risky).statement(), risky=risky), choices.made
+    return replace(_Statements(choices, schema, risky=risky).statement(), risky=risky), choices.made
 
 
 class _Statements:
-    def __init__(self, choices: Choices, *, risky: bool) -> None:
+    def __init__(self, choices: Choices, schema: Schema, *, risky: bool) -> None:
         self._choices = choices
-        self._queries = Queries(choices, risky=risky)
+        self._schema = schema
+        self._queries = Queries(choices, risky=risky, schema=schema)
         self._expressions = self._queries.expressions
 
     def statement(self) -> Statement:
@@ -62,7 +63,7 @@ class _Statements:
     def _copy(self) -> Statement:
         how = self._choices.pick(["", " (FORMAT csv, HEADER)", " WITH (DELIMITER '|')", " (FORMAT csv, FORCE_QUOTE *)"])
         if self._choices.chance(4):
-            return Statement((f"COPY {self._choices.pick(PROTECTED)} TO STDOUT{how}",), alone=True)
+            return Statement((f"COPY {self._choices.pick(self._schema.protected)} TO STDOUT{how}",), alone=True)
         return Statement((f"COPY ({self._queries.query().text}) TO STDOUT{how}",), alone=True)
 
     def _cursor(self) -> Statement:
@@ -80,8 +81,8 @@ class _Statements:
         return Statement(("; ".join(self._queries.query(depth=1).text for _ in range(2)),), alone=True)
 
     def _locked(self) -> Statement:
-        table = self._choices.pick(PROTECTED)
-        source = Source(self._queries.alias(), TABLES[table])
+        table = self._choices.pick(self._schema.protected)
+        source = Source(self._queries.alias(), self._schema.tables[table])
         scope = Scope((source,))
         value, where = self._expressions.any(scope), self._expressions.of(scope, "b", 1)
         how = self._choices.pick(["UPDATE", "SHARE", "NO KEY UPDATE", "KEY SHARE", f"UPDATE OF {source.alias}"])
@@ -108,8 +109,8 @@ class _Statements:
     # -- writes: what they leave is read by the twins only, for a stored new value is shown masked ------------------
 
     def _target(self) -> tuple[str, Scope]:
-        table = self._choices.pick([*PROTECTED, "notes", "branches"])
-        return table, Scope((Source(table, TABLES[table]),))
+        table = self._choices.pick([*self._schema.protected, *self._schema.written])
+        return table, Scope((Source(table, self._schema.tables[table]),))
 
     def _after(self, table: str) -> str:
         return f"SELECT * FROM {table} ORDER BY id"
@@ -129,14 +130,14 @@ class _Statements:
         )
 
     def _settable(self, table: str) -> list[tuple[str, str]]:
-        return [(name, kind) for name, kind in TABLES[table] if not name.endswith("id") and name != "kind"]
+        return [(name, kind) for name, kind in self._schema.tables[table] if not name.endswith("id") and name != "kind"]
 
     def _update(self) -> Statement:
         table, scope = self._target()
         name, kind = self._choices.pick(self._settable(table))
         more = ""
         if self._choices.chance(3):
-            other = Source(self._queries.alias(), TABLES["accounts"])
+            other = Source(self._queries.alias(), self._schema.tables["accounts"])
             more = f" FROM (SELECT * FROM accounts ORDER BY id LIMIT 1) {other.alias}"
             scope = Scope((*scope.sources, other))
         text = (
@@ -145,22 +146,16 @@ class _Statements:
         return Statement((text, self._after(table)), "twins")
 
     def _delete(self) -> Statement:
-        scope = Scope((Source("transactions", TABLES["transactions"]),))
-        text = f"DELETE FROM transactions{self._where(scope)}{self._returning(scope)}"
-        return Statement((text, self._after("transactions")), "twins")
+        table = self._schema.deleted
+        scope = Scope((Source(table, self._schema.tables[table]),))
+        text = f"DELETE FROM {table}{self._where(scope)}{self._returning(scope)}"
+        return Statement((text, self._after(table)), "twins")
 
     def _insert(self) -> Statement:
         query = self._queries.scalar(Scope(()), "t")
-        table, values = self._choices.pick(
-            [
-                ("notes", f"SELECT 100, 1, ({query}), date '2025-01-01'"),
-                ("notes", "SELECT id + 100, id, name || phone, birth_date FROM customers"),
-                ("transactions", f"SELECT 9001, 1, timestamptz '2026-01-01', 5, 'dining', left(({query}), 9)"),
-                ("accounts", f"VALUES (901, 1, left(({query}), 9), 'current', 12.5, date '2025-01-01')"),
-                ("branches", "SELECT id + 100, name, city, region, address, opened FROM branches"),
-            ]
-        )
-        scope = Scope((Source(table, TABLES[table]),))
+        table, values = self._choices.pick(self._schema.inserts)
+        values = values.replace("{query}", query)
+        scope = Scope((Source(table, self._schema.tables[table]),))
         conflict = self._choices.pick(
             ["", "", " ON CONFLICT DO NOTHING", " ON CONFLICT (id) DO UPDATE SET id = EXCLUDED.id"]
         )
@@ -170,7 +165,7 @@ class _Statements:
 
     def _merge(self) -> Statement:
         table, scope = self._target()
-        source = Source(self._queries.alias(), TABLES["accounts"])
+        source = Source(self._queries.alias(), self._schema.tables["accounts"])
         both = Scope((*scope.sources, source))
         name, kind = self._choices.pick(self._settable(table))
         then = self._choices.pick([f"UPDATE SET {name} = {self._value(both, kind)}", "DO NOTHING"])

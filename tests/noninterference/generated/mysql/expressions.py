@@ -38,9 +38,16 @@ class Expressions:
     """Draws expressions. `subquery` gives a query of one column of a kind within a scope, of one row at most."""
 
     def __init__(
-        self, choices: Choices, flavour: Flavour, subquery: Callable[[Scope, str], str], *, risky: bool
+        self,
+        choices: Choices,
+        flavour: Flavour,
+        subquery: Callable[[Scope, str], str],
+        *,
+        risky: bool,
+        looked_up: tuple[str, str, str, str],
     ) -> None:
         self._choices = choices
+        self._looked_up = looked_up
         self._mysql = flavour == "mysql"
         self._subquery = subquery
         self._risky = risky
@@ -87,6 +94,8 @@ class Expressions:
 
     def _number(self, scope: Scope, depth: int) -> list[Callable[[], str]]:
         pick = self._choices.pick
+
+        table, number, text, _ = self._looked_up
 
         def n() -> str:
             return self.of(scope, "n", depth)
@@ -150,7 +159,7 @@ class Expressions:
                 lambda: f"CAST({n()} AS UNSIGNED)",
                 lambda: f"json_value({t()}, '$.k')",
                 lambda: f"({d()} + 0)",
-                lambda: f"(SELECT z.score FROM people z WHERE z.name = {t()})",
+                lambda: f"(SELECT z.{number} FROM {table} z WHERE z.{text} = {t()})",
                 lambda: f"inet_aton({t()})",
                 lambda: f"json_length({t()})",
                 lambda: f"json_extract({t()}, {t()})",
@@ -159,6 +168,8 @@ class Expressions:
 
     def _text(self, scope: Scope, depth: int) -> list[Callable[[], str]]:
         pick = self._choices.pick
+
+        table, _, text, other = self._looked_up
 
         def t() -> str:
             return self.of(scope, "t", depth)
@@ -222,7 +233,7 @@ class Expressions:
                 lambda: f"char({n()} USING utf8mb4)",
                 lambda: f"json_extract({t()}, '$.k')",
                 lambda: f"({t()} COLLATE {pick(['utf8mb4_bin', 'utf8mb4_general_ci', 'latin1_bin'])})",
-                lambda: f"(SELECT z.name FROM people z WHERE z.ssn > {t()})",
+                lambda: f"(SELECT z.{text} FROM {table} z WHERE z.{other} > {t()})",
                 lambda: f"unhex({t()})",
                 lambda: f"from_base64({t()})",
                 lambda: f"extractvalue(concat('<a>', {t()}, '</a>'), '/a')",
@@ -329,6 +340,8 @@ class Expressions:
     def _truth(self, scope: Scope, depth: int) -> list[Callable[[], str]]:
         pick = self._choices.pick
 
+        table, number, text, _ = self._looked_up
+
         def n() -> str:
             return self.of(scope, "n", depth)
 
@@ -381,6 +394,6 @@ class Expressions:
                 lambda: f"({t()} REGEXP {t()})",
                 t,
                 lambda: f"({b()} || {b()})",
-                lambda: f"(({n()}, {t()}) = (SELECT z.score, z.name FROM people z WHERE z.id = {n()}))",
+                lambda: f"(({n()}, {t()}) = (SELECT z.{number}, z.{text} FROM {table} z WHERE z.id = {n()}))",
             ]
         return ways

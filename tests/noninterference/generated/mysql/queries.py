@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from noninterference.generated.mysql.expressions import Expressions
-from noninterference.generated.mysql.scope import ALL, STARRED, TABLED, TABLES, Columns, Scope, Source
+from noninterference.generated.mysql.scope import TWINS, Columns, Schema, Scope, Source
 
 if TYPE_CHECKING:
     from noninterference.generated.choices import Choices
@@ -18,15 +18,6 @@ if TYPE_CHECKING:
 
 _KINDS = "ntntdbsj"
 _JOINS = ["JOIN", "LEFT JOIN", "RIGHT JOIN", "INNER JOIN", "LEFT OUTER JOIN", "STRAIGHT_JOIN"]
-_INDEXES = {"people": ["ssn", "salary", "born", "PRIMARY"], "accounts": ["card", "PRIMARY"], "orders": ["PRIMARY"]}
-_SHARED = [
-    ("people", "orders"),
-    ("accounts", "orders"),
-    ("people", "people_view"),
-    ("events", "cards"),
-    ("accounts", "people_oslo"),
-    ("orders", "order_view"),
-]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,13 +32,14 @@ class Query:
 class Queries:
     """Draws queries. `made` counts aliases, so that none occurs twice; `ctes` are those in scope."""
 
-    def __init__(self, choices: Choices, flavour: Flavour, *, risky: bool) -> None:
+    def __init__(self, choices: Choices, flavour: Flavour, *, risky: bool, schema: Schema = TWINS) -> None:
         self._choices = choices
+        self._schema = schema
         self._mysql = flavour == "mysql"
         self._made = 0
         self._ctes: list[tuple[str, Columns]] = []
         self._qualifies = choices.number(3)
-        self.expressions = Expressions(choices, flavour, self.scalar, risky=risky)
+        self.expressions = Expressions(choices, flavour, self.scalar, risky=risky, looked_up=schema.looked_up)
 
     def alias(self) -> str:
         """An alias that occurs nowhere else."""
@@ -62,7 +54,7 @@ class Queries:
 
     def table(self) -> str:
         """A table or view."""
-        return self._choices.pick(ALL)
+        return self._choices.pick(self._schema.picked)
 
     def written(self, name: str) -> str:
         """A table's name in one of its forms; {s} stands for the schema."""
@@ -92,18 +84,20 @@ class Queries:
     def _plain_table(self, alias: str, name: str = "") -> tuple[str, Source]:
         name_given, name = bool(name), name or self.table()
         way = 0 if name_given else self._choices.number(8)
-        if way == 1 and self._mysql and name in STARRED:
-            return f"(TABLE {name}) {alias}", Source(alias, TABLES[name])
+        if way == 1 and self._mysql and name in self._schema.starred:
+            return f"(TABLE {name}) {alias}", Source(alias, self._schema.tables[name])
         if way == 2 and name == "events":
-            return f"events PARTITION ({self._choices.pick(['p0', 'p1', 'p0, p1'])}) {alias}", Source(alias, TABLES[name])  # fmt: skip
-        if way == 3 and name in _INDEXES:
+            return f"events PARTITION ({self._choices.pick(['p0', 'p1', 'p0, p1'])}) {alias}", Source(alias, self._schema.tables[name])  # fmt: skip
+        if way == 3 and name in self._schema.indexes:
             hint = self._choices.pick(["USE", "FORCE", "IGNORE"])
             used = self._choices.pick(["", " FOR JOIN", " FOR ORDER BY"])
-            return f"{name} {alias} {hint} INDEX{used} ({self._choices.pick(_INDEXES[name])})", Source(alias, TABLES[name])  # fmt: skip
-        if way == 4 and name in STARRED:
-            return f"(SELECT * FROM {self.written(name)}) AS {alias}", Source(alias, TABLES[name])
+            return f"{name} {alias} {hint} INDEX{used} ({self._choices.pick(self._schema.indexes[name])})", Source(alias, self._schema.tables[name])  # fmt: skip
+        if way == 4 and name in self._schema.starred:
+            return f"(SELECT * FROM {self.written(name)}) AS {alias}", Source(alias, self._schema.tables[name])
         quoted = self._choices.pick([alias, alias, f"`{alias}`"])
-        return f"{self.written(name)} {self._choices.pick(['', 'AS '])}{quoted}", Source(alias, TABLES[name])
+        return f"{self.written(name)} {self._choices.pick(['', 'AS '])}{quoted}", Source(
+            alias, self._schema.tables[name]
+        )
 
     def _json_table(self, alias: str, scope: Scope, *, lateral: bool) -> tuple[str, Source]:
         found: Columns = (("k", "t"), ("o", "n"), ("v", "n"))
@@ -122,10 +116,10 @@ class Queries:
 
     def _nested(self) -> tuple[str, Source]:
         """A join as a derived table, by shared columns or by a condition, or in parentheses."""
-        one, other = self._choices.pick(_SHARED)
-        kinds = dict(TABLES[one]) | dict(TABLES[other])
-        shared = [name for name, _ in TABLES[one] if name in dict(TABLES[other])]
-        unshared = [name for name, _ in (*TABLES[one], *TABLES[other]) if name not in shared]
+        one, other = self._choices.pick(self._schema.pairs)
+        kinds = dict(self._schema.tables[one]) | dict(self._schema.tables[other])
+        shared = [name for name, _ in self._schema.tables[one] if name in dict(self._schema.tables[other])]
+        unshared = [name for name, _ in (*self._schema.tables[one], *self._schema.tables[other]) if name not in shared]
         alias = self.alias()
         way = self._choices.number(4)
         if way == 0:
@@ -133,15 +127,17 @@ class Queries:
             chosen = listed[: 1 + self._choices.number(len(listed))]
             names = ", ".join(name for name, _ in chosen)
             return f"(SELECT {names} FROM {one} JOIN {other} USING (id)) {alias}", Source(alias, chosen)
-        if way == 1 and {one, other} <= STARRED:
+        if way == 1 and {one, other} <= self._schema.starred:
             listed = tuple((name, kinds[name]) for name in [*shared, *unshared])
             how = self._choices.pick(["NATURAL JOIN", "NATURAL LEFT JOIN", "NATURAL INNER JOIN"])
             return f"(SELECT * FROM {one} {how} {other}) {alias}", Source(alias, listed)
         right = self.alias()
-        on = self.expressions.of(Scope((Source(alias, TABLES[one]), Source(right, TABLES[other]))), "b", 1)
+        on = self.expressions.of(
+            Scope((Source(alias, self._schema.tables[one]), Source(right, self._schema.tables[other]))), "b", 1
+        )
         if way == 2:  # the right one stays out of scope: it may be NULL, which changes nothing here
-            return f"({one} {alias} LEFT JOIN {other} {right} ON {on})", Source(alias, TABLES[one])
-        return f"({one} {alias} CROSS JOIN {other} {right})", Source(alias, TABLES[one])
+            return f"({one} {alias} LEFT JOIN {other} {right} ON {on})", Source(alias, self._schema.tables[one])
+        return f"({one} {alias} CROSS JOIN {other} {right})", Source(alias, self._schema.tables[one])
 
     def sources(self, outer: Scope, depth: int) -> tuple[str, Scope]:
         """A FROM list and its scope."""
@@ -176,7 +172,7 @@ class Queries:
     def scalar(self, scope: Scope, kind: str) -> str:
         """A query of one column and one row, correlated with a scope now and then."""
         name = self.table()
-        source = Source(self.alias(), TABLES[name])
+        source = Source(self.alias(), self._schema.tables[name])
         inner = scope.inner(source) if self._choices.number(2) else Scope((source,))
         value = self.expressions.of(Scope((source,)), kind if kind in "ntd" else "n", 0)
         where = f" WHERE {self.expressions.of(inner, 'b', 1)}" if self._choices.number(2) else ""
@@ -321,7 +317,7 @@ class Queries:
 
     def _rollup(self, _scope: Scope, _body: str, depth: int) -> Query:
         """Of a table alone: where a condition is false by itself, or into a cursor over a view or subquery, the servers give '' for NULL."""
-        text, source = self._plain_table(self.alias(), self._choices.pick(TABLED))
+        text, source = self._plain_table(self.alias(), self._choices.pick(self._schema.tabled))
         scope = Scope((source,))
         one, two = (self.expressions.column(scope, kind) for kind in "tn")
         made, other = self._made_of_rows(scope, depth - 1)
@@ -391,11 +387,12 @@ class Queries:
             if recursive:
                 items.append(self._recursive(name))
                 continue
-            if self._choices.chance(8) and not any(each == "cards" for each, _ in self._ctes):  # it hides the table
-                source = Source(self.alias(), TABLES["cards"])
+            covered = self._schema.covered
+            if self._choices.chance(8) and not any(each == covered for each, _ in self._ctes):  # it hides the table
+                source = Source(self.alias(), self._schema.tables[covered])
                 where = self.expressions.of(Scope((source,)), "b", 1)
-                items.append(f"cards AS (SELECT * FROM cards {source.alias} WHERE {where})")
-                self._ctes.append(("cards", TABLES["cards"]))
+                items.append(f"{covered} AS (SELECT * FROM {covered} {source.alias} WHERE {where})")
+                self._ctes.append((covered, self._schema.tables[covered]))
                 continue
             query = self.query(Scope(()), depth)
             if self._choices.chance(3):
@@ -412,7 +409,7 @@ class Queries:
 
     def _recursive(self, name: str) -> str:
         table = self.table()
-        source = Source(self.alias(), TABLES[table])
+        source = Source(self.alias(), self._schema.tables[table])
         start = f"SELECT 1 AS n, CAST(max({self.expressions.of(Scope((source,)), 't', 1)}) AS CHAR(60)) AS t FROM {table} {source.alias}"
         inner = Scope((Source(name, (("n", "n"), ("t", "t"))),))
         again = (

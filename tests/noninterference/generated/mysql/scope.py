@@ -5,6 +5,10 @@ Kinds: n number, t text, d date, s moment, h time of day, j JSON, r bytes, b tru
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from noninterference.generated.scope import EXAMPLES as _EXAMPLES
 from noninterference.generated.scope import Columns, Scope, Source, columns
 
 PEOPLE = columns(
@@ -48,15 +52,68 @@ STARRED = frozenset(TABLES) - {"secrets"}
 ALL = ("people", "accounts", "people", "orders", "members", "people", "events", *TABLES)
 """What a FROM picks from: the tables with much in them more often."""
 
+
+@dataclass(frozen=True, slots=True)
+class Schema:
+    """What queries are made over. `picked`: what a FROM picks from, the plainest first; `tabled`: those that are no views.
+
+    `starred`: of which a caller may have all columns; `pairs` are joined by shared columns, `indexes` named in hints, `covered` is a table
+    whose name a CTE takes, `looked_up` a table with a number, a text and another text.
+    """
+
+    tables: Mapping[str, Columns]
+    picked: tuple[str, ...]
+    tabled: tuple[str, ...]
+    starred: frozenset[str]
+    pairs: tuple[tuple[str, str], ...]
+    indexes: Mapping[str, Sequence[str]]
+    covered: str
+    looked_up: tuple[str, str, str, str]
+
+
+TWINS = Schema(
+    TABLES,
+    ALL,
+    TABLED,
+    STARRED,
+    (
+        ("people", "orders"),
+        ("accounts", "orders"),
+        ("people", "people_view"),
+        ("events", "cards"),
+        ("accounts", "people_oslo"),
+        ("orders", "order_view"),
+    ),
+    {"people": ("ssn", "salary", "born", "PRIMARY"), "accounts": ("card", "PRIMARY"), "orders": ("PRIMARY",)},
+    "cards",
+    ("people", "score", "name", "ssn"),
+)
+"""The twins of the fixed statements."""
+
+EXAMPLES = Schema(
+    _EXAMPLES.tables,
+    ("customers", "accounts"),
+    ("customers", "accounts"),
+    frozenset(("customers", "accounts")),
+    (("customers", "accounts"), ("accounts", "customers")),
+    {"customers": ("PRIMARY",), "accounts": ("PRIMARY",)},
+    "accounts",
+    ("customers", "balance", "name", "phone"),
+)
+"""The bank of the example policies."""
+
 __all__ = [
     "ALL",
+    "EXAMPLES",
     "PEOPLE",
     "PROTECTED",
     "STARRED",
     "TABLED",
     "TABLES",
+    "TWINS",
     "WRITTEN",
     "Columns",
+    "Schema",
     "Scope",
     "Source",
     "columns",
