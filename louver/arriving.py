@@ -9,9 +9,11 @@ import re
 import ssl
 from typing import TYPE_CHECKING
 
+from louver import directory
 from policies.patterns import NamePattern
 from proxy.certificates import CertificateRules
 from proxy.keyring import KeyAddress, KeyFile
+from proxy.ldap.people import LdapPasswords
 from proxy.tls import TLSError
 from proxy.tokens import TokenRules, UnusableKeys
 from proxy.ways import BY_PASSWORD, Tokens, Way, Ways
@@ -33,6 +35,9 @@ def ways(settings: Settings) -> Ways:
         found,
         _tokens(settings.tokens) if settings.tokens is not None else None,
         _certificates(settings.certificates) if settings.certificates is not None else None,
+        LdapPasswords(directory.search(settings.ldap), settings.ldap.answer_seconds)
+        if settings.ldap is not None
+        else None,
     )
 
 

@@ -1,42 +1,32 @@
 """How people come in and are known: the sections of the settings file about logins, tokens, certificates and sources of attributes.
 
-Owns their keys with defaults and units, and what no key can know alone. May not do: read a file, open a socket.
+Owns their keys with defaults and units. May not do: read a file, open a socket.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Literal
 
 from louver import keys
 from louver.places import Upstream
-from proxy.certificates import FIELDS, USERS_FROM, UserFrom
-from proxy.keyring import check_address
-from proxy.sources.source import ATTRIBUTE, RESERVED
+from proxy.certificates import USERS_FROM, UserFrom
+from proxy.ldap.connection import Encryption
 from proxy.tokens import ALGORITHMS, Algorithm
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from louver.settings import Settings
-
-PLACEHOLDER: Final = "{name}"
-"""Where the query of a source has the name of the person who is asked for."""
-
-ORIGINS: Final = frozenset(("users file", "password", "database", "token", "certificate", "ldap"))
-"""Names that the audit has for other origins of attributes."""
-
-_QUOTED: Final = re.compile(r"""['"`]\{name\}|\{name\}['"`]""")
+    pass
 
 
 @dataclass(frozen=True, slots=True)
 class LoginWay:
     """By what users prove who they are; of several entries that match a name the first holds."""
 
-    by: Literal["password", "token", "certificate"] = field(metadata=keys.choice("password", "token", "certificate"))
+    by: Literal["password", "token", "certificate", "ldap"] = field(
+        metadata=keys.choice("password", "token", "certificate", "ldap")
+    )
     users: tuple[str, ...] = field(default=("*",), metadata=keys.texts("name or pattern, or a list"))
     certificate: bool = field(default=False, metadata=keys.boolean())
 
@@ -76,6 +66,39 @@ class CertificateSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class LdapSettings:
+    """A directory, and how a person is found in it."""
+
+    host: str = field(metadata=keys.text("host name"))
+    base: str = field(metadata=keys.text("distinguished name"))
+    port: int = field(default=0, metadata=keys.integer("TCP port; 0 is the protocol's own", 0, 65535))
+    encryption: Encryption = field(default="ldaps", metadata=keys.choice("ldaps", "starttls", "none"))
+    ca: Path | None = field(default=None, metadata=keys.file("PEM file of trusted authorities; none: the system's"))
+    user: str | None = field(default=None, metadata=keys.text("distinguished name"))
+    password: str | None = field(default=None, repr=False, metadata=keys.secret())
+    password_file: Path | None = field(default=None, metadata=keys.file("file of one line"))
+    password_env: str | None = field(default=None, metadata=keys.text("name of an environment variable"))
+    filter: str = field(default="(uid={name})", metadata=keys.text("search filter with `{name}`"))
+    name_attribute: str = field(default="uid", metadata=keys.text("attribute of the directory"))
+    answer_seconds: float = field(default=5.0, metadata=keys.number("seconds", 0.1, 60))
+
+
+@dataclass(frozen=True, slots=True)
+class LdapSource:
+    """What of a person's entry in the directory `ldap`, and which groups, become attributes."""
+
+    attributes: Mapping[str, tuple[str, ...]] = field(
+        default_factory=dict, metadata=keys.mapping("attribute: attribute of the directory")
+    )
+    lists: tuple[str, ...] = field(default=(), metadata=keys.texts("attribute, or a list"))
+    groups_to: str | None = field(default=None, metadata=keys.text("attribute"))
+    groups_base: str | None = field(default=None, metadata=keys.text("distinguished name"))
+    groups_from: str | None = field(default=None, metadata=keys.text("attribute of the directory"))
+    groups_filter: str | None = field(default=None, metadata=keys.text("search filter with `{dn}` or `{name}`"))
+    groups_name: str = field(default="cn", metadata=keys.text("attribute of the directory"))
+
+
+@dataclass(frozen=True, slots=True)
 class SqlSource:
     """A query that gives attributes of one person; without `server` it is asked of `upstream`."""
 
@@ -92,85 +115,8 @@ class AttributeSource:
 
     name: str = field(metadata=keys.text("name"))
     sql: SqlSource | None = field(default=None, metadata=keys.section(SqlSource))
+    ldap: LdapSource | None = field(default=None, metadata=keys.section(LdapSource))
     lifetime_seconds: float = field(default=300.0, metadata=keys.number("seconds", 1, 86_400))
     grace_seconds: float = field(default=900.0, metadata=keys.number("seconds", 0, 604_800))
     answer_seconds: float = field(default=5.0, metadata=keys.number("seconds", 0.1, 60))
     required: bool = field(default=False, metadata=keys.boolean())
-
-
-def mistakes_of_logins(settings: Settings) -> Iterator[tuple[str, str, str | None]]:
-    """Find what is wrong with the ways in: key, message and hint of each mistake."""
-    if settings.logins and settings.login == "relay":
-        yield "logins", "`logins` is for `login: own`; in `relay` the database asks for the proof", None
-    for index, way in enumerate(settings.logins):
-        for message, hint in _mistakes_of_way(way, settings):
-            yield f"logins[{index}].by", message, hint
-    if settings.certificates is not None:
-        for key, message, hint in _mistakes_of_certificates(settings.certificates):
-            yield f"certificates.{key}", message, hint
-    if settings.tokens is not None:
-        for key, message in _mistakes_of_tokens(settings.tokens):
-            yield f"tokens.{key}", message, None
-
-
-def _mistakes_of_way(way: LoginWay, settings: Settings) -> Iterator[tuple[str, str | None]]:
-    if way.by == "password" and settings.users is None:
-        yield "who logs in by a password has it in the users file, and there is no `users`", None
-    if way.by == "token" and settings.tokens is None:
-        yield "who logs in by a token needs `tokens`", None
-    if (way.by == "certificate" or way.certificate) and settings.certificates is None:
-        yield "who logs in with a certificate needs `certificates`", None
-    if (way.by != "password" or way.certificate) and settings.tls is None:
-        yield "who logs in so comes over TLS, and there is no `tls`", "give `tls` a certificate and a key"
-
-
-def _mistakes_of_certificates(certificates: CertificateSettings) -> Iterator[tuple[str, str, str | None]]:
-    try:
-        if re.compile(certificates.match or "").groups > 1:
-            yield "match", "`certificates.match` has more than one group; the first is the user", "(?:...) is none"
-    except re.error as error:
-        yield "match", f"`certificates.match` is no regular expression: {error}", None
-    for attribute, names in certificates.attributes.items():
-        if attribute in RESERVED or not ATTRIBUTE.fullmatch(attribute):
-            yield "attributes", f"`{attribute}` cannot be an attribute", None
-        if len(names) != 1 or names[0] not in FIELDS:
-            known = f"fields are {', '.join(FIELDS)}"
-            yield "attributes", f"`{attribute}` is from no field of a certificate", known
-
-
-def _mistakes_of_tokens(tokens: TokenSettings) -> Iterator[tuple[str, str]]:
-    if (tokens.keys_file is None) == (tokens.keys_url is None):
-        yield "", "`tokens` needs either `keys_file` or `keys_url`"
-    if not tokens.algorithms:
-        yield "algorithms", "`tokens.algorithms` is empty"
-    if tokens.keys_url is not None:
-        try:
-            check_address(tokens.keys_url)
-        except ValueError as error:
-            yield "keys_url", str(error)
-    for attribute in tokens.claims:
-        if attribute in RESERVED or not ATTRIBUTE.fullmatch(attribute):
-            yield "claims", f"`{attribute}` cannot be an attribute"
-
-
-def mistakes(source: AttributeSource, protocol: str) -> Iterator[tuple[str, str, str | None]]:
-    """Find what is wrong with a source: key, message and hint of each mistake. `protocol` is that of the upstream."""
-    if source.name in ORIGINS:
-        yield "name", f"the name `{source.name}` is taken", "the audit calls another origin of attributes so"
-    if source.sql is None:
-        yield "", "a source of attributes needs `sql`", None
-    else:
-        for key, message, hint in _mistakes_of_query(source.sql, protocol):
-            yield f"sql.{key}", message, hint
-
-
-def _mistakes_of_query(sql: SqlSource, protocol: str) -> Iterator[tuple[str, str, str | None]]:
-    if PLACEHOLDER not in sql.query:
-        hint = "such as SELECT login AS name, role FROM people WHERE login = {name}"
-        yield "query", "the query does not ask for `{name}`", hint
-    if _QUOTED.search(sql.query):
-        yield "query", "`{name}` stands in quotes", "it is bound as a value: take the quotes away"
-    if sql.server is None and (sql.protocol or protocol) != protocol:
-        yield "protocol", "`protocol` is that of `upstream`, which is asked where `server` is left out", None
-    if (sql.protocol or protocol) == "postgresql" and sql.database is None:
-        yield "", "a query to PostgreSQL needs the key `database`", None

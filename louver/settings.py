@@ -12,10 +12,10 @@ from dataclasses import MISSING, dataclass, field, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal, TypeVar
 
-from louver import keeping, keys, knowing
+from louver import keeping, keys, mistakes
 from louver.keeping import Grants
 from louver.keys import Key
-from louver.knowing import AttributeSource, CertificateSettings, LoginWay, TokenSettings
+from louver.knowing import AttributeSource, CertificateSettings, LdapSettings, LoginWay, TokenSettings
 from louver.places import Listen, ServerTls, Upstream
 from policies.positions import Checker, DocumentError, Node, Problem, compose
 
@@ -83,6 +83,7 @@ class Settings:
     logins: tuple[LoginWay, ...] = field(default=(), metadata=keys.sections(LoginWay))
     certificates: CertificateSettings | None = field(default=None, metadata=keys.section(CertificateSettings))
     tokens: TokenSettings | None = field(default=None, metadata=keys.section(TokenSettings))
+    ldap: LdapSettings | None = field(default=None, metadata=keys.section(LdapSettings))
     attributes: tuple[AttributeSource, ...] = field(default=(), metadata=keys.sections(AttributeSource))
     secret_file: Path | None = field(default=None, metadata=keys.path("file"))
     labels_file: Path = field(default=Path("labels.jsonl"), metadata=keys.path("file"))
@@ -228,7 +229,7 @@ class _Reader:
         upstream = settings.upstream
         if settings.login == "own" and settings.users is None and not settings.logins:
             self._problem("login", "`login: own` needs `users`", "name a users file, or set `login: relay`")
-        for key, message, hint in knowing.mistakes_of_logins(settings):
+        for key, message, hint in mistakes.mistakes_of_logins(settings):
             self._problem(key, message, hint)
         if settings.on_failure == "pass":
             hint = "leave it out: what cannot be read is refused"
@@ -249,9 +250,19 @@ class _Reader:
             self._source(source, index, settings, environment) for index, source in enumerate(settings.attributes)
         )
         grants = None if settings.grants is None else self._grants(settings.grants, environment)
+        ldap = None if settings.ldap is None else self._ldap(settings.ldap, environment)
         if self.checker.problems:
             return None
-        return replace(settings, upstream=upstream, attributes=sources, grants=grants)
+        return replace(settings, upstream=upstream, ldap=ldap, attributes=sources, grants=grants)
+
+    def _ldap(self, ldap: LdapSettings, environment: Mapping[str, str]) -> LdapSettings:
+        """Give the directory's account its password."""
+        ldap = replace(ldap, password=self._password(ldap, "ldap", environment))
+        if (ldap.user is None) != (ldap.password is None):
+            self._problem(
+                "ldap.", "`user` of `ldap` and its password go together", "without both Louver is nobody there"
+            )
+        return ldap
 
     def _server(self, server: Upstream, name: str, protocol: str, environment: Mapping[str, str]) -> Upstream:
         """Give a server its port and its password."""
@@ -264,7 +275,7 @@ class _Reader:
     ) -> AttributeSource:
         """Check one source of attributes, and give its server what it needs."""
         place = f"attributes[{index}]."
-        for key, message, hint in knowing.mistakes(source, settings.protocol):
+        for key, message, hint in mistakes.mistakes_of_source(source, settings):
             self._problem(f"{place}{key}", message, hint)
         if source.name in {each.name for each in settings.attributes[:index]}:
             self._problem(f"{place}name", f"two sources have the name `{source.name}`")
@@ -289,7 +300,7 @@ class _Reader:
             name = f"{head}." if (head := name.rstrip(".").rpartition(".")[0]) else ""
         self.checker.problem(self.nodes[name], message, hint)
 
-    def _password(self, upstream: Upstream, name: str, environment: Mapping[str, str]) -> str | None:
+    def _password(self, upstream: Upstream | LdapSettings, name: str, environment: Mapping[str, str]) -> str | None:
         """Find the password of an account; None is a login without one (trust, peer certificate)."""
         given = [k for k in ("password", "password_file", "password_env") if getattr(upstream, k) is not None]
         if len(given) > 1:

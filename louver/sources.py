@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from louver import connecting
+from louver import connecting, directory
+from proxy.ldap.people import LdapSource
 from proxy.sources.mysql import MySQLSource
 from proxy.sources.postgres import PostgresSource
 from proxy.sources.source import Keeping
@@ -24,8 +25,12 @@ def sources(settings: Settings) -> list[Keeping]:
 
 
 def _keeping(source: AttributeSource, settings: Settings) -> Keeping:
-    assert source.sql is not None
-    asked = _sql(source.sql, settings, source.answer_seconds)
+    if source.sql is not None:
+        asked = _sql(source.sql, settings, source.answer_seconds)
+    else:
+        assert source.ldap is not None
+        assert settings.ldap is not None
+        asked = LdapSource(directory.search(settings.ldap), directory.taken(source.ldap), source.answer_seconds)
     return Keeping(source.name, asked, source.lifetime_seconds, source.grace_seconds, source.required)
 
 

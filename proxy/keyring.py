@@ -6,7 +6,6 @@ Owns how long keys hold that were fetched, and how often a new one is looked for
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import logging
 import time
 import urllib.error
@@ -16,6 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Final, Protocol
 
 from proxy.tokens import Key, UnusableKeys, read_keys
+from proxy.upstream import is_loopback
 
 if TYPE_CHECKING:
     import ssl
@@ -142,13 +142,6 @@ def check_address(address: str) -> None:
     parts = urllib.parse.urlsplit(address)
     if parts.scheme == "https" and parts.hostname:
         return
-    if parts.scheme == "http" and parts.hostname and _is_here(parts.hostname):
+    if parts.scheme == "http" and parts.hostname and is_loopback(parts.hostname):
         return
     raise ValueError("keys are fetched by https, or by http from this machine itself")
-
-
-def _is_here(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

@@ -12,8 +12,9 @@ from typing import Final, Literal
 
 from policies.model import AttributeValue
 
-By = Literal["password", "token", "certificate", "database"]
-"""password: the verifier in the users file. token: one that somebody else has signed (JWT). certificate: of the client, by TLS. database: the database itself has let him in (login `relay`)."""
+By = Literal["password", "token", "certificate", "ldap", "database"]
+"""password: the verifier in the users file. token: one that somebody else has signed (JWT). certificate: of the client, by TLS. ldap: a password that a
+directory has checked. database: the database itself has let him in (login `relay`)."""
 
 BY_PASSWORD: Final = "password"  # noqa: S105  the name of a way
 NOTHING: Final[Mapping[str, AttributeValue]] = MappingProxyType({})

@@ -22,14 +22,18 @@ CONNECT_SECONDS = 10.0
 
 
 class Unreachable(Exception):  # noqa: N818  a state of the database, not a fault of ours
-    """The database cannot be reached: what the client is told by `sqlstate`, `message` and `hint`, and the log by `log`."""
+    """The database cannot be reached: what the client is told by `sqlstate`, `message` and `hint`, and the log by `log`.
 
-    def __init__(self, sqlstate: str, message: str, hint: str, log: str) -> None:
+    `why` is the reason alone.
+    """
+
+    def __init__(self, sqlstate: str, message: str, hint: str, log: str, why: str) -> None:
         super().__init__(message)
         self.sqlstate = sqlstate
         self.message = message
         self.hint = hint
         self.log = log
+        self.why = why
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +63,7 @@ class Upstream:
         """
         if self.is_socket or self.tls.context is None:
             return False
-        return self.tls.required or not _is_loopback(self.host)
+        return self.tls.required or not is_loopback(self.host)
 
     def __str__(self) -> str:
         if not self.is_socket:
@@ -67,7 +71,8 @@ class Upstream:
         return f"{self.host}/.s.PGSQL.{self.port}" if self.protocol == "postgresql" else self.host
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Whether a host is this machine itself."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
@@ -118,6 +123,7 @@ def unreachable(upstream: Upstream, error: BaseException) -> Unreachable:
         f"louver: cannot reach the database at {upstream}: {why}",
         hint="Try again; the next connection asks the database anew.",
         log=f"cannot reach the database at {upstream}: {why} ({error})",
+        why=why,
     )
 
 

@@ -6,7 +6,7 @@ protocol, or what a person sees.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -14,6 +14,7 @@ from policies.patterns import NamePattern
 from proxy.certificates import CertificateRefused, CertificateRules
 from proxy.certificates import check as check_certificate
 from proxy.keyring import KeyRing, KeysUnavailable
+from proxy.ldap.people import CannotCheck, LdapPasswords
 from proxy.proof import By, Proof
 from proxy.tokens import TokenRefused, TokenRules, UnknownKey, check
 
@@ -41,6 +42,9 @@ class Way:
         """Whether a certificate has to be shown, as the proof or besides it."""
         return self.certificate or self.by == "certificate"
 
+
+GIVEN: Final[Mapping[By, str]] = {"token": "token", "ldap": "password of the directory"}
+"""What is asked for in clear, by the way in."""
 
 BY_PASSWORD: Final = Way(NamePattern(None, "*"), "password")
 
@@ -73,6 +77,7 @@ class Ways:
     ways: Sequence[Way] = (BY_PASSWORD,)
     tokens: Tokens | None = None
     certificates: CertificateRules | None = None
+    passwords: LdapPasswords | None = None
 
     def of(self, user: str) -> Way:
         """By what a user proves who he is; whose name nothing matches has no password that fits, either."""
@@ -89,7 +94,20 @@ class Ways:
     async def check(self, by: By, user: str, given: bytes) -> Proof:
         """What somebody proves by what he has given in place of a password. Raises NotProved."""
         if not given:
-            raise NotProved(f"louver: {user} logs in by a {by}, and has given none")
-        assert by == "token"
+            raise NotProved(f"louver: {user} logs in by a {GIVEN[by]}, and has given none")
+        if by == "ldap":
+            return await self._by_ldap(user, given)
         assert self.tokens is not None
         return await self.tokens.check(given, user)
+
+    async def _by_ldap(self, user: str, given: bytes) -> Proof:
+        assert self.passwords is not None
+        try:
+            fits = await self.passwords.fits(user, given)
+        except CannotCheck as reason:
+            message = "louver: passwords cannot be checked at this time; the operator finds the reason in Louver's log"
+            raise NotProved(message, sqlstate="57P03", log=f"the directory cannot be asked: {reason}") from None
+        if not fits:
+            log = "wrong password or unknown user, by the directory"
+            raise NotProved(f'password authentication failed for user "{user}"', sqlstate="28P01", log=log)
+        return Proof("ldap")

@@ -21,6 +21,7 @@ from proxy.mysql.wire.authentication import (
     Login,
     Remembered,
     ServiceAccount,
+    access_denied,
     clear_password,
     no_password,
     own_login,
@@ -44,7 +45,7 @@ from proxy.mysql.wire.scrambles import LoginKey
 from proxy.peer import Peer, PeerClosed, UnencryptedBytes
 from proxy.proof import DATABASE, PASSWORD, Proof
 from proxy.upstream import Unreachable, Upstream, connect, unreachable
-from proxy.ways import NotProved
+from proxy.ways import GIVEN, NotProved
 
 if TYPE_CHECKING:
     from proxy.failure import LoginFailure
@@ -144,9 +145,11 @@ class Doorkeeper:
                 await self._check_password(attempt, opening)
                 proof = PASSWORD
             else:
-                given = await attempt.drive(clear_password(legs, opening, way.by, self._key))
+                given = await attempt.drive(clear_password(legs, opening, GIVEN[way.by], self._key))
                 proof = await ways.check(way.by, user, given)
         except NotProved as reason:
+            if reason.sqlstate == "28P01":
+                raise access_denied(user, attempt.address, password=True, log=reason.log) from None
             errno = 3168 if reason.sqlstate == "57P03" else 1045  # ER_SERVER_ISNT_AVAILABLE, ER_ACCESS_DENIED_ERROR
             sqlstate = "HY000" if errno == 3168 else "28000"
             raise DialogueError(errno, sqlstate, reason.message, log=reason.log) from None

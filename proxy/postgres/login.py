@@ -33,7 +33,7 @@ from proxy.postgres.wire.messages import BackendKey, CancelRequest, MalformedMes
 from proxy.postgres.wire.startup import Startup, greet
 from proxy.proof import DATABASE, PASSWORD, Proof
 from proxy.upstream import Unreachable
-from proxy.ways import NotProved
+from proxy.ways import GIVEN, NotProved
 
 if TYPE_CHECKING:
     from proxy.failure import LoginFailure
@@ -172,7 +172,7 @@ class _Attempt(Attempt):
                 await self._scram(startup)
                 proof = PASSWORD
             else:
-                given = await self.drive(authentication.clear_password(startup, way.by))
+                given = await self.drive(authentication.clear_password(startup, GIVEN[way.by]))
                 proof = await ways.check(way.by, startup.user, given)
         except NotProved as reason:
             raise DialogueError(reason.sqlstate, reason.message, log=reason.log) from None

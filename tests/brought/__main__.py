@@ -1,4 +1,4 @@
-"""`make servers`: see that a MySQL, a MariaDB and their drivers are there for the tests, and bring what is missing.
+"""`make servers`: see that a MySQL, a MariaDB, their drivers and an OpenLDAP are there for the tests, and bring what is missing.
 
 python -m brought           find the installed servers, bring the others into build/servers, and the drivers into build/drivers
 python -m brought --bring   bring both servers, whatever is installed
@@ -10,6 +10,7 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from brought.directory import bring_directory
 from brought.drivers import bring_drivers
 from brought.packages import CannotBring, bring, newest_debian, sources
 from louver.demo.mysql import TITLES, VARIABLES, Flavour, find, find_client, flavour_of
@@ -47,8 +48,9 @@ def main() -> int:
     """Make all ready, side by side."""
     with ThreadPoolExecutor() as pool:
         brought = pool.submit(bring_drivers)
+        directory = pool.submit(bring_directory)
         problems = list(pool.map(lambda flavour: ready(flavour, anew="--bring" in sys.argv[1:]), _NAMES))
-        problems += brought.result()
+        problems += [*brought.result(), directory.result()]
     for problem in filter(None, problems):
         sys.stderr.write(f"{problem}\n")
     return 1 if any(problems) else 0

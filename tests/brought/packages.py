@@ -66,7 +66,7 @@ def bring(
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.name}-") as place:
         work = Path(place).resolve()
-        _Apt(work, suites).unpack(names)
+        Packages(work, suites).unpack(names)
         _write_programs(work / "unpacked", server, client)
         shutil.rmtree(target, ignore_errors=True)
         (work / "unpacked").rename(target)
@@ -77,14 +77,14 @@ def unpack(names: Sequence[str], suites: Sequence[tuple[str, str, str]], target:
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.name}-") as place:
         work = Path(place).resolve()
-        apt = _Apt(work, suites)
+        apt = Packages(work, suites)
         apt.update()
         apt.fetch(names)
         shutil.rmtree(target, ignore_errors=True)
         apt.root.rename(target)
 
 
-class _Apt:
+class Packages:
     """apt with lists, cache and status of its own in `work`."""
 
     def __init__(self, work: Path, suites: Sequence[tuple[str, str, str]]) -> None:

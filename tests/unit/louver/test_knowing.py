@@ -49,7 +49,7 @@ attributes:
 @pytest.mark.parametrize(
     ("entry", "message"),
     [
-        ("{name: hr}", "a source of attributes needs `sql`"),
+        ("{name: hr}", "a source of attributes needs either `sql` or `ldap`"),
         ("{sql: {query: x}}", "an entry of `attributes` needs the key `name`"),
         ("{name: hr, sql: {query: SELECT 1, database: d}}", "the query does not ask for `{name}`"),
         (f"{{name: hr, sql: {{query: '{QUERY}'}}}}", "a query to PostgreSQL needs the key `database`"),
@@ -119,6 +119,54 @@ def test_ways_in_are_read(tmp_path: Path) -> None:
     ],
 )
 def test_a_mistake_of_the_ways_in_is_named(text: str, message: str, tmp_path: Path) -> None:
+    """Alone, and where it is."""
+    (tmp_path / "t.pem").touch()
+    with pytest.raises(SettingsError) as caught:
+        read(f"{text}\n", tmp_path)
+    assert [message in problem.message for problem in caught.value.problems] == [True]
+
+
+LDAP = "ldap: {host: ldap.bank.example, base: 'dc=bank'"
+
+
+def test_a_directory_is_read(tmp_path: Path) -> None:
+    """With its password from where it lies, and what a source takes of it."""
+    text = f"""
+{LDAP}, user: cn=a, password_file: hr_password}}
+attributes: [{{name: d, ldap: {{attributes: {{region: l}}, groups_to: roles, groups_base: ou=g, groups_from: memberOf}}}}]
+"""
+    settings = read(text, tmp_path)
+    assert settings.ldap is not None
+    assert (settings.ldap.password, settings.ldap.encryption, settings.ldap.filter) == (
+        "secret",
+        "ldaps",
+        "(uid={name})",
+    )
+    assert settings.attributes[0].ldap is not None
+    assert settings.attributes[0].ldap.attributes == {"region": ("l",)}
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("tls: {certificate: t.pem, key: t.pem}\nlogins: [{by: ldap}]", "a directory checks needs `ldap`"),
+        (f"{LDAP}}}\nlogins: [{{by: ldap}}]", "and there is no `tls`"),
+        (f"{LDAP}, encryption: none}}", "is for a directory on this machine"),
+        (f"{LDAP}, filter: '(uid=tina)'}}", "has to ask for `{name}`"),
+        (f"{LDAP}, filter: '(uid={{dn}})'}}", "has to ask for `{name}`"),
+        (f"{LDAP}, filter: 'uid={{name}}'}}", "a filter stands in parentheses"),
+        ("ldap: {host: a, base: bank}", "a distinguished name that cannot be read"),
+        (f"{LDAP}, user: cn=a}}", "`user` of `ldap` and its password go together"),
+        ("attributes: [{name: d, ldap: {attributes: {a: b}}}]", "a source in a directory needs `ldap`"),
+        (f"{LDAP}}}\nattributes: [{{name: d, ldap: {{attributes: {{a: b}}, lists: c}}}}]", "`lists` has `c`"),
+        (f"{LDAP}}}\nattributes: [{{name: d, ldap: {{groups_to: a, groups_from: b}}}}]", "groups need `groups_to`"),
+        (
+            f"{LDAP}}}\nattributes: [{{name: d, ldap: {{attributes: {{password: b}}}}}}]",
+            "`password` cannot be an attribute",
+        ),
+    ],
+)
+def test_a_mistake_of_the_directory_is_named(text: str, message: str, tmp_path: Path) -> None:
     """Alone, and where it is."""
     (tmp_path / "t.pem").touch()
     with pytest.raises(SettingsError) as caught:
