@@ -14,7 +14,7 @@ import asyncio
 import logging
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
@@ -73,6 +73,7 @@ class _Asked:
         self.answers: dict[str, _Answer] = {}
         self._clock = clock
         self._asking: dict[str, asyncio.Task[None]] = {}
+        self._due: list[str] = []  # of those who have sessions, who is to be asked for next
         self._failed: float | None = None  # when it failed last, and has not answered since
 
     def fresh(self, person: str) -> bool:
@@ -103,23 +104,28 @@ class _Asked:
                 "Try again later. The operator finds the reason in Louver's log.",
             )
 
-    def renew(self, people: Sequence[str]) -> None:
-        """Begin to ask for those of whom too little is known."""
-        room = (1 if self._failed is not None else _AT_ONCE) - len(self._asking)
-        for person in people:
-            if room <= 0 or self.resting:
-                return
-            if not self.fresh(person) and person not in self._asking:
+    def renew(self, people: Iterable[str]) -> None:
+        """Begin to ask for those of whom too little is known, some at a time, until all are asked for."""
+        self._due = [person for person in people if person not in self._asking and not self.fresh(person)]
+        self._go_on()
+
+    def _go_on(self) -> None:
+        while self._due and not self.resting and len(self._asking) < (1 if self._failed is not None else _AT_ONCE):
+            person = self._due.pop()
+            if person not in self._asking and not self.fresh(person):
                 self._ask(person)
-                room -= 1
 
     def _ask(self, person: str) -> asyncio.Task[None]:
         """Ask for somebody, once at a time."""
         task = self._asking.get(person)
         if task is None:
             task = self._asking[person] = asyncio.get_running_loop().create_task(self._asked(person))
-            task.add_done_callback(lambda _: self._asking.pop(person, None))
+            task.add_done_callback(lambda _: self._answered(person))
         return task
+
+    def _answered(self, person: str) -> None:
+        self._asking.pop(person, None)
+        self._go_on()
 
     async def _asked(self, person: str) -> None:
         try:
@@ -140,6 +146,7 @@ class _Asked:
 
     async def close(self) -> None:
         """Ask no more."""
+        self._due.clear()
         for task in list(self._asking.values()):
             task.cancel()
         await self.keeping.source.close()
@@ -227,6 +234,21 @@ class People:
             )
         return Portrait(NOTHING, MappingProxyType({}))
 
+    def opening(self, name: str, proof: Proof, arrived: Portrait) -> Portrait:
+        """Who opens a session, as he is known at this moment: since he arrived he may be known otherwise."""
+        try:
+            return self._who(name, proof) or arrived
+        except Unmet:  # `ending` says why
+            return arrived
+
+    def _who(self, name: str, proof: Proof) -> Portrait | None:
+        """What is known of who has come in by a proof. Raises Unmet."""
+        found = self.portrait(name, proof.attributes, proof.by)
+        if found is None:
+            return None
+        origins = {each: proof.origins.get(each, by) if by == proof.by else by for each, by in found.origins.items()}
+        return Portrait(found.attributes, MappingProxyType(origins))
+
     def speaks_for(self, account: str) -> tuple[NamePattern, ...]:
         """The names for whom an account may speak: the users file alone says that."""
         return self.users.speaks_for(account)
@@ -274,7 +296,7 @@ class People:
         for source in self._sources:
             for person in [person for person in source.answers if source.lapsed(person)]:
                 del source.answers[person]
-            source.renew(tuple(self._held))
+            source.renew(self._held)
         for person, before in list(self._seen.items()):
             now = self._answers(person)
             if now != before:

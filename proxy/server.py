@@ -25,6 +25,7 @@ from proxy.context import Context
 from proxy.front import Abandoned, LoginRefused
 from proxy.outbox import Outbox
 from proxy.peer import TLS_SHUTDOWN_SECONDS, Peer, PeerClosed
+from proxy.people import Portrait
 from proxy.recording import Recorder
 from proxy.relay import Opening
 
@@ -200,8 +201,11 @@ class Server:
                 await loop.run_in_executor(None, self._trail.sync)
             except AuditUnavailable as unavailable:
                 log.error("audit: %s", unavailable)  # noqa: TRY400  it has no trace worth reading
-            self._people.refresh()
-            self._end_those_who_may_not_go_on()
+            try:
+                self._people.refresh()
+                self._end_those_who_may_not_go_on()
+            except Exception:  # the sessions that are to end must not go on because of a fault in one of them
+                log.exception("a fault while it was looked who may go on")
             if self._policies_changed():
                 self.reload()
             minute = int(loop.time() // 60)
@@ -306,6 +310,8 @@ class Server:
             self._close_both(established)
             return
         self._sessions += 1
+        proof = established.proof
+        person = self._people.opening(user, proof, Portrait(established.attributes, established.origins))
         recorder = Recorder(
             self._trail,
             record.Caller(
@@ -315,21 +321,21 @@ class Server:
                 established.application,
                 established.database,
                 established.database_user,
-                established.attributes,
+                person.attributes,
             ),
         )
         recorder.opened(
             tls=established.tls,
             login=self._front.login_mode,
-            proof=established.proof.by,
-            origins=established.origins,
+            proof=proof.by,
+            origins=person.origins,
         )
         context = Context(
-            Principal(user, established.attributes),
+            Principal(user, person.attributes),
             lambda: self._moment(established),
             self._people,
             lambda: self._vocabulary,
-            established.proof.attributes,
+            proof.attributes,
         )
         opening = Opening(recorder, self._outbox, context, self._ended, self._let_in)
         try:

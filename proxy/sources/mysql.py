@@ -7,6 +7,8 @@ sql_mode can make anything else of it, and the session can only read. May not do
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import socket
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, Final
@@ -85,4 +87,9 @@ class MySQLSource:
         """Let go of all connections."""
         self._threads.shutdown(wait=False, cancel_futures=True)
         for connection in self._open:
-            connection._force_close()  # type: ignore[attr-defined]  # noqa: SLF001  the thread that has it may be waiting
+            waiting = getattr(
+                connection, "_sock", None
+            )  # of the thread that has it, which may be waiting for an answer
+            if waiting is not None:
+                with contextlib.suppress(OSError):
+                    waiting.shutdown(socket.SHUT_RDWR)

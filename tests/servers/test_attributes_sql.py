@@ -114,6 +114,25 @@ def test_mysql_knows_people_by_mysql(mysql_bank: Any) -> None:
         assert {name: ask_mysql(louver, name) for name in USERS} == SEEN
 
 
+def test_connections_that_were_cut_are_made_again(postgres_bank: LocalPostgres, mysql_bank: Any) -> None:
+    """After a restart of the source nobody is refused for what is left of the old connections."""
+    cut = f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{NAME}' AND query LIKE '%FROM people%'"
+    with running_louver(postgres_bank, policies=POLICIES, users=USERS, attributes=[source("postgresql")]) as louver:
+        assert ask_postgres(louver, "tina") == CLEAR
+        postgres_bank.run_sql(cut.replace("people%'", "people%' AND pid <> pg_backend_pid()"), NAME)
+        assert ask_postgres(louver, "bob") == MASKED
+        assert "has no answer" not in louver.log
+    hr = source("mysql")
+    with running_louver(mysql_bank, policies=POLICIES, users=USERS, protocol="mysql", attributes=[hr]) as louver:
+        assert ask_mysql(louver, "tina") == CLEAR
+        with mysql_bank.connect(NAME) as connection, connection.cursor() as cursor:
+            cursor.execute("SELECT id FROM information_schema.processlist WHERE db = %s AND command = 'Sleep'", (NAME,))
+            for (number,) in cursor.fetchall():
+                cursor.execute(f"KILL {number}")
+        assert ask_mysql(louver, "bob") == MASKED
+        assert "has no answer" not in louver.log
+
+
 def test_each_asks_the_other(postgres_bank: LocalPostgres, mysql: Any) -> None:
     """PostgreSQL's people stand in a MySQL, with an account and a place of its own."""
     mysql.create_schema(NAME)

@@ -182,6 +182,36 @@ async def test_a_slow_source_holds_up_nobody_whom_it_has_known(users: Users, clo
     await people.close()
 
 
+async def test_all_who_have_sessions_are_asked_for_in_their_time(users: Users, clock: Clock) -> None:
+    """A source that answers is asked some at a time, but for all of them, however many."""
+    place = Place()
+    people = people_of(users, clock, place)
+    for number in range(1000):
+        people.hold(f"t{number}")
+    people.refresh()
+    await asyncio.sleep(0.5)
+    assert len(set(place.asked)) == len(place.asked) == 1000
+
+
+async def test_who_is_known_otherwise_between_login_and_session_is_so_in_it(users: Users, clock: Clock) -> None:
+    """The database is entered in between, and another session of hers may have had the news by then."""
+    place = Place(tina={"region": "east"})
+    people = people_of(users, clock, place)
+    arrived = await people.arrived("tina", PASSWORD)
+    people.hold("tina")
+    place.people["tina"] = {"region": "west"}
+    clock.now += LIFETIME
+    people.refresh()
+    await settle()
+    people.refresh()
+    opening = people.opening("tina", PASSWORD, arrived)
+    assert (arrived.attributes["region"], opening.attributes["region"]) == ("east", "west")
+    place.down = True
+    clock.now += LIFETIME + GRACE
+    people.refresh()
+    assert people.opening("tina", PASSWORD, opening) is opening
+
+
 async def test_one_source_that_is_down_asks_for_one_person_at_a_time(users: Users, clock: Clock) -> None:
     """A thousand who have sessions are not a thousand look-ups that time out."""
     place = Place()
