@@ -176,6 +176,11 @@ class People:
         self._changes = 0
 
     @property
+    def sources(self) -> tuple[Keeping, ...]:
+        """The sources, in their order."""
+        return tuple(source.keeping for source in self._sources)
+
+    @property
     def revision(self) -> int:
         """Grows whenever anything is known otherwise of somebody who has a session."""
         return self.users.revision + self._changes

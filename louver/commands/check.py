@@ -12,6 +12,7 @@ from louver.console import ConfigOption, Exit, FormatOption, err, fail, out, pri
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from louver.asking import Answer
     from policies.decide import PolicySet
     from policies.positions import Problem
 
@@ -21,15 +22,23 @@ def check(
     policies: Annotated[
         Path | None, typer.Option("--policies", metavar="FILE", help="Check this policy file alone.")
     ] = None,
+    ask: Annotated[
+        str | None,
+        typer.Option("--ask", metavar="NAME", help="Ask each source of attributes for somebody, and show its answer."),
+    ] = None,
     form: FormatOption = "text",
 ) -> None:
     """Read the settings and every file they name; report all mistakes with file, line and column.
+
+    Nothing is connected to, but for the sources of attributes with --ask.
 
     [bold]Examples:[/bold]
 
     louver check --config louver.yaml
 
     louver check --policies policies.yaml --format json
+
+    louver check --ask tina
     """
     from rich.text import Text
 
@@ -37,6 +46,7 @@ def check(
     mistakes: Sequence[Problem | str] = ()
     summary = ""
     warnings: list[str] = []
+    answers: Sequence[Answer] = ()
     if policies is not None:
         from policies.loader import PolicyError, load_policies
 
@@ -47,6 +57,7 @@ def check(
             mistakes = error.problems
     else:
         from louver import descriptors
+        from louver.asking import ask_sources
         from louver.configuration import ConfigurationError, load
 
         try:
@@ -54,15 +65,23 @@ def check(
             users = len(parts.people.users.names())
             summary = f"{_summary(parts.policies)}; {users} users; login: {parts.settings.login}"
             shortage = descriptors.shortage(parts.settings.limits.connections)
+            answers = ask_sources(parts, ask) if ask is not None else ()
+            mistakes = [f"{each.source} has no answer: {each.failure}" for each in answers if each.failure is not None]
             warnings = [*([shortage] if shortage else []), *_odd(parts.policies, str(parts.settings.policies))]
         except ConfigurationError as error:
             mistakes = error.mistakes
     if as_json:
         problems = [_fields(mistake) for mistake in mistakes]
-        print_json({"ok": not mistakes, "summary": summary, "problems": problems, "warnings": warnings})
+        known = [each.fields() for each in answers]
+        print_json(
+            {"ok": not mistakes, "summary": summary, "problems": problems, "warnings": warnings, "answers": known}
+        )
     else:
         for warning in warnings:
             err.print(Text.assemble(("warning: ", "bold yellow"), warning))
+        for each in answers:
+            if each.failure is None:
+                out.print(Text(f"{each.source}: {each.told()}"))
         _show(mistakes, summary)
     if mistakes:
         raise typer.Exit(Exit.PROBLEMS)

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
+import subprocess
+import sys
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -105,6 +108,37 @@ def test_postgres_knows_people_by_postgres(postgres_bank: LocalPostgres) -> None
     assert (opened["principal"], opened["proof"]) == ("tina", "password")
     assert opened["attributes"] == {"region": "east", "roles": ["teller", "clerk"]}
     assert opened["origins"] == {"region": "hr", "roles": "hr"}
+
+
+def test_check_asks_the_sources(postgres_bank: LocalPostgres) -> None:
+    """For an operator, before anybody logs in: what each says, or why it says nothing."""
+    broken = source("postgresql", name="old", sql={"query": "SELECT a AS name FROM gone WHERE a = {name}", "lists": []})
+    shown = {"policies": POLICIES, "users": {"tina": {"role": "teller"}}, "attributes": [source("postgresql"), broken]}
+    with running_louver(postgres_bank, **shown) as louver:
+        command = [
+            sys.executable,
+            "-m",
+            "louver",
+            "check",
+            "--config",
+            louver.directory / "louver.yaml",
+            "--ask",
+            "tina",
+        ]
+        for form in ("text", "json"):
+            done = subprocess.run([*command, "--format", form], capture_output=True, text=True, timeout=60, check=False)
+            assert done.returncode == 1
+            if form == "text":
+                assert 'users file: role = "teller"' in done.stdout
+                assert 'hr: region = "east", roles = ["teller", "clerk"]' in done.stdout
+                assert "old has no answer: the query failed with SQLSTATE 42P01" in done.stderr
+            else:
+                answers = json.loads(done.stdout)["answers"]
+                assert answers[1] == {
+                    "source": "hr",
+                    "attributes": {"region": "east", "roles": ["teller", "clerk"]},
+                    "failure": None,
+                }
 
 
 def test_mysql_knows_people_by_mysql(mysql_bank: Any) -> None:
