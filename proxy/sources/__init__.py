@@ -5,5 +5,7 @@
 - postgres.py  a query to a PostgreSQL
 - mysql.py     a query to a MySQL or MariaDB
 
+The source that is an LDAP directory stands with the rest of LDAP, in `proxy/ldap/people.py`.
+
 `proxy/people.py` asks them, keeps what they say for its time, and puts it together.
 """

@@ -148,6 +148,38 @@ def test_mysql_knows_people_by_mysql(mysql_bank: Any) -> None:
         assert {name: ask_mysql(louver, name) for name in USERS} == SEEN
 
 
+ROLE = f"tina_{NAME}"[:32]
+FOR_ROLE = f"SELECT '{ROLE}' AS name, 'east' AS region, 'teller' AS roles WHERE {{name}} = '{ROLE}'"
+
+
+def test_postgresqls_own_users_have_attributes(postgres_bank: LocalPostgres) -> None:
+    """In the login mode `relay`, too: the database checks the password, the source says the rest."""
+    making = f"CREATE ROLE {ROLE} LOGIN PASSWORD 'x'; GRANT SELECT ON ALL TABLES IN SCHEMA public TO {ROLE}"
+    postgres_bank.run_sql(making, NAME)
+    hr = source("postgresql", sql={"query": FOR_ROLE})
+    with running_louver(postgres_bank, policies=POLICIES, attributes=[hr]) as louver:
+        with psycopg.connect(louver.dsn(ROLE, "x", NAME), autocommit=True) as client:
+            assert client.execute("SELECT phone FROM customers").fetchone() == (CLEAR,)
+        opened = next(r for r in records(louver.audit_directory) if r["event"] == "session_opened")
+    assert (opened["proof"], opened["origins"]) == ("database", {"region": "hr", "roles": "hr"})
+
+
+def test_mysqls_own_users_have_attributes(mysql_bank: Any) -> None:
+    """The same."""
+    with mysql_bank.connect(NAME) as connection, connection.cursor() as cursor:
+        cursor.execute(f"DROP USER IF EXISTS {ROLE}")
+        cursor.execute(f"CREATE USER {ROLE} IDENTIFIED BY 'x'")
+        cursor.execute(f"GRANT SELECT ON {NAME}.* TO {ROLE}")
+    hr = source("mysql", sql={"query": FOR_ROLE})
+    with (
+        running_louver(mysql_bank, policies=POLICIES, protocol="mysql", attributes=[hr]) as louver,
+        pymysql.connect(host="127.0.0.1", port=louver.port, user=ROLE, password="x", database=NAME) as client,
+        client.cursor() as cursor,
+    ):
+        cursor.execute("SELECT phone FROM customers")
+        assert cursor.fetchone() == (CLEAR,)
+
+
 def test_connections_that_were_cut_are_made_again(postgres_bank: LocalPostgres, mysql_bank: Any) -> None:
     """After a restart of the source nobody is refused for what is left of the old connections."""
     cut = f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{NAME}' AND query LIKE '%FROM people%'"

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import os
+import ssl
 import subprocess
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import asyncpg
 import mysql.connector
 import psycopg
 import pymysql
@@ -129,6 +131,18 @@ def test_psql_takes_a_token(by_postgres: Any, postgres: Any) -> None:
         capture_output=True, text=True, env={**os.environ, "PGPASSWORD": SIGNER.token(**LONG)}, timeout=60, check=False,
     )  # fmt: skip
     assert (done.stdout.strip(), done.stderr) == (CLEAR, "")
+
+
+async def test_asyncpg_takes_a_token(by_postgres: Any) -> None:
+    """As any password, too."""
+    trust = ssl.create_default_context(cafile=by_postgres.directory / "ca.pem")
+    token = SIGNER.token(**LONG)
+    place = {"host": "localhost", "port": by_postgres.port, "database": NAME, "ssl": trust}
+    client = await asyncpg.connect(user="tina", password=token, **place)
+    try:
+        assert await client.fetchval(QUERY) == CLEAR
+    finally:
+        await client.close()
 
 
 WRONG = {
