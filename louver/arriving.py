@@ -30,15 +30,23 @@ class CannotArriveError(Exception):
 
 def ways(settings: Settings) -> Ways:
     """Build the ways in. Raises CannotArriveError and proxy.tls.TLSError."""
-    found = tuple(way for each in settings.logins for way in _ways(each)) or (BY_PASSWORD,)
     return Ways(
-        found,
+        _all_ways(settings),
         _tokens(settings.tokens) if settings.tokens is not None else None,
         _certificates(settings.certificates) if settings.certificates is not None else None,
         LdapPasswords(directory.search(settings.ldap), settings.ldap.answer_seconds)
         if settings.ldap is not None
         else None,
     )
+
+
+def by_password(settings: Settings, user: str) -> bool:
+    """Whether a user proves who he is by a password of the users file."""
+    return Ways(_all_ways(settings)).of(user).by == "password"
+
+
+def _all_ways(settings: Settings) -> tuple[Way, ...]:
+    return tuple(way for each in settings.logins for way in _ways(each)) or (BY_PASSWORD,)
 
 
 def _ways(login: LoginWay) -> list[Way]:

@@ -1,6 +1,6 @@
-"""Asking the sources of attributes for somebody, to see whether they answer: for `louver check --ask`.
+"""Asking the sources of attributes for somebody, from commands that have no event loop.
 
-Owns putting the answers into words. May not do: keep them.
+Owns the asking, and putting the answers into words for `louver check --ask`. May not do: keep them.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from proxy.sources.source import SourceFailed
 
 if TYPE_CHECKING:
     from louver.configuration import Parts
+    from proxy.people import People
     from proxy.sources.source import Keeping
 
 
@@ -43,6 +44,19 @@ class Answer:
 def ask_sources(parts: Parts, person: str) -> list[Answer]:
     """Ask the users file and every source for somebody, in their order."""
     return [Answer("users file", parts.people.users.attributes(person)), *asyncio.run(_ask(parts, person))]
+
+
+def look_up(people: People, person: str) -> Mapping[str, AttributeValue] | None:
+    """What is known of somebody, for a command that has no event loop; None of nobody. Raises NotKnown."""
+
+    async def meet() -> None:
+        try:
+            await people.meet(person)
+        finally:
+            await people.close()
+
+    asyncio.run(meet())
+    return people.attributes(person)
 
 
 async def _ask(parts: Parts, person: str) -> list[Answer]:

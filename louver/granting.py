@@ -1,4 +1,4 @@
-"""Asking for grants and deciding on them: the rules of the house, held against the policies and the users file.
+"""Asking for grants and deciding on them: the rules of the house, held against the policies and what is known of people.
 
 Owns who somebody is at the command line, what may be asked for, and who may decide. May not do: print, prompt; keep grants.
 """
@@ -10,12 +10,15 @@ import pwd
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from louver.arriving import by_password
+from louver.asking import look_up
 from policies.approvals import NotEntitled, People, check_break_glass, persons_needed
 from policies.grants import MAX_MINUTES, PURPOSE, labels_meant
 from policies.loader import PolicyError, read_columns
 from policies.model import Principal, RowCondition
 from policies.rows import RowsError, read_rows
 from policies.vocabulary import NotAllowed
+from proxy.context import NotKnown
 from proxy.grants.records import Draft
 from proxy.scram import matches
 from rewriter.conditions import ConditionError, read_condition
@@ -28,7 +31,7 @@ if TYPE_CHECKING:
     from policies.decide import PolicySet
     from policies.grants import Grant
     from proxy.grants.store import GrantStore
-    from proxy.identity import Users
+    from proxy.people import People as Everybody  # policies.approvals has its own People
 
 _MAX_TEXT: Final = 1000
 """Characters of a reason or note: a sentence or two and the number of a case."""
@@ -63,23 +66,28 @@ class Office:
 
     settings: Settings
     policies: PolicySet
-    users: Users
+    everybody: Everybody
     store: GrantStore
 
     # -- who somebody is -----------------------------------------------------------------------------------------
 
     def person(self, name: str) -> Principal:
-        """Somebody with the attributes of the users file. Raises NotPossible for one whom nobody knows."""
-        attributes = self.users.attributes(name)
+        """Somebody with the attributes of the users file and all sources. Raises NotPossible for one whom nobody knows."""
+        try:
+            attributes = look_up(self.everybody, name)
+        except NotKnown as reason:
+            raise NotPossible(str(reason), reason.hint) from None
         if attributes is None and self.settings.login == "own":
-            raise NotPossible(f"the users file has no user `{name}`")
+            places = " nor a source of attributes" if self.everybody.sources else ""
+            raise NotPossible(f"the users file{places} has no user `{name}`")
         return Principal(name, attributes or {})
 
     def has_password(self, name: str, password: str) -> bool:
-        """Whether the password is that of a user."""
-        user = self.users.find(name)
-        verifier = self.users.decoy(name) if user is None or user.verifier is None else user.verifier
-        return matches(password.encode(), verifier) and user is not None
+        """Whether the password is that of a user who logs in by it, and not by a token or in another way."""
+        users = self.everybody.users
+        user = users.find(name)
+        verifier = users.decoy(name) if user is None or user.verifier is None else user.verifier
+        return matches(password.encode(), verifier) and user is not None and by_password(self.settings, name)
 
     # -- asking and deciding -------------------------------------------------------------------------------------
 

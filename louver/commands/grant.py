@@ -238,10 +238,12 @@ def _office(config: str) -> Iterator[Office]:
     from louver.granted import open_store
     from louver.granting import NotPossible, Office
     from louver.settings import SettingsError, load_settings
+    from louver.sources import sources
     from policies.loader import PolicyError, load_policies
     from policies.positions import DocumentError
     from proxy.grants.records import GrantsUnavailable, WrongState
     from proxy.identity import Users
+    from proxy.people import People
     from proxy.tls import TLSError
 
     try:
@@ -251,7 +253,8 @@ def _office(config: str) -> Iterator[Office]:
         users = Users.none() if settings.users is None else Users.load(settings.users)
         policies = load_policies(settings.policies)
         with contextlib.closing(open_store(settings)) as store:
-            yield Office(settings, policies, users, store)
+            people = People(users, sources(settings), own=settings.login == "own")
+            yield Office(settings, policies, people, store)
     except (SettingsError, PolicyError, DocumentError) as error:
         fail(error.problems)
     except NotPossible as error:

@@ -40,7 +40,7 @@ class MySQLSource:
         self._query = query
         self._lists = lists
         self._seconds = seconds
-        self._threads = ThreadPoolExecutor(CONNECTIONS, thread_name_prefix="attributes")
+        self._threads = _threads()
         self._mine = threading.local()
         self._open: set[pymysql.Connection[Any]] = set()
 
@@ -86,6 +86,7 @@ class MySQLSource:
     async def close(self) -> None:
         """Let go of all connections."""
         self._threads.shutdown(wait=False, cancel_futures=True)
+        self._threads = _threads()
         for connection in self._open:
             waiting = getattr(
                 connection, "_sock", None
@@ -93,3 +94,8 @@ class MySQLSource:
             if waiting is not None:
                 with contextlib.suppress(OSError):
                     waiting.shutdown(socket.SHUT_RDWR)
+
+
+def _threads() -> ThreadPoolExecutor:
+    """Threads that begin when they are needed."""
+    return ThreadPoolExecutor(CONNECTIONS, thread_name_prefix="attributes")

@@ -141,6 +141,48 @@ def test_check_asks_the_sources(postgres_bank: LocalPostgres) -> None:
                 }
 
 
+def test_grants_are_decided_by_what_the_sources_know(postgres_bank: LocalPostgres) -> None:
+    """Who may agree is asked by attributes, wherever they come from; and a password counts for whom it lets in."""
+    approvals = (
+        "approvals: [{name: the west, when: 'has(principal.region) && principal.region == \"west\"', persons: 1}]\n"
+    )
+    users: dict[str, dict[str, Any]] = {"tina": {}, "bob": {}, "nora": {}, "tok": {}}
+    with running_louver(
+        postgres_bank,
+        policies=POLICIES + approvals,
+        users=users,
+        attributes=[source("postgresql")],
+        grants={"file": "grants.db"},
+    ) as louver:
+
+        def grant(person: str, *words: str) -> subprocess.CompletedProcess[str]:
+            command = [sys.executable, "-m", "louver", "grant", *words, "--as", person, "--format", "json"]
+            environment = {**os.environ, "LOUVER_CONFIG": str(louver.directory / "louver.yaml")}
+            told = {"input": f"{louver.passwords[person]}\n", "env": environment, "timeout": 60}
+            return subprocess.run(command, capture_output=True, text=True, check=False, **told)
+
+        wish = ("--for", "tina", "--columns", "category=phone", "--reason", "calls", "--minutes", "5")
+        number = str(json.loads(grant("tina", "request", *wish).stdout)["grant"])
+        assert grant("nora", "approve", number).returncode != 0
+        agreed = grant("bob", "approve", number)
+        assert agreed.returncode == 0, agreed.stderr
+        path = louver.directory / "louver.yaml"
+        tls = (
+            f"tls: {{certificate: {postgres_bank.certificate}, key: {postgres_bank.certificate.with_suffix('.key')}}}\n"
+        )
+        path.write_text(
+            path.read_text()
+            + tls
+            + "certificates: {ca: "
+            + str(postgres_bank.certificate)
+            + "}\n"
+            + "logins: [{users: bob, by: certificate}, {by: password}]\n"
+        )
+        refused = grant("bob", "revoke", number)
+        assert refused.returncode != 0
+        assert "password" in refused.stderr
+
+
 def test_mysql_knows_people_by_mysql(mysql_bank: Any) -> None:
     """The same, before a MySQL whose collation takes TINA for tina: the server of the bank itself is asked."""
     shown = {**source("mysql"), "sql": {"query": QUERY, "database": NAME, "lists": ["roles"]}}
