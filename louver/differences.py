@@ -5,16 +5,18 @@ Owns the comparison. May not do: print, read a database.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from policies.grants import overlay
 from policies.model import ColumnName, Label, Principal
 from policies.words import describe
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from policies.decide import PolicySet
+    from policies.grants import Grant
     from policies.model import Session, Treatment
 
 
@@ -30,14 +32,19 @@ class Difference:
     more: bool
 
 
-def differences(old: PolicySet, new: PolicySet, people: Iterable[Principal], session: Session) -> Iterator[Difference]:
-    """Compare what people get of the columns that either dictionary names; a pattern stands for the columns that it means."""
+def differences(
+    old: PolicySet, new: PolicySet, people: Iterable[Principal], session: Session, grants: Sequence[Grant] = ()
+) -> Iterator[Difference]:
+    """Compare what people get of the columns that either dictionary names; a pattern stands for the columns that it means.
+
+    `grants` are those in force, of anybody: with them they get it, under the old policies and the new.
+    """
     columns = sorted(_columns(old) | _columns(new), key=str)
     databases = sorted({database for database, _ in columns})
     for person in people:
         for database in databases:
             names = [name for of, name in columns if of == database]
-            before, after = (_treatments(policies, person, session, database, names) for policies in (old, new))
+            before, after = (_treatments(policies, person, session, database, names, grants) for policies in (old, new))
             for name in names:
                 if _essence(before.get(name)) != _essence(after.get(name)):
                     yield Difference(
@@ -58,15 +65,22 @@ def _columns(policies: PolicySet) -> set[tuple[str, ColumnName]]:
     return found
 
 
-def _treatments(
-    policies: PolicySet, person: Principal, session: Session, database: str, names: Iterable[ColumnName]
+def _treatments(  # noqa: PLR0913, PLR0917  what a decision takes
+    policies: PolicySet,
+    person: Principal,
+    session: Session,
+    database: str,
+    names: Iterable[ColumnName],
+    grants: Sequence[Grant],
 ) -> dict[ColumnName, Treatment]:
     labels: dict[ColumnName, Label] = {}
     for name in names:
         label = policies.label(database, name.schema, name.relation, name.column)
         if label is not None:
             labels[name] = label
-    return dict(policies.decide(person, session, labels).treatments)
+    decision = policies.decide(person, session, labels)
+    at = replace(policies.vocabulary.calendar.local(session), database=database)
+    return dict(overlay(decision, grants, person, at).treatments)
 
 
 def _essence(treatment: Treatment | None) -> object:

@@ -15,6 +15,7 @@ import pymysql
 
 from louver import mysql, postgres
 from policies import chinese, words
+from policies.grants import overlay
 from policies.model import Principal, Session
 from proxy.context import NotKnown
 from proxy.ledger import Ledger
@@ -29,9 +30,10 @@ from rewriter.postgres.outermost import kind_of as kind_on_postgres
 from rewriter.postgres.rewrite import rewrite as rewrite_postgres
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping
+    from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 
     from louver.configuration import Parts
+    from policies.grants import Grant
     from policies.model import AttributeValue, ColumnName, Decision, Label
     from policies.statements import Kind
     from rewriter.model import Rewritten
@@ -52,6 +54,7 @@ class Question:
     """Who asks, from where and when. `moment` is local to the proxy's time zone, None for now.
 
     `attributes` stand for those of the users file, when they are given; `declared` is what the session has declared.
+    `grants` are those that may be in force then, of anybody.
     """
 
     user: str
@@ -64,6 +67,7 @@ class Question:
     attributes: Mapping[str, AttributeValue] | None = None
     declared: Mapping[str, AttributeValue] = field(default_factory=dict)
     language: Literal["en", "zh"] = "en"
+    grants: Sequence[Grant] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +75,7 @@ class Explanation:
     """The answer. `sentences` say what each column is shown as and by which rule.
 
     `verdict` `world`: no statement was given, the sentences are the caller's whole world. `sent` is what the database
-    gets; `refusal` what the caller is told instead: SQLSTATE, message, detail, hint, rule.
+    gets; `refusal` what the caller is told instead: SQLSTATE, message, detail, hint, rule. `grants` say of each grant by which more is shown how long it is in force and why.
     """
 
     user: str
@@ -81,6 +85,7 @@ class Explanation:
     sentences: tuple[str, ...]
     sent: str | None = None
     refusal: dict[str, str | None] | None = None
+    grants: tuple[str, ...] = ()
 
 
 async def explain(parts: Parts, question: Question) -> Explanation:
@@ -96,6 +101,7 @@ async def explain(parts: Parts, question: Question) -> Explanation:
 _DESCRIBE: Final = {"en": words.describe, "zh": chinese.describe}
 _LIMIT: Final = {"en": words.describe_limit, "zh": chinese.describe_limit}
 _FILTER: Final = {"en": words.describe_filter, "zh": chinese.describe_filter}
+_GRANT: Final = {"en": words.describe_grant, "zh": chinese.describe_grant}
 _ALL_CLEAR: Final = {"en": "every column is shown as it is", "zh": "所有列均原样显示"}
 
 
@@ -145,17 +151,22 @@ async def _principal(parts: Parts, question: Question) -> Principal:
 
 async def _explain(parts: Parts, question: Question, principal: Principal, view: _View) -> Explanation:
     decision = parts.policies.decide(principal, _session(parts, question), view.labels)
+    at = parts.policies.vocabulary.calendar.local(_session(parts, question))
+    decision = overlay(decision, question.grants, principal, at)
     if question.sql and decision.kinds:
         decision = decision.of_kind(await view.kind() or "")
     describe = _DESCRIBE[question.language]
     filters = {each.rule: _FILTER[question.language](each) for each in decision.filters}
     limits = () if decision.limit is None else (_LIMIT[question.language](decision.limit),)
     sentences = (*words.sentences(decision, describe), *filters.values(), *limits)
-    world = Explanation(question.user, dict(principal.attributes), decision.policy, "world", sentences)
+    grants = _grants(question, decision.grants)
+    world = Explanation(question.user, dict(principal.attributes), decision.policy, "world", sentences, grants=grants)
     if not question.sql:
         return world
     if decision.all_clear:
-        return replace(world, verdict="unchanged", sentences=(_ALL_CLEAR[question.language],), sent=question.sql)
+        return replace(
+            world, verdict="unchanged", sentences=(_ALL_CLEAR[question.language],), sent=question.sql, grants=()
+        )
     try:
         rewritten = await view.rewrite(decision)
     except Refusal as refused:
@@ -164,9 +175,16 @@ async def _explain(parts: Parts, question: Question, principal: Principal, view:
         columns = sorted({describe(use.column, use.treatment) for use in rewritten.uses})
         sentences = (*columns, *dict.fromkeys(filters[each.rule] for each in rewritten.filters))
         verdict: Literal["unchanged", "rewritten"] = "unchanged" if rewritten.text == question.sql else "rewritten"
-        return replace(world, verdict=verdict, sentences=sentences, sent=rewritten.text)
+        used = _grants(question, sorted({grant for use in rewritten.uses for grant in use.treatment.grants}))
+        return replace(world, verdict=verdict, sentences=sentences, sent=rewritten.text, grants=used)
     told = {name: getattr(refusal, name) for name in ("sqlstate", "message", "detail", "hint", "rule")}
-    return replace(world, verdict="refused", sentences=(), refusal=told)
+    return replace(world, verdict="refused", sentences=(), refusal=told, grants=())
+
+
+def _grants(question: Question, numbers: Iterable[int]) -> tuple[str, ...]:
+    """Say of the grants with these numbers how long they are in force and why."""
+    by_number = {grant.id: grant for grant in question.grants}
+    return tuple(_GRANT[question.language](by_number[number]) for number in numbers)
 
 
 @dataclass(frozen=True, slots=True)

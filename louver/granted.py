@@ -5,6 +5,7 @@ Owns putting them together from the configuration. May not do: any work of the p
 
 from __future__ import annotations
 
+import contextlib
 import socket
 from functools import partial
 from typing import TYPE_CHECKING
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from audit.writer import Trail
     from louver.keeping import GrantsDatabase
     from louver.settings import Settings
+    from policies.grants import Grant
     from proxy.grants.granted import Granted
     from proxy.grants.store import GrantStore
 
@@ -37,6 +39,15 @@ def open_store(settings: Settings) -> GrantStore:
         store.close()
         raise
     return store
+
+
+def active_grants(settings: Settings) -> tuple[Grant, ...]:
+    """The grants that are in force; none where none are kept yet. Raises GrantsUnavailable and proxy.tls.TLSError."""
+    kept = settings.grants
+    if kept is None or (kept.file is not None and not kept.file.exists()):
+        return ()
+    with contextlib.closing(open_store(settings)) as store:
+        return tuple(each.grant for each in store.all(active=True))
 
 
 def watch(settings: Settings, granted: Granted, trail: Trail) -> GrantWatch | None:

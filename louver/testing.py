@@ -100,6 +100,7 @@ def _asked(trial: Trial, query: str, parts: Parts, database: str) -> list[str]:
         trial.session.at,
         trial.principal.attributes,
         trial.session.declared,
+        grants=trial.grants,
     )
     logging.disable()  # what goes wrong is said in the result
     try:

@@ -5,13 +5,15 @@ Owns the wording, of every mask too; a test holds it to the masks that there are
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import TYPE_CHECKING, Final
 
-from policies.words import condition
+from policies.words import condition, without_grants
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from policies.grants import Grant
     from policies.masks import ParameterValue
     from policies.model import ColumnName, Limit, Mask, RowFilter, Treatment
 
@@ -82,9 +84,11 @@ def describe(column: ColumnName, treatment: Treatment) -> str:
     subject = f"{column.schema}.{column.relation} 的 {column.column}"
     if treatment.reason is not None:
         return f"{subject}：不得读取，规则“{treatment.rule}”无法判定（{treatment.reason}）"
-    rule = treatment.rule
+    rule, _ = without_grants(treatment)
     category = rule.removeprefix(_DEFAULT).strip("`")
-    by = f"依据类别“{category}”的默认脱敏方式" if rule.startswith(_DEFAULT) else f"依据规则“{rule}”"
+    given = f"类别“{category}”的默认脱敏方式" if rule.startswith(_DEFAULT) else f"规则“{rule}”"
+    grants = (f"授权 {number}" for number in treatment.grants)
+    by = f"依据{'或'.join((*((given,) if rule else ()), *grants))}"
     plans = "；可查看读取该列的语句的执行计划" if treatment.explain else ""
     return f"{subject}：{_shown(treatment)}，{by}{_WRITES[treatment.on_write]}{plans}"
 
@@ -120,6 +124,15 @@ def describe_limit(limit: Limit) -> str:
         if number is not None
     ]
     return f"最多{'、'.join(told)}，依据限额 `{limit.rule}`"
+
+
+def describe_grant(grant: Grant) -> str:
+    """Say in Chinese how long a grant is in force, by whose leave and why."""
+    until = "" if grant.ends is None else f"有效至 {grant.ends.astimezone(dt.UTC):%Y-%m-%d %H:%M} UTC，"
+    leave = f"由 {'、'.join(grant.approvals)} 批准" if grant.approvals else "无人批准"
+    by = "紧急启用" if grant.break_glass else leave
+    purpose = "" if grant.purpose is None else f"用途 {grant.purpose}，"
+    return f"授权 {grant.id}：{until}{purpose}{by}，事由：{grant.reason}"
 
 
 def describe_filter(filtered: RowFilter) -> str:

@@ -134,10 +134,18 @@ def dictionary_schema() -> Node:
 
 def trials_schema() -> Node:
     """The shape of a file of tests."""
+    of_grants: dict[str, Node] = {"columns": {"type": "object"}, "rows": _TEXT, "purpose": _TEXT}
+    grant = {
+        "type": "object",
+        "properties": {key: of_grants.get(key, _ANY) for key in trials.GRANT},
+        "required": ["columns"],
+        "additionalProperties": False,
+    }
     kinds: dict[str, Node] = {
         "name": _TEXT,
         "as": {"type": ["string", "object"]},
         "session": {"type": "object", "properties": dict.fromkeys(trials.SESSION, _ANY), "additionalProperties": False},
+        "grants": {"type": "array", "items": grant},
         "columns": {"type": "object", "additionalProperties": {"$ref": "#/$defs/expected"}},
         "query": _TEXT,
         "rows": {"type": "array", "items": {"type": "array"}},

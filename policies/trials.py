@@ -14,10 +14,14 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 from zoneinfo import ZoneInfo
 
+from policies.grants import Grant, labels_meant, overlay
 from policies.masks import read_mask
 from policies.model import AttributeValue, ColumnName, Mask, Principal, Session, Treatment
 from policies.patterns import PatternError, read_patterns
 from policies.positions import Checker, DocumentError, Node, Problem, compose
+from policies.rows import RowsError, read_rows
+from policies.rules import Selector
+from policies.selecting import selector
 from policies.vocabulary import NotAllowed
 
 if TYPE_CHECKING:
@@ -26,7 +30,8 @@ if TYPE_CHECKING:
     from policies.decide import PolicySet
 
 FILE: Final = ("version", "description", "policies", "people", "tests")
-TRIAL: Final = ("name", "as", "session", "columns", "query", "rows", "refused")
+TRIAL: Final = ("name", "as", "session", "grants", "columns", "query", "rows", "refused")
+GRANT: Final = ("columns", "rows", "purpose")
 SESSION: Final = ("at", "address", "application", "database_user", "tls", "declared")
 EXPECTED: Final = ("treatment", "mask", "rows", "otherwise", "rule")
 """The keys of a test file."""
@@ -80,7 +85,10 @@ class Expected:
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """One test. `query` is asked of a database; `rows` is its answer as text, None for NULL, `refused` a part of the error's words."""
+    """One test. `query` is asked of a database; `rows` is its answer as text, None for NULL, `refused` a part of the error's words.
+
+    `grants` are in force for the person, numbered from 1 on.
+    """
 
     name: str
     file: str
@@ -91,6 +99,7 @@ class Trial:
     query: str | None = None
     rows: tuple[tuple[str | None, ...], ...] | None = None
     refused: str | None = None
+    grants: tuple[Grant, ...] = ()
 
     def failures(self, policies: PolicySet) -> list[str]:
         """Say of each column that is not what is expected what it is instead."""
@@ -99,7 +108,9 @@ class Trial:
             for each in self.expected
         }
         known = {name: label for name, label in labels.items() if label is not None}
-        treatments = policies.decide(self.principal, self.session, known).treatments
+        decision = policies.decide(self.principal, self.session, known)
+        at = policies.vocabulary.calendar.local(self.session)
+        treatments = overlay(decision, self.grants, self.principal, at).treatments
         said = ((each.column, each.differs(treatments.get(each.name))) for each in self.expected)
         return [f"{column}: {difference}" for column, difference in said if difference is not None]
 
@@ -176,13 +187,47 @@ class _Reader:
         name = checker.text(fields["name"], "`name`") if "name" in fields else None
         principal = self.person(fields["as"]) if "as" in fields else None
         session = self.session(fields.get("session"))
+        stated = self.checker.items(fields["grants"], "`grants`") if "grants" in fields else ()
         expected = self.columns(fields["columns"]) if "columns" in fields else ()
         query = checker.text(fields["query"], "`query`") if "query" in fields else None
         rows = self.rows(fields["rows"]) if "rows" in fields else None
         refused = checker.text(fields["refused"], "`refused`") if "refused" in fields else None
         if name is None or principal is None:
             return None
-        return Trial(name, self.name, node.line, principal, session, expected, query, rows, refused)
+        grants = (self.grant(number, each, principal, session) for number, each in enumerate(stated, 1))
+        return Trial(name, self.name, node.line, principal, session, expected, query, rows, refused, tuple(grants))
+
+    def grant(self, number: int, node: Node, principal: Principal, session: Session) -> Grant:
+        """A grant that is in force for a person at the moment of a session."""
+        checker, dictionary = self.checker, self.policies.dictionary
+        fields = checker.fields(node, "a grant", GRANT, ("columns",))
+        before = len(checker.problems)
+        columns = selector(fields["columns"], dictionary.categories, checker) if "columns" in fields else Selector()
+        labels = labels_meant(columns, dictionary)
+        if len(checker.problems) == before and not labels:
+            checker.problem(fields["columns"], "a grant of no column of the dictionary")
+        text = checker.text(fields["rows"], "`rows`") if "rows" in fields else None
+        rows = None
+        try:
+            rows = None if text is None else read_rows(text, self.policies.vocabulary.attributes)
+        except RowsError as error:
+            checker.problem(fields["rows"], f"`rows`: {error.message}", error.hint)
+        return Grant(
+            number,
+            principal.name,
+            columns,
+            labels,
+            rows,
+            None,
+            checker.text(fields["purpose"], "`purpose`") if "purpose" in fields else None,
+            reason="a test",
+            requested_by=principal.name,
+            requested_at=session.at,
+            minutes=1,
+            state="active",
+            starts=session.at,
+            ends=session.at + dt.timedelta(minutes=1),
+        )
 
     def person(self, node: Node) -> Principal | None:
         if isinstance(node.value, Mapping):

@@ -5,6 +5,7 @@ Owns the wording. The rule's name stands in every sentence, for the reader's nex
 
 from __future__ import annotations
 
+import datetime as dt
 import re
 from typing import TYPE_CHECKING, Final
 
@@ -13,6 +14,7 @@ from policies.masks import mask_words
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from policies.grants import Grant
     from policies.model import AttributeValue, ColumnName, Decision, Limit, RowCondition, RowFilter, Treatment
 
 
@@ -61,10 +63,28 @@ def describe(column: ColumnName, treatment: Treatment) -> str:
     subject = f"{column.column} of {column.schema}.{column.relation}"
     if treatment.reason is not None:
         return f"{subject} may not be read: rule `{treatment.rule}` could not be evaluated ({treatment.reason})"
-    default = treatment.rule.startswith("default mask of ")
-    by = f"by {f'the {treatment.rule}' if default else f'rule `{treatment.rule}`'}"
+    rule, grants = without_grants(treatment)
+    default = rule.startswith("default mask of ")
+    by = f"by {' or '.join((*((f'the {rule}' if default else f'rule `{rule}`',) if rule else ()), *grants))}"
     plans = "; plans of statements that read it may be seen" if treatment.explain else ""
     return f"{subject} {_shown(treatment)}, {by}{_WRITES[treatment.on_write]}{plans}"
+
+
+def without_grants(treatment: Treatment) -> tuple[str, tuple[str, ...]]:
+    """The rule of a treatment, "" where only grants show it so, and the grants that show more than the rule."""
+    grants = tuple(f"grant {number}" for number in treatment.grants)
+    if not grants:
+        return treatment.rule, ()
+    return treatment.rule.removesuffix(" or ".join(grants)).removesuffix(" or "), grants
+
+
+def describe_grant(grant: Grant) -> str:
+    """Say how long a grant is in force, by whose leave and why."""
+    until = "" if grant.ends is None else f" until {grant.ends.astimezone(dt.UTC):%Y-%m-%d %H:%M} UTC"
+    leave = f"approved by {' and '.join(grant.approvals)}" if grant.approvals else "approved by nobody"
+    by = "by breaking the glass" if grant.break_glass else leave
+    purpose = "" if grant.purpose is None else f", for the purpose {grant.purpose}"
+    return f"grant {grant.id} is in force{until}{purpose}, {by}: {grant.reason}"
 
 
 def _shown(treatment: Treatment) -> str:

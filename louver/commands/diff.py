@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from louver.commands.asking import AddressOption, ApplicationOption, AtOption, granted
 from louver.console import Exit, FormatOption, fail, out, print_json, wants_json
 
 if TYPE_CHECKING:
@@ -20,9 +21,12 @@ def diff(  # noqa: PLR0913  the options of a command
     new: Annotated[Path, typer.Argument(help="The one that shall be.")],
     *,
     users: Annotated[Path, typer.Option("--users", metavar="FILE", help="The users file: for whom.")],
-    at: Annotated[str, typer.Option("--at", metavar="TIME", help="When: 2026-07-01T09:30. Default: now.")] = "",
-    address: Annotated[str, typer.Option("--address", metavar="IP", help="From where.")] = "127.0.0.1",
-    application: Annotated[str, typer.Option("--application", help="With which program.")] = "",
+    at: AtOption = "",
+    address: AddressOption = "127.0.0.1",
+    application: ApplicationOption = "",
+    grants: Annotated[
+        str, typer.Option("--grants", metavar="FILE", help="With the grants in force of this louver.yaml.")
+    ] = "",
     form: FormatOption = "text",
 ) -> None:
     """List the pairs of user and column whose treatment differs between two policy files.
@@ -61,7 +65,7 @@ def diff(  # noqa: PLR0913  the options of a command
     zone = after.vocabulary.calendar.zone or dt.UTC
     session = Session("", address, application, "", True, moment if moment.tzinfo else moment.replace(tzinfo=zone))
     people = [Principal(name, known.attributes(name) or {}) for name in known.names()]
-    found = list(differences(before, after, people, session))
+    found = list(differences(before, after, people, session, granted(grants) if grants else ()))
     if as_json:
         from dataclasses import asdict
 

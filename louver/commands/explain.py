@@ -2,34 +2,37 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from louver.commands.asking import (
+    AddressOption,
+    ApplicationOption,
+    AtOption,
+    DatabaseOption,
+    DeclareOption,
+    GrantsOption,
+    asked,
+    run_asking,
+)
 from louver.console import ConfigOption, Exit, FormatOption, fail, out, print_json, wants_json
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine
-
-    from louver.configuration import Parts
-    from louver.explain import Explanation, Question
-
-_T = TypeVar("_T")
+    from louver.explain import Explanation
 
 
 def explain(  # noqa: PLR0913  the options of a command
     sql: Annotated[str, typer.Argument(metavar="[SQL]", help="The statement; without one, all columns.")] = "",
     *,
     user: Annotated[str, typer.Option("--as", metavar="USER", help="Who asks.")],
-    database: Annotated[str, typer.Option("--database", "-d", metavar="NAME", help="Of which database.")],
+    database: DatabaseOption,
     config: ConfigOption = "louver.yaml",
-    at: Annotated[str, typer.Option("--at", metavar="TIME", help="When: 2026-07-01T09:30. Default: now.")] = "",
-    address: Annotated[str, typer.Option("--address", metavar="IP", help="From where.")] = "127.0.0.1",
-    application: Annotated[str, typer.Option("--application", help="With which program.")] = "",
-    declare: Annotated[
-        list[str] | None,
-        typer.Option("--declare", metavar="NAME=VALUE", help="What the session has declared; again and again."),
-    ] = None,
+    at: AtOption = "",
+    address: AddressOption = "127.0.0.1",
+    application: ApplicationOption = "",
+    declare: DeclareOption = None,
+    grants: GrantsOption = True,
     language: Annotated[str, typer.Option("--language", "-l", metavar="en|zh", help="In English or Chinese.")] = "en",
     form: FormatOption = "text",
 ) -> None:
@@ -54,7 +57,17 @@ def explain(  # noqa: PLR0913  the options of a command
     as_json = wants_json(form)
     if language not in {"en", "zh"}:
         fail([f"--language must be en or zh, not {language}"], Exit.USAGE)
-    question = asked(user, database, sql, address, application, at, declare or [])
+    question = asked(
+        user,
+        database,
+        sql,
+        address=address,
+        application=application,
+        at=at,
+        declare=declare,
+        grants=grants,
+        config=config,
+    )
     explanation = run_asking(
         lambda parts: answer(parts, replace(question(parts), language="zh" if language == "zh" else "en")),
         config,
@@ -68,67 +81,12 @@ def explain(  # noqa: PLR0913  the options of a command
         _show(explanation)
 
 
-def run_asking(ask: Callable[[Parts], Coroutine[Any, Any, _T]], config: str, database: str) -> _T:
-    """Ask something of a configuration's database; end the command when that cannot be done, and say why."""
-    import asyncio
-    import logging
-
-    import asyncpg
-    import pymysql
-
-    from louver.configuration import ConfigurationError, load
-    from louver.explain import NotRunError, UnknownUserError
-    from proxy.catalogs import CatalogUnavailable
-    from proxy.ledger import LedgerUnavailable
-
-    logging.disable()  # what goes wrong is said below
-    try:
-        return asyncio.run(ask(load(config)))
-    except ConfigurationError as error:
-        fail(error.mistakes)
-    except (NotRunError, UnknownUserError, LedgerUnavailable) as error:
-        fail([error])
-    except (
-        CatalogUnavailable,
-        OSError,
-        asyncpg.PostgresError,
-        asyncpg.InterfaceError,
-        pymysql.MySQLError,
-    ) as error:
-        fail([f"cannot read `{database}`: {error or type(error).__name__}"])
-
-
-def asked(  # noqa: PLR0913, PLR0917  the command's options
-    user: str, database: str, sql: str, address: str, application: str, at: str, declare: list[str]
-) -> Callable[[Parts], Question]:
-    """Give the question that options ask, once the policies are known, which say what may be declared."""
-    from datetime import datetime
-
-    from louver.explain import Question
-    from policies.vocabulary import NotAllowed
-
-    try:
-        moment = datetime.fromisoformat(at) if at else None
-    except ValueError:
-        fail([f"--at takes a time such as 2026-07-01T09:30, not {at}"], Exit.USAGE)
-    if not all("=" in said for said in declare):
-        fail(["--declare takes NAME=VALUE"], Exit.USAGE)
-
-    def question(parts: Parts) -> Question:
-        said = dict(each.split("=", 1) for each in declare)
-        try:
-            declared = {name: parts.policies.vocabulary.read(name, text) for name, text in said.items()}
-        except NotAllowed as reason:
-            fail([f"--declare: {reason}"], Exit.USAGE)
-        return Question(user, database, sql, address, application, moment=moment, declared=declared)
-
-    return question
-
-
 def _show(explanation: Explanation) -> None:
     from rich.padding import Padding
     from rich.syntax import Syntax
     from rich.text import Text
+
+    from audit.present import safe
 
     attributes = ", ".join(f"{key}: {value}" for key, value in explanation.attributes.items())
     verdicts = {
@@ -140,7 +98,7 @@ def _show(explanation: Explanation) -> None:
     said, style = verdicts[explanation.verdict]
     who = f"{explanation.user} ({attributes})" if attributes else explanation.user
     out.print(Text.assemble(who, " ", (said, style)))
-    for sentence in explanation.sentences:
+    for sentence in (*explanation.sentences, *map(safe, explanation.grants)):
         if out.is_terminal:
             out.print(Padding.indent(Text(f"- {sentence}"), 2), soft_wrap=False)
         else:

@@ -6,7 +6,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from louver.commands.explain import asked, run_asking
+from louver.commands.asking import (
+    AddressOption,
+    ApplicationOption,
+    AtOption,
+    DatabaseOption,
+    DeclareOption,
+    GrantsOption,
+    asked,
+    run_asking,
+)
 from louver.console import ConfigOption, FormatOption, fail, out, print_json, wants_json
 
 if TYPE_CHECKING:
@@ -19,16 +28,14 @@ def preview(  # noqa: PLR0913  the options of a command
     what: Annotated[str, typer.Argument(metavar="TABLE|SQL", help="A table, or a SELECT in quotes.")],
     *,
     user: Annotated[str, typer.Option("--as", metavar="USER", help="Who looks.")],
-    database: Annotated[str, typer.Option("--database", "-d", metavar="NAME", help="Of which database.")],
+    database: DatabaseOption,
     rows: Annotated[int, typer.Option("--rows", "-n", min=1, max=_MOST, help="How many rows at most.")] = 10,
     config: ConfigOption = "louver.yaml",
-    at: Annotated[str, typer.Option("--at", metavar="TIME", help="When: 2026-07-01T09:30. Default: now.")] = "",
-    address: Annotated[str, typer.Option("--address", metavar="IP", help="From where.")] = "127.0.0.1",
-    application: Annotated[str, typer.Option("--application", help="With which program.")] = "",
-    declare: Annotated[
-        list[str] | None,
-        typer.Option("--declare", metavar="NAME=VALUE", help="What the session has declared; again and again."),
-    ] = None,
+    at: AtOption = "",
+    address: AddressOption = "127.0.0.1",
+    application: ApplicationOption = "",
+    declare: DeclareOption = None,
+    grants: GrantsOption = True,
     form: FormatOption = "text",
 ) -> None:
     """Show some rows of a table, or of a SELECT, as USER would see them.
@@ -46,13 +53,30 @@ def preview(  # noqa: PLR0913  the options of a command
 
     as_json = wants_json(form)
     sql = what if any(character.isspace() for character in what.strip()) else f"SELECT * FROM {what}"  # noqa: S608  the operator's own
-    question = asked(user, database, sql, address, application, at, declare or [])
+    question = asked(
+        user,
+        database,
+        sql,
+        address=address,
+        application=application,
+        at=at,
+        declare=declare,
+        grants=grants,
+        config=config,
+    )
     seen = run_asking(lambda parts: look(parts, question(parts), rows), config, database)
     if seen.explanation.refusal is not None:
         refusal = seen.explanation.refusal
         fail([f"{user} is refused: {refusal['message']} ({refusal['sqlstate']})"])
     if as_json:
-        print_json({"columns": seen.columns, "rows": seen.rows, "sentences": seen.explanation.sentences})
+        print_json(
+            {
+                "columns": seen.columns,
+                "rows": seen.rows,
+                "sentences": seen.explanation.sentences,
+                "grants": seen.explanation.grants,
+            }
+        )
     else:
         _show(seen)
 
@@ -60,6 +84,8 @@ def preview(  # noqa: PLR0913  the options of a command
 def _show(seen: Preview) -> None:
     from rich.table import Table
     from rich.text import Text
+
+    from audit.present import safe
 
     if out.is_terminal:
         table = Table()
@@ -72,5 +98,5 @@ def _show(seen: Preview) -> None:
         typer.echo("\t".join(seen.columns))  # rich would make spaces of the tabs
         for row in seen.rows:
             typer.echo("\t".join("" if value is None else value for value in row))
-    for sentence in seen.explanation.sentences:
+    for sentence in (*seen.explanation.sentences, *map(safe, seen.explanation.grants)):
         out.print(Text(f"- {sentence}", "dim"))

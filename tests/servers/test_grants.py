@@ -352,6 +352,55 @@ def test_every_statement_is_marked_and_every_event_is_in_the_trail(louver: Any, 
     assert events == [("requested", "tina"), ("approved", "mona"), ("begun", None), ("revoked", "mona")]
 
 
+def shown_by(louver: Any, *arguments: str) -> str:
+    """What a command says."""
+    done = subprocess.run(
+        [sys.executable, "-m", "louver", *arguments],
+        env={**os.environ, "LOUVER_CONFIG": str(louver.directory / "louver.yaml")},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert "Traceback" not in done.stderr, done.stderr
+    return done.stdout + done.stderr
+
+
+def test_explain_and_preview_say_what_is_granted(louver: Any, store: GrantStore) -> None:
+    """By which grant, until when, by whose leave and why; or what the rules alone show."""
+    number = give(store, draft())
+    ends = store.find(number).grant.ends
+    assert ends is not None
+    why = f"grant {number} is in force until {ends:%Y-%m-%d %H:%M} UTC, approved by mona: case 1"
+    who = ("--as", "tina", "-d", "granting")
+    for told in (shown_by(louver, "explain", *who), shown_by(louver, "explain", *who, PHONES)):
+        assert "is shown as it is on rows where id = 1" in told
+        assert f"characters, by grant {number}\n" in told
+        assert why in told
+    assert f"授权 {number}：" in shown_by(louver, "explain", *who, "--language", "zh")
+    assert why not in shown_by(louver, "explain", *who, "SELECT id FROM people")
+    rows = json.loads(shown_by(louver, "preview", *who, "--format", "json", PHONES))
+    assert [row[0] for row in rows["rows"]] == ONE_CLEAR
+    assert rows["grants"] == [why]
+    rows = json.loads(shown_by(louver, "preview", *who, "--no-grants", "--format", "json", PHONES))
+    assert [row[0] for row in rows["rows"]] == MASKED
+    assert rows["grants"] == []
+    assert why not in shown_by(louver, "explain", *who, "--at", "2020-01-01T09:00")
+    assert why not in shown_by(louver, "explain", "--as", "theo", "-d", "granting")
+
+
+def test_diff_with_the_grants_in_force(louver: Any, store: GrantStore) -> None:
+    """A column whose level is raised is not meant by a grant any more, which nobody sees without it."""
+    give(store, draft(None))
+    new = louver.directory / "new.yaml"
+    new.write_text(POLICIES.replace("category: phone, level: 3}", "category: phone, level: 4}"))
+    files = (str(louver.policies), str(new), "--users", str(louver.directory / "users.yaml"))
+    assert shown_by(louver, "diff", *files) == "nobody sees anything otherwise\n"
+    told = shown_by(louver, "diff", *files, "--grants", str(louver.directory / "louver.yaml"))
+    assert "other\ttina\tgranting.public.people.phone\tis shown as it is" in told
+    assert told.count("\n") == 1
+
+
 def test_a_broken_glass_is_an_alert(louver: Any, store: GrantStore, tina: Any) -> None:
     """It is in force at once, and somebody is told."""
     number = store.break_glass(draft(), "tina", now())

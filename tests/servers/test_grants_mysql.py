@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
+import json
+import os
+import subprocess
+import sys
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -130,3 +134,17 @@ def test_statements_are_counted_and_marked(house: MySQLHouse, store: GrantStore)
     found = list(records(house.louver.audit_directory))
     marked = [each for each in found if each["event"] == "statement" and number in each.get("grants", ())]
     assert {each["text"] for each in marked} == {PHONES}
+
+
+def test_preview_shows_what_is_granted(house: MySQLHouse, store: GrantStore) -> None:
+    """As the proxy would."""
+    give(store)
+    done = subprocess.run(
+        [sys.executable, "-m", "louver", "preview", "--as", "tina", "-d", SCHEMA, "--format", "json", PHONES],
+        env={**os.environ, "LOUVER_CONFIG": str(house.louver.directory / "louver.yaml")},
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+    assert [row[0] for row in json.loads(done.stdout)["rows"]] == ONE_CLEAR

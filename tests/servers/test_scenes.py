@@ -38,7 +38,7 @@ def trials(scene: str) -> list[Trial]:
     path = BANK / f"{scene}.test.yaml"
     found = read_trials(path.read_text(), str(path), load_policies(BANK / f"{scene}.yaml")).trials
     timed = {each["name"] for each in yaml.safe_load(path.read_text())["tests"] if "at" in each.get("session", {})}
-    return [trial for trial in found if trial.query is not None and trial.name not in timed]
+    return [trial for trial in found if trial.query is not None and trial.name not in timed and not trial.grants]
 
 
 @contextlib.contextmanager

@@ -39,6 +39,11 @@ def trials(text: str):
         ("session: {declared: {purpose: care}}, ", "name", "{treatment: clear, rule: other}", "it is shown as it is, by `names`"),
         ("", "name", "mask", None),
         ("", "name", "{mask: full}", "it is shown by partial (character: *, hide_at_least: 1, keep_first: 1, keep_last: 0, keep_length: False), by `default mask of category `name``"),
+        ("grants: [{columns: {category: name}}], ", "name", "{treatment: clear, rule: grant 1, rows: 'true'}", None),
+        ("grants: [{columns: {category: name}, rows: id = 1}], ", "name", "{treatment: clear, rule: grant 1, rows: id = 1, otherwise: {mask: partial, keep_first: 1, keep_last: 0, hide_at_least: 1, keep_length: false}}", None),
+        ("grants: [{columns: {category: name}, purpose: care}], ", "name", "mask", None),
+        ("session: {declared: {purpose: sales}}, grants: [{columns: {category: name}, purpose: sales}], ", "name", "{treatment: clear, rule: grant 1, rows: 'true'}", None),
+        ("grants: [{columns: {category: phone}, rows: id = 1}], ", "phone", "{treatment: clear, rows: '(region = {principal.region} AND city = {principal.city}) OR (id = 1)', rule: own region or grant 1}", None),
         ("", "address", "mask", "the dictionary does not name it, so it is shown as it is"),
     ],
 )  # fmt: skip
@@ -69,6 +74,9 @@ def test_a_query_stands_with_its_answer():
         ("  - {name: t, as: tina, session: {declared: {purpose: war}}, columns: {a.b.c.d: clear}}\n", "`purpose` takes one of care, sales"),
         ("  - {name: t, as: tina, session: {at: noon}, columns: {a.b.c.d: clear}}\n", "`noon` is no time"),
         ("  - {as: tina, columns: {a.b.c.d: clear}}\n", "a test needs the key `name`"),
+        ("  - {name: t, as: tina, grants: [{rows: id = 1}], columns: {a.b.c.d: clear}}\n", "a grant needs the key `columns`"),
+        ("  - {name: t, as: tina, grants: [{columns: {category: wage}}], columns: {a.b.c.d: clear}}\n", "no column has the category `wage`"),
+        ("  - {name: t, as: tina, grants: [{columns: {category: name}, rows: id = 1;}], columns: {a.b.c.d: clear}}\n", "`rows`: `;` cannot stand in a row condition"),
     ],
 )  # fmt: skip
 def test_mistakes_have_their_place(text, message):
