@@ -12,7 +12,7 @@ from louver.commands.audit import audit_app
 from louver.commands.check import check
 from louver.commands.demo import demo
 from louver.commands.diff import diff
-from louver.commands.discover import discover
+from louver.commands.discover import discover_app
 from louver.commands.explain import explain
 from louver.commands.grant import grant_app
 from louver.commands.labels import labels_app
@@ -48,7 +48,7 @@ app.command()(explain)
 app.command()(preview)
 app.command()(diff)
 app.command("test")(run_tests)
-app.command()(discover)
+app.add_typer(discover_app, name="discover")
 app.command()(masks)
 app.add_typer(user_app, name="user")
 app.add_typer(audit_app, name="audit")

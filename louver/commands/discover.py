@@ -19,11 +19,16 @@ if TYPE_CHECKING:
     from policies.discovery.listing import Change, Listing
     from policies.discovery.model import FullName
     from policies.discovery.standards import Pack
+    from policies.entries import WrittenEntry
 
 _FORMATS = ("text", "plain", "json")
 
+discover_app = typer.Typer(invoke_without_command=True)
 
+
+@discover_app.callback()
 def discover(  # noqa: PLR0913  the options of a command
+    ctx: typer.Context,
     *,
     url: Annotated[
         str,
@@ -93,8 +98,8 @@ def discover(  # noqa: PLR0913  the options of a command
     Names, types and comments are read, and a few hundred rows of each table, by one connection, one statement at a time, reading only.
     What is proposed comes with its confidence and the evidence; no value of the database is printed or written.
 
-    Look at the file that it writes, set `state: accepted` or `state: rejected` with your name as `by` for each entry, and name the file in
-    the policies as `dictionary_files: [FILE]`. Later runs add what is new and never touch what you have reviewed.
+    Look at the file that it writes, set `state: accepted` or `state: rejected` with your name as `by` for each entry (or have that done by
+    `louver discover accept`), and name the file in the policies as `dictionary_files: [FILE]`. Later runs add what is new and never touch what you have reviewed.
 
     [bold]Examples:[/bold]
 
@@ -109,6 +114,8 @@ def discover(  # noqa: PLR0913  the options of a command
     from louver.discovery.bounds import Bounds
     from policies.discovery.listing import compare
 
+    if ctx.invoked_subcommand is not None:
+        return
     if form not in _FORMATS:
         fail([f"--format must be one of {', '.join(_FORMATS)}, not {form}"], Exit.USAGE)
     if check and dictionary is None:
@@ -129,6 +136,75 @@ def discover(  # noqa: PLR0913  the options of a command
         _conclude(found, changes, dictionary, check=check, written=written)
     if check and any(change.status in {"new", "gone", "changed"} for change in changes):
         raise typer.Exit(Exit.CHANGED)
+
+
+@discover_app.command()
+def accept(  # noqa: PLR0913  the options of a command
+    dictionary: Annotated[Path, typer.Argument(metavar="FILE", help="The dictionary file.")],
+    *,
+    by: Annotated[str, typer.Option("--by", metavar="NAME", help="Who has reviewed them.")],
+    column: Annotated[
+        list[str] | None,
+        typer.Option("--column", metavar="PATTERN", help="Those of `database.schema.table.column`; may be repeated."),
+    ] = None,
+    category: Annotated[
+        list[str] | None, typer.Option("--category", metavar="NAME", help="Those of this category; may be repeated.")
+    ] = None,
+    confidence: Annotated[
+        float | None, typer.Option("--confidence", min=0, max=1, help="Those that are at least so sure.")
+    ] = None,
+    everything: Annotated[bool, typer.Option("--all", help="All that are proposed.")] = False,
+    reject: Annotated[bool, typer.Option("--reject", help="Reject them instead.")] = False,
+    dry: Annotated[bool, typer.Option("--dry-run", help="Only say which ones.")] = False,
+) -> None:
+    """Mark proposals of a dictionary file as reviewed, once you have looked at them.
+
+    Those that meet every option are meant. Comments, order and everything else in the file stay; what is reviewed already is not touched.
+
+    [bold]Examples:[/bold]
+
+    louver discover accept columns.yaml --by mona --column "bank.public.customers.*" --confidence 0.9
+
+    louver discover accept columns.yaml --by mona --category email --dry-run
+
+    louver discover accept columns.yaml --by mona --column "bank.public.log.*" --reject
+    """
+    from policies.discovery.listing import ListingError
+    from policies.discovery.reviewing import choice, reviewed
+    from policies.patterns import PatternError
+
+    if everything == bool(column or category or confidence is not None):
+        fail(["say which by --column, --category or --confidence, or --all"], Exit.USAGE)
+    if not by.strip() or not by.isprintable():
+        fail(["--by takes a name"], Exit.USAGE)
+    _, listing = _read([], dictionary)
+    if listing is None:
+        fail([f"{dictionary} is not there; `louver discover --dictionary {dictionary}` writes it"])
+    try:
+        meant = choice(column or (), category or (), confidence)
+        chosen = [each for each in listing.entries if meant.means(each)]
+        text = reviewed(listing, chosen, "rejected" if reject else "accepted", by.strip(), str(dictionary))
+        if chosen and not dry:
+            _write(dictionary, text)
+    except PatternError as error:
+        fail([f"--column: {error}"], Exit.USAGE)
+    except ListingError as error:
+        fail(error.problems)
+    except OSError as error:
+        fail([f"cannot write {dictionary}: {error.strerror}"])
+    for each in chosen:
+        typer.echo(_visible(_named(each)))
+    done = "would be" if dry else "are"
+    err.print(f"{_counted(len(chosen), 'proposal')} {done} {'rejected' if reject else 'accepted'}", markup=False)
+
+
+def _named(written: WrittenEntry) -> str:
+    """An entry in one line: its columns, category and confidence."""
+    entry = written.entry
+    parts = (part.exact or part.glob for part in (entry.database, entry.schema, entry.relation, entry.column))
+    category = "none" if written.label is None else f"{written.label.category} {written.label.level}"
+    sure = "" if written.confidence is None else f"{written.confidence:.2f}"
+    return "  ".join(filter(None, (".".join(parts), category, sure)))
 
 
 def _read(names: list[str], dictionary: Path | None) -> tuple[tuple[Pack, ...], Listing | None]:

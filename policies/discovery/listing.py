@@ -182,7 +182,7 @@ def new_text(changes: Iterable[Change]) -> str:
 def entry_text(name: FullName, proposal: Proposal, note: str = "") -> str:
     """Write one proposed entry."""
     finding, grade = proposal.finding, proposal.grade
-    fields: dict[str, str] = {"column": _scalar(".".join(map(_part, name)))}
+    fields: dict[str, str] = {"column": scalar(".".join(map(_part, name)))}
     if finding is not None and grade is not None:
         fields |= {"category": finding.category, "level": str(grade.level)}
     else:
@@ -190,11 +190,11 @@ def entry_text(name: FullName, proposal: Proposal, note: str = "") -> str:
     fields["state"] = "proposed"
     if finding is not None and grade is not None:
         fields["confidence"] = f"{finding.confidence:.2f}"
-    fields["type"] = _scalar(proposal.column.type)
+    fields["type"] = scalar(proposal.column.type)
     if finding is not None and grade is not None:
-        fields["evidence"] = _scalar("; ".join((*finding.evidence, str(grade))))
+        fields["evidence"] = scalar("; ".join((*finding.evidence, str(grade))))
     if note:
-        fields["note"] = _scalar(note)
+        fields["note"] = scalar(note)
     return "".join(
         f"  {'- ' if number == 0 else '  '}{key}: {value}\n" for number, (key, value) in enumerate(fields.items())
     )
@@ -207,7 +207,7 @@ def _part(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
-def _scalar(text: str) -> str:
+def scalar(text: str) -> str:
     """A text as YAML reads it back: plain where nothing could be read otherwise, else in double quotes."""
     if re.fullmatch(r"[A-Za-z_][\w .()/%;`-]*[\w)]", text, re.ASCII) and text.lower() not in {
         "null",

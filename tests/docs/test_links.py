@@ -54,7 +54,7 @@ def test_commands_of_the_documents_exist() -> None:
         for line in re.findall(r"^\$ louver (.*)$", document.read_text(encoding="utf-8"), re.MULTILINE):
             words = line.split(" #")[0].split()
             current = command
-            while hasattr(current, "commands") and words:
+            while hasattr(current, "commands") and words and not words[0].startswith("-"):
                 name = words.pop(0)
                 assert name in current.commands, f"{document.name}: louver {line}"
                 current = current.commands[name]

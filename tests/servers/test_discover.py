@@ -390,3 +390,25 @@ def test_the_file_that_is_written_is_what_the_proxy_takes(
             assert tina.execute("SELECT phone FROM people WHERE id = 1").fetchone() == ("138****0001",)
         again = discover("--config", config, "-d", database, "-f", "plain")
         assert set(statuses(again).values()) == {"known"}
+
+
+def test_proposals_are_accepted_from_the_command_line(bank: str, tmp_path: Path) -> None:
+    """What discovery has written is marked as reviewed, and discovery has nothing against it."""
+    path = tmp_path / "columns.yaml"
+    assert discover("-D", path, url=bank).returncode == 0
+    text = path.read_text(encoding="utf-8")
+    phones = [each["column"] for each in yaml.safe_load(text)["dictionary"] if each["category"] == "phone"]
+    told = discover("accept", path, "--by", "mona", "--category", "phone", "--dry-run")
+    assert (told.returncode, len(told.stdout.splitlines())) == (0, len(phones))
+    assert path.read_text(encoding="utf-8") == text
+    assert discover("accept", path, "--by", "mona", "--category", "phone").returncode == 0
+    assert discover("accept", path, "--by", "mia", "--all", "--reject").returncode == 0
+    entries = yaml.safe_load(path.read_text(encoding="utf-8"))["dictionary"]
+    assert len(phones) < len(entries)
+    for each in entries:
+        reviewed = ("accepted", "mona") if each["column"] in phones else ("rejected", "mia")
+        assert (each["state"], each["by"]) == reviewed
+    assert discover("accept", path, "--by", "mia", "--all").stdout == ""
+    assert discover("-D", path, "--check", url=bank).returncode == 0
+    assert discover("accept", path, "--by", "mia").returncode == 2
+    assert discover("accept", tmp_path / "none.yaml", "--by", "mia", "--all").returncode == 1
