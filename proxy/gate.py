@@ -158,7 +158,7 @@ class Gate(ABC, Generic[C, N]):
     _declaring: tuple[str, ...]
     """The kinds of a statement that does."""
 
-    _steering: frozenset[str] = frozenset()
+    _steering: tuple[str, ...]
     """The kinds of statements that steer the session and its transactions, and read nothing."""
 
     _odd_bytes: str = "strict"
@@ -376,7 +376,7 @@ class Gate(ABC, Generic[C, N]):
     def _limited(self, decision: Decision, kinds: tuple[str, ...]) -> tuple[Probe, ...]:
         """What a statement counts under the caller's limit; nothing when it does no more than steer the session."""
         limit = decision.limit
-        if limit is None or (kinds and self._steering.issuperset(kinds)):
+        if limit is None or (kinds and all(kind in self._steering for kind in kinds)):
             return ()
         counted = (("statement", limit.statements_per_hour), ("rows", limit.rows_per_hour))
         name = ColumnName("", "", limit.rule)

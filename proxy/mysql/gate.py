@@ -57,20 +57,22 @@ class MySQLGate(Gate[Catalog, Facts]):
 
     _family: Family = "mysql"
     _declaring: tuple[str, ...] = ("SET",)
-    _steering: frozenset[str] = frozenset(
-        {
-            "SET",
-            "USE",
-            "SHOW",
-            "BEGIN",
-            "START TRANSACTION",
-            "COMMIT",
-            "ROLLBACK",
-            "SAVEPOINT",
-            "RELEASE SAVEPOINT",
-            "XA",
-        }
-        | {"LOCK TABLES", "UNLOCK TABLES", "DEALLOCATE PREPARE", "GET DIAGNOSTICS", "HELP"}
+    _steering: tuple[str, ...] = (
+        "SET",
+        "USE",
+        "SHOW",
+        "BEGIN",
+        "START TRANSACTION",
+        "COMMIT",
+        "ROLLBACK",
+        "SAVEPOINT",
+        "RELEASE SAVEPOINT",
+        "XA",
+        "LOCK TABLES",
+        "UNLOCK TABLES",
+        "DEALLOCATE PREPARE",
+        "GET DIAGNOSTICS",
+        "HELP",
     )
 
     def error(self, refusal: Refusal) -> bytes:

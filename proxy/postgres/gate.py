@@ -39,9 +39,18 @@ class PostgresGate(Gate[Catalog, Names]):
 
     _family: Family = "postgresql"
     _declaring: tuple[str, ...] = ("VariableSetStmt",)
-    _steering: frozenset[str] = frozenset(
-        {"VariableSetStmt", "VariableShowStmt", "TransactionStmt", "DiscardStmt", "DeallocateStmt", "ClosePortalStmt"}
-        | {"ListenStmt", "UnlistenStmt", "NotifyStmt", "ConstraintsSetStmt", "LockStmt"}
+    _steering: tuple[str, ...] = (
+        "VariableSetStmt",
+        "VariableShowStmt",
+        "TransactionStmt",
+        "DiscardStmt",
+        "DeallocateStmt",
+        "ClosePortalStmt",
+        "ListenStmt",
+        "UnlistenStmt",
+        "NotifyStmt",
+        "ConstraintsSetStmt",
+        "LockStmt",
     )
 
     def error(self, refusal: Refusal) -> bytes:
