@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from louver.commands import proof
+from louver.commands.trail import ConfigOption, DirectoryOption, find_trail
 from louver.console import Exit, err, fail
 from louver.entries import FormatOption, one_by_one, show, show_rows
-from louver.trail import ConfigOption, DirectoryOption, find_trail
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

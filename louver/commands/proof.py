@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.text import Text
 
+from louver.commands.trail import ConfigOption, DirectoryOption, find_trail
 from louver.console import Exit, err, fail, out, print_json
 from louver.entries import Format, FormatOption
-from louver.trail import ConfigOption, DirectoryOption, find_trail
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

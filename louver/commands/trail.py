@@ -11,7 +11,6 @@ from typing import Annotated
 import typer
 
 from louver.console import Exit, fail
-from louver.settings import SettingsError, load_settings
 
 DirectoryOption = Annotated[
     Path | None, typer.Option("--directory", "-d", metavar="DIR", help="The directory of the trail.")
@@ -30,6 +29,8 @@ def find_trail(directory: Path | None, config: Path | None) -> tuple[Path, Path 
         config = Path("louver.yaml")
         if not config.is_file():
             fail(["name the trail by --directory DIR, or the settings by --config FILE"], Exit.USAGE)
+    from louver.settings import SettingsError, load_settings
+
     try:
         audit = load_settings(config).audit
     except SettingsError as error:
