@@ -153,7 +153,7 @@ def test_explain_says_what_the_proxy_would_do(stage: Stage, user: str, sql: str,
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--as", "nobody", "-d", "bank"], "no user `nobody`"),
+        (["--as", "nobody", "-d", "bank"], "nothing is known of a user `nobody`"),
         (["--as", "teller", "-d", "nothing"], "cannot read `nothing`"),
     ],
 )

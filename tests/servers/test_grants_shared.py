@@ -126,7 +126,9 @@ def test_proxies_that_race_show_no_more_statements_than_granted(
         with psycopg.connect(dsn, autocommit=True) as connection:
             for _ in range(12):
                 with contextlib.suppress(
-                    psycopg.errors.ConfigurationLimitExceeded, psycopg.errors.InsufficientPrivilege
+                    psycopg.errors.ConfigurationLimitExceeded,
+                    psycopg.errors.InsufficientPrivilege,
+                    psycopg.errors.FeatureNotSupported,  # what it may see has changed since it was prepared
                 ):
                     shown.append(seen(connection))
 

@@ -51,7 +51,7 @@ def test_a_good_token_proves_the_user_and_brings_attributes(signer: Signer) -> N
         assert (proof.by, proof.attributes, proof.ends) == ("token", {"roles": ("teller", "clerk")}, exp + 5)
 
 
-NOW = int(time.time())
+NOW = int(time.time())  # when the cases are made, long before the last of them runs
 
 
 @pytest.mark.parametrize(
@@ -62,7 +62,7 @@ NOW = int(time.time())
         (ONE.token(exp="never"), "it cannot be used"),
         (ONE.token(exp=float("inf")), "it cannot be used"),
         (ONE.token(exp=True), "it has expired|no number"),
-        (ONE.token(nbf=NOW + 100), "it does not hold yet"),
+        (ONE.token(nbf=NOW + 80_000), "it does not hold yet"),
         (ONE.token(aud="another"), "it is not meant for `louver`"),
         (ONE.token(aud=None), "it has no claim `aud`"),
         (ONE.token(aud=["louver2", "xlouver"]), "it is not meant for `louver`"),
@@ -100,7 +100,7 @@ def test_a_token_that_is_not_right_proves_nothing(token: str, message: str) -> N
 def test_a_public_key_is_no_shared_secret(algorithm: str) -> None:
     """The classic confusion: a token signed by HMAC with what everybody knows, the public key."""
     head = {"alg": algorithm, "kid": "one", "typ": "JWT"}
-    claims = {"sub": "tina", "iss": ISSUER, "aud": AUDIENCE, "exp": NOW + 600}
+    claims = {"sub": "tina", "iss": ISSUER, "aud": AUDIENCE, "exp": NOW + 86_400}
     signed = unsigned(head, claims).rpartition(".")[0].encode()
     for secret in (ONE.pem, ONE.pem.strip(), json.dumps(ONE.jwk).encode()):
         token = unsigned(head, claims, hmac.digest(secret, signed, getattr(hashlib, f"sha{algorithm[2:]}")))
