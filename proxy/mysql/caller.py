@@ -256,14 +256,19 @@ class MySQLCaller:
             return False  # who speaks for others is trusted with what each of them may see
         if self._identity is not self._context.identity:
             return False  # it has declared another purpose itself, and has seen what it holds
-        other_rows = decision.filters_rows and decision.filters != self._decision.filters
-        by_kind = decision.kinds or self._decision.kinds
-        if other_rows or (by_kind and not decision.hides_the_same(self._decision)):
+        if decision.filters_rows and decision.filters != self._decision.filters:
             return True
-        before, tables = self._decision.treatments, self.world.catalog.tables
-        for column, treatment in decision.treatments.items():
-            shown = _essence(treatment)
-            if shown is None or shown == _essence(before.get(column)) or _widens(before.get(column), treatment):
+        before, after = dict(self._decision.kinds), dict(decision.kinds)
+        kinds = before.keys() | after.keys()
+        pairs = [(before.get(kind, self._decision), after.get(kind, decision)) for kind in kinds]
+        return any(self._shows_less(*pair) for pair in [(self._decision, decision), *pairs])
+
+    def _shows_less(self, before: Decision, after: Decision) -> bool:
+        """Whether less is shown of a column that the session may have seen."""
+        tables = self.world.catalog.tables
+        for column, treatment in after.treatments.items():
+            shown, known = _essence(treatment), before.treatments.get(column)
+            if shown is None or shown == _essence(known) or _widens(known, treatment):
                 continue
             if self.world.catalog.revision == 0:  # nothing was labelled, so nobody has looked what there was to be seen
                 return True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Any
 
 import psycopg
@@ -171,3 +172,22 @@ def test_prepared_by_the_protocol_on_mysql(house: MySQLHouse) -> None:
         for _ in range(2):
             cursor.execute("SELECT phone FROM people WHERE id = %s", (1,))
             assert cursor.fetchall() == [(REAL,)]
+
+
+def test_another_table_ends_no_session_on_mysql(house: MySQLHouse) -> None:
+    """What is new in the catalog hides nothing that a session has seen, by any kind."""
+    with house.connect("boss") as session, session.cursor() as cursor:
+        cursor.execute("SELECT phone FROM people")
+        assert cursor.fetchone() == (REAL,)
+        house.real("CREATE DATABASE IF NOT EXISTS other")
+        try:
+            house.real("CREATE TABLE other.people (phone varchar(20))")
+            house.real("INSERT INTO other.people VALUES ('5')")
+            deadline = time.monotonic() + 20
+            while cursor.execute("SELECT concat(phone) FROM other.people") and cursor.fetchone() != ("5",):
+                assert time.monotonic() < deadline
+            cursor.execute("CREATE TEMPORARY TABLE copied SELECT phone FROM other.people")
+            cursor.execute("SELECT phone FROM copied")
+            assert cursor.fetchone() == (STARS,)
+        finally:
+            house.real("DROP DATABASE other")
