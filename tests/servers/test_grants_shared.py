@@ -149,7 +149,7 @@ def test_a_grant_of_rows_is_used_at_one_proxy_at_a_time(store: GrantStore, tinas
     one, two = tinas
     until(one, CLEAR)
     until(two, CLEAR)
-    slow = threading.Thread(target=seen, args=(one, "SELECT phone, pg_sleep(1.5) FROM people"))
+    slow = threading.Thread(target=seen, args=(one, "SELECT phone, pg_sleep(2.5) FROM people"))
     slow.start()
     time.sleep(0.5)
     with pytest.raises(psycopg.errors.ConfigurationLimitExceeded, match="another proxy answers"):
