@@ -115,7 +115,7 @@ def compact(
     directory: DirectoryOption = None,
     config: ConfigOption = None,
 ) -> None:
-    """Keep closed segments as Parquet: a sixth of the room, and searched a hundred times faster.
+    """Keep closed segments as Parquet: a sixth of the room, and searched without being read whole.
 
     Every line is kept byte for byte and read back before the written form goes, so the trail verifies as before. Runs beside
     the proxy; once a day is usual.
