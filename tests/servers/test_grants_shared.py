@@ -149,6 +149,7 @@ def test_a_grant_of_rows_is_used_at_one_proxy_at_a_time(store: GrantStore, tinas
     one, two = tinas
     until(one, CLEAR)
     until(two, CLEAR)
+    time.sleep(0.8)  # until the other has told what it has shown, and lets go of it
     slow = threading.Thread(target=seen, args=(one, "SELECT phone, pg_sleep(2.5) FROM people"))
     slow.start()
     time.sleep(0.5)
