@@ -408,7 +408,7 @@ def test_a_broken_glass_is_an_alert(louver: Any, store: GrantStore, tina: Any) -
     time.sleep(0.7)
     alerts = [each for each in records(louver.audit_directory) if each["event"] == "alert" and each["grant"] == number]
     assert len(alerts) == 1
-    assert f"grant {number}" in louver.log
+    louver.wait_for_said(f"grant {number}")
 
 
 def test_without_its_file_no_grant_holds(louver_factory: Any, postgres: Any) -> None:
@@ -425,4 +425,4 @@ def test_without_its_file_no_grant_holds(louver_factory: Any, postgres: Any) -> 
             for each in path.parent.glob("g.db*"):
                 each.write_bytes(b"no database" * 100)
             until(tina, MASKED, 2.0)
-            assert "no grant holds" in other.log
+            other.wait_for_said("no grant holds")

@@ -178,8 +178,8 @@ def test_a_proxy_takes_as_many_descriptors_as_it_may(louver_factory: Callable[..
     """Started under a small soft limit it raises that to the hard one, and warns when the connections need more."""
     shell = ("/bin/sh", "-c", 'ulimit -Sn 100; ulimit -Hn 400; exec "$@"', "sh")
     with louver_factory(users={"ann": {}}, command=shell, limits={"connections": 300}) as louver:
-        assert "limits.connections is 300, which takes 664 open files, and this process may have 400" in louver.log
-        assert "lower limits.connections to 168" in louver.log
+        louver.wait_for_said("limits.connections is 300, which takes 664 open files, and this process may have 400")
+        louver.wait_for_said("lower limits.connections to 168")
         with psycopg.connect(louver.dsn("ann")) as client:
             assert client.execute("select 1").fetchone() == (1,)
         assert resource.prlimit(louver.pid, resource.RLIMIT_NOFILE) == (400, 400)
