@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from policies.model import Decision
 from proxy.gate import Outgrown, Unsettled, World
 from proxy.mysql.catalogs import SERVER
-from proxy.mysql.gate import what_it_makes
+from proxy.mysql.gate import MySQLWorld, what_it_makes
 from proxy.plans import commented
 from rewriter.model import Refusal, UnknownNames
+from rewriter.mysql.catalog import Facts  # noqa: TC001  native code looks it up
 from rewriter.mysql.lineage import Made
 from rewriter.mysql.masks import key_statement
 from rewriter.mysql.names import index_of
@@ -26,11 +27,10 @@ if TYPE_CHECKING:
     from policies.model import Label, Treatment
     from proxy.context import Context, Identity
     from proxy.mysql.catalogs import MySQLCatalogs
-    from proxy.mysql.gate import MySQLGate, MySQLWorld
+    from proxy.mysql.gate import MySQLGate
     from proxy.plans import Ruling
     from rewriter.keys import KeyMaterial
     from rewriter.model import Name
-    from rewriter.mysql.catalog import Facts
 
     Ask = Callable[[str], Awaitable[None]]
 
