@@ -8,16 +8,20 @@ from __future__ import annotations
 
 import os
 from contextlib import suppress
+from dataclasses import dataclass
 from hashlib import sha256
 from typing import TYPE_CHECKING, Final
 
 import duckdb
 
-from audit import heads, segments, tables
+from audit import heads, segments, signing, tables
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+COMPACTED: Final = "compacted.jsonl"
+"""The file that notes what was compacted, one signed line (audit.signing) for each; of two for one segment the later counts."""
 
 _GROUP: Final = 16_384
 """Rows that are compressed together; a search for one record reads that many."""
@@ -26,21 +30,31 @@ _BATCH: Final = 10_000
 _PIECE: Final = 2**20
 
 
+@dataclass(frozen=True, slots=True)
+class Compacted(signing.Signed):
+    """A segment's compacted file: its size and SHA-256."""
+
+    segment: int
+    bytes: int
+    sha256: str
+
+
 class CompactionError(Exception):
     """A segment cannot be compacted; it stays as it was written. The message says why."""
 
 
 def candidates(directory: Path, before: str) -> list[tuple[int, Path]]:
     """Return the segments that can be compacted: closed before a moment (as records write it), with a head, and not the last one."""
-    closed = {head.segment for head in heads.read(directory / heads.HEADS)[0] if head.time < before}
+    closed = {head.segment for head in heads.read(directory / heads.HEADS).found if head.time < before}
     found = segments.segments(directory)[:-1]
     return [(number, path) for number, path in found if path.suffix != segments.COMPACTED and number in closed]
 
 
-def compact(directory: Path, number: int) -> int:
+def compact(directory: Path, number: int, signer: signing.Signer | None = None) -> int:
     """Compact one segment and remove the form in which it was written; return how many bytes it takes now.
 
-    The written form goes only when all of its bytes have been read back from the other one on the disk. Raises
+    The written form goes only when all of its bytes have been read back from the other one on the disk, whose hash is noted, and
+    signed by `signer`, for a Parquet file has bytes beside those of the records. Raises
     CompactionError, after which nothing has changed.
     """
     written, done = segments.segment_path(directory, number), segments.compacted_path(directory, number)
@@ -52,9 +66,11 @@ def compact(directory: Path, number: int) -> int:
                 f"COPY (SELECT {columns}, line FROM ({tables.typed([written.resolve()])}) ORDER BY number) "
                 f"TO {tables.quoted(str(part.resolve()))} (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE {_GROUP})"
             )
-        if _digest(lines(part)) != _file_digest(written):
+        if _digest(lines(part)) != file_digest(written):
             raise CompactionError(f"segment {number} holds lines that cannot be kept in this form: it stays as it is")
         _sync(part)
+        noted = {"segment": number, "bytes": part.stat().st_size, "sha256": file_digest(part)}
+        signing.append(directory / COMPACTED, signing.line(noted, signer))
         part.rename(done)
         segments.sync_directory(directory)
         written.unlink()
@@ -99,7 +115,8 @@ def _digest(found: Iterator[bytes]) -> str:
     return digest.hexdigest()
 
 
-def _file_digest(path: Path) -> str:
+def file_digest(path: Path) -> str:
+    """Return the SHA-256 of a file, in hexadecimal digits. Raises OSError."""
     digest = sha256()
     with path.open("rb") as file:
         while piece := file.read(_PIECE):

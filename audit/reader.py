@@ -11,11 +11,11 @@ import mmap
 import time
 from collections import deque
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 
-from audit import blocks, chain, compaction, heads, segments, verify
+from audit import blocks, chain, compaction, heads, segments, signing, verify
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 Fields = dict[str, Any]
 """A record as its JSON says it; the fields by event are documented in audit.record."""
+
+_Segment = TypeVar("_Segment", heads.SegmentHead, compaction.Compacted)
 
 _PROGRESS_LINES = 10_000
 _READ = 1000  # decoded records that are kept for those that refer to them
@@ -46,7 +48,7 @@ def existing(directory: Path, since: str | None = None) -> list[tuple[int, Path]
         raise NoTrail(f"there is no audit trail in {directory}: it holds no trail-NNNNNN.jsonl")
     if since is None:
         return found
-    before = {head.segment for head in heads.read(directory / heads.HEADS)[0] if head.time < since}
+    before = {head.segment for head in heads.read(directory / heads.HEADS).found if head.time < since}
     return [each for each in found[:-1] if each[0] not in before] + found[-1:]
 
 
@@ -80,7 +82,7 @@ def _awaited_rest(readline: Callable[[], bytes]) -> bytes:
 def verified(
     directory: Path,
     anchors: Mapping[int, str] | None = None,
-    keys: Sequence[heads.Verifier] = (),
+    keys: Sequence[signing.Verifier] = (),
     progress: Callable[[int], object] = lambda _: None,
 ) -> verify.Report:
     """Verify the trail in `directory`, its head file, the heads of its segments, and what was set aside. Raises NoTrail.
@@ -89,7 +91,7 @@ def verified(
     that were read.
     """
     existing(directory)
-    closed, odd = heads.read(directory / heads.HEADS)  # before the lines, too
+    closed = heads.read(directory / heads.HEADS)  # before the lines, too
     head = segments.read_head(directory)  # before the lines: a running proxy only ever moves on
     named: list[tuple[blocks.Line, str, str]] = []
 
@@ -100,15 +102,16 @@ def verified(
             if count % _PROGRESS_LINES == 0:
                 progress(done)
             if b'"event":"recovered"' in line.data[:120]:
-                named.extend((line, torn["file"], torn["sha256"]) for torn in (decode(line.data) or {}).get("torn", ()))
+                named.extend((line, *aside) for aside in _set_aside(line.data))
             yield line
 
-    report = verify.verify(watched(), head=(head.seq, head.hash) if head else None, anchors=anchors, heads=closed)
-    _prove(report, closed, odd, keys)
+    report = verify.verify(watched(), head=(head.seq, head.hash) if head else None, anchors=anchors, heads=closed.found)
+    _prove(report, heads.HEADS, closed, keys)
+    kept = signing.read(directory / compaction.COMPACTED, compaction.Compacted)
+    _prove(report, compaction.COMPACTED, kept, keys)
     for number, path in existing(directory):
-        for seq in compaction.differing(path) if path.suffix == segments.COMPACTED else ():
-            text = f"the columns beside record {seq} do not say what the record says: searches are misled"
-            report.damages.append(verify.Damage("changed", number, 0, seq, seq, text))
+        if path.suffix == segments.COMPACTED:
+            report.damages.extend(_compacted(number, path, kept.found))
     for line, file, digest in named:
         path = directory / file
         if "/" in file or not path.is_file() or sha256(path.read_bytes()).hexdigest() != digest:
@@ -117,17 +120,42 @@ def verified(
     return report
 
 
-def _prove(report: verify.Report, closed: list[heads.SegmentHead], odd: int, keys: Sequence[heads.Verifier]) -> None:
-    """Check the signatures of heads; where there is no key to do so, say that."""
-    if odd:
-        report.notes.append(f"heads.jsonl has {odd} lines that are no heads: torn by a crash, or altered")
-    for each in closed if keys else ():
+def _set_aside(line: bytes) -> Iterator[tuple[str, str]]:
+    """What a resumption says it has set aside: the name of each file, and its SHA-256."""
+    for torn in (decode(line) or {}).get("torn") or ():
+        if isinstance(torn, dict):
+            yield str(torn.get("file")), str(torn.get("sha256"))
+
+
+def _compacted(number: int, path: Path, kept: list[compaction.Compacted]) -> Iterator[verify.Damage]:
+    """What is wrong with a compacted segment, beside what its lines tell."""
+    said = {each.segment: each.sha256 for each in kept}.get(number)
+    if said is None:
+        text = f"segment {number} is compacted, but nothing is noted of it in {compaction.COMPACTED}"
+        yield verify.Damage("changed", number, 0, 0, 0, text)
+    elif said != compaction.file_digest(path):
+        yield verify.Damage(
+            "changed", number, 0, 0, 0, f"{path.name} is not the file that was made when it was compacted"
+        )
+    for seq in compaction.differing(path):
+        text = f"the columns beside record {seq} do not say what the record says: searches are misled"
+        yield verify.Damage("changed", number, 0, seq, seq, text)
+
+
+def _prove(report: verify.Report, name: str, lines: signing.Lines[_Segment], keys: Sequence[signing.Verifier]) -> None:
+    """Check the signatures of what is noted of segments; where there is no key to do so, say that."""
+    if lines.torn:
+        report.notes.append(f"{name} has {lines.torn} lines that a crash has torn")
+    for number in lines.altered:
+        text = f"line {number} of {name} is not as it was written"
+        report.damages.append(verify.Damage("head", 0, number, 0, 0, text))
+    for each in lines.found if keys else ():
         if not any(key.proves(each) for key in keys):
-            text = f"the head of segment {each.segment} is not signed by a key that was given"
-            report.damages.append(verify.Damage("head", each.segment, 0, each.first, each.last, text))
-    signed = sum(each.signature is not None for each in closed)
+            text = f"what {name} says of segment {each.segment} is not signed by a key that was given"
+            report.damages.append(verify.Damage("head", each.segment, 0, 0, 0, text))
+    signed = sum(each.signature is not None for each in lines.found)
     if signed and not keys:
-        report.notes.append(f"{signed} heads of segments are signed; give the public key by --key to have them proved")
+        report.notes.append(f"{signed} lines of {name} are signed; give the public key by --key to have them proved")
 
 
 def decode(line: bytes) -> Fields | None:
@@ -211,7 +239,7 @@ def follow(directory: Path, after: int) -> Iterator[Fields | None]:
 
 def _segment_of(directory: Path, seq: int) -> int:
     """Return the number of the segment in which a record is or will be looked for: the last one that does not begin behind it."""
-    closed, _ = heads.read(directory / heads.HEADS)
+    closed = heads.read(directory / heads.HEADS).found
     return max((head.segment + 1 for head in closed if head.last < seq), default=0)
 
 

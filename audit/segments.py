@@ -95,7 +95,7 @@ def read_head(directory: Path) -> Head | None:
     """Return the head; None when there is none or it is not readable as one."""
     try:
         return msgspec.json.decode((directory / HEAD).read_bytes(), type=Head)
-    except (OSError, msgspec.DecodeError):
+    except (OSError, msgspec.DecodeError, UnicodeDecodeError):
         return None
 
 
@@ -130,7 +130,7 @@ def _last_seq(directory: Path, number: int, path: Path) -> int:
 
 def _end_of_compacted(directory: Path, number: int) -> End:
     """Return the end of a trail whose last segment is compacted, as its head says. Raises OSError when it has none."""
-    closed = {each.segment: each for each in heads.read(directory / heads.HEADS)[0]}.get(number)
+    closed = {each.segment: each for each in heads.read(directory / heads.HEADS).found}.get(number)
     if closed is None:
         raise OSError(f"segment {number} is compacted, but has no head in {heads.HEADS}")
     head = read_head(directory)
@@ -191,7 +191,7 @@ def _first_seq(path: Path) -> int:
 def _is_json(line: bytes) -> bool:
     try:
         msgspec.json.decode(line)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, UnicodeDecodeError):
         return False
     return True
 

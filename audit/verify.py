@@ -311,7 +311,7 @@ class _Verifier:
 
     def compare(self, seq: int, last: Block) -> None:
         """Hold a record that was passed against the head file and the anchors; both name the ends of blocks."""
-        stated = last.hash.decode() if seq == self.seq and last.hash else ""
+        stated = last.hash.decode(errors="replace") if seq == self.seq and last.hash else ""
         if self.anchors.get(seq, stated) != stated:
             text = f"record {seq} is not the one that was anchored: the trail was written anew up to here"
             self.damage("anchor", last.lines[-1], seq, seq, text)
@@ -337,7 +337,7 @@ class _Verifier:
         if wanted:
             text = f"the trail ends here, but record {wanted} was written"
             self.damage("truncated", where, self.seq + 1, wanted, text)
-        report.head = (self.seq, self.prior[0].decode() if self.prior else "")
+        report.head = (self.seq, self.prior[0].decode(errors="replace") if self.prior else "")
         report.closed = last is not None and chain.segment_closed("stopped") in last.data[:128]
         report.damages = _merged(sorted(report.damages, key=lambda d: (d.segment, d.line)))
 

@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from audit.heads import SegmentHead, Signer
+    from audit.heads import SegmentHead
+    from audit.signing import Signer
 
 Fsync = Literal["always", "interval", "none"]
 
@@ -247,7 +248,7 @@ class Trail:
             self._begin_segment()
         else:
             if end.closed and end.segment not in {
-                head.segment for head in heads.read(self._directory / heads.HEADS)[0]
+                head.segment for head in heads.read(self._directory / heads.HEADS).found
             }:
                 self._closes_segment()
             self._note_head()

@@ -14,7 +14,7 @@ from time import monotonic
 import uvloop
 
 from audit import record
-from audit.heads import KeyFileError, Signer
+from audit.signing import KeyFileError, Signer
 from audit.writer import AuditUnavailable, Trail
 from louver import descriptors, granted, mysql, postgres
 from louver.configuration import ConfigurationError, Parts, PolicyFiles

@@ -61,14 +61,15 @@ def verify(  # noqa: PLR0913  the options of a command
 
     Exit codes: 0 complete and untouched, 1 damage found, 2 called wrongly or no trail there.
     """
-    from audit.heads import KeyFileError, Verifier, read
+    from audit.heads import read
     from audit.reader import NoTrail, existing, verified
+    from audit.signing import KeyFileError, Verifier
 
     where, signing = find_trail(directory, config)
     anchors = dict(_anchor(text) for text in anchor or ())
     try:
         keys = [Verifier.read(path) for path in key or ([signing] if signing else ())]
-        elsewhere = read(noted)[0] if noted else []
+        elsewhere = read(noted).found if noted else []
     except (KeyFileError, OSError) as error:
         fail([error], Exit.USAGE)
     if noted and not elsewhere:
@@ -99,7 +100,7 @@ def make_key(
 
     Exit codes: 0 made, 2 it could not be written.
     """
-    from audit.heads import Signer
+    from audit.signing import Signer
 
     try:
         signer = Signer.create(file)
@@ -133,11 +134,13 @@ def compact(
     from audit import compaction
     from audit.reader import NoTrail, existing
     from audit.search import written
+    from audit.signing import KeyFileError, Signer
 
-    where, _ = find_trail(directory, config)
+    where, signing = find_trail(directory, config)
     try:
         existing(where)
-    except NoTrail as error:
+        signer = Signer.read(signing) if signing else None
+    except (NoTrail, KeyFileError) as error:
         fail([error], Exit.USAGE)
     found = compaction.candidates(where, written(datetime.now(UTC) - timedelta(days=days)))
     failed = []
@@ -146,7 +149,7 @@ def compact(
         for done, (number, path) in enumerate(found, 1):
             size = path.stat().st_size
             try:
-                after += compaction.compact(where, number)
+                after += compaction.compact(where, number, signer)
                 before += size
             except compaction.CompactionError as error:
                 failed.append(error)

@@ -5,7 +5,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from audit import compaction, heads, reader, record, segments, tables
+from audit import compaction, heads, reader, record, segments, signing, tables
 from audit.writer import Trail
 
 LATE = "9999-01-01T00:00:00.000000Z"
@@ -80,9 +80,10 @@ def test_columns_say_what_the_lines_say(trail):
             f"TO '{path}.new' (FORMAT parquet)"
         )
     path.with_suffix(".parquet.new").rename(path)
-    report = reader.verified(trail)
-    assert report.damages
-    assert all("searches are misled" in damage.message and damage.segment == 1 for damage in report.damages)
+    first, *others = reader.verified(trail).damages
+    assert "is not the file that was made" in first.message
+    assert others
+    assert all("searches are misled" in damage.message and damage.segment == 1 for damage in others)
 
 
 @pytest.mark.parametrize("change", ["replace(line, 'SELECT', 'SELEKT')", "line || ' '", "NULL"])
@@ -99,6 +100,23 @@ def test_a_changed_line_is_found(trail, change):
     assert not reader.verified(trail).intact
 
 
+def test_what_is_compacted_is_noted_and_signed(trail, tmp_path):
+    """The hash of each file is noted; a note that is missing is damage, and so is one that the key has not signed."""
+    signer = signing.Signer.create(tmp_path / "audit.pem")
+    compaction.compact(trail, 1, signer)
+    compaction.compact(trail, 2)
+    (first, second) = signing.read(trail / compaction.COMPACTED, compaction.Compacted).found
+    assert (first.segment, first.bytes) == (1, segments.compacted_path(trail, 1).stat().st_size)
+    assert signer.verifier.proves(first)
+    assert not signer.verifier.proves(second)
+    assert reader.verified(trail).intact
+    told = [damage.message for damage in reader.verified(trail, keys=[signer.verifier]).damages]
+    assert any("compacted.jsonl says of segment 2 is not signed" in message for message in told)
+    assert not any("compacted.jsonl says of segment 1 is not signed" in message for message in told)
+    (trail / compaction.COMPACTED).unlink()
+    assert [damage.segment for damage in reader.verified(trail).damages] == [1, 2]
+
+
 def test_a_file_that_is_none_is_damage(trail):
     """A compacted segment that cannot be read is damage, and no fault of the program."""
     compact_all(trail)
@@ -113,7 +131,7 @@ def test_a_trail_goes_on_behind_compacted_segments(trail, clock):
     """When the last written segment is gone, as after a copy of the compacted ones alone, the chain goes on from its head."""
     compact_all(trail)
     number, path = segments.segments(trail)[-1]
-    last = heads.read(trail / heads.HEADS)[0][-2]
+    last = heads.read(trail / heads.HEADS).found[-2]
     path.unlink()
     lines = (trail / heads.HEADS).read_bytes().splitlines(keepends=True)
     (trail / heads.HEADS).write_bytes(b"".join(lines[:-1]))

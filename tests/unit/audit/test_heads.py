@@ -5,14 +5,14 @@ import itertools
 
 import pytest
 
-from audit import heads, reader, segments
+from audit import heads, reader, segments, signing
 from audit.writer import AuditUnavailable, Trail
 
 
 @pytest.fixture
 def signer(tmp_path):
     """A key in a file."""
-    return heads.Signer.create(tmp_path / "key.pem")
+    return signing.Signer.create(tmp_path / "key.pem")
 
 
 def written(directory, clock, signer, count=12, **options):
@@ -22,7 +22,7 @@ def written(directory, clock, signer, count=12, **options):
         trail.append(b'"event":"reloaded","reason":"%d"' % number)
         trail.flush()
     trail.close()
-    return heads.read(directory / heads.HEADS)[0]
+    return heads.read(directory / heads.HEADS).found
 
 
 def kinds(directory, *keys, anchors=None):
@@ -39,7 +39,7 @@ def test_each_closed_segment_has_a_signed_head(tmp_path, clock, signer):
     assert all(one.last + 1 == other.first for one, other in itertools.pairwise(found))
     assert found[-1].hash == segments.read_head(tmp_path / "a").hash
     assert all(signer.verifier.proves(head) for head in found)
-    assert kinds(tmp_path / "a", heads.Verifier.read(tmp_path / "key.pem")) == []
+    assert kinds(tmp_path / "a", signing.Verifier.read(tmp_path / "key.pem")) == []
 
 
 @pytest.mark.parametrize("name", ["segment", "first", "last", "hash", "time", "key"])
@@ -49,7 +49,8 @@ def test_a_signature_is_for_every_field(tmp_path, clock, signer, name):
     value = getattr(head, name)
     other = dataclasses.replace(head, **{name: value + 1 if isinstance(value, int) else value[:-1] + "x"})
     data = heads.line(other, None).replace(b'"key":null', b'"key":"%b"' % other.key.encode())
-    forged = heads.parse(data.rstrip().replace(b'"signature":null', b'"signature":"%b"' % head.signature.encode()))
+    data = data.rstrip().replace(b'"signature":null', b'"signature":"%b"' % head.signature.encode())
+    forged = signing.parse(data, heads.SegmentHead)
     assert getattr(forged, name) == getattr(other, name)
     assert forged.signature == head.signature
     assert not signer.verifier.proves(forged)
@@ -57,7 +58,7 @@ def test_a_signature_is_for_every_field(tmp_path, clock, signer, name):
 
 def test_a_head_of_another_key_or_of_none_is_damage(tmp_path, clock, signer):
     """Whoever can write the files and has no key cannot make heads."""
-    other = heads.Signer.create(tmp_path / "other.pem")
+    other = signing.Signer.create(tmp_path / "other.pem")
     written(tmp_path / "a", clock, other)
     assert set(kinds(tmp_path / "a", signer.verifier)) == {("head", n) for n, _ in segments.segments(tmp_path / "a")}
     assert kinds(tmp_path / "a", signer.verifier, other.verifier) == []
@@ -104,12 +105,12 @@ def test_a_crash_before_the_head_is_made_good(tmp_path, clock, signer, monkeypat
             trail.close()
         (directory / heads.HEADS).write_bytes(torn)
         Trail.open(directory, clock=clock, signer=signer).close()
-        found, odd = heads.read(directory / heads.HEADS)
-        assert [head.segment for head in found] == [1, 2]
-        assert odd == (1 if torn else 0)
+        read = heads.read(directory / heads.HEADS)
+        assert [head.segment for head in read.found] == [1, 2]
+        assert (read.torn, read.altered) == (1 if torn else 0, [])
         report = reader.verified(directory, keys=[signer.verifier])
         assert report.intact
-        assert any("torn by a crash" in note for note in report.notes) == bool(torn)
+        assert any("a crash has torn" in note for note in report.notes) == bool(torn)
 
 
 def test_a_full_disk_delays_the_head(tmp_path, clock, signer, monkeypatch):
@@ -130,7 +131,7 @@ def test_a_full_disk_delays_the_head(tmp_path, clock, signer, monkeypatch):
     monkeypatch.setattr(heads, "append", real)
     trail.append(b'"event":"reloaded","reason":"next"')
     trail.close()
-    assert [head.segment for head in heads.read(directory / heads.HEADS)[0]] == [1, 2]
+    assert [head.segment for head in heads.read(directory / heads.HEADS).found] == [1, 2]
     assert reader.verified(directory, keys=[signer.verifier]).intact
 
 
@@ -142,21 +143,21 @@ def test_an_old_segment_is_closed(tmp_path, clock):
         trail.append(b'"event":"reloaded"')
         trail.flush()
     trail.close()
-    assert [head.segment for head in heads.read(tmp_path / "a" / heads.HEADS)[0]] == [1, 2, 3]
+    assert [head.segment for head in heads.read(tmp_path / "a" / heads.HEADS).found] == [1, 2, 3]
     assert kinds(tmp_path / "a") == []
 
 
 def test_keys_are_read_as_what_they_are(tmp_path, signer):
     """A public file proves what the private one signs; other files are refused with a reason."""
     (tmp_path / "public.pem").write_text(signer.verifier.pem)
-    assert heads.Verifier.read(tmp_path / "public.pem").id == signer.verifier.id
-    assert heads.Signer.read(tmp_path / "key.pem").verifier.id == signer.verifier.id
+    assert signing.Verifier.read(tmp_path / "public.pem").id == signer.verifier.id
+    assert signing.Signer.read(tmp_path / "key.pem").verifier.id == signer.verifier.id
     assert (tmp_path / "key.pem").stat().st_mode & 0o777 == 0o600
-    with pytest.raises(heads.KeyFileError, match="not a private key"):
-        heads.Signer.read(tmp_path / "public.pem")
+    with pytest.raises(signing.KeyFileError, match="not a private key"):
+        signing.Signer.read(tmp_path / "public.pem")
     (tmp_path / "text").write_text("no key")
-    for read in (heads.Signer.read, heads.Verifier.read):
-        with pytest.raises(heads.KeyFileError, match="not a"):
+    for read in (signing.Signer.read, signing.Verifier.read):
+        with pytest.raises(signing.KeyFileError, match="not a"):
             read(tmp_path / "text")
     with pytest.raises(FileExistsError):
-        heads.Signer.create(tmp_path / "key.pem")
+        signing.Signer.create(tmp_path / "key.pem")

@@ -9,7 +9,7 @@ import pytest
 from rich.console import Console
 from typer.testing import CliRunner
 
-from audit import heads, record, segments
+from audit import heads, record, segments, signing
 from audit.writer import Trail
 from louver import entries
 from louver.commands import audit as command
@@ -263,7 +263,7 @@ def test_heads_are_proved_by_their_key(run, tmp_path):
     assert made.exit_code == 0
     (tmp_path / "public.pem").write_text(made.stdout)
     assert run("key", str(tmp_path / "audit.pem"), directory=None).exit_code == 2
-    log = Trail.open(tmp_path / "signed", signer=heads.Signer.read(tmp_path / "audit.pem"))
+    log = Trail.open(tmp_path / "signed", signer=signing.Signer.read(tmp_path / "audit.pem"))
     log.append(record.stopped(reason="told to stop"))
     log.close()
     copy = tmp_path / "copy.jsonl"
