@@ -52,9 +52,9 @@ def existing(directory: Path, since: str | None = None) -> list[tuple[int, Path]
     return [each for each in found[:-1] if each[0] not in before] + found[-1:]
 
 
-def lines(directory: Path) -> Iterator[blocks.Line]:
-    """Give every line of the trail as it lies. Raises NoTrail."""
-    for number, path in existing(directory):
+def lines(directory: Path, since: str | None = None) -> Iterator[blocks.Line]:
+    """Give every line of the trail as it lies; `since` as in `existing`. Raises NoTrail."""
+    for number, path in existing(directory, since):
         count = 0
         if path.suffix == segments.COMPACTED:
             yield from (blocks.Line(number, count, line) for count, line in enumerate(compaction.lines(path), 1))
@@ -170,10 +170,13 @@ def decode(line: bytes) -> Fields | None:
 _decoder = msgspec.json.Decoder(dict[str, Any])
 
 
-def records(directory: Path) -> Iterator[Fields]:
-    """Give every record of the trail, oldest first. Raises NoTrail."""
+def records(directory: Path, since: str | None = None) -> Iterator[Fields]:
+    """Give every record of the trail, oldest first. Raises NoTrail.
+
+    With `since`, a moment as records write it, some of those before it are left out.
+    """
     whole = _Whole()
-    return _decoded((line.data for line in lines(directory)), whole)
+    return _decoded((line.data for line in lines(directory, since)), whole)
 
 
 def last_records(directory: Path, count: int) -> list[Fields]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import typer
 
+from louver.commands.alerts import alerts_app
 from louver.commands.audit import audit_app
 from louver.commands.check import check
 from louver.commands.demo import demo
@@ -52,6 +53,7 @@ app.add_typer(discover_app, name="discover")
 app.command()(masks)
 app.add_typer(user_app, name="user")
 app.add_typer(audit_app, name="audit")
+app.add_typer(alerts_app, name="alerts")
 app.add_typer(grant_app, name="grant")
 app.add_typer(labels_app, name="labels")
 app.command()(demo)

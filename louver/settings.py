@@ -48,6 +48,14 @@ class Audit:
 
 
 @dataclass(frozen=True, slots=True)
+class Alerts:
+    """Who is told when the trail shows what somebody should look at, and where it is kept what was told and done."""
+
+    rules: Path = field(metadata=keys.file("YAML file"))
+    directory: Path = field(default=Path("alerts"), metadata=keys.path("directory"))
+
+
+@dataclass(frozen=True, slots=True)
 class Limits:
     """What one client, one user and all together may take."""
 
@@ -89,6 +97,7 @@ class Settings:
     labels_file: Path = field(default=Path("labels.jsonl"), metadata=keys.path("file"))
     grants: Grants | None = field(default=None, metadata=keys.section(Grants))
     audit: Audit = field(default_factory=Audit, metadata=keys.section(Audit))
+    alerts: Alerts | None = field(default=None, metadata=keys.section(Alerts))
     limits: Limits = field(default_factory=Limits, metadata=keys.section(Limits))
     drain_seconds: float = field(default=10.0, metadata=keys.number("seconds", 0, 3600))
     notices: bool = field(default=True, metadata=keys.boolean())
@@ -159,8 +168,8 @@ class _Reader:
             values[name] = self.value(child, f"{prefix}{name}", known[name].metadata["key"])
         if prefix == "" and "audit" not in values:
             values["audit"] = Audit(directory=self.directory / "audit")
-        if prefix == "audit." and "directory" not in values:
-            values["directory"] = self.directory / "audit"
+        if prefix in {"audit.", "alerts."} and "directory" not in values:
+            values["directory"] = self.directory / prefix.rstrip(".")
         if prefix == "" and "labels_file" not in values and isinstance(values["audit"], Audit):
             values["labels_file"] = values["audit"].directory.parent / "labels.jsonl"
         return make(**values) if len(self.checker.problems) == before else None

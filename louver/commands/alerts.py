@@ -1,0 +1,161 @@
+"""`louver alerts`: be told when the audit trail shows what somebody should look at.
+
+Owns the options; the watching is the package alerts'. Works beside a running proxy: it reads the trail, and the proxy alone acts.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from louver.commands.trail import ConfigOption, DirectoryOption, find_trail
+from louver.console import Exit, err, fail, out
+from louver.entries import FormatOption, show_rows
+
+if TYPE_CHECKING:
+    from alerts.rules import Rulebook
+    from alerts.watching import Told
+
+alerts_app = typer.Typer(
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    help=(
+        "Follow the audit trail with rules: be told of misuse, and have something done at once.\n\n"
+        "[bold]Examples:[/bold]\n\n"
+        "louver alerts check alerts.yaml   is this file right, and what does it watch for?\n\n"
+        "louver alerts replay --rules alerts.yaml --since 30d   what would have been told?\n\n"
+        "The rules are described in docs/alerts.md."
+    ),
+)
+
+RulesOption = Annotated[Path | None, typer.Option("--rules", "-r", metavar="FILE", help="The file of rules.")]
+
+
+@alerts_app.command()
+def check(
+    rules: Annotated[Path, typer.Argument(metavar="FILE", help="The file of rules.")],
+    form: FormatOption = "table",
+) -> None:
+    """Say what is wrong with a file of rules, each mistake with its line and column; else list the rules.
+
+    [bold]Example:[/bold]
+
+    louver alerts check alerts.yaml
+
+    Exit codes: 0 fine, 1 mistakes.
+    """
+    from alerts.lengths import written
+
+    book = _book(rules)
+    rows = []
+    for rule in book.rules:
+        counted = {
+            "new": f"new {rule.measure.of}",
+            "idle": "idle",
+            "distinct": f"{rule.measure.limit} different {rule.measure.of}",
+        }
+        measured = counted.get(
+            rule.measure.kind, f"{rule.measure.limit} {'rows' if rule.measure.kind == 'rows' else 'times'}"
+        )
+        usual = "" if rule.baseline is None else f"{rule.baseline.times:g} times a usual day"
+        respond = ", ".join(f"{each.kind} {written(each.lasts)}" if each.lasts else each.kind for each in rule.respond)
+        told = ", ".join(each.name for each in book.channels if rule.notify is None or each.name in rule.notify)
+        rows.append((rule.name, rule.severity, measured, written(rule.within), " ".join(rule.by), usual, told, respond))
+    show_rows(("rule", "severity", "from", "within", "by", "and", "told to", "respond"), rows, form)
+
+
+@alerts_app.command()
+def replay(  # noqa: PLR0913  the options of a command
+    *,
+    rules: RulesOption = None,
+    since: Annotated[str, typer.Option(help="Tell from then on: 2h, 7d, today, 2026-01-31.")] = "7d",
+    until: Annotated[str | None, typer.Option(help="Before then; the same forms. Times are UTC.")] = None,
+    learn: Annotated[
+        int, typer.Option(min=0, metavar="DAYS", help="Learn what is usual from so many days before.")
+    ] = 60,
+    texts: Annotated[bool, typer.Option("--texts", help="Show each message as it would be sent.")] = False,
+    directory: DirectoryOption = None,
+    config: ConfigOption = None,
+    form: FormatOption = "table",
+) -> None:
+    """Say what would have been told over a past stretch, without telling or doing anything: for choosing thresholds.
+
+    [bold]Examples:[/bold]
+
+    louver alerts replay --rules alerts.yaml --since 30d
+
+    louver alerts replay --rules alerts.yaml --since 2026-05-01 --until 2026-06-01 --format json
+
+    Exit codes: 0 fine, 1 mistakes in the rules, 2 called wrongly or no trail there.
+    """
+    from audit.reader import NoTrail
+    from audit.search import CriterionError, moment
+
+    where = find_trail(directory, config)[0]
+    book = _book(rules or _rules_of(config))
+    now = datetime.now(UTC)
+    try:
+        begins = moment(since, now)
+        ends = moment(until, now) if until else None
+        told = _replayed(book, where, begins, ends, learn)
+    except (NoTrail, CriterionError) as error:
+        fail([error], Exit.USAGE)
+    if texts and form == "table":
+        for each in told:
+            out.print(each.text, markup=False)
+        return
+    rows = [
+        (each.fields["at"], each.incident, each.severity, each.rule, each.headline, each.fields["measured"])
+        for each in told
+    ]
+    show_rows(("at", "incident", "severity", "rule", "what", "measured"), rows, form)
+    if form == "table":
+        err.print(f"{len(told)} messages of {len({each.incident for each in told})} incidents", style="dim")
+
+
+def _replayed(book: Rulebook, where: Path, begins: str, ends: str | None, learn: int) -> list[Told]:
+    """What a stretch of the trail would have told."""
+    from datetime import timedelta
+
+    from alerts.watching import Watching
+    from audit import reader
+    from audit.search import written
+
+    watching = Watching(book)
+    from_ = written(datetime.fromisoformat(begins) - timedelta(days=learn))
+    told: list[Told] = []
+    for record in reader.records(where, since=from_):
+        if record["time"] < from_:
+            continue
+        if ends is not None and record["time"] >= ends:
+            break
+        told += watching.feed(record, silent=record["time"] < begins)
+    return told
+
+
+def _book(rules: Path) -> Rulebook:
+    from alerts.loader import RulesError, load_rules
+
+    try:
+        return load_rules(rules)
+    except RulesError as error:
+        fail(error.problems)
+
+
+def _rules_of(config: Path | None) -> Path:
+    """The file of rules that the settings name."""
+    from louver.settings import SettingsError, load_settings
+
+    path = config or Path("louver.yaml")
+    if config is None and not path.is_file():
+        fail(["name the file of rules by --rules FILE, or the settings by --config FILE"], Exit.USAGE)
+    try:
+        alerts = load_settings(path).alerts
+    except SettingsError as error:
+        fail(error.problems, Exit.USAGE)
+    if alerts is None:
+        fail([f"{path} has no `alerts`; name the file of rules by --rules FILE"], Exit.USAGE)
+    return alerts.rules
