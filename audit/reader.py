@@ -7,9 +7,11 @@ be read as a record is passed over here and counted.
 
 from __future__ import annotations
 
+import itertools
 import mmap
 import time
 from collections import deque
+from dataclasses import dataclass
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -29,6 +31,15 @@ _Segment = TypeVar("_Segment", heads.SegmentHead, compaction.Compacted)
 _PROGRESS_LINES = 10_000
 _READ = 1000  # decoded records that are kept for those that refer to them
 _RETRY_SECONDS = 0.05  # how long a write of the proxy may be half seen
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """A record as it was read: the number of its segment, its line as it was written (no newline), and what it says, whole."""
+
+    segment: int
+    line: bytes
+    fields: Fields
 
 
 class NoTrail(Exception):  # noqa: N818  an answer for the reader
@@ -214,30 +225,49 @@ def follow(directory: Path, after: int) -> Iterator[Fields | None]:
 
     The caller waits at each None. A trail that is not there yet is no error.
     """
-    number, offset = _segment_of(directory, after + 1), 0
+    for read in read_on(directory, after):
+        yield None if read is None else read.fields
+
+
+def read_on(directory: Path, after: int) -> Iterator[Read | None]:
+    """Give the same with the line of each record. A segment may be compacted while the caller waits: nothing is passed over."""
+    number, offset, seen, done = _segment_of(directory, after + 1), 0, 0, -1
     whole = _Whole()
     while True:
         for current, path in [found for found in _present(directory) if found[0] >= number]:
             if current != number:
-                number, offset = current, 0
-            if path.suffix == segments.COMPACTED:
-                if not offset:  # else it was read while it was written
-                    yield from (each for each in _decoded(compaction.lines(path), _Whole()) if each["seq"] > after)
-                    offset = 1
-                continue
-            with path.open("rb") as file:
-                file.seek(offset)
-                for line in file:
-                    if not line.endswith(b"\n"):
-                        break
-                    offset += len(line)
-                    fields = decode(line)
-                    if fields is None:
-                        continue
-                    fields = whole.of(fields, line)
-                    if fields["seq"] > after:
-                        yield fields
+                number, offset, seen = current, 0, 0
+            try:
+                if path.suffix != segments.COMPACTED:
+                    for line in _whole_lines(path, offset):
+                        offset += len(line)
+                        seen += 1
+                        yield from _beyond(after, number, line[:-1], whole)
+                elif done != number:  # what was read while it was written is not given again
+                    for line in itertools.islice(compaction.lines(path), seen, None):
+                        yield from _beyond(after, number, line, whole)
+                    done = number
+            except FileNotFoundError:
+                break  # compacted or removed since it was listed
         yield None
+
+
+def _whole_lines(path: Path, offset: int) -> Iterator[bytes]:
+    """Give the lines of a segment from there on, as far as they are whole."""
+    with path.open("rb") as file:
+        file.seek(offset)
+        for line in file:
+            if not line.endswith(b"\n"):
+                break
+            yield line
+
+
+def _beyond(after: int, number: int, line: bytes, whole: _Whole) -> Iterator[Read]:
+    fields = decode(line)
+    if fields is not None:
+        fields = whole.of(fields, line)
+        if fields["seq"] > after:
+            yield Read(number, line, fields)
 
 
 def _segment_of(directory: Path, seq: int) -> int:

@@ -12,11 +12,12 @@ from dataclasses import MISSING, dataclass, field, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal, TypeVar
 
-from louver import keeping, keys, mistakes
+from louver import keeping, keys, mistakes, ships
 from louver.keeping import Grants
 from louver.keys import Key
 from louver.knowing import AttributeSource, CertificateSettings, LdapSettings, LoginWay, TokenSettings
 from louver.places import Listen, ServerTls, Upstream
+from louver.ships import Ship
 from policies.positions import Checker, DocumentError, Node, Problem, compose
 
 if TYPE_CHECKING:
@@ -98,6 +99,7 @@ class Settings:
     grants: Grants | None = field(default=None, metadata=keys.section(Grants))
     audit: Audit = field(default_factory=Audit, metadata=keys.section(Audit))
     alerts: Alerts | None = field(default=None, metadata=keys.section(Alerts))
+    ship: Ship | None = field(default=None, metadata=keys.section(Ship))
     limits: Limits = field(default_factory=Limits, metadata=keys.section(Limits))
     drain_seconds: float = field(default=10.0, metadata=keys.number("seconds", 0, 3600))
     notices: bool = field(default=True, metadata=keys.boolean())
@@ -259,6 +261,8 @@ class _Reader:
             self._source(source, index, settings, environment) for index, source in enumerate(settings.attributes)
         )
         grants = None if settings.grants is None else self._grants(settings.grants, environment)
+        for key, message, hint in () if settings.ship is None else ships.mistakes(settings.ship):
+            self._problem(f"ship.{key}", message, hint)
         ldap = None if settings.ldap is None else self._ldap(settings.ldap, environment)
         if self.checker.problems:
             return None

@@ -1,4 +1,4 @@
-"""`make servers`: see that a MySQL, a MariaDB, their drivers and an OpenLDAP are there for the tests, and bring what is missing.
+"""`make servers`: see that a MySQL, a MariaDB, their drivers, an OpenLDAP and an rsyslog are there for the tests, and bring what is missing.
 
 python -m brought           find the installed servers, bring the others into build/servers, and the drivers into build/drivers
 python -m brought --bring   bring both servers, whatever is installed
@@ -13,6 +13,7 @@ from pathlib import Path
 from brought.directory import bring_directory
 from brought.drivers import bring_drivers
 from brought.packages import CannotBring, bring, newest_debian, sources
+from brought.syslog import bring_syslog
 from louver.demo.mysql import TITLES, VARIABLES, Flavour, find, find_client, flavour_of
 
 PLACE = Path(__file__).parents[2] / "build/servers"
@@ -48,9 +49,9 @@ def main() -> int:
     """Make all ready, side by side."""
     with ThreadPoolExecutor() as pool:
         brought = pool.submit(bring_drivers)
-        directory = pool.submit(bring_directory)
+        others = [pool.submit(each) for each in (bring_directory, bring_syslog)]
         problems = list(pool.map(lambda flavour: ready(flavour, anew="--bring" in sys.argv[1:]), _NAMES))
-        problems += [*brought.result(), directory.result()]
+        problems += [*brought.result(), *(each.result() for each in others)]
     for problem in filter(None, problems):
         sys.stderr.write(f"{problem}\n")
     return 1 if any(problems) else 0

@@ -5,14 +5,13 @@ Owns where it is put and how it is started from there. May not do: install.
 
 from __future__ import annotations
 
-import shlex
 import shutil
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from brought.packages import CannotBring, Packages, sources
+from brought.packages import CannotBring, Packages, sources, write_program
 
 PLACE: Final = Path(__file__).parents[2] / "build/servers/openldap"
 _INSTALLED: Final = ("/usr/sbin/slapd", "/usr/local/libexec/slapd")
@@ -56,27 +55,6 @@ def _bring() -> None:
     with tempfile.TemporaryDirectory(dir=PLACE.parent, prefix=".openldap-") as place:
         packages = Packages(Path(place).resolve(), sources())
         packages.unpack((("slapd",),))
-        _write_program(packages.root)
+        write_program(packages.root, "usr/sbin/slapd")
         shutil.rmtree(PLACE, ignore_errors=True)
         packages.root.parent.rename(PLACE)
-
-
-def _write_program(root: Path) -> None:
-    """Write the small program that starts it with its own loader and libraries."""
-    libraries = [place for base in ("lib", "usr/lib") for place in sorted(root.glob(f"{base}/*-linux-gnu*"))]
-    loader = next((each for place in libraries for each in sorted(place.glob("ld-linux*.so.*"))), None)
-    if loader is None:
-        raise CannotBring("the packages hold no loader")
-
-    def at(path: Path) -> str:
-        return f'"$here"/{shlex.quote(str(path.relative_to(root.parent)))}'
-
-    slapd = root / "usr/sbin/slapd"
-    start = root.parent / "slapd"
-    start.write_text(
-        "#!/bin/sh\n"
-        'here=$(dirname "$(readlink -f "$0")")\n'
-        f'exec {at(loader)} --library-path {":".join(map(at, libraries))} --argv0 slapd {at(slapd)} "$@"\n',
-        encoding="utf-8",
-    )
-    start.chmod(0o755)

@@ -138,6 +138,30 @@ class Packages:
             list(pool.map(lambda package: _run("dpkg-deb", "-x", package, self.root), sorted(archives.glob("*.deb"))))
 
 
+def write_program(root: Path, name: str, options: str = "") -> None:
+    """Write the small program, beside `root`, that starts one of the packages there with their own loader and libraries.
+
+    In `options`, `$here` is the directory that holds both. Raises CannotBring.
+    """
+    libraries = [place for base in ("lib", "usr/lib") for place in sorted(root.glob(f"{base}/*-linux-gnu*"))]
+    loader = next((each for place in libraries for each in sorted(place.glob("ld-linux*.so.*"))), None)
+    if loader is None:
+        raise CannotBring("the packages hold no loader")
+
+    def at(path: Path) -> str:
+        return f'"$here"/{shlex.quote(str(path.relative_to(root.parent)))}'
+
+    program = root / name
+    start = root.parent / program.name
+    start.write_text(
+        "#!/bin/sh\n"
+        'here=$(dirname "$(readlink -f "$0")")\n'
+        f'exec {at(loader)} --library-path {":".join(map(at, libraries))} --argv0 {program.name} {at(program)} {options} "$@"\n',
+        encoding="utf-8",
+    )
+    start.chmod(0o755)
+
+
 def _write_programs(unpacked: Path, server: str, client: str) -> None:
     """Write the small programs that start those of the packages with their own loader and libraries, and drop the rest."""
     root = unpacked / "root"

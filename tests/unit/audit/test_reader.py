@@ -1,8 +1,9 @@
+import itertools
 import os
 
 import pytest
 
-from audit import reader, record, segments
+from audit import compaction, reader, record, segments
 from audit.writer import Trail
 
 
@@ -152,3 +153,21 @@ def test_a_reference_to_nothing_is_left_as_it_is(referring, like):
         left = [fields for fields in found if "like" in fields]
         assert left
         assert all("text" not in fields for fields in left)
+
+
+def test_what_was_compacted_while_nobody_asked_is_not_passed_over(tmp_path, clock):
+    """A segment that was read half, then filled, closed and compacted, gives the rest of its records, each once."""
+    trail = Trail.open(tmp_path, segment_bytes=10**6, clock=clock)
+    for number in range(30):
+        trail.append(record.stopped(reason=str(number)))
+        trail.flush()
+        if number == 9:
+            ticks = reader.read_on(tmp_path, 0)
+            begun = list(itertools.takewhile(lambda read: read is not None, ticks))
+    trail.close()
+    Trail.open(tmp_path, clock=clock).close()
+    compaction.compact(tmp_path, 1)
+    rest = list(itertools.takewhile(lambda read: read is not None, ticks))
+    found = [*begun, *rest]
+    assert [read.line for read in found] == [line.data for line in reader.lines(tmp_path)]
+    assert next(ticks) is None

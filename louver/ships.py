@@ -1,0 +1,95 @@
+"""Where the trail is shipped: the section `ship` of the settings file.
+
+Owns its keys with defaults and units, and the mistakes that span several of them. May not do: read a file, open a socket. Secrets are
+read when something is shipped, so that the proxy needs none of them.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, Literal
+
+from louver import keys
+from proxy.upstream import is_loopback
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+Format = Literal["json", "ocsf", "cef"]
+Facility = Literal[
+    "audit", "auth", "authpriv", "user", "local0", "local1", "local2", "local3", "local4", "local5", "local6", "local7"
+]
+
+_NAME: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")  # it becomes the name of a file
+
+
+@dataclass(frozen=True, slots=True)
+class SyslogShip:
+    """A receiver of syslog over TLS."""
+
+    host: str = field(metadata=keys.text("host name"))
+    port: int = field(default=6514, metadata=keys.integer("TCP port", 1, 65535))
+    format: Format = field(default="json", metadata=keys.choice("json", "ocsf", "cef"))
+    encryption: Literal["tls", "none"] = field(default="tls", metadata=keys.choice("tls", "none"))
+    ca: Path | None = field(default=None, metadata=keys.path("PEM file of trusted authorities; none: the system's"))
+    certificate: Path | None = field(default=None, metadata=keys.path("PEM file, chain included"))
+    key: Path | None = field(default=None, metadata=keys.path("PEM file"))
+    facility: Facility = field(
+        default="audit",
+        metadata=keys.choice(
+            "audit", "auth", "authpriv", "user",
+            "local0", "local1", "local2", "local3", "local4", "local5", "local6", "local7",
+        ),
+    )  # fmt: skip
+    hostname: str | None = field(default=None, metadata=keys.text("name"))
+    message_bytes: int = field(default=8192, metadata=keys.integer("bytes", 2048, 2**24))
+    answer_seconds: float = field(default=15.0, metadata=keys.number("seconds", 0.1, 600))
+
+
+@dataclass(frozen=True, slots=True)
+class ShipDestination:
+    """One place where records go."""
+
+    name: str = field(metadata=keys.text("name"))
+    syslog: SyslogShip | None = field(default=None, metadata=keys.section(SyslogShip))
+
+
+@dataclass(frozen=True, slots=True)
+class Ship:
+    """Where the trail goes, and where it is remembered how far it has got."""
+
+    destinations: tuple[ShipDestination, ...] = field(metadata=keys.sections(ShipDestination))
+    directory: Path | None = field(default=None, metadata=keys.path("directory"))
+    trail: str | None = field(default=None, metadata=keys.text("name"))
+
+
+def mistakes(ship: Ship) -> Iterator[tuple[str, str, str | None]]:
+    """Find what is wrong: key, message and hint of each mistake."""
+    if ship.trail is not None and not _NAME.fullmatch(ship.trail):
+        yield "trail", f"`{ship.trail}` cannot be the name of a trail", "write lower-case letters, digits, `-` and `_`"
+    names = [each.name for each in ship.destinations]
+    for index, each in enumerate(ship.destinations):
+        place = f"destinations[{index}]."
+        if not _NAME.fullmatch(each.name):
+            message = f"`{each.name}` cannot be the name of a destination"
+            yield f"{place}name", message, "write lower-case letters, digits, `-` and `_`"
+        if each.name in names[:index]:
+            yield f"{place}name", f"two destinations have the name `{each.name}`", None
+        if each.syslog is None:
+            yield place, f"the destination `{each.name}` says nowhere to go", "give it `syslog`"
+        else:
+            yield from ((f"{place}syslog.{key}", message, hint) for key, message, hint in _of_syslog(each.syslog))
+
+
+def _of_syslog(syslog: SyslogShip) -> Iterator[tuple[str, str, str | None]]:
+    if syslog.encryption == "none" and not is_loopback(syslog.host):
+        message = "`encryption: none` is for a receiver on this machine: records say who read what"
+        yield "encryption", message, "leave it out; to relay within a host, name `127.0.0.1`"
+    yield from _together(syslog.certificate, syslog.key)
+
+
+def _together(certificate: Path | None, key: Path | None) -> Iterator[tuple[str, str, str | None]]:
+    if (certificate is None) != (key is None):
+        yield "certificate", "`certificate` and `key` go together", None
