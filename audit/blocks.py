@@ -86,3 +86,15 @@ def blocks(lines: Iterable[Line]) -> Iterator[Block]:
             held.clear()
     if held:
         yield Block(tuple(held), None)
+
+
+def runs(numbers: Iterable[int]) -> Iterator[tuple[int, int]]:
+    """Ascending numbers as runs of neighbours: first, last."""
+    first = last = 0
+    for number in numbers:
+        if first and number != last + 1:
+            yield first, last
+            first = 0
+        first, last = first or number, number
+    if first:
+        yield first, last

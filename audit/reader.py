@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 
-from audit import blocks, chain, compaction, heads, segments, signing, verify
+from audit import blocks, chain, compaction, findings, heads, retention, segments, signing, verify
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 Fields = dict[str, Any]
 """A record as its JSON says it; the fields by event are documented in audit.record."""
 
-_Segment = TypeVar("_Segment", heads.SegmentHead, compaction.Compacted)
+_Line = TypeVar("_Line", bound=signing.Signed)
 
 _PROGRESS_LINES = 10_000
 _READ = 1000  # decoded records that are kept for those that refer to them
@@ -95,7 +95,7 @@ def verified(
     anchors: Mapping[int, str] | None = None,
     keys: Sequence[signing.Verifier] = (),
     progress: Callable[[int], object] = lambda _: None,
-) -> verify.Report:
+) -> findings.Report:
     """Verify the trail in `directory`, its head file, the heads of its segments, and what was set aside. Raises NoTrail.
 
     Each head must be signed by one of `keys`, if there are any. `progress` is called now and then with the count of bytes
@@ -116,10 +116,19 @@ def verified(
                 named.extend((line, *aside) for aside in _set_aside(line.data))
             yield line
 
-    report = verify.verify(watched(), head=(head.seq, head.hash) if head else None, anchors=anchors, heads=closed.found)
+    gone = retention.retired(directory)
+    report = verify.verify(
+        watched(),
+        retired=[(each.first, each.last) for each in gone.found],
+        head=(head.seq, head.hash) if head else None,
+        anchors=anchors,
+        heads=closed.found,
+    )
     _prove(report, heads.HEADS, closed, keys)
     kept = signing.read(directory / compaction.COMPACTED, compaction.Compacted)
     _prove(report, compaction.COMPACTED, kept, keys)
+    _prove(report, retention.RETIRED, gone, keys)
+    _prove(report, retention.HOLDS, signing.read(directory / retention.HOLDS, retention.Hold), keys)
     for number, path in existing(directory):
         if path.suffix == segments.COMPACTED:
             report.damages.extend(_compacted(number, path, kept.found))
@@ -127,7 +136,7 @@ def verified(
         path = directory / file
         if "/" in file or not path.is_file() or sha256(path.read_bytes()).hexdigest() != digest:
             text = f"the torn line set aside in {file} is missing or changed"
-            report.damages.append(verify.Damage("changed", line.segment, line.number, 0, 0, text))
+            report.damages.append(findings.Damage("changed", line.segment, line.number, 0, 0, text))
     return report
 
 
@@ -138,32 +147,35 @@ def _set_aside(line: bytes) -> Iterator[tuple[str, str]]:
             yield str(torn.get("file")), str(torn.get("sha256"))
 
 
-def _compacted(number: int, path: Path, kept: list[compaction.Compacted]) -> Iterator[verify.Damage]:
+def _compacted(number: int, path: Path, kept: list[compaction.Compacted]) -> Iterator[findings.Damage]:
     """What is wrong with a compacted segment, beside what its lines tell."""
     said = {each.segment: each.sha256 for each in kept}.get(number)
     if said is None:
         text = f"segment {number} is compacted, but nothing is noted of it in {compaction.COMPACTED}"
-        yield verify.Damage("changed", number, 0, 0, 0, text)
+        yield findings.Damage("changed", number, 0, 0, 0, text)
     elif said != compaction.file_digest(path):
-        yield verify.Damage(
+        yield findings.Damage(
             "changed", number, 0, 0, 0, f"{path.name} is not the file that was made when it was compacted"
         )
     for seq in compaction.differing(path):
         text = f"the columns beside record {seq} do not say what the record says: searches are misled"
-        yield verify.Damage("changed", number, 0, seq, seq, text)
+        yield findings.Damage("changed", number, 0, seq, seq, text)
 
 
-def _prove(report: verify.Report, name: str, lines: signing.Lines[_Segment], keys: Sequence[signing.Verifier]) -> None:
+def _prove(report: findings.Report, name: str, lines: signing.Lines[_Line], keys: Sequence[signing.Verifier]) -> None:
     """Check the signatures of what is noted of segments; where there is no key to do so, say that."""
     if lines.torn:
         report.notes.append(f"{name} has {lines.torn} lines that a crash has torn")
     for number in lines.altered:
         text = f"line {number} of {name} is not as it was written"
-        report.damages.append(verify.Damage("head", 0, number, 0, 0, text))
+        report.damages.append(findings.Damage("head", 0, number, 0, 0, text))
     for each in lines.found if keys else ():
         if not any(key.proves(each) for key in keys):
-            text = f"what {name} says of segment {each.segment} is not signed by a key that was given"
-            report.damages.append(verify.Damage("head", each.segment, 0, 0, 0, text))
+            number = getattr(each, "segment", 0)
+            what = f"what {name} says" + (f" of segment {number}" if number else "")
+            report.damages.append(
+                findings.Damage("head", number, 0, 0, 0, f"{what} is not signed by a key that was given")
+            )
     signed = sum(each.signature is not None for each in lines.found)
     if signed and not keys:
         report.notes.append(f"{signed} lines of {name} are signed; give the public key by --key to have them proved")

@@ -28,6 +28,8 @@ grant             grant (its number), what (requested, approved, denied, revoked
                   person (who did it, null: time), at, note, principal (who gets it), columns (by key), labels (category and
                   level, each), rows, database, purpose, reason, ends
 alert             what, grant, reason: somebody is to look at it now
+retired           segments (removed because they are old: first and last of each run), before (when they had been closed), held (the
+                  segments that are as old and are kept by a hold)
 denial            caller fields, what, reason, sqlstate: something other than a statement was refused
 segment, closed, recovered: the trail's own, see audit.chain
 
@@ -47,7 +49,7 @@ Ruling = Literal["pass", "rewrite", "deny"]
 
 EVENTS = (
     "started", "stopped", "reloaded", "session_opened", "session_closed", "login_refused",
-    "statement", "outcome", "labelled", "grant", "alert", "denial", "segment", "closed", "recovered",
+    "statement", "outcome", "labelled", "grant", "alert", "retired", "denial", "segment", "closed", "recovered",
 )  # fmt: skip
 """Every event that can stand in a trail."""
 
@@ -199,6 +201,11 @@ def grant(  # noqa: PLR0913  what there is to say
 def alert(*, what: str, grant: int, reason: str) -> bytes:
     """Say that somebody is to look at something now."""
     return members({"event": "alert", "what": what, "grant": grant, "reason": reason})
+
+
+def retired(*, segments: list[tuple[int, int]], before: str, held: list[int]) -> bytes:
+    """Say that segments are removed which were closed before a moment, and which of that age are held."""
+    return members({"event": "retired", "segments": segments, "before": before, "held": held})
 
 
 def denial(caller: Caller, *, what: str, reason: str, sqlstate: str) -> bytes:

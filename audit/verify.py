@@ -14,20 +14,19 @@ place; which of its records was altered they do not tell.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from audit import chain
-from audit.blocks import Block, Line, blocks
+from audit.blocks import Block, Line, blocks, runs
+from audit.findings import Damage, Report, merged
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
+    from audit.findings import Kind
     from audit.heads import SegmentHead
-
-Kind = Literal["changed", "removed", "inserted", "reordered", "truncated", "torn", "anchor", "head"]
 
 DAMAGES = 1000
 """How many damages are told one by one; a trail with more is not worth a longer list."""
@@ -36,51 +35,24 @@ _SPAN = 100_000
 """How many records one damaged block is looked through for; a block is what one turn of the proxy writes."""
 
 
-@dataclass(frozen=True, slots=True)
-class Damage:
-    """One damage: where it shows (segment, line) and which records it concerns (first to last seq)."""
-
-    kind: Kind
-    segment: int
-    line: int
-    first: int
-    last: int
-    message: str
-
-
-@dataclass(slots=True)
-class Report:
-    """What verification found. `notes` are facts that are no damage, such as a resumption after a crash."""
-
-    records: int = 0
-    segments: int = 0
-    head: tuple[int, str] = (0, chain.GENESIS.decode())
-    closed: bool = False
-    damages: list[Damage] = field(default_factory=list)
-    more: int = 0
-    notes: list[str] = field(default_factory=list)
-
-    @property
-    def intact(self) -> bool:
-        """True when there is no damage."""
-        return not self.damages
-
-
 def verify(
     lines: Iterable[Line],
     *,
     head: tuple[int, str] | None,
     anchors: Mapping[int, str] | None = None,
     heads: Iterable[SegmentHead] | None = None,
+    retired: Iterable[tuple[int, int]] = (),
 ) -> Report:
     """Check a whole trail, its lines in the order of the segments' numbers.
 
     `head`: (seq, hash) of the head file, None when it is missing or unreadable, which is damage of a trail that has
     records. `anchors`: hashes by seq that were noted elsewhere. `heads` are those of closed segments (None: not
-    asked for), whose signatures are the caller's to check. Never raises for what the lines hold.
+    asked for), whose signatures are the caller's to check. `retired` are the segments, first to last, that were removed by
+    the rule: for each its head stands. Never raises for what the lines hold.
     """
     known = None if heads is None else {each.segment: each for each in heads}
-    return _Verifier(iter(lines), head, dict(anchors or {}), known).run()
+    gone = {number for first, last in retired for number in range(first, last + 1) if known and number in known}
+    return _Verifier(iter(lines), head, dict(anchors or {}), known, gone).run()
 
 
 class _Verifier:
@@ -92,11 +64,13 @@ class _Verifier:
         head: tuple[int, str] | None,
         anchors: dict[int, str],
         heads: dict[int, SegmentHead] | None,
+        retired: set[int],
     ) -> None:
         self.blocks = blocks(lines)
         self.head = head
         self.anchors = anchors
         self.heads = heads
+        self.retired = retired
         self.closed = {each.last: each for each in (heads or {}).values()}
         self.report = Report()
         self.ahead: Block | None = None  # read but not yet judged
@@ -114,6 +88,8 @@ class _Verifier:
         last: Line | None = None
         while (block := self.next()) is not None:
             last = block.lines[-1]
+            if last.segment != self.segment:
+                self.pass_retired(block.lines[0], watched)
             self.report.records += len(block.lines)
             # the way of an untouched block: everything else is for judge
             if (
@@ -136,6 +112,27 @@ class _Verifier:
                     self.own_record(line)
         self.end(last, watched)
         return self.report
+
+    def pass_retired(self, line: Line, watched: list[int]) -> None:
+        """Go by their heads over segments that were retired before this line."""
+        first = self.segment + 1
+        for number in range(first, line.segment):
+            head = self.heads.get(number) if self.heads is not None and number in self.retired else None
+            if head is None or head.first != self.seq + 1:
+                break  # the gap is told by the line behind it
+            self.step(head.last, (head.hash.encode(),))
+            self.segment = number
+            while watched and watched[-1] <= head.last:
+                seq = watched.pop()
+                if seq == head.last and self.anchors.get(seq, head.hash) != head.hash:
+                    text = f"record {seq} is not the one that was anchored: segment {number}, which was retired, was another one"
+                    self.damage("anchor", line, seq, seq, text)
+        if self.segment >= first:
+            self.report.retired += self.segment - first + 1
+            text = (
+                f"segments {first} to {self.segment}, up to record {self.seq}, were retired: their heads stand for them"
+            )
+            self.report.notes.append(text)
 
     def next(self) -> Block | None:
         block, self.ahead = self.ahead, None
@@ -205,7 +202,7 @@ class _Verifier:
                 self.damage("changed", line, seq, seq, "this line is no longer a record")
             else:
                 self.damage("inserted", line, expected, expected, "this line is no record")
-        for first, last in _runs(gone):
+        for first, last in runs(gone):
             self.gap(first, last, block.lines[0])
         if sound and not unreadable and not gone:
             text = f"records {expected} to {through} have lost the hash that ends them"
@@ -339,7 +336,7 @@ class _Verifier:
             self.damage("truncated", where, self.seq + 1, wanted, text)
         report.head = (self.seq, self.prior[0].decode(errors="replace") if self.prior else "")
         report.closed = last is not None and chain.segment_closed("stopped") in last.data[:128]
-        report.damages = _merged(sorted(report.damages, key=lambda d: (d.segment, d.line)))
+        report.damages = merged(sorted(report.damages, key=lambda d: (d.segment, d.line)))
 
     def damage(self, kind: Kind, line: Line, first: int, last: int, message: str) -> None:
         if len(self.report.damages) < DAMAGES:
@@ -351,38 +348,3 @@ class _Verifier:
 def _known(digest: bytes | None) -> tuple[bytes, ...] | None:
     """A block's hash as what the next may follow from."""
     return None if digest is None else (digest,)
-
-
-def _runs(seqs: Iterable[int]) -> Iterator[tuple[int, int]]:
-    """Ascending numbers as runs of neighbours: first, last."""
-    first = last = 0
-    for seq in seqs:
-        if seq != last + 1 or not first:
-            if first:
-                yield first, last
-            first = seq
-        last = seq
-    if first:
-        yield first, last
-
-
-def _merged(damages: list[Damage]) -> list[Damage]:
-    """Make one of damages of one kind on lines and records that follow each other."""
-    out: list[Damage] = []
-    lines = 1
-    for damage in damages:
-        before = out[-1] if out else None
-        if (
-            before is not None
-            and damage.kind == before.kind == "reordered"
-            and damage.segment == before.segment
-            and damage.line == before.line + lines
-            and damage.first == before.last + 1
-        ):
-            lines += 1
-            text = f"records {before.first} to {damage.last} stand out of order from this line on"
-            out[-1] = replace(before, last=damage.last, message=text)
-        else:
-            out.append(damage)
-            lines = 1
-    return out

@@ -5,6 +5,7 @@ Owns the order of building and of ending. May not do: any work of the parts.
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import gc
 import logging
@@ -18,6 +19,7 @@ from audit.signing import KeyFileError, Signer
 from audit.writer import AuditUnavailable, Trail
 from louver import descriptors, granted, mysql, postgres
 from louver.configuration import ConfigurationError, Parts, PolicyFiles
+from louver.retiring import retire_for_ever
 from proxy.grants.granted import Granted
 from proxy.ledger import Ledger, LedgerUnavailable
 from proxy.server import Server, ServerSettings, run
@@ -34,12 +36,13 @@ def serve(parts: Parts) -> None:
         log.warning("%s", short)
     audit = settings.audit
     try:
+        signer = Signer.read(audit.signing_key) if audit.signing_key else None
         trail = Trail.open(
             audit.directory,
             segment_bytes=audit.segment_bytes,
             segment_seconds=round(audit.segment_hours * 3600),
             fsync=audit.sync,
-            signer=Signer.read(audit.signing_key) if audit.signing_key else None,
+            signer=signer,
         )
     except (AuditUnavailable, KeyFileError) as error:
         raise ConfigurationError([str(error)]) from None
@@ -47,7 +50,7 @@ def serve(parts: Parts) -> None:
     ledger = None
     try:
         ledger = Ledger.open(settings.labels_file)  # the lock of the trail makes us the only one who has it open
-        uvloop.run(_run(parts, trail, ledger))
+        uvloop.run(_run(parts, trail, ledger, signer))
         ledger.flush()
         reason = "told to stop"
     except LedgerUnavailable as error:
@@ -64,7 +67,7 @@ def serve(parts: Parts) -> None:
             ledger.close()
 
 
-async def _run(parts: Parts, trail: Trail, ledger: Ledger) -> None:
+async def _run(parts: Parts, trail: Trail, ledger: Ledger, signer: Signer | None) -> None:
     """Build the server and serve."""
     settings = parts.settings
     files = PolicyFiles(settings, parts.policies)
@@ -106,4 +109,9 @@ async def _run(parts: Parts, trail: Trail, ledger: Ledger) -> None:
     # What is loaded by now lives as long as the process; the collector need not walk over it again and again.
     gc.collect()
     gc.freeze()
-    await run(server, ready)
+    async with contextlib.AsyncExitStack() as beside:
+        if settings.audit.retention_days:
+            days = settings.audit.retention_days
+            retiring = asyncio.create_task(retire_for_ever(trail, settings.audit.directory, days, signer))
+            beside.callback(retiring.cancel)
+        await run(server, ready)

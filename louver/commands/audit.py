@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from louver.commands import proof, shipping
+from louver.commands import holding, proof, shipping
 from louver.commands.trail import ConfigOption, DirectoryOption, find_trail
 from louver.console import Exit, err, fail
 from louver.entries import FormatOption, one_by_one, show, show_rows
@@ -248,6 +248,9 @@ audit_app.command()(proof.verify)
 audit_app.command(name="key")(proof.make_key)
 audit_app.command()(proof.compact)
 audit_app.command()(shipping.ship)
+audit_app.command()(holding.hold)
+audit_app.command()(holding.release)
+audit_app.command()(holding.holds)
 
 
 def _polled(records: Iterator[dict[str, object] | None]) -> Iterator[dict[str, object] | None]:

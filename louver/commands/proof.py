@@ -22,7 +22,7 @@ from louver.entries import Format, FormatOption
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from audit.verify import Report
+    from audit.findings import Report
 
 
 def verify(  # noqa: PLR0913  the options of a command

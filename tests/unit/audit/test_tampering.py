@@ -15,7 +15,7 @@ from audit.writer import Trail
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from audit.verify import Report
+    from audit.findings import Report
 
 FLIPS = (0x01, 0x20, 0x80)
 """What is changed of a byte, in turns: its lowest bit, the case of a letter, the bit that leaves ASCII."""
