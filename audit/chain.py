@@ -134,6 +134,11 @@ def stamped(nanoseconds: int, body: bytes) -> bytes:
     return b'"time":"%b",%b' % (timestamp(nanoseconds).encode(), body)
 
 
+def unrecorded(records: int, since: str) -> bytes:
+    """Say that so many records could not be written, the first of them at a time; what they would have said is lost."""
+    return members({"event": "unrecorded", "records": records, "since": since})
+
+
 def segment_header(number: int, previous: bytes) -> bytes:
     """Return the body of a segment's first record: its number and the hash it is bound to."""
     return members({"event": "segment", "segment": number, "previous": previous.decode(), "format": FORMAT})

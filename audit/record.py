@@ -31,7 +31,7 @@ alert             what, grant, reason: somebody is to look at it now
 retired           segments (removed because they are old: first and last of each run), before (when they had been closed), held (the
                   segments that are as old and are kept by a hold)
 denial            caller fields, what, reason, sqlstate: something other than a statement was refused
-segment, closed, recovered: the trail's own, see audit.chain
+segment, closed, recovered, unrecorded: the trail's own, see audit.chain
 
 A statement and its outcome are joined by (session, statement). The statement record is written before the statement
 leaves; one without an outcome was still running, or the proxy died: then it counts as `lost`.
@@ -49,7 +49,7 @@ Ruling = Literal["pass", "rewrite", "deny"]
 
 EVENTS = (
     "started", "stopped", "reloaded", "session_opened", "session_closed", "login_refused",
-    "statement", "outcome", "labelled", "grant", "alert", "retired", "denial", "segment", "closed", "recovered",
+    "statement", "outcome", "labelled", "grant", "alert", "retired", "denial", "segment", "closed", "recovered", "unrecorded",
 )  # fmt: skip
 """Every event that can stand in a trail."""
 

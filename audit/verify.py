@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 DAMAGES = 1000
 """How many damages are told one by one; a trail with more is not worth a longer list."""
 
+_TOLD = (b'"event":"recovered"', b'"event":"unrecorded"')
+"""Records of the trail's own whose contents are told, in a form that is quick to look for."""
+
 _SPAN = 100_000
 """How many records one damaged block is looked through for; a block is what one turn of the proxy writes."""
 
@@ -108,7 +111,7 @@ class _Verifier:
             while watched and watched[-1] <= self.seq:
                 self.compare(watched.pop(), block)
             for line in block.lines:
-                if line.segment != self.segment or b'"event":"recovered"' in line.data[:120]:
+                if line.segment != self.segment or any(event in line.data[:120] for event in _TOLD):
                     self.own_record(line)
         self.end(last, watched)
         return self.report
@@ -291,6 +294,9 @@ class _Verifier:
             )
         if fields.get("event") == "recovered":
             self.recovered(line, fields)
+        if fields.get("event") == "unrecorded":
+            text = f"{fields.get('records')} records could not be written from {fields.get('since')} on (audit.unavailable: pass)"
+            self.report.notes.append(f"segment {line.segment} line {line.number}: {text}")
 
     def recovered(self, line: Line, fields: dict[str, object]) -> None:
         missing = fields.get("missing")

@@ -4,7 +4,8 @@ Owns the open segment, the running hash, the buffer between append and flush, ro
 May not do: know what a record means, wait, or drop a record once it was appended.
 
 The order of things for the caller: `append` each record, `flush` once, and only then let the statement go. When
-either raises AuditUnavailable the statement must not go. What was appended stays in the buffer and is written with the
+either raises AuditUnavailable the statement must not go; a lenient trail does not raise, counts what it could not take,
+and says so as soon as it can. What was appended stays in the buffer and is written with the
 next flush that succeeds, so the chain has no holes after a full disk. `sync` makes durable what was flushed; it may run
 in another thread.
 """
@@ -55,8 +56,8 @@ class Trail:
 
     __slots__ = (
         "_age", "_begun", "_block", "_broken", "_clock", "_closed", "_directory", "_durable", "_file", "_first", "_fsync", "_full", "_hash",
-        "_head", "_limit", "_lock", "_offset", "_pending", "_pending_bytes", "_sealed", "_segment", "_seq", "_signer",
-        "_stamp", "_stamped", "_switching", "_written",
+        "_head", "_lenient", "_limit", "_lock", "_lost", "_lost_since", "_offset", "_pending", "_pending_bytes", "_sealed", "_segment", "_seq", "_signer",
+        "_stamp", "_stamped", "_switching", "_trouble", "_written",
     )  # fmt: skip
 
     def __init__(  # noqa: PLR0913, PLR0917  what `open` is given
@@ -68,6 +69,7 @@ class Trail:
         fsync: Fsync,
         clock: Callable[[], int],
         signer: Signer | None,
+        lenient: bool,
     ) -> None:
         self._directory = directory
         self._lock = lock
@@ -77,6 +79,10 @@ class Trail:
         self._fsync = fsync
         self._clock = clock
         self._signer = signer
+        self._lenient = lenient
+        self._lost = 0  # records that were not taken, since when
+        self._lost_since = 0
+        self._trouble: str | None = None
         self._switching = threading.Lock()  # held while descriptors change, so that sync never meets a closed one
         self._broken: str | None = None
         self._file = -1
@@ -107,13 +113,15 @@ class Trail:
         fsync: Fsync = "interval",
         clock: Callable[[], int] = time.time_ns,
         signer: Signer | None = None,
+        lenient: bool = False,
     ) -> Self:
         """Open the trail in `directory`, which is made when it is not there, and go on where it ended.
 
         fsync `always`: every flush is on the disk when it returns; `interval`: whenever the owner calls sync (once a
         second is usual), a crash of the machine can cost what came since; `none`: the operating system decides.
         A crash of this process alone loses nothing flushed, whatever the setting. `clock` gives nanoseconds since the
-        epoch. A segment is closed when it has so many bytes, or is so old; `signer` signs its head.
+        epoch. A segment is closed when it has so many bytes, or is so old; `signer` signs its head. `lenient`: what cannot be
+        written is counted, and nobody is kept from anything.
 
         Raises AuditUnavailable when another process writes the trail, or it cannot be read, repaired or written.
         """
@@ -122,7 +130,7 @@ class Trail:
             lock = _take_lock(directory)
         except OSError as error:
             raise AuditUnavailable(f"the audit trail in {directory} cannot be opened: {error}") from error
-        trail = cls(directory, lock, segment_bytes, segment_seconds * _SECOND, fsync, clock, signer)
+        trail = cls(directory, lock, segment_bytes, segment_seconds * _SECOND, fsync, clock, signer, lenient)
         try:
             trail._resume()
         except BaseException as error:
@@ -143,8 +151,13 @@ class Trail:
         """Number of the segment that the next record goes to; 0 when a new one may have to be begun for it."""
         return 0 if self._full or self._pending_bytes > PENDING_BYTES or self._block else self._segment
 
+    @property
+    def trouble(self) -> str | None:
+        """Why a lenient trail could not write what it was given last; None when it could."""
+        return self._trouble
+
     def append(self, body: bytes) -> int:
-        """Give a record its seq and time, put it into the buffer and return its seq.
+        """Give a record its seq and time, put it into the buffer and return its seq; 0 when a lenient trail cannot take it.
 
         `body` is what a builder of audit.record returns: members of a JSON object on one line, which is not checked
         again here.
@@ -152,15 +165,39 @@ class Trail:
         Raises AuditUnavailable when the buffer is full or a new segment cannot be begun; then nothing was appended.
         """
         if self._full or self._broken is not None or self._pending_bytes > PENDING_BYTES:
+            if self._lenient:
+                return self._append_if_possible(body)
             self._make_room()
-        seq = self._seq + 1
         if not self._pending:
             self._look_at_the_clock()
+            if self._lost and self._seq >= self._first:  # behind the header of a segment
+                self._tell_lost()
+        seq = self._seq + 1
         line = b'{"seq":%d,%b%b}\n' % (seq, self._stamp, body)  # chain.render, written out: this is the hot path
         self._seq = seq
         self._pending.append(line)
         self._pending_bytes += len(line)
         return seq
+
+    def _append_if_possible(self, body: bytes) -> int:
+        """Make room and append; where that cannot be done, count the record as lost."""
+        try:
+            self._make_room()
+        except AuditUnavailable as unavailable:
+            self._trouble = str(unavailable)
+            self._lost += 1
+            self._lost_since = self._lost_since or self._clock()
+            return 0
+        return self.append(body)
+
+    def _tell_lost(self) -> None:
+        """Say how many records the trail could not take, now that it can."""
+        lost, since = self._lost, chain.timestamp(self._lost_since)
+        self._lost = self._lost_since = 0
+        self._seq += 1
+        line = b'{"seq":%d,%b%b}\n' % (self._seq, self._stamp, chain.unrecorded(lost, since))
+        self._pending.append(line)
+        self._pending_bytes += len(line)
 
     def _look_at_the_clock(self) -> None:
         """Render the time that the records of a block have in common."""
@@ -172,8 +209,18 @@ class Trail:
     def flush(self) -> None:
         """Write everything that was appended, as one block; with fsync `always`, wait until it is on the disk.
 
-        Raises AuditUnavailable when the disk does not take it; the records stay in the buffer for the next flush.
+        Raises AuditUnavailable, unless the trail is lenient, when the disk does not take it; the records stay in the buffer
+        for the next flush.
         """
+        try:
+            self._flush()
+            self._trouble = None
+        except AuditUnavailable as unavailable:
+            if not self._lenient:
+                raise
+            self._trouble = str(unavailable)
+
+    def _flush(self) -> None:
         pending = self._pending
         if pending:
             self._hash, block = chain.seal(self._hash, pending[0] if len(pending) == 1 else b"".join(pending))
@@ -223,7 +270,7 @@ class Trail:
                 if self._file >= 0 and not (self._full and self._waiting):  # else a closing record waits already
                     self._full = False
                     self.append(chain.segment_closed("stopped"))
-                self.flush()
+                self._flush()
                 self.sync()
                 if self._file >= 0:
                     self._closes_segment()
@@ -292,7 +339,7 @@ class Trail:
         if self._broken is not None:
             raise AuditUnavailable(self._broken)
         if self._pending_bytes > PENDING_BYTES:
-            self.flush()
+            self._flush()
         if not self._full:
             return
         if self._file >= 0:
@@ -300,7 +347,7 @@ class Trail:
                 self._full = False
                 self.append(chain.segment_closed("rotated"))
                 self._full = True
-            self.flush()
+            self._flush()
             self.sync()
             with self._switching:
                 os.close(self._file)
@@ -341,7 +388,11 @@ class Trail:
     def _unavailable(self, error: OSError) -> AuditUnavailable:
         return AuditUnavailable(
             f"the audit trail in {self._directory} cannot be written: {error.strerror or error}; "
-            "statements are refused until it can (no record, no statement)"
+            + (
+                "statements pass without a record"
+                if self._lenient
+                else "statements are refused until it can (no record, no statement)"
+            )
         )
 
     def _break(self, why: str) -> AuditUnavailable:

@@ -43,7 +43,7 @@ COMPILED = Path(__file__).resolve().parents[1] / "build" / "compiled"
 _SCALE = ROWS // 100_000
 _START_SECONDS = 30.0
 _USER = "bench"
-_POSTGRES = {
+POSTGRES = {
     "max_connections": str(CONNECTIONS + 50),
     "shared_buffers": "256MB",  # holds the whole table
     "autovacuum": "off",
@@ -67,6 +67,7 @@ users: users.yaml
 policies: policies.yaml
 limits: {{connections: {connections}, connections_per_user: {connections}}}
 drain_seconds: 1
+audit: {audit}
 """
 _PGBOUNCER = """\
 [databases]
@@ -151,9 +152,9 @@ class Stage:
 def open_stage() -> Iterator[Stage]:
     """Start everything and fill the database. Raises BenchError and louver.demo.host.ServerUnavailable."""
     with contextlib.ExitStack() as stack:
-        postgres = stack.enter_context(LocalPostgres.start(settings=_POSTGRES))
+        postgres = stack.enter_context(LocalPostgres.start(settings=POSTGRES))
         password = secrets.token_urlsafe(16)
-        _fill(postgres, password)
+        fill(postgres, password)
         legs = [Leg("direct", "direct", postgres.host, postgres.port, password)]
         notes: list[str] = []
         pgbouncer = _pgbouncer()
@@ -173,7 +174,7 @@ def is_compiled() -> bool:
     return (COMPILED / "done.stamp").exists()
 
 
-def _fill(postgres: LocalPostgres, password: str) -> None:
+def fill(postgres: LocalPostgres, password: str) -> None:
     """Make pgbench's tables, and the account that every leg ends at."""
     dsn = postgres.create_database(DATABASE)
     command: list[str | Path] = [postgres.bin / "pgbench", "--initialize", "--quiet", f"--scale={_SCALE}", dsn]
@@ -187,9 +188,14 @@ def _fill(postgres: LocalPostgres, password: str) -> None:
 
 
 @contextlib.contextmanager
-def open_louver(postgres: LocalPostgres, password: str, *, masked: bool) -> Iterator[Leg]:
-    """Start `louver serve` with one user who sees balances as they are, or rounded to hundreds."""
-    name = "masked" if masked else "allow_all"
+def open_louver(
+    postgres: LocalPostgres, password: str, *, masked: bool, name: str | None = None, audit: str = "{}"
+) -> Iterator[Leg]:
+    """Start `louver serve` with one user who sees balances as they are, or rounded to hundreds.
+
+    `name` is that of the way; `audit` the section of the settings, in YAML's flow style.
+    """
+    name = name or ("masked" if masked else "allow_all")
     treatment = "{mask: round, step: 100}" if masked else "clear"
     port = free_port()
     with private_directory(None) as directory, tempfile.TemporaryFile() as log:
@@ -197,7 +203,12 @@ def open_louver(postgres: LocalPostgres, password: str, *, masked: bool) -> Iter
         policies = _POLICIES.format(database=DATABASE, name=name.replace("_", " "), treatment=treatment)
         (directory / "policies.yaml").write_text(policies, encoding="utf-8")
         settings = _LOUVER.format(
-            port=port, host=postgres.host, upstream=postgres.port, user=_USER, connections=CONNECTIONS
+            port=port,
+            host=postgres.host,
+            upstream=postgres.port,
+            user=_USER,
+            connections=CONNECTIONS,
+            audit=audit,
         )
         (directory / "louver.yaml").write_text(settings, encoding="utf-8")
         add_user(directory / "users.yaml", _USER, password, {})

@@ -43,6 +43,7 @@ def serve(parts: Parts) -> None:
             segment_seconds=round(audit.segment_hours * 3600),
             fsync=audit.sync,
             signer=signer,
+            lenient=audit.unavailable == "pass",
         )
     except (AuditUnavailable, KeyFileError) as error:
         raise ConfigurationError([str(error)]) from None

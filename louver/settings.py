@@ -42,6 +42,7 @@ class Audit:
     sync: Literal["always", "interval", "none"] = field(
         default="interval", metadata=keys.choice("always", "interval", "none")
     )
+    unavailable: Literal["refuse", "pass"] = field(default="refuse", metadata=keys.choice("refuse", "pass"))
     statement_text: Literal["scrubbed", "whole"] = field(default="scrubbed", metadata=keys.choice("scrubbed", "whole"))
     segment_bytes: int = field(default=64 * 2**20, metadata=keys.integer("bytes", 4096, 2**40))
     segment_hours: float = field(default=24.0, metadata=keys.number("hours", 0.01, 8760))

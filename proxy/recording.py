@@ -61,7 +61,9 @@ class Recorder:
         seq = self._append(plan, number, text, record.statement_prefix(caller, plan.judgement))
         if len(self._told) >= _PLANS:
             self._told.clear()
-        self._told[plan, identity] = (self._trail.segment, record.statement_like(self._caller, seq))
+        segment = self._trail.segment
+        if seq and segment:
+            self._told[plan, identity] = (segment, record.statement_like(self._caller, seq))
 
     def _append(self, plan: Plan, number: int, text: bytes, prefix: bytes) -> int:
         if plan.judgement.text is not None:

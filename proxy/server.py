@@ -199,6 +199,8 @@ class Server:
             try:
                 self._trail.flush()
                 await loop.run_in_executor(None, self._trail.sync)
+                if self._trail.trouble is not None:
+                    log.error("audit: %s", self._trail.trouble)
             except AuditUnavailable as unavailable:
                 log.error("audit: %s", unavailable)  # noqa: TRY400  it has no trace worth reading
             try:

@@ -36,3 +36,22 @@ def test_a_trail_that_cannot_grow_refuses_statements_and_the_proxy_lives(
                 psycopg.connect(dsn)
         assert louver.process.poll() is None
         assert "Traceback" not in louver.log
+
+
+def test_a_trail_that_cannot_grow_lets_statements_pass_where_that_is_wanted(
+    louver_factory: Callable[..., Any], stage: Any
+) -> None:
+    """With `audit.unavailable: pass` statements and logins go on, under the same masks, and the log tells of the gap."""
+    command = ("/bin/sh", "-c", 'ulimit -f 40; exec "$@"', "sh")
+    users = {"bob": {"role": "boss"}, "tina": {"role": "teller"}}
+    with louver_factory(users=users, policies=stage.policies, command=command, audit={"unavailable": "pass"}) as louver:
+        with psycopg.connect(louver.dsn("bob", database=stage.database), autocommit=True) as client:
+            for number in range(300):
+                client.execute(f"select {number}")
+        with psycopg.connect(louver.dsn("tina", database=stage.database), autocommit=True) as client:
+            (shown,) = client.execute("select phone from people where id = 1").fetchone() or ("",)
+            assert set(shown) == {"*"}
+        recorded = b"".join(path.read_bytes() for path in sorted(louver.audit_directory.glob("*.jsonl")))
+        assert 0 < recorded.count(b'"event":"statement"') < 300
+        louver.wait_for_said("statements pass without a record")
+        assert "Traceback" not in louver.log

@@ -365,3 +365,59 @@ def test_killed_at_any_moment_no_flushed_record_is_lost(tmp_path):
     assert report.intact, report.damages
     assert len(report.notes) == 20
     assert len(reasons(tmp_path)) >= int(said[-1])
+
+
+def test_a_lenient_trail_counts_what_it_cannot_take(tmp_path, clock, monkeypatch):
+    """Nobody is refused; what waits is bounded; when the disk takes records again the first says how many are missing."""
+    monkeypatch.setattr(writer, "PENDING_BYTES", 1500)
+    trail = Trail.open(tmp_path, clock=clock, lenient=True)
+    put(trail, "before")
+    real = os.write
+    monkeypatch.setattr(os, "write", lambda *_: (_ for _ in ()).throw(OSError(errno.ENOSPC, "full")))
+    seqs = []
+    for _ in range(20):
+        seqs.append(trail.append(record.stopped(reason="x" * 200)))
+        trail.flush()
+    kept = sum(seq > 0 for seq in seqs)
+    assert seqs[kept:] == [0] * (20 - kept)
+    assert 0 < kept < 10
+    monkeypatch.setattr(os, "write", real)
+    put(trail, "after")
+    trail.close()
+    assert reasons(tmp_path) == ["before", *["x" * 200] * kept, "after"]
+    (said,) = [fields for fields in reader.records(tmp_path) if fields["event"] == "unrecorded"]
+    assert said["records"] == 20 - kept
+    report = reader.verified(tmp_path)
+    assert report.intact
+    assert f"{20 - kept} records could not be written from {said['since']} on" in report.notes[0]
+
+
+@pytest.mark.parametrize("fsync", ["always", "interval"])
+def test_a_lenient_trail_lets_go_what_is_no_longer_safe(tmp_path, clock, monkeypatch, fsync):
+    """After a failed fsync nothing that could be written would prove anything, so nothing is, and nobody is refused."""
+    trail = Trail.open(tmp_path, clock=clock, fsync=fsync, lenient=True)
+    put(trail, "before")
+    monkeypatch.setattr(os, "fdatasync", lambda _: (_ for _ in ()).throw(OSError(errno.EIO, "lost")))
+    put(trail, "unsure")
+    with pytest.raises(AuditUnavailable, match="no longer safe"):
+        trail.sync()
+    assert trail.append(record.stopped(reason="unrecorded")) == 0
+    trail.flush()
+    trail.close()
+    monkeypatch.undo()
+    assert reasons(tmp_path) == ["before", "unsure"]
+
+
+def test_a_lenient_trail_goes_on_when_a_segment_can_be_begun(tmp_path, clock, monkeypatch):
+    """While none can, records are counted; then the new segment says so."""
+    trail = Trail.open(tmp_path, segment_bytes=400, clock=clock, lenient=True)
+    put(trail, "fills the segment " + "x" * 200)
+    real = os.open
+    monkeypatch.setattr(os, "open", lambda *_: (_ for _ in ()).throw(OSError(errno.ENOSPC, "no inodes")))
+    assert [trail.append(record.stopped(reason="lost")) for _ in range(3)] == [0, 0, 0]
+    monkeypatch.setattr(os, "open", real)
+    put(trail, "after")
+    trail.close()
+    assert reasons(tmp_path)[1:] == ["after"]
+    assert [fields["records"] for fields in reader.records(tmp_path) if fields["event"] == "unrecorded"] == [3]
+    assert reader.verified(tmp_path).intact

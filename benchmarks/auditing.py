@@ -1,0 +1,119 @@
+"""`python -m benchmarks.auditing`: what the audit trail costs. pgbench -S through Louver with a trail, and without one.
+
+Owns the ways that are compared: a trail made durable each second (the default), one made durable before each statement leaves, and
+none, which is a trail whose open segment was removed, with `audit.unavailable: pass`. They take turns, round after round.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import os
+import secrets
+import sys
+import time
+from functools import partial
+from statistics import median
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.table import Table
+
+from audit import segments
+from benchmarks import load, results
+from benchmarks.stage import POSTGRES, BenchError, Leg, fill, is_compiled, open_louver
+from louver.demo.host import ServerUnavailable
+from louver.demo.postgres import LocalPostgres
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+WAYS = {
+    "none": "{unavailable: pass, sync: none}",
+    "interval": "{sync: interval}",
+    "always": "{sync: always}",
+}
+"""The settings of the audit by way."""
+
+GOAL = 0.9
+"""Throughput with the default trail over that without one, as a median."""
+
+_NOTICED_SECONDS = 2.5  # the proxy looks after its trail each second
+
+
+def main() -> int:
+    """Run the whole; return the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.auditing", description=__doc__)
+    parser.add_argument("--seconds", type=int, default=3, help="of one pgbench run (3)")
+    parser.add_argument("--rounds", type=int, default=5, help="how often each point is measured (5)")
+    parser.add_argument("--clients", type=int, nargs="*", default=[1, 8, 32], help="clients at the same time (1 8 32)")
+    parser.add_argument("--json", action="store_true", help="print the samples as JSON, too")
+    chosen = parser.parse_args()
+    console = Console(width=None if sys.stdout.isatty() else 100, highlight=False)
+    points = [load.Point(mode, clients) for mode in ("simple", "prepared") for clients in chosen.clients]
+    try:
+        samples = measure(points, chosen.seconds, chosen.rounds)
+    except (BenchError, ServerUnavailable) as error:
+        console.print(f"bench: {error}", style="red", markup=False)
+        return 1
+    console.print(table(samples, points))
+    if not is_compiled():
+        console.print("not compiled (`make compiled`): the trail weighs less beside slower code", style="yellow")
+    console.print(f"load average: {' '.join(f'{each:.1f}' for each in os.getloadavg())}")
+    if chosen.json:
+        sys.stdout.write(
+            json.dumps([(each.leg, each.point.mode, each.point.clients, each.tps) for each in samples]) + "\n"
+        )
+    return 0
+
+
+def measure(points: Sequence[load.Point], seconds: int, rounds: int) -> list[load.Sample]:
+    """Run pgbench over each way in turn. Raises BenchError, ServerUnavailable."""
+    with contextlib.ExitStack() as stack:
+        postgres = stack.enter_context(LocalPostgres.start(settings=POSTGRES))
+        password = secrets.token_urlsafe(16)
+        fill(postgres, password)
+        opened = partial(open_louver, postgres, password, masked=False)
+        legs = [stack.enter_context(opened(name=name, audit=audit)) for name, audit in WAYS.items()]
+        _take_away(legs[0])
+        pgbench = postgres.bin / "pgbench"
+        logins = {leg.name: load.login(pgbench, leg) for leg in legs}
+        turns = [[*legs[number % 3 :], *legs[: number % 3]] for number in range(rounds)]
+        return [
+            load.run(pgbench, leg, point, seconds, logins[leg.name])
+            for legs_in_turn in turns
+            for point in points
+            for leg in legs_in_turn
+        ]
+
+
+def _take_away(leg: Leg) -> None:
+    """Remove the segment that a proxy writes, and wait until it has seen that."""
+    assert leg.trail is not None
+    for _, path in segments.segments(leg.trail):
+        path.unlink()
+    time.sleep(_NOTICED_SECONDS)
+
+
+def table(samples: Sequence[load.Sample], points: Sequence[load.Point]) -> Table:
+    """Show transactions a second, and what of them is left with a trail."""
+    shown = Table(title="pgbench -S, transactions a second by what is done about the trail", title_justify="left")
+    for name in ("mode", "clients", "none", "interval (default)", "always", "interval\nof none", "always\nof none"):
+        shown.add_column(name, justify="left" if name == "mode" else "right")
+    tps = {name: results.medians(samples, name, lambda sample: sample.tps) for name in WAYS}
+    ratios = {name: results.throughput_ratios(samples, name, "none") for name in ("interval", "always")}
+    for point in points:
+        cells = [f"{tps[name][point]:,.0f}" for name in WAYS]
+        shown.add_row(point.mode, str(point.clients), *cells, *(f"{ratios[name][point]:.2f}" for name in ratios))
+    shown.add_section()
+    medians = {name: median(found.values()) for name, found in ratios.items()}
+    met = "green" if medians["interval"] >= GOAL else "yellow"
+    shown.add_row(
+        "median", "", "", "", "", f"[{met}]{medians['interval']:.2f}[/] (goal {GOAL})", f"{medians['always']:.2f}"
+    )
+    return shown
+
+
+if __name__ == "__main__":
+    sys.exit(main())
