@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import os
 import pwd
+import secrets
 import shutil
 import socket
 import subprocess
@@ -19,6 +20,12 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+
+_PORTS = range(20_000, 32_000)
+"""Below those that systems give to connections that go out (Linux from 32768, others from 49152), so that no such connection takes
+a port between its choice and its use."""
+
+_PORT_CHOICES = 100
 
 START_SECONDS = 60.0  # making the files of a cluster included, a slow disk needs some 10 s
 
@@ -124,10 +131,13 @@ def reachable(install: Path, program: str, directory: Path, identity: Identity) 
 
 
 def free_port() -> int:
-    """Return a TCP port of 127.0.0.1 that nobody listens on at this moment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """Return a TCP port of 127.0.0.1 that nobody listens on at this moment. Raises ServerUnavailable."""
+    for _ in range(_PORT_CHOICES):
+        port = _PORTS.start + secrets.randbelow(len(_PORTS))
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise ServerUnavailable(f"no free port was found on 127.0.0.1 between {_PORTS.start} and {_PORTS.stop}")
 
 
 def port_taken(port: int) -> bool:

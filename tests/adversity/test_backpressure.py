@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import psycopg
 import pytest
+from fixtures.waiting import until
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -37,7 +38,8 @@ def test_a_client_that_does_not_read_is_waited_for(
     session = raw_session(louver.dsn("bob", database=stage.database) + "?application_name=unread")
     session.send(wire.client("Q(select repeat('x', 1000) from generate_series(1, 1000000))"))
     highest = before
-    for _ in range(30):
+    until(lambda: stage.sessions("unread", "AND wait_event = 'ClientWrite'"), "nobody takes any more")
+    for _ in range(10):
         time.sleep(0.1)
         highest = max(highest, louver.resident_bytes)
     assert highest - before < GROWTH

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING, Any
 
 import psycopg
+from fixtures.waiting import until
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,7 +23,6 @@ ALTER TABLE people RENAME town TO phone;
 ALTER TABLE people RENAME kept TO town;
 COMMIT
 """
-NOTICED = 15.0  # seconds; a change is looked for every two, and this machine may be busy
 
 
 def test_columns_that_swap_their_names_elsewhere(louver_factory: Callable[..., Any], postgres: Any) -> None:
@@ -37,11 +36,12 @@ def test_columns_that_swap_their_names_elsewhere(louver_factory: Callable[..., A
         assert client.execute("SELECT town FROM people").fetchone() == ("Oslo",)
         with psycopg.connect(direct, autocommit=True) as owner:
             owner.execute(SWAP)
-        end = time.monotonic() + NOTICED
-        shown = "13800000001"
-        while shown == "13800000001":  # an expression has no origin that the server could tell
-            assert time.monotonic() < end, "the hidden value is still shown under its new name"
-            time.sleep(0.1)
+
+        def town() -> str:  # an expression has no origin that the server could tell
             (shown,) = client.execute("SELECT town || '' FROM people").fetchone() or ("",)
-    assert shown
+            return str(shown)
+
+        shown = until(
+            lambda: (now := town()) != "13800000001" and now, "the hidden value is not shown under its new name"
+        )
     assert "138000" not in shown

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import psycopg
 import pytest
+from fixtures.waiting import afterwards, until
 
 from louver.demo.certificate import make_certificate
 
@@ -27,7 +28,7 @@ def louver(louver_factory: Callable[..., Any], stage: Any) -> Any:
     running = louver_factory(policies=stage.policies, users=PEOPLE)
     with psycopg.connect(running.dsn("ann", database=stage.database)) as client:
         client.execute("select phone from people limit 1")
-    stage.wait_until(lambda: watches(stage) > before, why="definitions are watched")
+    until(lambda: watches(stage) > before, "definitions are watched")
     return running
 
 
@@ -72,7 +73,7 @@ def test_a_client_cut_off_at_any_message_frees_both_sides(  # noqa: PLR0917  fix
             time.sleep(0.02)
         session.reset()
     stage.wait_free(application)
-    stage.wait_until(lambda: descriptors(louver) <= before, why="descriptors are given back")
+    until(lambda: descriptors(louver) <= before, "descriptors are given back")
 
 
 def test_a_message_cut_in_the_middle_frees_both_sides(
@@ -93,9 +94,13 @@ def test_an_upstream_cut_off_ends_the_client_with_a_reason(louver: Any, stage: A
         louver.dsn("ann", database=stage.database), autocommit=True, application_name="killed"
     ) as client:
         pid = client.execute("select pg_backend_pid()").fetchone()[0]
-        threading.Timer(0.3, lambda: stage.postgres.run_sql(f"select pg_terminate_backend({pid})")).start()
+        killing = afterwards(
+            lambda: until(lambda: stage.running("killed") == 1, "it runs"),
+            lambda: stage.postgres.run_sql(f"select pg_terminate_backend({pid})"),
+        )
         with pytest.raises(psycopg.OperationalError) as told:
-            client.execute("select pg_sleep(30)")
+            client.execute("select pg_sleep(60)")
+        killing.join()
         assert told.value.sqlstate == "57P01"
     stage.wait_free("killed")
 
@@ -106,8 +111,7 @@ def test_the_running_query_of_a_vanished_client_is_cancelled(
     """The server stops working for a client that has gone, at once."""
     session = raw_session(louver.dsn("bob", database=stage.database) + "?application_name=vanished")
     session.send(wire.client("Q(select pg_sleep(60))"))
-    stage.wait_until(lambda: stage.sessions("vanished") == 1, why="it runs")
-    time.sleep(0.1)
+    until(lambda: stage.running("vanished") == 1, "it runs")
     session.reset()
     stage.wait_free("vanished")
 
@@ -120,7 +124,7 @@ def test_a_client_that_vanishes_while_a_ruling_waits_for_its_pipeline_is_noticed
     session.send(wire.client("Q(select 1)"))
     session.read_until(b"Z\0\0\0\5I")
     session.send(wire.client("P(,select pg_sleep(60)) B(,) E(,) P(,select phone from unheard_of) B(,) E(,) S"))
-    time.sleep(0.3)
+    until(lambda: stage.running("waiting") == 1, "the first runs")
     session.reset()
     stage.wait_free("waiting")
 
@@ -128,17 +132,16 @@ def test_a_client_that_vanishes_while_a_ruling_waits_for_its_pipeline_is_noticed
 def test_cancel_reaches_the_callers_own_session_only(louver: Any, stage: Any) -> None:
     """PQcancel ends the query of its session; another session's query goes on."""
     with (
-        psycopg.connect(louver.dsn("ann", database=stage.database), autocommit=True) as mine,
-        psycopg.connect(louver.dsn("ann", database=stage.database), autocommit=True) as other,
+        psycopg.connect(louver.dsn("ann", database=stage.database), autocommit=True, application_name="mine") as mine,
+        psycopg.connect(louver.dsn("ann", database=stage.database), autocommit=True, application_name="other") as other,
     ):
         results: list[Any] = []
         running = threading.Thread(target=lambda: results.append(other.execute("select pg_sleep(1.5)").fetchall()))
         running.start()
-        threading.Timer(0.3, mine.cancel_safe).start()
-        started = time.monotonic()
+        cancelling = afterwards(lambda: until(lambda: stage.running("mine") == 1, "it runs"), mine.cancel_safe)
         with pytest.raises(psycopg.errors.QueryCanceled):
-            mine.execute("select pg_sleep(30)")
-        assert time.monotonic() - started < 10
+            mine.execute("select pg_sleep(60)")
+        cancelling.join()
         assert mine.execute("select 1").fetchall() == [(1,)]
         running.join()
         assert len(results) == 1
@@ -146,7 +149,7 @@ def test_cancel_reaches_the_callers_own_session_only(louver: Any, stage: Any) ->
 
 def test_sigterm_lets_transactions_finish_and_ends_the_idle(louver_factory: Callable[..., Any], stage: Any) -> None:
     """A running transaction commits, an idle session ends with 57P01, no new one is taken, the exit code is 0."""
-    with louver_factory(policies=stage.policies, users=PEOPLE, drain_seconds=20) as louver:
+    with louver_factory(policies=stage.policies, users=PEOPLE, drain_seconds=60) as louver:
         dsn = louver.dsn("bob", database=stage.database)
         idle, busy, copying = (psycopg.connect(dsn, autocommit=auto) for auto in (True, False, True))
         with idle, busy, copying:
@@ -156,12 +159,12 @@ def test_sigterm_lets_transactions_finish_and_ends_the_idle(louver_factory: Call
                 copy.write("78\tdrained\n")
             os.kill(louver.pid, signal.SIGTERM)
             for connection in (idle, copying):
-                stage.wait_until(lambda c=connection: ended_with(c, "57P01"), why="idle sessions end")
+                until(lambda c=connection: ended_with(c, "57P01"), "idle sessions end")
             with pytest.raises(psycopg.OperationalError):
-                psycopg.connect(dsn, connect_timeout=5)
+                psycopg.connect(dsn, connect_timeout=30)
             busy.execute("insert into big values (79, 'drained')")
             busy.commit()
-        louver.process.wait(10)
+        louver.process.wait(30)
         assert louver.stop() == 0
         assert "Traceback" not in louver.log
     assert stage.postgres.run_sql("select count(*) from big where filler = 'drained'", stage.database) == "3\n"
@@ -183,7 +186,7 @@ def test_drain_does_not_wait_longer_than_it_may(louver_factory: Callable[..., An
             client.execute("select 1")
             started = time.monotonic()
             assert louver.stop() == 0
-            assert time.monotonic() - started < 6
+            assert time.monotonic() - started < 20
             with pytest.raises(psycopg.errors.AdminShutdown):
                 client.execute("select 1")
         stage.wait_free("endless")
@@ -196,10 +199,10 @@ def test_a_client_that_does_not_read_its_last_words_holds_no_socket(
     before = descriptors(louver)
     session = raw_session(louver.dsn("bob", database=stage.database) + "?application_name=deaf")
     session.send(wire.client("Q(select repeat('x', 1000) from generate_series(1, 200000))"))
-    time.sleep(1)
+    until(lambda: stage.sessions("deaf", "AND wait_event = 'ClientWrite'"), "nobody takes any more")
     session.send(wire.client("raw(ff00000004)"))
     stage.wait_free("deaf")
-    stage.wait_until(lambda: descriptors(louver) <= before, seconds=12, why="the socket is closed")
+    until(lambda: descriptors(louver) <= before, "the socket is closed")
 
 
 def test_a_client_with_tls_that_does_not_read_holds_up_no_end(
@@ -210,8 +213,5 @@ def test_a_client_with_tls_that_does_not_read_holds_up_no_end(
     tls = {"certificate": str(files.certificate), "key": str(files.key)}
     with louver_factory(users=PEOPLE, tls=tls) as louver, psycopg.connect(f"{louver.dsn('ann')}?sslmode=require"):
         os.kill(louver.pid, signal.SIGTERM)
-        end = time.monotonic() + 15
-        while louver.process.poll() is None:
-            assert time.monotonic() < end, "it does not end"
-            time.sleep(0.05)
+        until(lambda: louver.process.poll() is not None, "it ends")
         assert "Warning" not in louver.log

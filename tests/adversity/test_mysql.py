@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING, Any
 import pymysql
 import pytest
 from fixtures.mysql_house import SCHEMA, MySQLHouse, mysql_house_of
+from fixtures.waiting import until
 
 from louver.demo.mysql import LocalMySQL, find
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from fixtures.louver import RunningLouver
 
@@ -29,14 +30,6 @@ QUERIES = {
     "running": "SELECT sleep(600)",
     "reading": "SELECT repeat('x', 100000) FROM customers a, customers b, customers c, customers d, customers e",
 }
-
-
-def until(said: Callable[[], bool], why: str, seconds: float = 15.0) -> None:
-    """Wait until something is so."""
-    end = time.monotonic() + seconds
-    while not said():
-        assert time.monotonic() < end, why
-        time.sleep(0.05)
 
 
 def descriptors(louver: RunningLouver) -> int:
@@ -51,9 +44,11 @@ def sessions(house: MySQLHouse) -> int:
 
 
 def watched(house: MySQLHouse) -> bool:
-    """Whether Louver has its own connection to the server by now."""
-    query = "SELECT count(*) FROM information_schema.processlist WHERE db IS NULL AND command = 'Sleep'"
-    return bool(house.real(query)[0][0])
+    """Whether Louver has its own connection to the server by now; without sessions it is the only one."""
+    holds = [str(each.readlink()) for each in Path(f"/proc/{house.louver.pid}/fd").iterdir() if each.is_symlink()]
+    remote = f"0100007F:{house.server.port:04X}"
+    table = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+    return any(row[2] == remote and row[3] == "01" and f"socket:[{row[9]}]" in holds for row in table)
 
 
 @pytest.mark.parametrize("user", ["tina", "anna"])
@@ -105,7 +100,7 @@ def test_packets_out_of_order_or_refused_end_or_refuse_no_more_than_that(mysql_h
 
 def test_a_graceful_end_waits_for_transactions(either: LocalMySQL) -> None:
     """Told to stop, it ends idle sessions with a word, and lets one in a transaction come to its end."""
-    with mysql_house_of(either, drain_seconds=20) as house:
+    with mysql_house_of(either, drain_seconds=60) as house:
         idle, busy = house.connect("anna"), house.connect("anna", autocommit=False)
         cursor = busy.cursor()
         cursor.execute("INSERT INTO customers (id, name) VALUES (7, 'in time')")
@@ -134,7 +129,7 @@ def _ended(connection: pymysql.Connection[Any]) -> bool:
 
 def test_limits_are_told(either: LocalMySQL) -> None:
     """One too many of a user, and one too many in all, are told which limit there is; a free place is given again."""
-    limits = {"connections": 3, "connections_per_user": 2, "login_seconds": 5.0}
+    limits = {"connections": 3, "connections_per_user": 2, "login_seconds": 20.0}
     with mysql_house_of(either, limits=limits) as house:
         with house.connect("anna"), house.connect("anna"):
             with pytest.raises(pymysql.MySQLError, match="the limit is 2 for user 'anna'"):
@@ -186,7 +181,7 @@ def mortal(request: pytest.FixtureRequest) -> Iterator[LocalMySQL]:
 def ask_until_it_ends(connection: pymysql.Connection[Any]) -> None:
     """Run statements for a while."""
     with connection.cursor() as cursor:
-        for _ in range(200):
+        for _ in range(600):
             cursor.execute("SELECT 1")
             time.sleep(0.1)
 

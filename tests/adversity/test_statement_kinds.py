@@ -183,7 +183,7 @@ def test_another_table_ends_no_session_on_mysql(house: MySQLHouse) -> None:
         try:
             house.real("CREATE TABLE other.people (phone varchar(20))")
             house.real("INSERT INTO other.people VALUES ('5')")
-            deadline = time.monotonic() + 20
+            deadline = time.monotonic() + 30
             while cursor.execute("SELECT concat(phone) FROM other.people") and cursor.fetchone() != ("5",):
                 assert time.monotonic() < deadline
             cursor.execute("CREATE TEMPORARY TABLE copied SELECT phone FROM other.people")

@@ -42,7 +42,7 @@ def test_a_server_that_does_not_answer_is_a_clear_error_and_the_next_login_works
     os.kill(postmaster(server), signal.SIGSTOP)
     try:
         with pytest.raises(psycopg.OperationalError) as told:
-            psycopg.connect(louver.dsn("ann"), connect_timeout=20)
+            psycopg.connect(louver.dsn("ann"), connect_timeout=60)
         assert "louver" in str(told.value)
     finally:
         os.kill(postmaster(server), signal.SIGCONT)

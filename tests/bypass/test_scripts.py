@@ -33,7 +33,7 @@ own, so that they may answer differently for once. What differs every time, for 
 
 
 WAYS = [(case, way) for case in CASES for way in ("simple", "extended") if way == "simple" or not _waits(case)]
-NOTICED = 15.0  # seconds; a change elsewhere is looked for every two, and this machine may be busy
+NOTICED = 30.0  # seconds; a change elsewhere is looked for every two, and this machine may be busy
 
 
 def extended(sql: str) -> list[bytes]:

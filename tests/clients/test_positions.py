@@ -133,7 +133,7 @@ def test_psql_points_at_the_word(shop: Any) -> None:
             stderr=subprocess.STDOUT,
             text=True,
             env=shop.environment,
-            timeout=30,
+            timeout=60,
             check=False,
         )
         return "\n".join(line for line in done.stdout.splitlines() if not line.startswith("HINT"))

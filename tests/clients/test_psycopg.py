@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import datetime as dt
-import threading
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import psycopg
 import pytest
+from fixtures.waiting import afterwards, until_runs
 from psycopg import errors
 from psycopg.pq import DiagnosticField, ExecStatus, TransactionStatus
 from psycopg.types.composite import CompositeInfo
@@ -303,25 +303,23 @@ def test_two_phase_commit(connection: psycopg.Connection, person: Any) -> None:
     assert [found for found in connection.tpc_recover() if found.gtrid == xid.gtrid] == []
 
 
-def test_cancel(connection: psycopg.Connection) -> None:
+def test_cancel(shop: Any, connection: psycopg.Connection) -> None:
     """A running statement is cancelled from another thread, and the session works on."""
-    timer = threading.Timer(0.3, connection.cancel_safe)
-    timer.start()
+    cancelling = afterwards(lambda: until_runs(shop.direct, "pg_sleep(61)"), connection.cancel_safe)
     with pytest.raises(errors.QueryCanceled):
-        connection.execute("SELECT pg_sleep(30), phone FROM people")
-    timer.join()
+        connection.execute("SELECT pg_sleep(61), phone FROM people")
+    cancelling.join()
     assert connection.execute("SELECT 1").fetchone() == (1,)
 
 
-def test_the_newest_protocol(person: Any) -> None:
+def test_the_newest_protocol(shop: Any, person: Any) -> None:
     """A client that speaks protocol 3.2 gets it, with cancel keys of its kind."""
     with psycopg.connect(f"{person.dsn}?max_protocol_version=latest", autocommit=True) as connection:
         assert connection.execute(SELECT, [7]).fetchone() == (person.phone(7),)
-        timer = threading.Timer(0.3, connection.cancel_safe)
-        timer.start()
+        cancelling = afterwards(lambda: until_runs(shop.direct, "pg_sleep(62)"), connection.cancel_safe)
         with pytest.raises(errors.QueryCanceled):
-            connection.execute("SELECT pg_sleep(30)")
-        timer.join()
+            connection.execute("SELECT pg_sleep(62)")
+        cancelling.join()
         assert connection.info.full_protocol_version == 30002
 
 
@@ -350,7 +348,7 @@ def test_notifications(shop: Any, person: Any, connection: psycopg.Connection) -
     connection.execute(f"LISTEN for_{person.name}")
     with psycopg.connect(shop.owner.dsn, autocommit=True) as other:
         other.execute("SELECT pg_notify(%s, %s)", [f"for_{person.name}", "hello"])
-        heard = list(connection.notifies(timeout=10, stop_after=1))
+        heard = list(connection.notifies(timeout=30, stop_after=1))
         assert [(heard_of.payload, heard_of.pid) for heard_of in heard] == [("hello", other.info.backend_pid)]
 
 

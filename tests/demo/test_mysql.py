@@ -7,13 +7,13 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pymysql
 import pytest
 from brought.__main__ import PLACE
+from fixtures.waiting import until
 
 from louver.demo.annex import open_annex, perform, scene
 from louver.demo.bank import make_bank
@@ -21,7 +21,7 @@ from louver.demo.host import ServerUnavailable, port_taken
 from louver.demo.mysql import LocalMySQL, find
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    pass
 
 _SHARER = """
 import os, sys, time
@@ -33,15 +33,6 @@ os.close(reader)
 print(server.port, server.directory, flush=True)
 time.sleep(600)
 """
-
-
-def _until(condition: Callable[[], bool], seconds: float = 20.0) -> bool:
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        if condition():
-            return True
-        time.sleep(0.05)
-    return False
 
 
 def _mariadb() -> Path:
@@ -104,7 +95,7 @@ def test_a_shared_server_ends_with_its_last_user() -> None:
         port, directory = child.stdout.readline().split()
         assert port_taken(int(port))
         os.kill(child.pid, signal.SIGKILL)
-    assert _until(lambda: not port_taken(int(port)) and not Path(directory).exists())
+    until(lambda: not port_taken(int(port)) and not Path(directory).exists())
 
 
 def test_a_program_that_the_environment_names_comes_first(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,19 +7,19 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import psycopg
 import pytest
+from fixtures.waiting import until
 
 from louver.demo import postgres as module
 from louver.demo.host import ServerUnavailable, free_port, port_taken
 from louver.demo.postgres import LocalPostgres
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    pass
 
 _CHILD = """
 import sys, time
@@ -28,15 +28,6 @@ server = LocalPostgres.start()
 print(server.port, server.directory, flush=True)
 time.sleep(600)
 """
-
-
-def _until(condition: Callable[[], bool], seconds: float = 20.0) -> bool:
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        if condition():
-            return True
-        time.sleep(0.05)
-    return False
 
 
 def test_a_database_is_created_and_answers_over_verified_tls(postgres: LocalPostgres) -> None:
@@ -72,7 +63,7 @@ def test_stop_ends_the_server_and_removes_its_data() -> None:
     server.stop()
     assert not server.directory.exists()
     with pytest.raises(psycopg.OperationalError):
-        psycopg.connect(server.dsn(), connect_timeout=2)
+        psycopg.connect(server.dsn(), connect_timeout=30)
 
 
 def test_the_server_dies_with_a_killed_parent() -> None:
@@ -82,7 +73,7 @@ def test_the_server_dies_with_a_killed_parent() -> None:
         port, directory = child.stdout.readline().split()
         assert port_taken(int(port))
         child.send_signal(signal.SIGKILL)
-    assert _until(lambda: not Path(directory).exists())
+    until(lambda: not Path(directory).exists())
     assert not port_taken(int(port))
 
 

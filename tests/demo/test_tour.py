@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from fixtures.waiting import until
 
 from louver.demo.bank import make_bank
 from louver.demo.tour import Step, faults, scenes
@@ -76,11 +77,7 @@ def test_a_killed_demo_leaves_nothing() -> None:
         upstream = re.search(r"ca: (.*)/server.crt", config.read_text(encoding="utf-8"))
         assert upstream is not None
         demo.kill()
-    end = time.monotonic() + 30
-    while time.monotonic() < end and (config.parent.exists() or Path(upstream[1]).exists()):
-        time.sleep(0.1)
-    assert not config.parent.exists()
-    assert not Path(upstream[1]).exists()
+    until(lambda: not config.parent.exists() and not Path(upstream[1]).exists(), "the directories go")
     with socket.socket() as probe:
         assert probe.connect_ex(("127.0.0.1", int(url.split(":")[-1].split("/")[0]))) != 0
 

@@ -77,7 +77,7 @@ def test_the_tutorial_works_as_written(postgres: LocalPostgres, tmp_path: Path) 
 
 
 def _phones(user: str, port: int) -> list[str]:
-    end = time.monotonic() + 10
+    end = time.monotonic() + 30
     while True:
         try:
             with psycopg.connect(host="127.0.0.1", port=port, user=user, password="pw", dbname="shop") as connection:

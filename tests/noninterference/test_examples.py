@@ -229,7 +229,7 @@ def mysql_caller(server: LocalMySQL, louver: RunningLouver, person: Person) -> M
         port, user, password = place
         connection = pymysql.connect(
             host="127.0.0.1", port=port, user=user, password=password, database=f"twin_{world}", charset="utf8mb4",
-            client_flag=MULTI, autocommit=None, read_timeout=8,
+            client_flag=MULTI, autocommit=None, read_timeout=60,
         )  # fmt: skip
         if person.purpose and world != "m":
             connection.cursor().execute(f"SET @louver_purpose = '{person.purpose}'")

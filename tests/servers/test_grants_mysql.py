@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING, Any
 import mysql.connector
 import pymysql
 import pytest
+from fixtures.granting import end_all
 from fixtures.mysql_house import SCHEMA, MySQLHouse, mysql_house_of
+from fixtures.waiting import granted
 
 from audit.reader import records
 from proxy.grants.records import Draft
@@ -58,9 +60,7 @@ def store(house: MySQLHouse) -> Iterator[GrantStore]:
     """The file of grants; all that are active are revoked afterwards."""
     with contextlib.closing(open_file(house.louver.directory / "grants.db")) as opened:
         yield opened
-        for kept in opened.all(active=True):
-            opened.revoke(kept.grant.id, "mona", None, now())
-        time.sleep(0.8)
+        end_all(opened, house.louver)
 
 
 def now() -> dt.datetime:
@@ -68,14 +68,16 @@ def now() -> dt.datetime:
     return dt.datetime.now(dt.UTC)
 
 
-def give(store: GrantStore, *, rows: str | None = "id = 1", seconds: float = 300.0, **other: Any) -> int:
-    """Ask and approve; it ends after some seconds."""
+def give(
+    house: MySQLHouse, store: GrantStore, *, rows: str | None = "id = 1", seconds: float = 300.0, **other: Any
+) -> int:
+    """Ask and approve, and wait until it is in force; it ends after some seconds."""
     at = now() - dt.timedelta(minutes=5) + dt.timedelta(seconds=seconds)
     columns = {"category": ["phone"], "table": [f"{SCHEMA}.people"]}
     asked = Draft("tina", columns, frozenset({("phone", 3)}), "case 1", 5, rows=rows, **other)
     number = store.request(asked, "tina", at)
     assert store.approve(number, "mona", 1, at)
-    time.sleep(0.8)
+    granted(house.louver, number)
     return number
 
 
@@ -91,11 +93,11 @@ def test_it_begins_in_a_running_session_and_ends_it(house: MySQLHouse, store: Gr
     """What the session has in variables and temporary tables was shown by the grant, so it goes on with a new connection."""
     with house.connect("tina") as tina, house.connect("theo") as theo:
         assert seen(tina) == MASKED
-        number = give(store, rows=rows)
+        number = give(house, store, rows=rows)
         assert seen(tina) == (CLEAR if rows is None else ONE_CLEAR)
         assert seen(theo) == MASKED
         store.revoke(number, "mona", None, now())
-        time.sleep(0.8)
+        granted(house.louver, number, "revoked")
         with pytest.raises(pymysql.Error):
             seen(tina)
         assert seen(theo) == MASKED
@@ -105,12 +107,19 @@ def test_it_begins_in_a_running_session_and_ends_it(house: MySQLHouse, store: Gr
 
 def test_prepared_statements_and_cursors_end_with_it(house: MySQLHouse, store: GrantStore) -> None:
     """Neither shows a clear value after the end."""
+    seconds = 2.0
+    while True:  # the longer, the longer it takes until it is in force
+        end = time.time() + seconds
+        give(house, store, rows=None, seconds=seconds)
+        if time.time() < end - seconds / 2:
+            break
+        time.sleep(max(0.0, end - time.time()) + 0.1)
+        seconds *= 2
+        assert seconds < 60
     arguments = house.arguments("tina")
     connection = mysql.connector.connect(
         host=arguments["host"], port=arguments["port"], user="tina", password=arguments["password"], database=SCHEMA
     )
-    end = time.time() + 3.0
-    give(store, rows=None, seconds=3.0)
     with contextlib.closing(connection):
         cursor = connection.cursor(prepared=True)
         cursor.execute(PHONES)
@@ -122,14 +131,14 @@ def test_prepared_statements_and_cursors_end_with_it(house: MySQLHouse, store: G
 
 def test_statements_are_counted_and_marked(house: MySQLHouse, store: GrantStore) -> None:
     """The last statement is answered, and each is named in the trail."""
-    number = give(store, statements=2)
+    number = give(house, store, statements=2)
     with house.connect("tina") as tina:
         assert seen(tina) == ONE_CLEAR
         assert seen(tina, "SELECT id FROM people ORDER BY id") == [1, 2]
         assert seen(tina) == ONE_CLEAR
         with pytest.raises(pymysql.Error):
             seen(tina)
-    time.sleep(0.8)
+    granted(house.louver, number, "used up")
     assert store.find(number).grant.state == "used up"
     found = list(records(house.louver.audit_directory))
     marked = [each for each in found if each["event"] == "statement" and number in each.get("grants", ())]
@@ -138,7 +147,7 @@ def test_statements_are_counted_and_marked(house: MySQLHouse, store: GrantStore)
 
 def test_preview_shows_what_is_granted(house: MySQLHouse, store: GrantStore) -> None:
     """As the proxy would."""
-    give(store)
+    give(house, store)
     done = subprocess.run(
         [sys.executable, "-m", "louver", "preview", "--as", "tina", "-d", SCHEMA, "--format", "json", PHONES],
         env={**os.environ, "LOUVER_CONFIG": str(house.louver.directory / "louver.yaml")},

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import time
-
 import psycopg
 import pytest
+from fixtures.waiting import until
 
 POLICIES = """
 version: 1
@@ -49,15 +48,16 @@ def one(connection, sql):
 
 def settled(connection, sql):
     """The only value of a statement, as soon as it is answered; what a lock has held back is looked for every two seconds."""
-    end = time.monotonic() + 20
-    while True:
+    found = []
+
+    def answered():
         try:
-            return one(connection, sql)
+            found.append(one(connection, sql))
         except psycopg.errors.InsufficientPrivilege:
             connection.rollback()
-            if time.monotonic() > end:
-                raise
-            time.sleep(0.2)
+        return found
+
+    return until(answered, sql)[0]
 
 
 def test_a_session_that_has_locked_a_table_does_not_wait_for_itself(clerk, postgres):

@@ -220,7 +220,7 @@ public class Jdbc {
             Statement statement = connection.createStatement();
             Thread other = new Thread(() -> {
                 try {
-                    Thread.sleep(500);
+                    Thread.sleep(1500);
                     statement.cancel();
                 } catch (Exception error) {
                     throw new IllegalStateException(error);
@@ -230,12 +230,12 @@ public class Jdbc {
             long begun = System.nanoTime();
             String told;
             try {
-                told = "" + rows(statement.executeQuery("SELECT sleep(20) FROM customers WHERE id = 1"));
+                told = "" + rows(statement.executeQuery("SELECT sleep(60) FROM customers WHERE id = 1"));
             } catch (SQLException error) {
                 told = "" + error.getErrorCode();
             }
             other.join();
-            return List.of((System.nanoTime() - begun) / 1e9 < 15, ask(connection, "SELECT 1"), told.equals("1317") || told.equals("[[1]]"));
+            return List.of((System.nanoTime() - begun) / 1e9 < 45, ask(connection, "SELECT 1"), told.equals("1317") || told.equals("[[1]]"));
         });
         PARTS.put("files", connection -> {
             List<Object> seen = new ArrayList<>();

@@ -63,4 +63,4 @@ def test_settling_ends_when_nothing_comes_or_goes() -> None:
     assert waited > 0.09  # one look is never enough: the sleeping child is another one each time
     begun = time.monotonic()
     settle()
-    assert time.monotonic() - begun < 1
+    assert time.monotonic() - begun < 1.9  # it waits two seconds at most

@@ -11,10 +11,12 @@ import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from fixtures.waiting import WAIT_SECONDS, until
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from louver.demo.certificate import make_certificate
+from louver.demo.host import free_port
 from proxy.front import Abandoned, LoginRefused
 from proxy.postgres.login import Cancelled, PostgresLoginSettings
 from proxy.postgres.wire import messages
@@ -31,14 +33,7 @@ START = messages.startup_message(messages.VERSION_3_0, {"user": "me", "database"
 SSL_REQUEST = messages.ssl_request()
 
 
-def free_port() -> int:
-    """A port where nobody listens."""
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return found.getsockname()[1]
-
-
-def talk(port: int, data: bytes, *, seconds: float = 10) -> bytes:
+def talk(port: int, data: bytes, *, seconds: float = WAIT_SECONDS) -> bytes:
     """Send bytes and return all that comes back until the other end closes."""
     with socket.create_connection(("127.0.0.1", port), seconds) as client:
         client.sendall(data)
@@ -184,9 +179,7 @@ def test_a_database_that_does_not_encrypt(login_proxy, database, answer: bytes) 
     port = database(behave)
     proxy = login_proxy(PostgresLoginSettings(Upstream("127.0.0.1", port, upstream_tls("require"))))
     assert error_of(talk(proxy.port, START))["C"] in ("08001", "08P01")
-    end = time.monotonic() + 5
-    while not left and time.monotonic() < end:
-        time.sleep(0.01)
+    until(lambda: left, "the connection is given up")
     assert left == [b""]  # the connection was given up, and nothing said on it
 
 
@@ -219,7 +212,7 @@ def test_a_client_that_dawdles(login_proxy, loop: str, data: bytes) -> None:
 def test_a_client_that_dawdles_in_tls(login_proxy, tmp_path: Path, loop: str) -> None:
     """The time limit covers the TLS handshake."""
     files = make_certificate(tmp_path)
-    proxy = login_proxy(plain(free_port(), seconds=0.3, tls=server_tls(files.certificate, files.key)), loop=loop)
+    proxy = login_proxy(plain(free_port(), seconds=1.0, tls=server_tls(files.certificate, files.key)), loop=loop)
     assert talk(proxy.port, SSL_REQUEST)[:1] == b"S"
     assert talk(proxy.port, b"\x16\x03\x01") == b""
 
