@@ -59,7 +59,9 @@ def test_connections_in_all_are_limited(louver: Any) -> None:
 
 def test_a_login_has_its_time(louver_factory: Callable[..., Any]) -> None:
     """Who connects and says nothing is cut off, and holds no place."""
-    with louver_factory(users=PEOPLE, limits={"connections": 3, "login_seconds": 1.0}) as louver:
+    with louver_factory(
+        users=PEOPLE, limits={"connections": 3, "connections_per_user": 3, "login_seconds": 1.0}
+    ) as louver:
         started = time.monotonic()
         with contextlib.ExitStack() as stack:
             silent = [stack.enter_context(socket.create_connection((louver.host, louver.port))) for _ in range(3)]
