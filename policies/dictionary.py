@@ -82,12 +82,12 @@ class EntryIndex:
 
 
 class Dictionary:
-    """All entries, found by column name. Immutable. `entries` are those that label their columns."""
+    """All entries, found by column name. Immutable. `entries` are those that label their columns, `every` is in the file's order."""
 
-    __slots__ = ("_categories", "_harmless", "_labelling", "entries", "masks_all")
+    __slots__ = ("_categories", "_harmless", "_labelling", "entries", "every", "masks_all")
 
     def __init__(self, entries: Iterable[DictionaryEntry], unreviewed: Unreviewed = "mask") -> None:
-        entries = tuple(entries)
+        entries = self.every = tuple(entries)
         states = {"accepted"} if unreviewed == "show" else {"accepted", "proposed"}
         labelling = [entry for entry in entries if entry.label is not None and entry.state in states]
         # sorted once, so that the first match is the answer; the sort keeps the file's order among equals

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from louver.commands import holding, proof, shipping
+from louver.commands.report import report
 from louver.commands.trail import ConfigOption, DirectoryOption, find_trail
 from louver.console import Exit, err, fail
 from louver.entries import FormatOption, one_by_one, show, show_rows
@@ -34,6 +35,7 @@ audit_app = typer.Typer(
         "[bold]Examples:[/bold]\n\n"
         "louver audit tail -f   watch statements as they come\n\n"
         "louver audit search --column phone --treatment clear --since 7d   who saw phone numbers this week?\n\n"
+        "louver audit report --since 7d --output week   the week as a page, with charts and lists\n\n"
         "louver audit verify   is the trail complete and untouched?\n\n"
         "The trail is found by --directory, or by the settings file (--config, else ./louver.yaml)."
     ),
@@ -251,6 +253,7 @@ audit_app.command()(shipping.ship)
 audit_app.command()(holding.hold)
 audit_app.command()(holding.release)
 audit_app.command()(holding.holds)
+audit_app.command()(report)
 
 
 def _polled(records: Iterator[dict[str, object] | None]) -> Iterator[dict[str, object] | None]:

@@ -77,7 +77,7 @@ def verify(  # noqa: PLR0913  the options of a command
     anchors.update({head.last: head.hash for head in elsewhere})
     try:
         total = sum(path.stat().st_size for _, path in existing(where))
-        with _progress(total) as progress:
+        with progress_bar(total) as progress:
             report = verified(where, anchors, keys, progress)
     except NoTrail as error:
         fail([error], Exit.USAGE)
@@ -145,7 +145,7 @@ def compact(
     found = compaction.candidates(where, written(datetime.now(UTC) - timedelta(days=days)))
     failed = []
     before = after = 0
-    with _progress(len(found), "compacting") as progress:
+    with progress_bar(len(found), "compacting") as progress:
         for done, (number, path) in enumerate(found, 1):
             size = path.stat().st_size
             try:
@@ -167,7 +167,7 @@ def _anchor(text: str) -> tuple[int, str]:
 
 
 @contextmanager
-def _progress(total: int, what: str = "verifying") -> Iterator[Callable[[int], object]]:
+def progress_bar(total: int, what: str = "verifying") -> Iterator[Callable[[int], object]]:
     """Show a bar on standard error when that is a terminal."""
     if not err.is_terminal:
         yield lambda _: None

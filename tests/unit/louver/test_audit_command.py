@@ -249,6 +249,7 @@ def test_the_examples_of_the_documentation_are_commands_that_exist(run, trail, t
             "audit-public.pem": tmp_path / "public.pem",
             "heads.jsonl": trail / heads.HEADS,
             "audit.pem": tmp_path / "key.pem",
+            "may": tmp_path / "may",
         }
         arguments = [str(own.get(Path(argument).name, argument)) for argument in arguments]
         found = run(*arguments, directory=None if arguments[0] == "key" else trail)

@@ -1,0 +1,139 @@
+"""`louver audit report`: what the trail says of a period, as a page, as CSV and as JSON.
+
+Owns the options; figures and look are those of reports.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from louver.commands.proof import progress_bar
+from louver.commands.trail import ConfigOption, DirectoryOption, find_trail
+from louver.console import Exit, fail, out
+
+if TYPE_CHECKING:
+    from louver.configuration import Parts
+    from louver.coverage import Counted
+    from policies.decide import PolicySet
+    from reports.figures import Coverage, Period
+
+
+def report(  # noqa: PLR0913  the options of a command
+    *,
+    output: Annotated[
+        Path, typer.Option("--output", "-o", metavar="DIR", help="Where the files go; made when not there.")
+    ],
+    since: Annotated[str, typer.Option(help="From then on: 7d, yesterday, 2026-05-01, 2026-05-01T09:15.")] = "30d",
+    until: Annotated[str, typer.Option(help="Before then; the same forms. Times are UTC.")] = "now",
+    unit: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--unit",
+            metavar="ATTRIBUTE",
+            help="The attribute that says somebody's part of the house; may be repeated, the first that is known counts. "
+            "Default: unit, department, branch, region.",
+        ),
+    ] = None,
+    database: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--database", metavar="NAME", help="Count the classified columns of this database, too; may be repeated."
+        ),
+    ] = None,
+    policies: Annotated[
+        Path | None,
+        typer.Option("--policies", metavar="FILE", help="Whose dictionary is counted; default: that of the settings."),
+    ] = None,
+    directory: DirectoryOption = None,
+    config: ConfigOption = None,
+) -> None:
+    """Write a report: what needs an eye, trends by area, what was protected; and the lists behind.
+
+    One page that stands by itself (index.html, to be read, printed or mailed), each of its tables as CSV, and all of it as report.json.
+    Every clear view with its authority stands in clear-views.csv. The files are readable for their owner alone.
+
+    [bold]Examples:[/bold]
+
+    louver audit report --output report
+
+    louver audit report --since 2026-05-01 --until 2026-06-01 --unit department --output may
+
+    louver audit report --config louver.yaml --database bank --since 7d --output week
+
+    Exit codes: 0 written, 1 there is no record of the period, 2 called wrongly, no trail there, or it could not be written.
+    """
+    from audit.reader import NoTrail, existing
+    from audit.search import CriterionError, written
+    from audit.tables import QueryError
+    from reports import figures, page
+    from reports.questions import UNITS, UnitError
+
+    where, _ = find_trail(directory, config)
+    if config is None and directory is None:
+        config = Path("louver.yaml")
+    if database and config is None:
+        fail(["--database needs the settings: name them by --config FILE"], Exit.USAGE)
+    now = datetime.now(UTC)
+    try:
+        period = _period(since, until, now)
+        coverage = _coverage(policies, config, database or [])
+        paths = existing(where, since=written((period.since - figures.BEFORE).replace(tzinfo=UTC)))
+        with (
+            progress_bar(figures.steps(), "counting") as progress,
+            figures.opened([path for _, path in paths], period, tuple(unit or UNITS)) as trail,
+        ):
+            found = figures.gather(trail, coverage, progress)
+            files = page.write(output, found, figures.clear_views(trail, found.authorities), now)
+    except (NoTrail, CriterionError, UnitError, QueryError) as error:
+        fail([error], Exit.USAGE)
+    except OSError as error:
+        fail([f"{output} cannot be written: {error.strerror or error}"], Exit.USAGE)
+    out.print(f"{output / page.PAGE} and {len(files) - 1} files of figures", markup=False)
+    if not found.trail[1]:
+        fail([f"the trail has no record from {since} until {until}"])
+
+
+def _period(since: str, until: str, now: datetime) -> Period:
+    from audit.search import CriterionError, moment
+    from reports.figures import Period
+
+    begin, end = (datetime.fromisoformat(moment(text, now)).replace(tzinfo=None) for text in (since, until))
+    if begin >= end:
+        raise CriterionError(f"--since {since} is not before --until {until}")
+    return Period(begin, end)
+
+
+def _coverage(policies: Path | None, config: Path | None, databases: list[str]) -> Coverage | None:
+    """Count what the dictionary says, when one is known, and look at databases when they are named."""
+    from louver.coverage import entries
+    from reports.figures import coverage_of
+
+    if policies is None and config is None:
+        return None
+    counted: list[Counted] = _counted(config, databases) if databases and config else []
+    read = _read(policies, config)
+    return coverage_of(read.revision, entries(read), counted)
+
+
+def _counted(config: Path, databases: list[str]) -> list[Counted]:
+    from louver.commands.asking import run_asking
+    from louver.coverage import columns
+
+    async def ask(parts: Parts) -> list[Counted]:
+        return await columns(parts, databases)
+
+    return run_asking(ask, str(config), ", ".join(databases))
+
+
+def _read(policies: Path | None, config: Path | None) -> PolicySet:
+    from louver.settings import SettingsError, load_settings
+    from policies.loader import PolicyError, load_policies
+
+    try:
+        return load_policies(policies or load_settings(config or "louver.yaml").policies)
+    except (PolicyError, SettingsError) as error:
+        fail(error.problems, Exit.USAGE)
