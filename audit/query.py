@@ -12,10 +12,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 import duckdb
 
+from audit import tables
 from audit.reader import decode, joined
 from audit.search import CriterionError, Entry
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from audit.search import Criteria, Fields
 
 _BATCH: Final = 1000
@@ -161,6 +164,19 @@ def find(connection: duckdb.DuckDBPyConnection, criteria: Criteria, last: int = 
             f"DELETE FROM met WHERE seq < (SELECT min(seq) FROM (FROM met ORDER BY seq DESC LIMIT {last}))"
         )
     return Found(count, _entries(connection))
+
+
+def save(connection: duckdb.DuckDBPyConnection, output: Path) -> None:
+    """Write what `find` has found last as a Parquet file, one row for each entry, with how a statement ended. Raises QueryError."""
+    own = ", ".join(f'r."{name}"' for name in tables.COLUMNS if name not in {"like", *tables.ENDING})
+    ending = ", ".join(f'o."{name}"' for name in tables.ENDING if name != "sqlstate")
+    tables.save(
+        connection,
+        f"SELECT {own}, {ending}, coalesce(o.sqlstate, r.sqlstate) AS sqlstate FROM met m JOIN records r ON r.seq = m.seq "
+        "LEFT JOIN records o ON m.event = 'statement' AND o.event = 'outcome' AND o.session = m.session "
+        "AND o.statement = m.statement ORDER BY r.seq",
+        output,
+    )
 
 
 def _entries(connection: duckdb.DuckDBPyConnection) -> Iterator[Entry]:

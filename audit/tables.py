@@ -43,7 +43,7 @@ COLUMNS: Final[dict[str, Any]] = {
 _LONGEST: Final = 2**29
 """Bytes of a line: a statement of 64 MiB that is kept whole, all of it escaped."""
 
-_ENDING: Final = ("status", "rows", "bytes", "duration_us", "sqlstate")
+ENDING: Final = ("status", "rows", "bytes", "duration_us", "sqlstate")
 """What an outcome says of its statement."""
 
 _OF_USE: Final = (
@@ -80,8 +80,8 @@ _SHAPE: Final = quoted(json.dumps(COLUMNS))
 
 _STATEMENTS: Final = f"""
 CREATE VIEW statements AS
-SELECT {", ".join(f"s.{_name(name)}" for name in COLUMNS if name not in _ENDING)}, s.line, o.seq AS outcome,
-       {", ".join(f"o.{_name(name)}" for name in _ENDING if name != "sqlstate")}, coalesce(o.sqlstate, s.sqlstate) AS sqlstate
+SELECT {", ".join(f"s.{_name(name)}" for name in COLUMNS if name not in ENDING)}, s.line, o.seq AS outcome,
+       {", ".join(f"o.{_name(name)}" for name in ENDING if name != "sqlstate")}, coalesce(o.sqlstate, s.sqlstate) AS sqlstate
 FROM records s LEFT JOIN records o ON o.event = 'outcome' AND o.session = s.session AND o.statement = s.statement
 WHERE s.event = 'statement'
 """
@@ -94,12 +94,14 @@ FROM (SELECT *, unnest("columns") AS use FROM records WHERE event = 'statement')
 
 
 @contextmanager
-def opened(paths: Sequence[Path] = (), *, threads: int | None = None) -> Iterator[duckdb.DuckDBPyConnection]:
+def opened(
+    paths: Sequence[Path] = (), *, threads: int | None = None, output: Path | None = None
+) -> Iterator[duckdb.DuckDBPyConnection]:
     """Open tables over segments of one trail; without any, a connection to make compacted ones.
 
     What is not compacted is read at once, into memory and what spills from there: some seconds for each million records. What
     is asked of the tables can read nothing outside the trail's directory. `threads`: how many processors may be used; None
-    takes all. Raises QueryError when a segment cannot be read.
+    takes all. `output`: the one other file that may be written. Raises QueryError when a segment cannot be read.
     """
     with tempfile.TemporaryDirectory(prefix="louver-audit-") as aside, duckdb.connect() as connection:
         connection.execute(
@@ -115,6 +117,8 @@ def opened(paths: Sequence[Path] = (), *, threads: int | None = None) -> Iterato
                 raise QueryError(f"the trail cannot be read, run `louver audit verify`: {error}") from None
             allowed = ", ".join(quoted(str(path)) for path in (paths[0].parent.resolve(), aside))
             connection.execute(f"SET allowed_directories = [{allowed}]")
+            if output is not None:
+                connection.execute(f"SET allowed_paths = [{quoted(str(output.resolve()))}]")
             connection.execute("SET enable_external_access = false; SET lock_configuration = true")
         yield connection
 
@@ -127,6 +131,20 @@ def ask(connection: duckdb.DuckDBPyConnection, query: str) -> tuple[list[str], I
             raise QueryError("give one SELECT, DESCRIBE, SUMMARIZE or EXPLAIN")
         found = connection.execute(statements[0])
         return [name for name, *_ in found.description or ()], _fetched(found)
+    except duckdb.Error as error:
+        raise QueryError(str(error)) from None
+
+
+def save(connection: duckdb.DuckDBPyConnection, query: str, output: Path) -> None:
+    """Write the answer of a query that only reads as a Parquet file, which `opened` was told of. Raises QueryError."""
+    try:
+        statements = duckdb.extract_statements(query)
+        if len(statements) != 1 or statements[0].type is not duckdb.StatementType.SELECT:
+            raise QueryError("give one SELECT; only its answer can be a Parquet file")
+        asked = query.rstrip("; \t\r\n")
+        # the end of the line ends a comment, too; no file beside it may be written
+        where = quoted(str(output.resolve()))
+        connection.execute(f"COPY ({asked}\n) TO {where} (FORMAT parquet, COMPRESSION zstd, USE_TMP_FILE false)")
     except duckdb.Error as error:
         raise QueryError(str(error)) from None
 

@@ -7,8 +7,11 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import sys
+from contextlib import contextmanager, redirect_stdout
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
@@ -17,16 +20,27 @@ from rich.table import Table
 from rich.text import Text
 
 from audit import present
-from louver.console import out
+from louver.console import Exit, fail, out
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from audit.search import Entry
 
 Format = Literal["table", "json", "csv"]
+FileFormat = Literal["table", "json", "csv", "parquet"]
 FormatOption = Annotated[
     Format, typer.Option("--format", help="A table for people (tab-separated in a pipe), JSON lines, or CSV.")
+]
+FileFormatOption = Annotated[
+    FileFormat,
+    typer.Option(
+        "--format",
+        help="A table for people (tab-separated in a pipe or file), JSON lines, CSV, or Parquet, which needs --output.",
+    ),
+]
+OutputOption = Annotated[
+    Path | None, typer.Option("--output", "-o", metavar="FILE", help="Write there, readable for its owner alone.")
 ]
 
 _TABLE_WIDTH = 100  # below, the text of a statement would stand in a strip of a few letters
@@ -36,7 +50,31 @@ _STYLES = {
 }  # fmt: skip
 
 
-def show_rows(heading: Sequence[str], rows: Iterable[Sequence[object]], form: Format) -> None:
+def parquet_path(form: FileFormat, output: Path | None) -> Path | None:
+    """Return the Parquet file to be written, made so that its owner alone reads it; None when it is to be none. Ends the command when that cannot be."""
+    if form != "parquet":
+        return None
+    if output is None:
+        fail(["--format parquet needs --output FILE"], Exit.USAGE)
+    with written_to(output):
+        return output
+
+
+@contextmanager
+def written_to(output: Path | None) -> Iterator[None]:
+    """Let what is shown go into a file, made so that its owner alone reads it; None leaves it where it goes. Ends the command when that cannot be."""
+    if output is None:
+        yield
+        return
+    try:
+        made = os.open(output, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    except OSError as error:
+        fail([f"{output} cannot be written: {error.strerror}"], Exit.USAGE)
+    with os.fdopen(made, "w", encoding="utf-8", newline="") as file, redirect_stdout(file):
+        yield
+
+
+def show_rows(heading: Sequence[str], rows: Iterable[Sequence[object]], form: FileFormat) -> None:
     """Show rows of an answer."""
     if form == "json":
         for row in rows:
@@ -66,7 +104,7 @@ def _cell(value: object) -> str:
     return present.safe("" if value is None else str(_plain(value)))
 
 
-def show(entries: Iterable[Entry], form: Format) -> None:
+def show(entries: Iterable[Entry], form: FileFormat) -> None:
     """Show entries all at once: a table on a terminal that is wide enough, else line by line."""
     if form == "table" and out.is_terminal and out.width >= _TABLE_WIDTH:
         table = Table(box=SIMPLE_HEAD, header_style="bold", pad_edge=False, padding=(0, 1, 0, 0))
@@ -88,7 +126,7 @@ def _styled(part: str) -> Text:
     return Text(part, style=_STYLES.get(part.partition(" ")[0], ""))
 
 
-def one_by_one(form: Format) -> Callable[[Entry], None]:
+def one_by_one(form: FileFormat) -> Callable[[Entry], None]:
     """Return what shows one entry, after showing a heading where the format has one."""
     if form == "json":
         return lambda entry: line(present.json_line(entry))

@@ -17,11 +17,22 @@ from louver.commands import holding, proof, shipping
 from louver.commands.report import report
 from louver.commands.trail import ConfigOption, DirectoryOption, find_trail
 from louver.console import Exit, err, fail
-from louver.entries import FormatOption, one_by_one, show, show_rows
+from louver.entries import (
+    FileFormat,
+    FileFormatOption,
+    FormatOption,
+    OutputOption,
+    one_by_one,
+    parquet_path,
+    show,
+    show_rows,
+    written_to,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
+    from audit.query import Found
     from audit.search import Entry
 
 _POLL_SECONDS = 0.25
@@ -126,10 +137,14 @@ def search(  # noqa: C901, PLR0913  the options of a command
             help="Count them by user, person, table, column, category, treatment, rule, day, hour, status ..."
         ),
     ] = None,
+    order: Annotated[
+        Literal["entries", "people", "rows", "last"], typer.Option(help="What --by puts first: the most of these.")
+    ] = "entries",
     limit: Annotated[int, typer.Option(min=0, help="Show the last that many; 0 shows all.")] = 100,
     directory: DirectoryOption = None,
     config: ConfigOption = None,
-    form: FormatOption = "table",
+    form: FileFormatOption = "table",
+    output: OutputOption = None,
 ) -> None:
     """Find records; all options given must fit. Each statement comes with its outcome.
 
@@ -149,9 +164,15 @@ def search(  # noqa: C901, PLR0913  the options of a command
 
     louver audit search --treatment clear --since 30d --by person
 
+    louver audit search --since 7d --by person --order rows
+
+    louver audit search --since 30d --limit 0 --format parquet --output month.parquet
+
     Exit codes: 0 something found, 1 nothing found, 2 called wrongly or no trail there.
     """
     from dataclasses import astuple
+    from functools import partial
+    from operator import attrgetter
 
     from audit import query, tables
     from audit.query import FACETS
@@ -165,6 +186,8 @@ def search(  # noqa: C901, PLR0913  the options of a command
             fail([f"no event {name!r} to search; there are {known}; outcomes come with statements"], Exit.USAGE)
     if by is not None and by not in FACETS:
         fail([f"--by takes one of {', '.join(FACETS)}, not {by}"], Exit.USAGE)
+    if by is not None and form == "parquet":
+        fail(["--by counts, which is no Parquet file: use --format csv"], Exit.USAGE)
     now = datetime.now(UTC)
     try:
         criteria = Criteria(
@@ -191,17 +214,19 @@ def search(  # noqa: C901, PLR0913  the options of a command
         fail([f"--regex is no regular expression: {error}"], Exit.USAGE)
     try:
         paths = existing(find_trail(directory, config)[0], since=criteria.since)
-        with tables.opened([path for _, path in paths]) as connection:
-            if by is None:
-                found = query.find(connection, criteria, limit)
-                count = found.count
-                if count:
-                    show(found.entries, form)
-            else:
-                counts = query.counts(connection, criteria, by)
+        file = parquet_path(form, output)
+        with (
+            tables.opened([path for _, path in paths], output=file) as connection,
+            written_to(None if file else output),
+        ):
+            if by is not None:
+                counts = sorted(query.counts(connection, criteria, by), key=attrgetter(order), reverse=True)
                 count = len(counts)
                 heading = (by, "entries", "people", "rows", "first", "last")
                 show_rows(heading, [astuple(each) for each in (counts[:limit] if limit else counts)], form)
+            else:
+                save = partial(query.save, connection, file) if file else None
+                count = _show_found(query.find(connection, criteria, limit), form, save)
     except (NoTrail, CriterionError, tables.QueryError) as error:
         fail([error], Exit.USAGE)
     if limit and count > limit:
@@ -218,7 +243,8 @@ def sql(
     *,
     directory: DirectoryOption = None,
     config: ConfigOption = None,
-    form: FormatOption = "table",
+    form: FileFormatOption = "table",
+    output: OutputOption = None,
 ) -> None:
     """Ask the trail in SQL, of the tables records, statements and uses.
 
@@ -239,9 +265,14 @@ def sql(
     from audit.reader import NoTrail, existing
 
     try:
-        with tables.opened([path for _, path in existing(find_trail(directory, config)[0])]) as connection:
-            heading, rows = tables.ask(connection, query)
-            show_rows(heading, rows, form)
+        paths = [path for _, path in existing(find_trail(directory, config)[0])]
+        file = parquet_path(form, output)
+        with tables.opened(paths, output=file) as connection, written_to(None if file else output):
+            if file:
+                tables.save(connection, query, file)
+            else:
+                heading, rows = tables.ask(connection, query)
+                show_rows(heading, rows, form)
     except (NoTrail, tables.QueryError) as error:
         fail([error], Exit.USAGE)
 
@@ -254,6 +285,15 @@ audit_app.command()(holding.hold)
 audit_app.command()(holding.release)
 audit_app.command()(holding.holds)
 audit_app.command()(report)
+
+
+def _show_found(found: Found, form: FileFormat, save: Callable[[], object] | None) -> int:
+    """Show what was found, or save it; return how many there are."""
+    if save is not None:
+        save()
+    elif found.count:
+        show(found.entries, form)
+    return found.count
 
 
 def _polled(records: Iterator[dict[str, object] | None]) -> Iterator[dict[str, object] | None]:

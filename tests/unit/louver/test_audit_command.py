@@ -3,8 +3,10 @@ import io
 import itertools
 import json
 import shlex
+import stat
 from pathlib import Path
 
+import duckdb
 import pytest
 from rich.console import Console
 from typer.testing import CliRunner
@@ -316,3 +318,50 @@ def test_compacted_segments_answer_as_before(run, trail):
     segments.compacted_path(trail, 1).write_bytes(b"PAR1")
     assert run("verify").exit_code == 1
     assert "louver audit verify" in run("search").stderr
+
+
+def test_answers_go_into_files(run, tmp_path):
+    """--output writes any format, for its owner alone; Parquet holds entries typed, with how they ended, and answers of SQL."""
+    file = tmp_path / "found.csv"
+    assert run("search", "--user", "tina", "--format", "csv", "--output", str(file)).stdout == ""
+    assert [row["principal"] for row in csv.DictReader(io.StringIO(file.read_text()))] == ["tina", "tina"]
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    file = tmp_path / "o'brien.parquet"
+    assert run("search", "--limit", "2", "--format", "parquet", "--output", str(file)).exit_code == 0
+    asked = "SELECT seq, principal, ruling, status, rows FROM '{}' ORDER BY seq"
+    quoted = str(file).replace("'", "''")
+    found = duckdb.sql(asked.format(quoted)).fetchall()
+    assert [row[1:] for row in found] == [("=bo", "deny", "denied", None), ("=bo", None, None, None)]
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert run("sql", "SELECT 7 AS n -- )", "--format", "parquet", "--output", str(file)).exit_code == 0
+    assert duckdb.sql(f"SELECT * FROM '{quoted}'").fetchall() == [(7,)]
+    assert run("search", "--user", "nobody", "--format", "parquet", "--output", str(file)).exit_code == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["search", "--format", "parquet"], "needs --output"),
+        (["search", "--by", "user", "--format", "parquet", "--output", "x.parquet"], "no Parquet file"),
+        (["sql", "EXPLAIN SELECT 1", "--format", "parquet", "--output", "x.parquet"], "give one SELECT"),
+        (["sql", "SELECT 1) TO 'y.csv' --", "--format", "parquet", "--output", "x.parquet"], "syntax error"),
+        (["search", "--output", "no/such/file"], "cannot be written"),
+        (["search", "--output", "link"], "cannot be written"),
+    ],
+)
+def test_what_cannot_go_into_a_file(run, tmp_path, monkeypatch, arguments, message):
+    """It is said why, with exit code 2; no other file is made or overwritten."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "kept").write_text("kept")
+    (tmp_path / "link").symlink_to("kept")
+    done = run(*arguments)
+    assert done.exit_code == 2
+    assert message in done.stderr
+    assert (tmp_path / "kept").read_text() == "kept"
+    assert not (tmp_path / "y.csv").exists()
+
+
+def test_counts_can_be_ordered_by_rows(run):
+    """--order says what comes first."""
+    assert run("search", "--by", "user", "--order", "rows").stdout.splitlines()[1].startswith("tina")
+    assert run("search", "--by", "user", "--order", "last").stdout.splitlines()[1].startswith("=bo")
