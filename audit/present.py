@@ -50,7 +50,7 @@ def csv_row(entry: Entry) -> list[str]:
         **entry.record,
         **_of_outcome(entry),
         "status": entry.status,
-        "columns": "; ".join(map(_use, entry.record.get("columns") or ())),
+        "columns": "; ".join(map(_use, _uses(entry.record))),
     }
     for name in ("kinds", "relations"):
         merged[name] = ", ".join(map(str, entry.record.get(name) or ()))
@@ -98,13 +98,18 @@ def table_row(entry: Entry) -> list[str]:
         what(record),
     )
     shown = [safe("" if part is None else str(part)) for part in cells]
-    shown[_USES_AT] = "\n".join(safe(_use(use)) for use in record.get("columns") or ())
+    shown[_USES_AT] = "\n".join(safe(_use(use)) for use in _uses(record))
     return shown
 
 
 def plain_row(entry: Entry) -> str:
     """Return an entry as one line of tab-separated cells, for pipes."""
     return "\t".join(safe(part) for part in table_row(entry))
+
+
+def _uses(record: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the sensitive columns that a statement reads; a grant has `columns` of its own, which say what it means."""
+    return record.get("columns") or [] if record.get("event") == "statement" else []
 
 
 def _use(use: dict[str, Any]) -> str:

@@ -101,7 +101,10 @@ def _plain(value: object) -> object:
 
 
 def _cell(value: object) -> str:
-    return present.safe("" if value is None else str(_plain(value)))
+    """Return a value for eyes, to whom seconds are enough."""
+    if isinstance(value, datetime):
+        return value.isoformat(sep=" ", timespec="seconds")
+    return present.safe("" if value is None else str(value))
 
 
 def show(entries: Iterable[Entry], form: FileFormat) -> None:

@@ -7,10 +7,11 @@ not do: look (page), judge what needs an eye (signals), look at a clock.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 import duckdb
@@ -19,7 +20,7 @@ from audit import tables
 from reports import questions, unusual
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Sequence
     from pathlib import Path
 
     from reports.questions import Question
@@ -109,34 +110,41 @@ class Figures:
 
 
 class Trail:
-    """The sources of a report over one trail, made once for all of its questions."""
+    """The sources of a report over one trail, each made once, when the first question needs it."""
 
     def __init__(self, connection: duckdb.DuckDBPyConnection, period: Period, units: Sequence[str]) -> None:
-        """Make the sources. Raises UnitError, QueryError."""
+        """Raises UnitError."""
         self._connection = connection
         self._values = period.values()
+        self._waiting = questions.sources(units)
         self.period = period
-        try:
-            for name, sql in questions.sources(units).items():
-                self._execute(f"CREATE TABLE {name} AS {sql}", sql)
-        except duckdb.Error as error:
-            raise tables.QueryError(f"the trail cannot be read, run `louver audit verify`: {error}") from None
 
     def table(self, question: Question) -> Table:
         """Answer a question."""
-        found = self._execute(question.sql, question.sql)
+        found = self._execute(question.sql)
         heading = tuple(name for name, *_ in found.description or ())
         return Table(question.name, question.title, heading, tuple(found.fetchall()))
 
     @contextmanager
     def streamed(self, question: Question) -> Iterator[tuple[tuple[str, ...], Iterator[tuple[Any, ...]]]]:
         """Answer a question whose answer may be longer than memory: its heading, and its rows as they come."""
+        self._prepare(question.sql)
         with self._connection.cursor() as cursor:
             found = cursor.execute(question.sql, self._of(question.sql))
             yield tuple(name for name, *_ in found.description or ()), _fetched(found)
 
-    def _execute(self, sql: str, asked: str) -> duckdb.DuckDBPyConnection:
-        return self._connection.execute(sql, self._of(asked))
+    def _execute(self, sql: str) -> duckdb.DuckDBPyConnection:
+        """Answer a query, once its sources are made. Raises QueryError."""
+        self._prepare(sql)
+        try:
+            return self._connection.execute(sql, self._of(sql))
+        except duckdb.Error as error:
+            raise tables.QueryError(f"the trail cannot be read, run `louver audit verify`: {error}") from None
+
+    def _prepare(self, sql: str) -> None:
+        for name in [name for name in self._waiting if re.search(rf"\b{name}\b", sql)]:
+            if name in self._waiting:  # not yet made for another one
+                self._execute(f"CREATE TABLE {name} AS {self._waiting.pop(name)}")
 
     def _of(self, sql: str) -> dict[str, datetime]:
         return {name: value for name, value in self._values.items() if f"${name}" in sql}
@@ -156,42 +164,36 @@ def opened(paths: Sequence[Path], period: Period, units: Sequence[str] = questio
 
 def steps() -> int:
     """Return how often `gather` says that it has come further."""
-    return len(_LISTED) + 1
+    return len(NAMES)
 
 
 def gather(
     trail: Trail, coverage: Coverage | None = None, progress: Callable[[int], object] = lambda _: None
 ) -> Figures:
-    """Answer all questions; `progress` is called with the count of those that are answered."""
+    """Answer all questions; `progress` is called with the count of tables that are made. Raises QueryError."""
     found: dict[str, Table] = {}
-    for done, question in enumerate(_LISTED, 1):
-        found[question.name] = trail.table(question)
+    for done, name in enumerate(NAMES, 1):
+        found[name] = table(trail, name)
         progress(done)
-    judged = unusual.judge(_rows_by_day(found["person-days"]), _rows_by_day(trail.table(questions.PERSON_DAYS_BEFORE)))
-    heading = ("person", "day", "answered", "usual", "score")
-    rows = tuple((each.person, each.day, each.rows, each.usual, each.score) for each in judged.days)
-    found["unusual-days"] = Table("unusual-days", "Days on which somebody read far more than they do", heading, rows)
-    grants = _grants(trail.table(questions.GRANT_EVENTS), trail.table(questions.GRANT_USES))
-    found["grants"] = grants
-    leaves = {f"grant {row['grant']}": str(row["approved_by"]) for row in grants.dicts()}
-    summary = _with_leave(trail.table(questions.CLEAR_SUMMARY), leaves)
-    found["clear-views-by-authority"] = summary
-    before = trail.table(questions.CLEAR_BEFORE)
-    known = trail.table(_SPAN)
-    ((first, last, earlier),) = known.rows
-    found["new-clear-views"] = _new(summary, set(before.rows)) if earlier else _none_new(summary)
-    progress(steps())
+    first, last, earlier = _span(trail)
+    people = set(found["person-days"].column("person"))
     return Figures(
         period=trail.period,
-        trail=(first or 0, last or 0),
+        trail=(first, last),
         tables=found,
         totals=next(trail.table(questions.TOTALS).dicts()),
         protection=next(trail.table(questions.PROTECTION).dicts()),
-        unknown=judged.unknown,
+        unknown=len(people) - _judged(trail).known,
         seen_before=bool(earlier),
         coverage=coverage,
-        authorities=leaves,
+        authorities=_leaves(found["grants"]),
     )
+
+
+def table(trail: Trail, name: str) -> Table:
+    """Answer one of NAMES. Raises QueryError."""
+    made = _DERIVED.get(name)
+    return trail.table(_PLAIN[name]) if made is None else made(trail)
 
 
 def clear_views(trail: Trail, leaves: Mapping[str, str]) -> Iterator[tuple[Any, ...]]:
@@ -201,6 +203,51 @@ def clear_views(trail: Trail, leaves: Mapping[str, str]) -> Iterator[tuple[Any, 
         yield (*heading[: at + 1], "approved_by", *heading[at + 1 :])
         for row in rows:
             yield (*row[: at + 1], leaves.get(row[at], ""), *row[at + 1 :])
+
+
+def _judged(trail: Trail) -> unusual.Judged:
+    within, before = (trail.table(question) for question in (questions.PERSON_DAYS, questions.PERSON_DAYS_BEFORE))
+    return unusual.judge(_rows_by_day(within), _rows_by_day(before))
+
+
+def _rows_by_day(found: Table) -> dict[str, dict[date, int]]:
+    rows: dict[str, dict[date, int]] = {}
+    for person, day, answered, _ in found.rows:
+        rows.setdefault(person, {})[day] = int(answered)
+    return rows
+
+
+def _unusual_days(trail: Trail) -> Table:
+    heading = ("person", "day", "answered", "usual", "score")
+    rows = tuple((each.person, each.day, each.rows, each.usual, each.score) for each in _judged(trail).days)
+    return Table("unusual-days", "Days on which somebody read far more than they do", heading, rows)
+
+
+def _clear_summary(trail: Trail) -> Table:
+    found = trail.table(questions.CLEAR_SUMMARY)
+    leaves = _leaves(_grants(trail))
+    at = found.heading.index("authority")
+    heading = (*found.heading[: at + 1], "approved_by", *found.heading[at + 1 :])
+    rows = tuple((*row[: at + 1], leaves.get(row[at], ""), *row[at + 1 :]) for row in found.rows)
+    return Table(found.name, found.title, heading, rows)
+
+
+def _new_clear_views(trail: Trail) -> Table:
+    """Those of the summary whose person and column did not occur before; none when nothing is known of that time."""
+    found = _clear_summary(trail)
+    title = "Clear views of columns that the person had not seen in the four weeks before"
+    if not _span(trail)[2]:
+        return Table("new-clear-views", f"{title}: nothing is known of that time", found.heading, ())
+    before = set(trail.table(questions.CLEAR_BEFORE).rows)
+    person, column = found.heading.index("person"), found.heading.index("column")
+    rows = tuple(row for row in found.rows if (row[person], row[column]) not in before)
+    return Table("new-clear-views", title, found.heading, rows)
+
+
+def _span(trail: Trail) -> tuple[int, int, int]:
+    """Return the first and last record of the period, and how many statements are known of the weeks before."""
+    ((first, last, earlier),) = trail.table(_SPAN).rows
+    return first or 0, last or 0, int(earlier)
 
 
 _SPAN: Final = questions.Question(
@@ -213,40 +260,6 @@ FROM records WHERE time >= CAST($before AS TIMESTAMP) AND time < CAST($until AS 
 )
 
 
-def _rows_by_day(found: Table) -> dict[str, dict[date, int]]:
-    rows: dict[str, dict[date, int]] = {}
-    for person, day, answered, _ in found.rows:
-        rows.setdefault(person, {})[day] = int(answered)
-    return rows
-
-
-def _with_leave(found: Table, leaves: Mapping[str, str]) -> Table:
-    at = found.heading.index("authority")
-    heading = (*found.heading[: at + 1], "approved_by", *found.heading[at + 1 :])
-    rows = tuple((*row[: at + 1], leaves.get(row[at], ""), *row[at + 1 :]) for row in found.rows)
-    return Table(found.name, found.title, heading, rows)
-
-
-def _new(summary: Table, before: set[tuple[Any, ...]]) -> Table:
-    rows = tuple(
-        row
-        for row, each in zip(summary.rows, summary.dicts(), strict=True)
-        if (each["person"], each["column"]) not in before
-    )
-    return Table(
-        "new-clear-views",
-        "Clear views of columns that the person had not seen in the four weeks before",
-        summary.heading,
-        rows,
-    )
-
-
-def _none_new(summary: Table) -> Table:
-    return Table(
-        "new-clear-views", "Clear views that are new: nothing is known of the weeks before", summary.heading, ()
-    )
-
-
 _GRANT: Final = (
     "grant", "person", "meant", "reason", "asked_at", "approved_by", "begun_at", "ended", "ended_at", "reviewed_by", "statements",
     "answered", "first_time", "last_time",
@@ -254,11 +267,11 @@ _GRANT: Final = (
 _ENDS: Final = frozenset({"denied", "revoked", "expired", "used up"})
 
 
-def _grants(events: Table, uses: Table) -> Table:
+def _grants(trail: Trail) -> Table:
     """One row for each grant that the period knows: what became of it, and what was shown by it."""
-    used = {row[0]: row[1:] for row in uses.rows}
+    used = {row[0]: row[1:] for row in trail.table(questions.GRANT_USES).rows}
     told: dict[int, dict[str, Any]] = {}
-    for (line,) in events.rows:
+    for (line,) in trail.table(questions.GRANT_EVENTS).rows:
         event = json.loads(line)
         row = told.setdefault(event["grant"], dict.fromkeys(_GRANT, "") | {"grant": event["grant"]})
         row |= {"person": event["principal"], "meant": _meant(event), "reason": event["reason"]}
@@ -272,9 +285,14 @@ def _grants(events: Table, uses: Table) -> Table:
     return Table("grants", "Grants, and what was shown by them", _GRANT, rows)
 
 
+def _leaves(grants: Table) -> dict[str, str]:
+    """Return by whose leave each grant is, by the name of its rule."""
+    return {f"grant {row['grant']}": str(row["approved_by"]) for row in grants.dicts()}
+
+
 def _follow(row: dict[str, Any], event: Mapping[str, Any]) -> None:
     """Add to a grant what an event says."""
-    what, person, at = event["what"], event["person"] or "", event["at"]
+    what, person, at = event["what"], event["person"] or "", _moment(event["at"])
     if what == "requested":
         row["asked_at"] = at
     elif what in {"approved", "broken glass"}:
@@ -291,6 +309,14 @@ def _follow(row: dict[str, Any], event: Mapping[str, Any]) -> None:
         row["ended_at"] = at
 
 
+def _moment(at: str) -> datetime | str:
+    """Return a time as the trail's others are; what is no time stays as it is."""
+    try:
+        return datetime.fromisoformat(at).astimezone(UTC).replace(tzinfo=None)
+    except ValueError:
+        return at
+
+
 def _meant(event: Mapping[str, Any]) -> str:
     """Say in words which columns a grant means."""
     parts = [f"{key} {' or '.join(values)}" for key, values in event["columns"].items()]
@@ -299,6 +325,17 @@ def _meant(event: Mapping[str, Any]) -> str:
     if event["purpose"]:
         parts.append(f"for {event['purpose']}")
     return ", ".join(parts)
+
+
+_PLAIN: Final = {question.name: question for question in _LISTED}
+_DERIVED: Final[dict[str, Callable[[Trail], Table]]] = {
+    "unusual-days": _unusual_days,
+    "grants": _grants,
+    "clear-views-by-authority": _clear_summary,
+    "new-clear-views": _new_clear_views,
+}
+NAMES: Final = (*_PLAIN, *_DERIVED)
+"""The tables of a report, by their names."""
 
 
 def coverage_of(

@@ -46,6 +46,13 @@ _WORDS: Final = {
     "people_clear": "people clear", "usual": "usual rows", "relation": "table", "ok": "loaded",
 }  # fmt: skip
 """What a column is called on the page, where that is not its name."""
+LEFT_OUT: Final = {
+    "clear-views-by-authority": ("category", "unit"),
+    "new-clear-views": ("category", "unit"),
+    "grants": ("asked_at", "ended_at", "first_time", "last_time"),
+    "alerts": ("missing",),
+}
+"""Columns that stand in the files alone, where a table would be too wide for eyes."""
 _NUMBERS: Final = int | float | Decimal
 
 
@@ -73,6 +80,11 @@ def text(value: object) -> str:
     return present.safe(str(value))
 
 
+def heading(table: Table) -> list[str]:
+    """Return what the columns of a table are called for people."""
+    return [_word(name) for name in table.heading]
+
+
 def render(figures: Figures, made: datetime) -> str:
     """Return the page; `made` is now."""
     environment = Environment(
@@ -98,6 +110,7 @@ def render(figures: Figures, made: datetime) -> str:
         charts=_charts(figures),
         facts=facts(figures),
         shown=_SHOWN,
+        left_out=LEFT_OUT,
         clear_views=CLEAR_VIEWS,
     )
 

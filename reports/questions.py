@@ -66,7 +66,8 @@ SELECT r.seq, r.time, r.event, r.session, r.principal, r.address, r.application,
        r."grant", r.person, r."column", r.category, r.level, r.line,
        coalesce(r.policy, json_extract_string(r.line, '$.revision')) AS revision
 FROM records r
-WHERE r.event IN ('started', 'stopped', 'reloaded', 'login_refused', 'labelled', 'grant', 'alert', 'denial', 'recovered')
+WHERE r.event IN ('started', 'stopped', 'reloaded', 'login_refused', 'labelled', 'grant', 'alert', 'denial', 'recovered',
+                  'unrecorded')
   AND r.time < CAST($until AS TIMESTAMP)"""
     earlier = f"""
 SELECT {_PERSON} AS person, CAST(s.time AS DATE) AS day, u."column", u.treatment, s.ruling, s.seq, coalesce(s."rows", 0) AS answered
@@ -298,8 +299,8 @@ ALERTS: Final = Question(
     "alerts",
     "Alerts",
     f"""
-SELECT seq, time, event, what, principal, "grant", reason FROM told
-WHERE (event = 'alert' OR event = 'recovered' OR (event = 'denial' AND what = 'answer')) AND {_PERIOD.format("")} ORDER BY seq""",
+SELECT seq, time, event, what, principal, "grant", reason, json_extract_string(line, '$.records') AS missing FROM told
+WHERE (event = 'alert' OR event = 'recovered' OR event = 'unrecorded' OR (event = 'denial' AND what = 'answer')) AND {_PERIOD.format("")} ORDER BY seq""",
 )
 
 PLAIN_TABLES: Final = Question(

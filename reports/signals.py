@@ -45,11 +45,11 @@ def signals(figures: Figures) -> tuple[Signal, ...]:
 
 
 def _grants(figures: Figures) -> Iterator[Signal]:
-    begin = figures.period.since.isoformat()
     for row in figures.tables["grants"].dicts():
         if "broke the glass" not in row["approved_by"]:
             continue
-        if row["reviewed_by"] and row["begun_at"] < begin:
+        begun = row["begun_at"]
+        if row["reviewed_by"] and isinstance(begun, dt.datetime) and begun < figures.period.since:
             continue
         number = row["grant"]
         reviewed = f"reviewed by {row['reviewed_by']}" if row["reviewed_by"] else "nobody has reviewed it"
@@ -72,6 +72,9 @@ def _alerts(figures: Figures) -> Iterator[Signal]:
                 "it had ended without closing the trail",
                 "louver audit verify",
             )
+        elif row["event"] == "unrecorded":
+            what = f"{row['missing']} records could not be written: what they would have said is lost"
+            yield Signal("now", "not recorded", "the proxy", when, what, look)
         elif row["event"] == "denial":
             grade: Grade = "now" if _EXPOSED in (row["reason"] or "") else "soon"
             yield Signal(grade, "answer cut off", row["principal"], when, row["reason"] or "", look)

@@ -42,27 +42,27 @@ class Unusual:
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """The unusual days, the most unusual first, and of how many people too few days are known."""
+    """The unusual days, the most unusual first, and how many people could be judged."""
 
     days: tuple[Unusual, ...]
-    unknown: int
+    known: int
 
 
 def judge(rows: Mapping[str, Mapping[dt.date, int]], before: Mapping[str, Mapping[dt.date, int]]) -> Judged:
     """Judge each day of `rows` (by person and day) by all days of the same person, those `before` among them."""
     found: list[Unusual] = []
-    unknown = 0
+    judged = 0
     for person, days in rows.items():
         known = [*before.get(person, {}).values(), *days.values()]
         if len(known) < FEWEST_DAYS:
-            unknown += 1
             continue
+        judged += 1
         usual, spread = _usual(known)
         for day, count in days.items():
             score = (log1p(count) - usual) / spread
             if score > SCORE and count >= 2 * expm1(usual) and count >= _LEAST_ROWS:
                 found.append(Unusual(person, day, count, round(expm1(usual), 1), round(score, 1)))
-    return Judged(tuple(sorted(found, key=lambda each: (-each.score, each.person, each.day))), unknown)
+    return Judged(tuple(sorted(found, key=lambda each: (-each.score, each.person, each.day))), judged)
 
 
 def _usual(counts: Iterable[int]) -> tuple[float, float]:

@@ -14,19 +14,26 @@ import typer
 from louver.commands.proof import progress_bar
 from louver.commands.trail import ConfigOption, DirectoryOption, find_trail
 from louver.console import Exit, fail, out
+from louver.entries import Format, FormatOption
 
 if TYPE_CHECKING:
     from louver.configuration import Parts
     from louver.coverage import Counted
     from policies.decide import PolicySet
-    from reports.figures import Coverage, Period
+    from reports.figures import Coverage, Period, Table, Trail
 
 
 def report(  # noqa: PLR0913  the options of a command
     *,
     output: Annotated[
-        Path, typer.Option("--output", "-o", metavar="DIR", help="Where the files go; made when not there.")
-    ],
+        Path | None, typer.Option("--output", "-o", metavar="DIR", help="Where the files go; made when not there.")
+    ] = None,
+    only: Annotated[
+        str | None,
+        typer.Option(
+            "--only", metavar="TABLE", help="Write no files, show this table: grants, unusual-days, policies ..."
+        ),
+    ] = None,
     since: Annotated[str, typer.Option(help="From then on: 7d, yesterday, 2026-05-01, 2026-05-01T09:15.")] = "30d",
     until: Annotated[str, typer.Option(help="Before then; the same forms. Times are UTC.")] = "now",
     unit: Annotated[
@@ -50,6 +57,7 @@ def report(  # noqa: PLR0913  the options of a command
     ] = None,
     directory: DirectoryOption = None,
     config: ConfigOption = None,
+    form: FormatOption = "table",
 ) -> None:
     """Write a report: what needs an eye, trends by area, what was protected; and the lists behind.
 
@@ -64,37 +72,62 @@ def report(  # noqa: PLR0913  the options of a command
 
     louver audit report --config louver.yaml --database bank --since 7d --output week
 
-    Exit codes: 0 written, 1 there is no record of the period, 2 called wrongly, no trail there, or it could not be written.
+    louver audit report --only grants --since 7d
+
+    Exit codes: 0 written or shown, 1 there is no record of the period or nothing in the table, 2 called wrongly, no trail there, or it could not be written.
     """
     from audit.reader import NoTrail, existing
     from audit.search import CriterionError, written
     from audit.tables import QueryError
-    from reports import figures, page
+    from reports import figures
     from reports.questions import UNITS, UnitError
 
+    if (output is None) == (only is None):
+        fail(["give --output DIR for a report, or --only TABLE for one of its tables"], Exit.USAGE)
+    if only is not None and only not in figures.NAMES:
+        fail([f"--only takes one of {', '.join(sorted(figures.NAMES))}, not {only}"], Exit.USAGE)
     where, _ = find_trail(directory, config)
     if config is None and directory is None:
         config = Path("louver.yaml")
     if database and config is None:
         fail(["--database needs the settings: name them by --config FILE"], Exit.USAGE)
-    now = datetime.now(UTC)
     try:
-        period = _period(since, until, now)
-        coverage = _coverage(policies, config, database or [])
+        period = _period(since, until, _now())
         paths = existing(where, since=written((period.since - figures.BEFORE).replace(tzinfo=UTC)))
-        with (
-            progress_bar(figures.steps(), "counting") as progress,
-            figures.opened([path for _, path in paths], period, tuple(unit or UNITS)) as trail,
-        ):
-            found = figures.gather(trail, coverage, progress)
-            files = page.write(output, found, figures.clear_views(trail, found.authorities), now)
+        coverage = _coverage(policies, config, database or []) if output else None
+        with figures.opened([path for _, path in paths], period, tuple(unit or UNITS)) as trail:
+            some = _show(figures.table(trail, only or ""), form) if output is None else _write(trail, coverage, output)
     except (NoTrail, CriterionError, UnitError, QueryError) as error:
         fail([error], Exit.USAGE)
     except OSError as error:
         fail([f"{output} cannot be written: {error.strerror or error}"], Exit.USAGE)
+    if not some:
+        fail([f"there is nothing of that in the trail from {since} until {until}"])
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+def _show(table: Table, form: Format) -> bool:
+    """Show one table, without what stands in the files alone when it is for eyes; tell whether it has rows."""
+    from louver.entries import show_rows
+    from reports.page import LEFT_OUT, heading
+
+    seen = table.without(LEFT_OUT.get(table.name, ())) if form == "table" else table
+    show_rows(heading(seen) if form == "table" else seen.heading, seen.rows, form)
+    return bool(table.rows)
+
+
+def _write(trail: Trail, coverage: Coverage | None, output: Path) -> bool:
+    """Write a report; tell whether the trail has anything of its period."""
+    from reports import figures, page
+
+    with progress_bar(figures.steps(), "counting") as progress:
+        found = figures.gather(trail, coverage, progress)
+        files = page.write(output, found, figures.clear_views(trail, found.authorities), _now())
     out.print(f"{output / page.PAGE} and {len(files) - 1} files of figures", markup=False)
-    if not found.trail[1]:
-        fail([f"the trail has no record from {since} until {until}"])
+    return bool(found.trail[1])
 
 
 def _period(since: str, until: str, now: datetime) -> Period:

@@ -126,3 +126,22 @@ def test_a_refused_statement_says_why(caller, judgement):
     row = present.table_row(Entry(read(record.statement(record.statement_prefix(caller, denied), 1))))
     assert row[3:5] == ["deny", "denied 42501"]
     assert row[-1].endswith("-- column x is denied")
+
+
+def test_columns_of_a_grant_are_no_uses():
+    """A grant says by `columns` what it means; it is shown in every form, as what it says."""
+    meant = {
+        "principal": "tina",
+        "columns": {"category": ["phone"]},
+        "labels": ["phone 3"],
+        "rows": None,
+        "database": None,
+    }
+    body = record.grant(
+        grant=17, what="approved", person="mona", at="2027-01-15T08:00:00+00:00", note=None, purpose=None, reason="case 81",
+        ends=None, **meant,
+    )  # fmt: skip
+    told = Entry(read(body))
+    assert present.table_row(told)[-2:] == ["", present.what(told.record)]
+    assert "person mona" in present.plain_row(told)
+    assert present.csv_row(told)[present.CSV_COLUMNS.index("columns")] == ""

@@ -67,11 +67,23 @@ def test_a_report_of_a_trail_alone(house):
     assert "made without the policies" not in (house / "plain/index.html").read_text()
 
 
+def test_one_table_is_shown(house):
+    """In every format; for eyes in the words of the page, for programs by the names of the files; none is exit code 1."""
+    shown = run("--only", "people").stdout.splitlines()
+    assert shown[0].split("\t")[:4] == ["person", "unit", "people", "statements"]
+    assert shown[0].split("\t")[-1] == "masked values"
+    assert shown[1].split("\t")[:4] == ["tina", "other", "1", "1"]
+    (row,) = [json.loads(line) for line in run("--only", "categories", "--format", "json").stdout.splitlines()]
+    assert (row["category"], row["masked_values"]) == ("phone", 2)
+    assert run("--only", "days", "--format", "csv").stdout.startswith("day,statements,")
+    assert run("--only", "grants").exit_code == 1
+
+
 def test_a_period_without_records_is_exit_code_one(house):
     """The page is written, and it is said that nothing stands in it."""
     done = run("--directory", "audit", "--since", "2020-01-01", "--until", "2020-02-01", "--output", "old")
     assert done.exit_code == 1
-    assert "no record from 2020-01-01 until 2020-02-01" in done.stderr
+    assert "nothing of that in the trail from 2020-01-01 until 2020-02-01" in done.stderr
     assert (house / "old/index.html").exists()
 
 
@@ -85,7 +97,9 @@ def test_a_period_without_records_is_exit_code_one(house):
         (["--output", "x", "--directory", "nowhere"], "no audit trail"),
         (["--output", "x", "--directory", "audit", "--database", "bank"], "needs the settings"),
         (["--output", "x", "--policies", "users.yaml"], "users.yaml"),
-        ([], "--output"),
+        ([], "give --output"),
+        (["--output", "x", "--only", "grants"], "give --output"),
+        (["--only", "colours"], "--only takes one of alerts, bursts"),
     ],
 )
 def test_wrong_use_is_exit_code_two(house, arguments, message):

@@ -154,7 +154,7 @@ def by(table, name):
 
 
 @settings(
-    max_examples=15, phases=[Phase.explicit, Phase.reuse, Phase.generate]
+    max_examples=10, phases=[Phase.explicit, Phase.reuse, Phase.generate]
 )  # each example is a trail and a report: no shrinking
 @given(st.lists(statements, max_size=30), st.lists(logins, max_size=25, unique_by=lambda each: each[:2]))
 def test_every_figure_is_what_the_records_say(asked, refused):

@@ -138,7 +138,7 @@ def evil(text):
     return [(BEGIN - dt.timedelta(days=1), april), *((BEGIN + dt.timedelta(days=1), body) for body in bodies)]
 
 
-@pytest.mark.parametrize("text", EVIL)
+@pytest.mark.parametrize("text", [" ".join(EVIL), EVIL[-1], EVIL[6]])
 def test_what_hostile_people_write_is_only_text(figures_of, text):
     """No tag, attribute, link, style or formula of theirs; no control character, and none that turns text around."""
     coverage = figures.coverage_of(text, [(text, 3, "accepted"), (text, 3, "proposed")], [(text, 10, 3, 7)])
