@@ -70,7 +70,7 @@ class Incidents:
     """The open incidents. `number` is that of the last one so far."""
 
     def __init__(self, quiet: int, open_: Iterable[Incident] = (), number: int = 0) -> None:
-        self._quiet = quiet
+        self.quiet = quiet
         self.open = {(each.by, each.subject): each for each in open_}
         self.number = number
 
@@ -78,7 +78,7 @@ class Incidents:
         """Take a finding; gives its incident, and whether that is to be told."""
         by, subject = finding.subject
         incident = self.open.get((by, subject))
-        if incident is not None and now - incident.last > self._quiet:
+        if incident is not None and now - incident.last > self.quiet:
             incident.closed = True
             incident = None
         seq = finding.fact.seq
@@ -104,7 +104,7 @@ class Incidents:
 
     def close_quiet(self, now: int) -> list[Incident]:
         """Close those to which nothing has come for long; gives them."""
-        over = [incident for incident in self.open.values() if now - incident.last > self._quiet]
+        over = [incident for incident in self.open.values() if now - incident.last > self.quiet]
         for incident in over:
             incident.closed = True
             del self.open[incident.by, incident.subject]

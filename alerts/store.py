@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import secrets
 import sqlite3
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
@@ -20,14 +21,14 @@ from alerts.incidents import Incident, Incidents
 from alerts.watching import Watching
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
     from alerts.rules import Rulebook
     from alerts.watching import Told
 
 _TABLES: Final = """
-CREATE TABLE place (seq INTEGER NOT NULL, now INTEGER NOT NULL, learned INTEGER NOT NULL, incident INTEGER NOT NULL);
+CREATE TABLE place (seq INTEGER NOT NULL, now INTEGER NOT NULL, learned INTEGER NOT NULL, incident INTEGER NOT NULL, name TEXT NOT NULL);
 CREATE TABLE cells (rule TEXT, kind TEXT, who TEXT, data BLOB NOT NULL, PRIMARY KEY (rule, kind, who)) WITHOUT ROWID;
 CREATE TABLE running (session TEXT, number INTEGER, data BLOB NOT NULL, PRIMARY KEY (session, number)) WITHOUT ROWID;
 CREATE TABLE incidents (number INTEGER PRIMARY KEY, open INTEGER NOT NULL, last INTEGER NOT NULL, data BLOB NOT NULL);
@@ -91,16 +92,26 @@ class State:
 
     # -- the watching ----------------------------------------------------------------------------------------------
 
-    def begin(self, learned: int) -> None:
-        """Take down, once, up to which record of the trail is to be learned from without telling."""
+    def begin(self, learned: int, behind: int = 0) -> None:
+        """Take down, once, behind which record of the trail to begin, and up to which one to learn without telling."""
         with self._changing():
             if not self._rows("SELECT 1 FROM place"):
-                self._rows("INSERT INTO place VALUES (0, 0, ?, 0)", learned)
+                self._rows("INSERT INTO place VALUES (?, 0, ?, 0, ?)", behind, learned, secrets.token_hex(8))
 
     @property
     def begun(self) -> bool:
         """Whether anything was ever watched."""
         return bool(self._rows("SELECT 1 FROM place"))
+
+    @property
+    def place(self) -> int:
+        """The record up to which all is done."""
+        return int(self._rows("SELECT seq FROM place")[0][0])
+
+    @property
+    def name(self) -> str:
+        """What tells this state from others: a file that was made anew counts from one again."""
+        return str(self._rows("SELECT name FROM place")[0][0])
 
     def load(self, book: Rulebook) -> tuple[Watching, int]:
         """The watching as it was saved last, by these rules; and up to which record it tells nothing."""
@@ -161,11 +172,13 @@ class State:
         rows = self._rows(f"SELECT data FROM incidents {where} ORDER BY number", since)  # noqa: S608  of the two texts above
         return [msgspec.msgpack.decode(data, type=Incident) for (data,) in rows]
 
-    def waiting(self, now: float) -> list[Waiting]:
-        """What is to be sent by now, oldest first."""
+    def waiting(self, now: float, channel: str | None = None) -> list[Waiting]:
+        """What is to be sent by now, oldest first; to one channel, or to all."""
         rows = self._rows(
-            "SELECT id, channel, incident, rule, at, data, tries FROM outbox WHERE state = 'waiting' AND due <= ? ORDER BY id LIMIT 200",
+            "SELECT id, channel, incident, rule, at, data, tries FROM outbox "
+            "WHERE state = 'waiting' AND due <= ? AND coalesce(channel = ?, true) ORDER BY id LIMIT 200",
             now,
+            channel,
         )
         return [
             Waiting(number, channel, incident, rule, at, msgspec.msgpack.decode(data), tries)
@@ -177,6 +190,13 @@ class State:
         with self._changing():
             self._rows("UPDATE outbox SET state = 'arrived', tries = tries + 1, error = NULL WHERE id = ?", number)
             self._rows("DELETE FROM outbox WHERE state = 'arrived' AND id <= ?", number - _KEPT)
+
+    def drop_others(self, channels: Iterable[str]) -> None:
+        """Give up what waits for channels that there are no more."""
+        known = {"", *channels}
+        for number, channel in self._rows("SELECT id, channel FROM outbox WHERE state = 'waiting'"):
+            if channel not in known:
+                self.failed(number, "there is no such channel any more", None)
 
     def failed(self, number: int, error: str, due: float | None) -> None:
         """A message has not arrived; it is tried again at `due`, or given up."""
@@ -251,5 +271,6 @@ def _data(told: Told, channel: str) -> dict[str, Any]:
             }
             for each in told.orders
         ]
+        data["channels"] = list(told.channels)
         data["spared"] = [each.response.kind for each in told.spared]
     return data

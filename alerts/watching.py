@@ -78,6 +78,18 @@ class Watching:
             self.gone += self.engine.forget()
         return told
 
+    def idle(self, now: int) -> None:
+        """All is read at a moment: close the incidents to which nothing comes any more."""
+        self._close(now)
+
+    def use(self, book: Rulebook) -> None:
+        """Go on by other rules; what was counted by those that are the same still counts."""
+        before = self.engine
+        self.engine = Engine(book, before.cells, before.joining.running, before.now)
+        self.engine.dirty = before.dirty
+        self.book = book
+        self.incidents.quiet = book.quiet
+
     def _close(self, now: int) -> None:
         for incident in self.incidents.close_quiet(now):
             self.touched[incident.number] = incident

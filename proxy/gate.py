@@ -114,6 +114,20 @@ class World(Generic[C, N]):
         self.witness = witness
         self.plans = PlanCache() if plans is None else plans
         self.epoch = next(_epochs)
+        self._sensitive: dict[str, list[ColumnName]] | None = None  # by the names of their tables
+
+    def sensitive(self, relations: Sequence[tuple[str | None, str]]) -> list[ColumnName]:
+        """The sensitive columns of tables by their names as they were written, whatever the case: more rather than fewer."""
+        if self._sensitive is None:
+            self._sensitive = {}
+            for column in self.decision.labels:
+                self._sensitive.setdefault(column.relation.lower(), []).append(column)
+        found: dict[ColumnName, None] = {}
+        for schema, name in relations:
+            for column in self._sensitive.get(name.lower(), ()):
+                if not schema or schema.lower() == column.schema.lower():
+                    found[column] = None
+        return list(found)
 
     @property
     def guarded(self) -> bool:
@@ -350,7 +364,7 @@ class Gate(ABC, Generic[C, N]):
             text=self._recorded(text),
             rewritten=None,
             relations=tuple(".".join(filter(None, relation)) for relation in description.relations),
-            columns=(),
+            columns=tuple(_clear_use(column, world.decision) for column in world.sensitive(description.relations)),
             ruling="pass",
             policy=world.decision.policy,
             catalog=world.catalog.revision,
@@ -461,6 +475,14 @@ def _column_use(use: Use, decision: Decision) -> ColumnUse:
         search=use.search,
         join=use.join,
     )
+
+
+def _clear_use(column: ColumnName, decision: Decision) -> ColumnUse:
+    """What a caller from whom nothing is hidden may see by naming a table."""
+    label = decision.labels[column]
+    treatment = decision.treatments.get(column)
+    rule = "" if treatment is None else treatment.rule
+    return ColumnUse(str(column), label.category, label.level, "clear", None, rule)
 
 
 _WITNESSES = 64

@@ -5,6 +5,7 @@ Owns the options; the watching is the package alerts'. Works beside a running pr
 
 from __future__ import annotations
 
+import contextlib
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -12,12 +13,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from louver.commands.trail import ConfigOption, DirectoryOption, find_trail
+from louver.console import ConfigOption as SettingsOption
 from louver.console import Exit, err, fail, out
 from louver.entries import FormatOption, show_rows
 
 if TYPE_CHECKING:
     from alerts.rules import Rulebook
     from alerts.watching import Told
+    from louver.settings import Alerts, Settings
 
 alerts_app = typer.Typer(
     no_args_is_help=True,
@@ -27,6 +30,8 @@ alerts_app = typer.Typer(
         "[bold]Examples:[/bold]\n\n"
         "louver alerts check alerts.yaml   is this file right, and what does it watch for?\n\n"
         "louver alerts replay --rules alerts.yaml --since 30d   what would have been told?\n\n"
+        "louver alerts run --config louver.yaml   tell it, from now on\n\n"
+        "louver alerts list   what has happened?\n\n"
         "The rules are described in docs/alerts.md."
     ),
 )
@@ -116,6 +121,115 @@ def replay(  # noqa: PLR0913  the options of a command
         err.print(f"{len(told)} messages of {len({each.incident for each in told})} incidents", style="dim")
 
 
+@alerts_app.command()
+def run(config: SettingsOption = "louver.yaml") -> None:
+    """Follow the trail, tell, and have the proxy respond, until SIGTERM or Ctrl-C.
+
+    A restart goes on where it stopped: nothing is missed, and nothing told twice. The first time, what the trail holds already teaches
+    what is usual, and is not told. The file of rules is read again when it changes.
+
+    [bold]Example:[/bold]
+
+    louver alerts run --config /etc/louver/louver.yaml
+    """
+    from alerts.following import AlertsUnavailable
+    from alerts.loader import RulesError
+    from alerts.store import StateUnavailable
+    from louver import alerting
+    from louver.logs import configure
+    from proxy.measures.records import MeasuresUnavailable
+
+    settings, alerts = _settings(config)
+    configure(settings.log)
+    try:
+        alerting.run(settings, alerts)
+    except RulesError as error:
+        fail(error.problems)
+    except (AlertsUnavailable, StateUnavailable, MeasuresUnavailable) as error:
+        fail([error])
+
+
+@alerts_app.command("list")
+def list_incidents(
+    *,
+    since: Annotated[str, typer.Option(help="To which something has come since: 2h, 7d, today, 2026-01-31.")] = "7d",
+    config: SettingsOption = "louver.yaml",
+    form: FormatOption = "table",
+) -> None:
+    """List incidents: about whom, which rules have found how much, and whether the messages have arrived.
+
+    [bold]Examples:[/bold]
+
+    louver alerts list
+
+    louver alerts list --since 30d --format json
+
+    Exit codes: 0 some, 1 none, 2 called wrongly.
+    """
+    from alerts import messages
+    from alerts.rules import Calendar
+    from alerts.store import StateUnavailable
+    from audit.search import CriterionError, moment
+    from louver import alerting
+
+    _, alerts = _settings(config)
+    calendar = Calendar(_book(alerts.rules).timezone)
+    rows = []
+    try:
+        begins = datetime.fromisoformat(moment(since, datetime.now(UTC)))
+        with contextlib.closing(alerting.incidents(alerts)) as state:
+            for each in state.incidents(since=round(begins.timestamp() * 1_000_000)):
+                found = ", ".join(f"{signal.rule} {signal.count}" for signal in each.signals.values())
+                unarrived = [
+                    f"{to or 'proxy'} {how}" for to, _, how, _, _ in state.deliveries(each.number) if how != "arrived"
+                ]
+                when = (calendar.written(each.opened), calendar.written(each.last), "closed" if each.closed else "open")
+                rows.append((each.number, *when, each.severity, messages.who(each), found, ", ".join(unarrived)))
+    except (CriterionError, StateUnavailable) as error:
+        fail([error], Exit.USAGE)
+    show_rows(("incident", "opened", "last", "state", "severity", "about", "found", "not arrived"), rows, form)
+    if not rows:
+        raise typer.Exit(Exit.PROBLEMS)
+
+
+@alerts_app.command("test")
+def send_trial(config: SettingsOption = "louver.yaml") -> None:
+    """Send a message to every channel, to see that it arrives.
+
+    [bold]Example:[/bold]
+
+    louver alerts test --config louver.yaml
+
+    Exit codes: 0 all have taken it, 1 some have not.
+    """
+    from alerts.following import AlertsUnavailable
+    from louver import alerting
+
+    _, alerts = _settings(config)
+    channels = _book(alerts.rules).channels
+    try:
+        found = alerting.probe(alerts, channels)
+    except AlertsUnavailable as error:
+        fail([error])
+    for name, failure in found:
+        out.print(f"{name}: {failure or 'taken'}", markup=False)
+    if not found or any(failure for _, failure in found):
+        raise typer.Exit(Exit.PROBLEMS)
+
+
+def _settings(config: str) -> tuple[Settings, Alerts]:
+    """The settings, which must have alerts."""
+    from louver.settings import SettingsError, load_settings
+
+    try:
+        settings = load_settings(config)
+    except SettingsError as error:
+        fail(error.problems, Exit.USAGE)
+    if settings.alerts is None:
+        fail([f"{config} has no `alerts`; add `alerts: {{rules: alerts.yaml}}`"], Exit.USAGE)
+    return settings, settings.alerts
+
+
 def _replayed(book: Rulebook, where: Path, begins: str, ends: str | None, learn: int) -> list[Told]:
     """What a stretch of the trail would have told."""
     from datetime import timedelta
@@ -147,15 +261,6 @@ def _book(rules: Path) -> Rulebook:
 
 def _rules_of(config: Path | None) -> Path:
     """The file of rules that the settings name."""
-    from louver.settings import SettingsError, load_settings
-
-    path = config or Path("louver.yaml")
-    if config is None and not path.is_file():
+    if config is None and not Path("louver.yaml").is_file():
         fail(["name the file of rules by --rules FILE, or the settings by --config FILE"], Exit.USAGE)
-    try:
-        alerts = load_settings(path).alerts
-    except SettingsError as error:
-        fail(error.problems, Exit.USAGE)
-    if alerts is None:
-        fail([f"{path} has no `alerts`; name the file of rules by --rules FILE"], Exit.USAGE)
-    return alerts.rules
+    return _settings(str(config or "louver.yaml"))[1].rules
