@@ -6,9 +6,11 @@ Owns the building of destinations, and the running of one thread for each. May n
 from __future__ import annotations
 
 import logging
+import os
 import socket
 import ssl
 import threading
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from importlib.metadata import version
@@ -23,11 +25,11 @@ from shipping.place import PlaceError, Places, noted_trail
 from shipping.syslog import FACILITIES, Receiver, Syslog
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from louver.settings import Settings
-    from louver.ships import Ship, ShipDestination, SyslogShip
+    from louver.ships import ClickHouseShip, Ship, ShipDestination, SyslogShip
     from shipping.events import Shape
     from shipping.following import Destination
 
@@ -123,7 +125,39 @@ def _guarded(follower: Follower) -> None:
 def _destination(destination: ShipDestination, trail: str) -> Destination:
     if destination.syslog is not None:
         return _syslog(destination.syslog, destination.name, trail)
+    if destination.clickhouse is not None:
+        return _clickhouse(destination.clickhouse, destination.name, trail)
     raise CannotShipError(f"the destination `{destination.name}` says nowhere to go")
+
+
+def _clickhouse(clickhouse: ClickHouseShip, name: str, trail: str) -> Destination:
+    with needed("clickhouse"):
+        from shipping.clickhouse import Account, ClickHouse
+    password = _secret(name, clickhouse.password_file, clickhouse.password_env)
+    files = {"ca": clickhouse.ca, "certificate": clickhouse.certificate, "key": clickhouse.key}
+    account = Account(clickhouse.url, clickhouse.user, password, **files, seconds=clickhouse.answer_seconds)
+    return ClickHouse(account, trail)
+
+
+@contextmanager
+def needed(extra: str) -> Iterator[None]:
+    """Import what an extra of the package brings. Raises CannotShipError when it was not installed."""
+    try:
+        yield
+    except ImportError as error:
+        raise CannotShipError(f"{error.name} is not installed; install it by: pip install 'louver[{extra}]'") from None
+
+
+def _secret(name: str, file: Path | None, variable: str | None) -> str:
+    """Read a password from where it lies; none is an empty one. Raises CannotShipError."""
+    try:
+        if file is not None:
+            return file.read_text(encoding="utf-8").rstrip("\r\n")
+        return os.environ[variable] if variable is not None else ""
+    except (OSError, UnicodeDecodeError):
+        raise CannotShipError(f"the password file for `{name}` cannot be read as text: {file}") from None
+    except KeyError:
+        raise CannotShipError(f"the environment has no variable `{variable}`, the password for `{name}`") from None
 
 
 def _syslog(syslog: SyslogShip, name: str, trail: str) -> Destination:

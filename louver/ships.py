@@ -10,6 +10,7 @@ import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal
+from urllib.parse import urlsplit
 
 from louver import keys
 from proxy.upstream import is_loopback
@@ -21,6 +22,9 @@ Format = Literal["json", "ocsf", "cef"]
 Facility = Literal[
     "audit", "auth", "authpriv", "user", "local0", "local1", "local2", "local3", "local4", "local5", "local6", "local7"
 ]
+
+Mistake = tuple[str, str, str | None]
+"""Key, message and hint."""
 
 _NAME: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")  # it becomes the name of a file
 
@@ -49,11 +53,26 @@ class SyslogShip:
 
 
 @dataclass(frozen=True, slots=True)
+class ClickHouseShip:
+    """A database in ClickHouse, reached by HTTP."""
+
+    url: str = field(metadata=keys.text("https://host:8443/database"))
+    user: str = field(metadata=keys.text("name"))
+    password_file: Path | None = field(default=None, metadata=keys.path("file of one line"))
+    password_env: str | None = field(default=None, metadata=keys.text("name of an environment variable"))
+    ca: Path | None = field(default=None, metadata=keys.path("PEM file of trusted authorities; none: the system's"))
+    certificate: Path | None = field(default=None, metadata=keys.path("PEM file, chain included"))
+    key: Path | None = field(default=None, metadata=keys.path("PEM file"))
+    answer_seconds: float = field(default=60.0, metadata=keys.number("seconds", 1, 600))
+
+
+@dataclass(frozen=True, slots=True)
 class ShipDestination:
     """One place where records go."""
 
     name: str = field(metadata=keys.text("name"))
     syslog: SyslogShip | None = field(default=None, metadata=keys.section(SyslogShip))
+    clickhouse: ClickHouseShip | None = field(default=None, metadata=keys.section(ClickHouseShip))
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +84,7 @@ class Ship:
     trail: str | None = field(default=None, metadata=keys.text("name"))
 
 
-def mistakes(ship: Ship) -> Iterator[tuple[str, str, str | None]]:
+def mistakes(ship: Ship) -> Iterator[Mistake]:
     """Find what is wrong: key, message and hint of each mistake."""
     if ship.trail is not None and not _NAME.fullmatch(ship.trail):
         yield "trail", f"`{ship.trail}` cannot be the name of a trail", "write lower-case letters, digits, `-` and `_`"
@@ -77,19 +96,52 @@ def mistakes(ship: Ship) -> Iterator[tuple[str, str, str | None]]:
             yield f"{place}name", message, "write lower-case letters, digits, `-` and `_`"
         if each.name in names[:index]:
             yield f"{place}name", f"two destinations have the name `{each.name}`", None
-        if each.syslog is None:
-            yield place, f"the destination `{each.name}` says nowhere to go", "give it `syslog`"
-        else:
-            yield from ((f"{place}syslog.{key}", message, hint) for key, message, hint in _of_syslog(each.syslog))
+        if (each.syslog is None) == (each.clickhouse is None):
+            yield place, f"the destination `{each.name}` is one of `syslog` and `clickhouse`", None
+        if each.syslog is not None:
+            yield from _within(f"{place}syslog.", _of_syslog(each.syslog))
+        if each.clickhouse is not None:
+            yield from _within(f"{place}clickhouse.", _of_clickhouse(each.clickhouse))
 
 
-def _of_syslog(syslog: SyslogShip) -> Iterator[tuple[str, str, str | None]]:
+def _within(place: str, found: Iterator[Mistake]) -> Iterator[Mistake]:
+    yield from ((f"{place}{key}", message, hint) for key, message, hint in found)
+
+
+def _of_syslog(syslog: SyslogShip) -> Iterator[Mistake]:
     if syslog.encryption == "none" and not is_loopback(syslog.host):
         message = "`encryption: none` is for a receiver on this machine: records say who read what"
         yield "encryption", message, "leave it out; to relay within a host, name `127.0.0.1`"
     yield from _together(syslog.certificate, syslog.key)
 
 
-def _together(certificate: Path | None, key: Path | None) -> Iterator[tuple[str, str, str | None]]:
+def _of_clickhouse(clickhouse: ClickHouseShip) -> Iterator[Mistake]:
+    for message, hint in mistakes_of_url(clickhouse.url):
+        yield "url", message, hint
+    if clickhouse.password_file is not None and clickhouse.password_env is not None:
+        yield "password_env", "`password_file` and `password_env` are both given", "keep one of them"
+    yield from _together(clickhouse.certificate, clickhouse.key)
+
+
+def mistakes_of_url(address: str) -> Iterator[tuple[str, str | None]]:
+    """Find what is wrong with the address of a ClickHouse: message and hint."""
+    try:
+        url = urlsplit(address)
+        port = url.port
+    except ValueError:
+        yield "the address of ClickHouse is none", "write https://host:8443/database"
+        return
+    if url.username is not None or url.password is not None:
+        yield "the address of ClickHouse holds a name or a password", "others can see it there: give them apart"
+    elif url.scheme not in {"http", "https"} or not url.hostname or port == 0 or url.query or url.fragment:
+        yield f"`{address}` is no address of a ClickHouse", "write https://host:8443/database"
+    elif url.scheme == "http" and not is_loopback(url.hostname):
+        yield (
+            "`http` is for a ClickHouse on this machine: records say who read what",
+            "write https://host:8443/database",
+        )
+
+
+def _together(certificate: Path | None, key: Path | None) -> Iterator[Mistake]:
     if (certificate is None) != (key is None):
         yield "certificate", "`certificate` and `key` go together", None
