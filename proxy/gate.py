@@ -22,12 +22,13 @@ from proxy.declaring import Declaration, Family, declaration, declaring
 from proxy.grants.granted import BYTES_A_ROW, Granted
 from proxy.plans import Makes, NamesEffect, Plan, PlanCache, Ruling, Tally
 from proxy.positions import moves_of
+from proxy.seen import labelled, seen
 from proxy.witness import Witness
 from rewriter.kept import Kept
 from rewriter.model import MAX_BYTES, Description, Probe, Refusal, Rewritten, UnknownNames, Use
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Mapping, Sequence
+    from collections.abc import Hashable, Iterable, Mapping, Sequence
 
     from policies.decide import PolicySet
     from policies.model import Decision, Label, Principal, Session
@@ -114,20 +115,6 @@ class World(Generic[C, N]):
         self.witness = witness
         self.plans = PlanCache() if plans is None else plans
         self.epoch = next(_epochs)
-        self._sensitive: dict[str, list[ColumnName]] | None = None  # by the names of their tables
-
-    def sensitive(self, relations: Sequence[tuple[str | None, str]]) -> list[ColumnName]:
-        """The sensitive columns of tables by their names as they were written, whatever the case: more rather than fewer."""
-        if self._sensitive is None:
-            self._sensitive = {}
-            for column in self.decision.labels:
-                self._sensitive.setdefault(column.relation.lower(), []).append(column)
-        found: dict[ColumnName, None] = {}
-        for schema, name in relations:
-            for column in self._sensitive.get(name.lower(), ()):
-                if not schema or schema.lower() == column.schema.lower():
-                    found[column] = None
-        return list(found)
 
     @property
     def guarded(self) -> bool:
@@ -189,6 +176,14 @@ class Gate(ABC, Generic[C, N]):
     @abstractmethod
     def _rewrite(self, world: World[C, N], decision: Decision, text: str) -> Rewritten:
         """Rule a text in a world that is guarded, by the decision for its kind. Raises Refusal, and UnknownNames when the catalog does not know a name."""
+
+    @abstractmethod
+    def _reads(self, world: World[C, N], decision: Decision, text: str) -> Sequence[Use]:
+        """The labelled columns that a text reads under a decision, in a world that need not be guarded. Raises what `_rewrite` raises."""
+
+    @abstractmethod
+    def _behind(self, catalog: C, schema: str | None, name: str) -> Iterable[tuple[str | None, str]]:
+        """What a view reads, of all relations that a name in lower case may mean; nothing of a table."""
 
     @abstractmethod
     def _describe(self, text: bytes) -> Description:
@@ -359,12 +354,13 @@ class Gate(ABC, Generic[C, N]):
         """The ruling for a caller from whom nothing is hidden: the statement leaves as it is."""
         description = self._describe(text)
         effects = self._effects(description.kinds, text, changes_names=False)
+        uses = self._uses(world, text, (), description.relations)
         judgement = Judgement(
             kinds=description.kinds,
             text=self._recorded(text),
             rewritten=None,
             relations=tuple(".".join(filter(None, relation)) for relation in description.relations),
-            columns=tuple(_clear_use(column, world.decision) for column in world.sensitive(description.relations)),
+            columns=tuple(_column_use(use, world.decision) for use in uses),
             ruling="pass",
             policy=world.decision.policy,
             catalog=world.catalog.revision,
@@ -407,12 +403,13 @@ class Gate(ABC, Generic[C, N]):
         changed = bool(rewritten.edits)
         effects = self._effects(rewritten.kinds, text, changes_names=rewritten.changes_names)
         new_text = rewritten.text.encode(errors=self._odd_bytes)
+        uses = self._uses(world, text, rewritten.uses, rewritten.relations)
         judgement = Judgement(
             kinds=rewritten.kinds,
             text=self._recorded(text),
             rewritten=self._recorded(new_text) if changed else None,
             relations=tuple(f"{schema}.{name}" for schema, name in rewritten.relations),
-            columns=tuple(_column_use(use, world.decision) for use in rewritten.uses),
+            columns=tuple(_column_use(use, world.decision) for use in uses),
             ruling="rewrite" if changed else "pass",
             policy=world.decision.policy,
             catalog=world.catalog.revision,
@@ -446,6 +443,17 @@ class Gate(ABC, Generic[C, N]):
         world.plans.keep(text, ruling, rewritten.edits, literal_free=literal_free, constants=rewritten.constants)
         return ruling
 
+    def _uses(
+        self, world: World[C, N], text: bytes, told: Sequence[Use], relations: Iterable[tuple[str | None, str]]
+    ) -> tuple[Use, ...]:
+        """What a statement reads, for the audit: with what the ruling tells, what its caller sees clear."""
+        return seen(
+            world.decision,
+            told,
+            lambda decision: self._reads(world, decision, text.decode(errors=self._odd_bytes)),
+            lambda: labelled(world.decision, relations, lambda schema, name: self._behind(world.catalog, schema, name)),
+        )
+
     def _recorded(self, text: bytes) -> str | None:
         """The text as the audit keeps it; None when each statement brings its own."""
         return None if self._whole_text else scrub(text.decode(errors="surrogateescape"))
@@ -475,14 +483,6 @@ def _column_use(use: Use, decision: Decision) -> ColumnUse:
         search=use.search,
         join=use.join,
     )
-
-
-def _clear_use(column: ColumnName, decision: Decision) -> ColumnUse:
-    """What a caller from whom nothing is hidden may see by naming a table."""
-    label = decision.labels[column]
-    treatment = decision.treatments.get(column)
-    rule = "" if treatment is None else treatment.rule
-    return ColumnUse(str(column), label.category, label.level, "clear", None, rule)
 
 
 _WITNESSES = 64

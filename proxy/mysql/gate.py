@@ -14,19 +14,19 @@ from proxy.mysql.wire.messages import error
 from proxy.plans import Plan, Ruling
 from proxy.witness import Witness
 from rewriter.kept import Kept
-from rewriter.model import Description
+from rewriter.model import Description, Refusal, UnknownNames
 from rewriter.mysql.catalog import Catalog, Facts
 from rewriter.mysql.lineage import BEGINNING, Made, inheritances
 from rewriter.mysql.outermost import kind_of
 from rewriter.mysql.rewrite import describe, rewrite
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Mapping
+    from collections.abc import Hashable, Iterable, Mapping, Sequence
 
     from policies.model import ColumnName, Decision, Label
     from policies.statements import Kind
     from proxy.declaring import Family
-    from rewriter.model import Name, Refusal, Rewritten, Use
+    from rewriter.model import Name, Rewritten, Use
 
 MySQLWorld = World[Catalog, Facts]
 
@@ -46,6 +46,8 @@ _ERRORS: Final = {
     "57P01": (1053, "08S01"),  # ER_SERVER_SHUTDOWN: drivers know that they have to connect again
 }
 _OTHER: Final = (1105, "HY000")  # ER_UNKNOWN_ERROR
+_SCHEMAS: Final = 4
+"""In how many schemas a text is read to see what it shows, when nobody knows in which its session is."""
 _LONGEST: Final = 500
 """Bytes of a message: MYSQL_ERRMSG_SIZE is 512 with its final zero, and clients copy it into as many."""
 
@@ -95,6 +97,37 @@ class MySQLGate(Gate[Catalog, Facts]):
             limit=self.analysed_bytes,
             whole=decision is world.decision,
         )
+
+    def _reads(self, world: MySQLWorld, decision: Decision, text: str) -> Sequence[Use]:
+        if world.names is not None:
+            return self._uses_in(world, decision, text, world.names)
+        # nobody has asked in which schema the session is: it is read in each that has labelled columns
+        schemas = sorted({column.schema for column in decision.treatments})[:_SCHEMAS]
+        found: dict[Use, None] = {}
+        failed: Exception | None = None
+        for schema in schemas:
+            try:
+                found.update(dict.fromkeys(self._uses_in(world, decision, text, Facts(schema))))
+            except (Refusal, UnknownNames) as error:
+                failed = error
+        if failed is not None and not found:
+            raise failed
+        return list(found)
+
+    def _uses_in(self, world: MySQLWorld, decision: Decision, text: str, facts: Facts) -> Sequence[Use]:
+        return rewrite(
+            text,
+            catalog=world.catalog,
+            facts=facts,
+            decision=decision,
+            listed_functions=self.listed_functions(),
+            limit=self.analysed_bytes,
+        ).uses
+
+    def _behind(self, catalog: Catalog, schema: str | None, name: str) -> Iterable[tuple[str | None, str]]:
+        for table in catalog.tables.values():
+            if table.name.lower() == name and schema in {None, table.schema.lower()} and table.definition is not None:
+                yield from describe(table.definition, _NO_FACTS).relations
 
     def _describe(self, text: bytes) -> Description:
         found = describe(text.decode(errors="replace"), _NO_FACTS)

@@ -22,7 +22,7 @@ from rewriter.postgres.rewrite import rewrite
 from rewriter.postgres.world import hidden_columns
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Mapping
+    from collections.abc import Hashable, Iterable, Mapping, Sequence
 
     from policies.model import Decision, Label
     from policies.statements import Kind
@@ -73,6 +73,23 @@ class PostgresGate(Gate[Catalog, Names]):
             whole=decision is world.decision,
         )
 
+    def _reads(self, world: PostgresWorld, decision: Decision, text: str) -> Sequence[Use]:
+        return rewrite(
+            text,
+            catalog=world.catalog,
+            names=_likely_names(world) if world.names is None else world.names,
+            decision=decision,
+            listed_functions=self.listed_functions(),
+            limit=self.analysed_bytes,
+        ).uses
+
+    def _behind(self, catalog: Catalog, schema: str | None, name: str) -> Iterable[tuple[str | None, str]]:
+        for (within, called), oid in catalog.names.items():
+            if called.lower() == name and schema in {None, within.lower()}:
+                for source in catalog.relations[oid].sources:
+                    if source in catalog.relations:
+                        yield catalog.relations[source].schema, catalog.relations[source].name
+
     def _describe(self, text: bytes) -> Description:
         return describe(text.decode(errors="replace"))
 
@@ -95,6 +112,12 @@ class PostgresGate(Gate[Catalog, Names]):
     def _key_of(self, names: Names) -> Hashable:
         mappings = (names.looked_up, names.temporary_views, names.functions)
         return (names.path, names.temporary, *(tuple(mapping.items()) for mapping in mappings))
+
+
+def _likely_names(world: PostgresWorld) -> Names:
+    """What names mean to somebody whose search path nobody has asked for: public, then every schema with labelled columns."""
+    labelled = dict.fromkeys(["pg_catalog", "public", *sorted({column.schema for column in world.decision.treatments})])
+    return Names(path=tuple(labelled))
 
 
 def needs_nothing(world: PostgresWorld, text: bytes) -> bool:
