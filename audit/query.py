@@ -126,6 +126,7 @@ _ASKED: Final = {
     "ruling": "m.ruling = $ruling",
     "table": f"(list_bool_or(list_transform(m.relations, lambda r: {_ends('r', 'table')})) OR "
     f"list_bool_or(list_transform(m.columns, lambda u: {_ends(_TABLE, 'table')})))",
+    "hash": "list_contains(m.hashes, $hash)",
     "text": f"contains(lower({_SAID}), lower($text))",
 }
 """Criteria of a record, and what each asks."""

@@ -307,6 +307,8 @@ def joined(fields: Fields, said: Fields | None) -> Fields:
     if said is None:
         return fields
     whole = {**said, **fields}
+    if "hashes" not in fields:
+        whole.pop("hashes", None)  # those of the other one's values
     del whole["like"]
     return whole
 

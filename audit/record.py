@@ -18,8 +18,9 @@ session_closed    session, principal, reason, statements, duration_us
 login_refused     caller fields, reason, sqlstate
 statement         statement (number within the session), caller fields, kinds, text, rewritten (null: sent as it came),
                   relations, columns, grants (their numbers), filters, ruling (pass, rewrite, deny), policy, catalog, reason, sqlstate
+                  hashes (of one over labelled columns: keyed hashes of its literals and parameters, see audit.values)
                   each column: column, category, level, treatment (clear, mask, deny), mask, rule, rows, search, join
-                  or: statement, session, like: all else is as in record `like`, an earlier one of the same segment
+                  or: statement, hashes, session, like: all else is as in record `like`, an earlier one of the same segment
 outcome           session, principal, statement, status (ok, error, denied, cancelled, skipped, lost), sqlstate, rows, bytes,
                   duration_us
 labelled          database, column, category, level, why (renamed, detached, copied), sources (the columns it has it from),
@@ -230,6 +231,11 @@ def statement_prefix(caller: Caller, judgement: Judgement) -> bytes:
     fields["reason"] = judgement.reason
     fields["sqlstate"] = judgement.sqlstate
     return members(fields)
+
+
+def values(digests: list[str]) -> bytes:
+    """Render the keyed hashes of the values that one statement names, to stand before its prefix."""
+    return members({"hashes": digests}) + b","
 
 
 def statement_like(caller: Caller, seq: int) -> bytes:

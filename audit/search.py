@@ -51,7 +51,7 @@ class Criteria:
 
     Names compare without regard to case. `table` and `column` fit from the right: `customers` fits `public.customers`,
     `customers.phone` fits `public.customers.phone`. column, category, treatment, mask and rule must be met by one and
-    the same column use. `text` occurs in the text or the rewritten text, `pattern` is searched in them.
+    the same column use. `hash` is that of a value that the statement names (audit.values). `text` occurs in the text or the rewritten text, `pattern` is searched in them.
     `since` is inclusive, `until` exclusive, both as in the records.
     """
 
@@ -69,6 +69,7 @@ class Criteria:
     ruling: str | None = None
     since: str | None = None
     until: str | None = None
+    hash: str | None = None
     text: str | None = None
     pattern: re.Pattern[str] | None = None
     errors: bool = False

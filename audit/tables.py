@@ -36,7 +36,7 @@ COLUMNS: Final[dict[str, Any]] = {
     "rewritten": "VARCHAR", "relations": ["VARCHAR"], "columns": [_USE], "grants": ["BIGINT"], "ruling": "VARCHAR",
     "policy": "VARCHAR", "catalog": "BIGINT", "reason": "VARCHAR", "sqlstate": "VARCHAR", "status": "VARCHAR",
     "rows": "BIGINT", "bytes": "BIGINT", "duration_us": "BIGINT", "ok": "BOOLEAN", "what": "VARCHAR", "grant": "BIGINT",
-    "person": "VARCHAR", "column": "VARCHAR", "category": "VARCHAR", "level": "INTEGER",
+    "hashes": ["VARCHAR"], "person": "VARCHAR", "column": "VARCHAR", "category": "VARCHAR", "level": "INTEGER",
 }  # fmt: skip
 """Columns of `records` by their DuckDB types; those of one event alone are told by audit.record."""
 
@@ -59,7 +59,7 @@ class QueryError(ValueError):
     """A query cannot be answered; the message says why."""
 
 
-_OWN: Final = frozenset({"seq", "time", "event", "session", "statement", "like"})
+_OWN: Final = frozenset({"seq", "time", "event", "session", "statement", "like", "hashes"})
 """What a statement that refers to an earlier one says itself; all else it may have from there."""
 
 

@@ -18,7 +18,7 @@ from audit import record
 from audit.signing import KeyFileError, Signer
 from audit.writer import AuditUnavailable, Trail
 from louver import descriptors, granted, mysql, postgres
-from louver.configuration import ConfigurationError, Parts, PolicyFiles
+from louver.configuration import ConfigurationError, Parts, PolicyFiles, value_key
 from louver.retiring import retire_for_ever
 from proxy.grants.granted import Granted
 from proxy.ledger import Ledger, LedgerUnavailable
@@ -91,6 +91,7 @@ async def _run(parts: Parts, trail: Trail, ledger: Ledger, signer: Signer | None
         vocabulary=parts.policies.vocabulary,
         granted=grants,
         grant_watch=granted.watch(settings, grants, trail),
+        hashes=value_key(settings),
     )
 
     def ready(port: int) -> None:

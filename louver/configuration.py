@@ -10,6 +10,7 @@ import secrets
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from audit.values import ValueKey
 from louver import connecting
 from louver.arriving import CannotArriveError, ways
 from louver.granted import check
@@ -196,6 +197,13 @@ def _server_tls(settings: Settings) -> tls.ServerTLS | None:
     asked = settings.certificates
     clients = tls.ClientAuthorities(asked.ca, asked.crl) if asked is not None else None
     return tls.server_tls(shown.certificate, shown.key, _ALPN[settings.protocol], clients)
+
+
+def value_key(settings: Settings) -> ValueKey | None:
+    """The key under which the trail keeps the values that statements name; None when it keeps none. Raises SecretError."""
+    if settings.audit.values == "none" or settings.secret_file is None:
+        return None
+    return ValueKey(load_secret(settings.secret_file))
 
 
 def _key(secret_file: Path) -> KeyMaterial:

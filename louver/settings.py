@@ -44,6 +44,7 @@ class Audit:
     )
     unavailable: Literal["refuse", "pass"] = field(default="refuse", metadata=keys.choice("refuse", "pass"))
     statement_text: Literal["scrubbed", "whole"] = field(default="scrubbed", metadata=keys.choice("scrubbed", "whole"))
+    values: Literal["hashed", "none"] = field(default="hashed", metadata=keys.choice("hashed", "none"))
     segment_bytes: int = field(default=64 * 2**20, metadata=keys.integer("bytes", 4096, 2**40))
     segment_hours: float = field(default=24.0, metadata=keys.number("hours", 0.01, 8760))
     retention_days: float = field(default=0.0, metadata=keys.number("days; 0 keeps all", 0, 36500))

@@ -12,11 +12,13 @@ from time import perf_counter_ns
 from typing import TYPE_CHECKING, Final, Literal
 
 from audit import record
+from proxy.values import literals
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from audit.record import Caller
+    from audit.values import ValueKey
     from audit.writer import Trail
     from proxy.context import Identity
     from proxy.plans import Plan
@@ -31,14 +33,17 @@ _CANCELED: Final = ("57014", "70100")
 class Recorder:
     """Writes one session's records to the trail. Every method may raise AuditUnavailable."""
 
-    def __init__(self, trail: Trail, caller: Caller) -> None:
+    def __init__(self, trail: Trail, caller: Caller, hashes: ValueKey | None = None) -> None:
+        """`hashes` is the key under which values are kept that statements over labelled columns name; None keeps none."""
         self._trail = trail
         self._caller = caller
+        self.hashes = hashes
         # the segment that holds the plan's record for somebody, and what refers to it
         self._told: dict[tuple[Plan, Identity | None], tuple[int, bytes]] = {}
         self._outcome = record.outcome_prefix(caller)
         self._opened = perf_counter_ns()
         self._statements = 0
+        self._hashed = b""  # the values of the statement that starts, as its record has them
 
     def opened(self, *, tls: bool, login: Literal["relay", "own"], proof: str, origins: Mapping[str, str]) -> None:
         """The session has logged in, by a proof; `origins` says from where each attribute is."""
@@ -46,8 +51,23 @@ class Recorder:
         self._trail.append(opened)
         self._trail.flush()
 
-    def start(self, plan: Plan, number: int, text: bytes, identity: Identity | None = None) -> None:
-        """One statement is about to leave; it may once the trail is flushed. `identity`: for whom, where that was said."""
+    def start(
+        self,
+        plan: Plan,
+        number: int,
+        text: bytes,
+        identity: Identity | None = None,
+        values: list[bytes] | None = None,
+    ) -> None:
+        """One statement is about to leave; it may once the trail is flushed. `identity`: for whom, where that was said.
+
+        `values` are those of its parameters, if it has any.
+        """
+        self._hashed = b""
+        if self.hashes is not None and plan.judgement.columns:
+            named = literals(text)
+            if named or values:
+                self._hashed = record.values(self.hashes.digests([*(values or ()), *named]))
         told = self._told.get((plan, identity))
         if told is not None and told[0] == self._trail.segment:
             self._append(plan, number, text, told[1])
@@ -67,8 +87,9 @@ class Recorder:
 
     def _append(self, plan: Plan, number: int, text: bytes, prefix: bytes) -> int:
         if plan.judgement.text is not None:
-            return self._trail.append(record.statement(prefix, number))
-        return self._trail.append(record.statement_with_text(prefix, number, text.decode(errors="backslashreplace")))
+            return self._trail.append(record.statement(self._hashed + prefix, number))
+        shown = text.decode(errors="backslashreplace")
+        return self._trail.append(record.statement_with_text(self._hashed + prefix, number, shown))
 
     def finish(self, number: int, status: str, rows: bytes, sent: int, nanoseconds: int, sqlstate: str) -> None:  # noqa: PLR0913, PLR0917  the fields of the record
         """One statement has ended; written with the next flush."""

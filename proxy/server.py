@@ -32,6 +32,7 @@ from proxy.relay import Opening
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
 
+    from audit.values import ValueKey
     from audit.writer import Trail
     from policies.decide import PolicySet
     from policies.vocabulary import Vocabulary
@@ -96,6 +97,7 @@ class Server:
         vocabulary: Vocabulary,
         granted: Granted | None = None,
         grant_watch: GrantWatch | None = None,
+        hashes: ValueKey | None = None,
     ) -> None:
         self._settings = settings
         self._front = front
@@ -106,6 +108,7 @@ class Server:
         self._known = people.revision
         self._vocabulary = vocabulary
         self._grant_watch = grant_watch
+        self._hashes = hashes
         if granted is not None:
             granted.changed = front.time_passed
         self._zone = ZoneInfo(settings.timezone)
@@ -325,6 +328,7 @@ class Server:
                 established.database_user,
                 person.attributes,
             ),
+            self._hashes,
         )
         recorder.opened(
             tls=established.tls,

@@ -15,7 +15,7 @@ import typer
 
 from louver.commands import holding, proof, shipping
 from louver.commands.report import report
-from louver.commands.trail import ConfigOption, DirectoryOption, find_trail
+from louver.commands.trail import ConfigOption, DirectoryOption, find_trail, value_hash
 from louver.console import Exit, err, fail
 from louver.entries import (
     FileFormat,
@@ -125,6 +125,10 @@ def search(  # noqa: C901, PLR0913  the options of a command
     until: Annotated[str | None, typer.Option(help="Before then; the same forms. Times are UTC.")] = None,
     text: Annotated[str | None, typer.Option(help="Occurs in the statement, in any case.")] = None,
     regex: Annotated[str | None, typer.Option(help="A regular expression found in the statement, in any case.")] = None,
+    value: Annotated[
+        str | None,
+        typer.Option(help="A value that the statement names, such as a customer's number; needs the proxy's secret."),
+    ] = None,
     session: Annotated[str | None, typer.Option(help="A session id, as records show it.")] = None,
     address: Annotated[str | None, typer.Option(help="What the client's address begins with.")] = None,
     database: Annotated[str | None, typer.Option(help="The database.")] = None,
@@ -168,6 +172,8 @@ def search(  # noqa: C901, PLR0913  the options of a command
 
     louver audit search --since 30d --limit 0 --format parquet --output month.parquet
 
+    louver audit search --value 4711 --since 2026-05-01 --until 2026-06-01
+
     Exit codes: 0 something found, 1 nothing found, 2 called wrongly or no trail there.
     """
     from dataclasses import astuple
@@ -204,6 +210,7 @@ def search(  # noqa: C901, PLR0913  the options of a command
             events=tuple(event or ()),
             since=moment(since, now) if since else None,
             until=moment(until, now) if until else None,
+            hash=value_hash(config, value) if value else None,
             text=text,
             pattern=re.compile(regex, re.IGNORECASE | re.DOTALL) if regex else None,
             errors=errors,

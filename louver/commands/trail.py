@@ -36,3 +36,21 @@ def find_trail(directory: Path | None, config: Path | None) -> tuple[Path, Path 
     except SettingsError as error:
         fail(error.problems, Exit.USAGE)
     return audit.directory, audit.signing_key
+
+
+def value_hash(config: Path | None, value: str) -> str:
+    """Return what a value is in the trail, by the secret that the settings name."""
+    from audit.values import ValueKey
+    from louver.secret import SecretError, load_secret
+    from louver.settings import SettingsError, load_settings
+
+    path = Path("louver.yaml") if config is None else config
+    try:
+        secret = load_settings(path).secret_file
+        if secret is None:
+            fail([f"--value needs the secret of the proxy, and {path} names no secret_file"], Exit.USAGE)
+        return ValueKey(load_secret(secret)).digest(value.encode())
+    except SettingsError as error:
+        fail(error.problems, Exit.USAGE)
+    except SecretError as error:
+        fail([error], Exit.USAGE)

@@ -83,6 +83,7 @@ class MySQLRelay(Relay):
         self._conversation.spend = gate.spend
         self._conversation.unclaimed = gate.grants.unpaid
         self._conversation.origins_of = gate.origins_of
+        self._conversation.hashes_values = self._recorder.hashes is not None
 
     # -- the walk ------------------------------------------------------------------------------------------------
 
@@ -169,7 +170,7 @@ class MySQLRelay(Relay):
         session = self._session
         for execution in session.started():
             assert execution.plan is not None
-            self._recorder.start(execution.plan, execution.number, execution.text, execution.identity)
+            self._recorder.start(execution.plan, execution.number, execution.text, execution.identity, execution.values)
             execution.started = perf_counter_ns()
             self._posted = True
         back = session.data_for_client()  # what is answered without the server

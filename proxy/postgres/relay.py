@@ -72,6 +72,8 @@ class PostgresRelay(Relay):
         )
         self._conversation.spend = gate.spend
         self._conversation.unclaimed = gate.grants.unpaid
+        if self._recorder.hashes is not None:
+            self._conversation.values = {}
 
     # -- the walk ------------------------------------------------------------------------------------------------
 
@@ -148,7 +150,9 @@ class PostgresRelay(Relay):
             now = perf_counter_ns()
             for execution in started:
                 assert execution.plan is not None
-                self._recorder.start(execution.plan, execution.number, execution.text, execution.identity)
+                self._recorder.start(
+                    execution.plan, execution.number, execution.text, execution.identity, execution.values
+                )
                 execution.started = now
             self._posted = True
         out = self._session.data_for_server()

@@ -40,6 +40,7 @@ class Conversation:
     `leaving` is the COM_CHANGE_USER of a client that wants to be another: it is looked at no more.
     `charge` counts what is compared with real values, or gives the error for it; `spend` does so for
     executions under grants, of which `unclaimed` are those that have to be counted elsewhere first.
+    `hashes_values`: the audit keeps hashes of what parameters are.
     `identity` is for whom statements are ruled now; None as long as nothing has been said of it since the login. `forgotten` is called
     when the server has forgotten what the session had.
     """
@@ -58,6 +59,7 @@ class Conversation:
     sequence: int = 0
     files_asked: bool = False
     guarded: bool = True
+    hashes_values: bool = False
     witness: OriginWitness | None = None
     exposed: str = ""
     exceeded: int = -1

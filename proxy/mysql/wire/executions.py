@@ -14,6 +14,7 @@ from proxy.mysql.wire.handling import AGAIN, DROP, WAIT, Handling, Step
 from proxy.mysql.wire.packets import LARGEST, ProtocolViolation, packet
 from proxy.mysql.wire.replies import Action, Execution, Pending, Reply
 from proxy.mysql.wire.statements import Prepared, Statement, still_prepared
+from proxy.values import LONGEST, executed
 
 if TYPE_CHECKING:
     from proxy.mysql.wire.conversation import Conversation
@@ -33,7 +34,7 @@ class Executions(Handling):
         self._prepared: Prepared | None = None  # of the waiting execution or fetch
         self._ruled: Prepared | None = None  # by the ruling at hand: its command goes on, whatever the epoch
 
-    def _execute(self, data: bytes, start: int, size: int, *, bulk: bool) -> Step:  # noqa: PLR0911  each a case
+    def _execute(self, data: bytes, start: int, size: int, *, bulk: bool) -> Step:  # noqa: C901, PLR0911  each a case
         conversation = self._conversation
         if size < (7 if bulk else 10):
             raise ProtocolViolation("an execution is too short")
@@ -63,6 +64,11 @@ class Executions(Handling):
             if len(payload) < min(size, _TYPES_LIMIT):
                 return self._gather(min(size, _TYPES_LIMIT))
             raise ProtocolViolation("an execution is too short for its parameters")
+        hashed = (
+            conversation.hashes_values and not bulk and bool(prepared.parameters and prepared.plan.judgement.columns)
+        )
+        if hashed and len(payload) < size <= LONGEST:
+            return self._gather(size)
         self._ruled = None
         if bulk and prepared.plan.probes:  # as many searches as there are rows
             error = provocations.NO_REWRITTEN_COMMAND
@@ -70,14 +76,32 @@ class Executions(Handling):
             error = conversation.overdrawn(prepared.plan.probes) or conversation.spent(prepared.plan)
         if error:
             return self._refuse(error, Execution(_RESULTS, prepared.plan, prepared.text, refused=error))
-        return self._run(prepared, payload, size, types, bulk=bulk)
+        values = None
+        if hashed and len(payload) == size and not prepared.long_data:
+            values = self._values(prepared, payload, types)
+        return self._run(prepared, payload, size, types, values, bulk=bulk)
 
     def _reads_otherwise(self, prepared: Prepared) -> bool:
         """Whether the server may read a text otherwise now: MySQL prepares it anew by itself when a table of it has changed."""
         before, now = prepared.tracked, self._conversation.tracked
         return self._conversation.guarded and (before is None or now is None or before.reading != now.reading)
 
-    def _run(self, prepared: Prepared, payload: bytes, size: int, types: parameters.Types, *, bulk: bool) -> Step:
+    def _values(self, prepared: Prepared, payload: bytes, types: parameters.Types) -> list[bytes]:
+        """What the parameters of an execution are, that is at hand as a whole."""
+        known = payload[types.start : types.stop] or prepared.types
+        read = parameters.typed(known, prepared.parameters, attributes=self._attributes)
+        return executed(payload[types.flag - (len(read) + 7) // 8 : types.flag], read, payload[types.stop :])
+
+    def _run(  # noqa: PLR0913  an execution, as it lies
+        self,
+        prepared: Prepared,
+        payload: bytes,
+        size: int,
+        types: parameters.Types,
+        values: list[bytes] | None,
+        *,
+        bulk: bool,
+    ) -> Step:
         """Let an execution go, under the server's number and with types that the server knows."""
         head = payload[:1] + prepared.server_id.to_bytes(4, "little") + payload[5 : types.start or 5]
         if types.stop > types.start:
@@ -93,6 +117,7 @@ class Executions(Handling):
         prepared.long_data = False
         execution = Execution(_RESULTS, prepared.plan, prepared.text)
         execution.cursor = not bulk and bool(payload[5] & _CURSOR)
+        execution.values = values
         prepared.cursor = prepared.plan if execution.cursor else None
         self._conversation.start(execution)
         return self._instead(payload, head, taken)

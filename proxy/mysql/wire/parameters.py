@@ -107,6 +107,21 @@ def _types(payload: bytes, parameters: int, *, attributes: bool) -> Types:
     return Types(flag, start, stop)
 
 
+def typed(types: bytes, parameters: int, *, attributes: bool) -> list[tuple[int, bool]]:
+    """The types in the part of an execution that tells them: of each its number, and whether it is unsigned. As far as they can be read."""
+    found: list[tuple[int, bool]] = []
+    position = 0
+    try:
+        while position < len(types):
+            (kind, sign), position = read_fixed(types, position, 2)
+            if attributes and parameters:
+                _, position = read_lenenc_string(types, position)
+            found.append((kind, bool(sign)))
+    except (ProtocolViolation, ValueError):
+        return []
+    return found
+
+
 def bulk_types(payload: bytes, parameters: int) -> Types:
     """The types in a COM_STMT_BULK_EXECUTE, of which `payload` may be only the beginning."""
     if len(payload) < _BULK_HEAD:

@@ -80,6 +80,8 @@ class Execution(Pending):
     most: int = -1
     identity: Identity | None = None  # for whom it was ruled, where that was said
 
+    values: list[bytes] | None = None  # of its parameters, where the audit keeps hashes of them
+
     def __init__(self, reply: Reply, plan: Plan, text: bytes, *, refused: bytes = b"") -> None:
         self.reply = reply
         self.plan = plan

@@ -290,7 +290,7 @@ class Backend:
         execution.sent, self._mark = end - self._mark, end
         self._conversation.finished.append(execution)
 
-    def _ready(self, data: bytes, position: int, stop: int) -> bool:
+    def _ready(self, data: bytes, position: int, stop: int) -> bool:  # noqa: C901  what ends with a cycle, in its order
         conversation = self._conversation
         queue = conversation.queue
         if not queue and conversation.swallowed:  # a COPY that failed at once has not ignored this Sync
@@ -313,6 +313,8 @@ class Backend:
         if status == IDLE:
             if conversation.portals and not queue:
                 conversation.portals.clear()
+                if conversation.values:
+                    conversation.values.clear()
             if not queue:
                 conversation.names_touched = False
                 if conversation.made:

@@ -64,6 +64,7 @@ class Conversation:
     queue: Owed = field(default_factory=Owed)
     statements: dict[bytes, Prepared] = field(default_factory=dict)
     portals: dict[bytes, Prepared] = field(default_factory=dict)
+    values: dict[bytes, list[bytes]] | None = None  # what is bound to portals, where the audit keeps hashes of it
     settings: dict[bytes, bool] = field(default_factory=dict)  # of those that matter: as they must be, or not
     status: bytes = IDLE
     skipping: bool = False

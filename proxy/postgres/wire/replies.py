@@ -140,6 +140,7 @@ class Execution(Pending):
     limit: bytes = bytes(4)
     portal: bytes = b""
     identity: Identity | None = None  # for whom it was ruled, where that was said
+    values: list[bytes] | None = None  # what is bound to its parameters, where the audit keeps hashes of it
 
     def __init__(self, reply: Reply, plan: Plan, text: bytes, *, refused: bytes = b"") -> None:
         self.reply = reply

@@ -36,6 +36,7 @@ from proxy.postgres.wire.replies import (
     Reply,
 )
 from proxy.postgres.wire.statements import NO_EPOCH, Prepared, Statement, reshaped, still_prepared
+from proxy.values import LONGEST, bound
 
 if TYPE_CHECKING:
     from proxy.plans import Ruling
@@ -271,8 +272,13 @@ class Requests:
             doubt = self._doubtful(prepared, data, position, name_end + 1, stop)
             if doubt is not None:
                 return doubt
-        self._ruled = None
         portal = data[position + HEADER_SIZE : portal_end]
+        if conversation.values is not None and prepared is not None and prepared.plan.judgement.columns:
+            if stop > len(data) and stop - position <= LONGEST:
+                return GATHER
+            whole = stop <= len(data)
+            conversation.values[portal] = bound(data[name_end + 1 : stop], prepared.parameter_types) if whole else []
+        self._ruled = None
         portals = conversation.portals
         previous = portals.get(portal)
         if not conversation.queue and prepared is not None and (previous is prepared or not (previous or portal)):
@@ -301,7 +307,7 @@ class Requests:
         self._ruled = None
         return self._refuse(_BIND, error, PROVOKE_BIND, prepared)
 
-    def _execute(self, data: bytes, position: int, stop: int) -> Step:
+    def _execute(self, data: bytes, position: int, stop: int) -> Step:  # noqa: C901  each a case
         if stop > len(data):
             return self._gather_small(position, stop, "Execute")
         conversation = self._conversation
@@ -330,6 +336,8 @@ class Requests:
         execution = Execution(_EXECUTE, plan, b"" if prepared is None else prepared.text)
         if portal:
             execution.portal = portal
+        if conversation.values is not None and plan.judgement.columns:
+            execution.values = conversation.values.get(portal, [])
         limit = data[stop - 4 : stop]
         if limit != _ALL_ROWS:
             execution.limit = limit
