@@ -72,12 +72,7 @@ def test_values_of_mysql() -> None:
     types = [(253, False), (6, False), (10, False), (5, False), (253, False), (3, False)]
     values = (
         b"\x03abc"
-         b"\x04"
-        + struct.pack("<HBB", 1980, 1, 2)
-        + struct.pack("<d", 2.5)
-        + b"\xfc"
-        + struct.pack("<H", 300)
-        + long
+        b"\x04" + struct.pack("<HBB", 1980, 1, 2) + struct.pack("<d", 2.5) + b"\xfc" + struct.pack("<H", 300) + long
     )
     assert executed(b"\x20", types, values) == [b"abc", b"1980-01-02", b"2.5", long]
 
