@@ -198,15 +198,19 @@ def _use(use: Fields) -> Use:
 
 def _what(record: Fields) -> str:
     """Tell apart what records of one event are about."""
-    if record["event"] == "recovered":
-        return "lost" if record.get("missing") or record.get("head_differs") else "resumed"
-    if record["event"] == "reloaded" and not record.get("ok"):
-        return f"{record.get('what')} failed"
-    if record.get("unprotected"):
-        return "unprotected"
-    if record["event"] == "denial" and record.get("what") == "answer":
-        return "exposed" if "hidden column" in (record.get("reason") or "") else "limit"
-    return record.get("what") or ""
+    said = record.get("what") or ""
+    match record["event"]:
+        case "recovered":
+            said = "lost" if record.get("missing") or record.get("head_differs") else "resumed"
+        case "unrecorded":
+            said = "unrecorded"
+        case "reloaded" if not record.get("ok"):
+            said = f"{said} failed"
+        case "login_refused":
+            said = "suspended" if " is suspended " in (record.get("reason") or "") else ""
+        case "denial" if said == "answer":
+            said = "exposed" if "hidden column" in (record.get("reason") or "") else "limit"
+    return "unprotected" if record.get("unprotected") else said
 
 
 def _rows(record: Fields) -> int:

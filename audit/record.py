@@ -28,7 +28,9 @@ labelled          database, column, category, level, why (renamed, detached, cop
 grant             grant (its number), what (requested, approved, denied, revoked, broken glass, begun, expired, used up, reviewed),
                   person (who did it, null: time), at, note, principal (who gets it), columns (by key), labels (category and
                   level, each), rows, database, purpose, reason, ends
-alert             what, grant, reason: somebody is to look at it now
+alert             what, grant, reason: somebody is to look at it now; of the alerts: incident, severity, channels (to which it is told)
+response          response (its number), what (begun, done, over, lifted), kind (end_session, suspend, tighten), principal (to whom),
+                  target (the session that ends), ends, rule, incident, person (who did it, null: the alerts, or time), reason
 retired           segments (removed because they are old: first and last of each run), before (when they had been closed), held (the
                   segments that are as old and are kept by a hold)
 denial            caller fields, what, reason, sqlstate: something other than a statement was refused
@@ -50,7 +52,7 @@ Ruling = Literal["pass", "rewrite", "deny"]
 
 EVENTS = (
     "started", "stopped", "reloaded", "session_opened", "session_closed", "login_refused",
-    "statement", "outcome", "labelled", "grant", "alert", "retired", "denial", "segment", "closed", "recovered", "unrecorded",
+    "statement", "outcome", "labelled", "grant", "alert", "response", "retired", "denial", "segment", "closed", "recovered", "unrecorded",
 )  # fmt: skip
 """Every event that can stand in a trail."""
 
@@ -199,9 +201,45 @@ def grant(  # noqa: PLR0913  what there is to say
     return members({**fields, **meant, "purpose": purpose, "reason": reason, "ends": ends})
 
 
-def alert(*, what: str, grant: int, reason: str) -> bytes:
-    """Say that somebody is to look at something now."""
-    return members({"event": "alert", "what": what, "grant": grant, "reason": reason})
+def alert(  # noqa: PLR0913  what there is to say
+    *,
+    what: str,
+    reason: str,
+    grant: int | None = None,
+    incident: int | None = None,
+    severity: str | None = None,
+    channels: list[str] | None = None,
+) -> bytes:
+    """Say that somebody is to look at something now: a rule has found it, and channels are told, or a glass was broken."""
+    fields: dict[str, object] = {"event": "alert", "what": what, "grant": grant, "reason": reason}
+    if incident is not None:
+        fields |= {"incident": incident, "severity": severity, "channels": channels or []}
+    return members(fields)
+
+
+def response(  # noqa: PLR0913  what there is to say
+    *,
+    response: int,
+    what: str,
+    kind: str,
+    principal: str,
+    target: str | None,
+    ends: str | None,
+    rule: str | None,
+    incident: int | None,
+    person: str | None,
+    reason: str,
+) -> bytes:
+    """Say what has become of a response: something that is done to a principal at once, by the alerts or by a person."""
+    fields = {
+        "event": "response",
+        "response": response,
+        "what": what,
+        "kind": kind,
+        "principal": principal,
+        "target": target,
+    }
+    return members({**fields, "ends": ends, "rule": rule, "incident": incident, "person": person, "reason": reason})
 
 
 def retired(*, segments: list[tuple[int, int]], before: str, held: list[int]) -> bytes:

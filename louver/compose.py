@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import gc
 import logging
+from functools import partial
 from importlib.metadata import version
 from time import monotonic
 
@@ -22,6 +23,9 @@ from louver.configuration import ConfigurationError, Parts, PolicyFiles, value_k
 from louver.retiring import retire_for_ever
 from proxy.grants.granted import Granted
 from proxy.ledger import Ledger, LedgerUnavailable
+from proxy.measures.records import MeasuresUnavailable
+from proxy.measures.store import MeasureStore
+from proxy.measures.watch import MeasureWatch
 from proxy.server import Server, ServerSettings, run
 
 log = logging.getLogger(__name__)
@@ -83,7 +87,7 @@ async def _run(parts: Parts, trail: Trail, ledger: Ledger, signer: Signer | None
             drain_seconds=settings.drain_seconds,
             timezone=settings.timezone,
         ),
-        front=(mysql if settings.protocol == "mysql" else postgres).front(parts, trail, ledger, grants),
+        front=(mysql if settings.protocol == "mysql" else postgres).front(parts, trail, ledger, grants, parts.measures),
         trail=trail,
         load_policies=files.load,
         policies_changed=files.changed,
@@ -92,6 +96,8 @@ async def _run(parts: Parts, trail: Trail, ledger: Ledger, signer: Signer | None
         granted=grants,
         grant_watch=granted.watch(settings, grants, trail),
         hashes=value_key(settings),
+        measures=parts.measures,
+        measure_watch=_watch_measures(parts, trail),
     )
 
     def ready(port: int) -> None:
@@ -117,3 +123,17 @@ async def _run(parts: Parts, trail: Trail, ledger: Ledger, signer: Signer | None
             retiring = asyncio.create_task(retire_for_ever(trail, settings.audit.directory, days, signer))
             beside.callback(retiring.cancel)
         await run(server, ready)
+
+
+def _watch_measures(parts: Parts, trail: Trail) -> MeasureWatch | None:
+    """What follows the measures of the alerts; None where there are none. Raises ConfigurationError."""
+    settings = parts.settings
+    if settings.alerts is None:
+        return None
+    opened = partial(MeasureStore.open, settings.alerts.directory)
+    watch = MeasureWatch(opened, parts.measures, trail, str(settings.audit.directory))
+    try:
+        watch.begin()  # before anybody is let in: who is suspended stays so
+    except MeasuresUnavailable as error:
+        raise ConfigurationError([str(error)]) from None
+    return watch

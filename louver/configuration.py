@@ -22,6 +22,7 @@ from policies.masks import SCHEMAS
 from policies.positions import DocumentError
 from proxy import tls
 from proxy.identity import Users
+from proxy.measures.inforce import InForce
 from proxy.mysql.login import MySQLLoginSettings
 from proxy.mysql.wire.authentication import ServiceAccount as MySQLServiceAccount
 from proxy.people import People
@@ -59,6 +60,7 @@ class Parts:
     people: People
     key: KeyMaterial | None
     login: PostgresLoginSettings | MySQLLoginSettings
+    measures: InForce
 
 
 def load(path: Path | str) -> Parts:
@@ -102,8 +104,9 @@ def load(path: Path | str) -> Parts:
         )
     if mistakes or policies is None or login is None:
         raise ConfigurationError(mistakes)
-    people = People(users, known, own=settings.login == "own")
-    return Parts(settings, policies, people, key, login)
+    measures = InForce()
+    people = People(users, known, own=settings.login == "own", suspended=measures)
+    return Parts(settings, policies, people, key, login, measures)
 
 
 class PolicyFiles:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from proxy.book import Told
     from proxy.grants.granted import Granted
     from proxy.ledger import Ledger
+    from proxy.measures.inforce import InForce
     from rewriter.mysql.catalog import Catalog
 
 _CATALOG_SECONDS = 60.0  # a catalog of 100,000 columns takes a few seconds; a database that hangs takes forever
@@ -47,7 +48,7 @@ def catalogs(parts: Parts, ledger: Ledger, told: Told = lambda _database, _kept,
     return MySQLCatalogs(parts.policies, read, ledger=ledger, told=told)
 
 
-def front(parts: Parts, trail: Trail, ledger: Ledger, grants: Granted) -> MySQLFront:
+def front(parts: Parts, trail: Trail, ledger: Ledger, grants: Granted, measures: InForce) -> MySQLFront:
     """Build the front of a MySQL or MariaDB."""
     settings = parts.settings
     assert isinstance(parts.login, MySQLLoginSettings)
@@ -63,6 +64,7 @@ def front(parts: Parts, trail: Trail, ledger: Ledger, grants: Granted) -> MySQLF
             whole_text=settings.audit.statement_text == "whole",
             notices=settings.notices,
             grants=grants,
+            measures=measures,
         ),
         catalogs=known,
         watch=MySQLWatch(known, connection_settings(parts)),

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from proxy.book import Told
     from proxy.grants.granted import Granted
     from proxy.ledger import Ledger
+    from proxy.measures.inforce import InForce
     from rewriter.postgres.catalog import Catalog
 
 _CATALOG_SECONDS = 60.0  # a catalog of 100,000 columns takes a few seconds; a database that hangs takes forever
@@ -68,7 +69,7 @@ async def read(
     return columns, tuple(tuple(None if value is None else str(value) for value in row) for row in found)
 
 
-def front(parts: Parts, trail: Trail, ledger: Ledger, grants: Granted) -> PostgresFront:
+def front(parts: Parts, trail: Trail, ledger: Ledger, grants: Granted, measures: InForce) -> PostgresFront:
     """Build the front of a PostgreSQL."""
     settings = parts.settings
     known = catalogs(parts, ledger, teller(trail))
@@ -84,6 +85,7 @@ def front(parts: Parts, trail: Trail, ledger: Ledger, grants: Granted) -> Postgr
             whole_text=settings.audit.statement_text == "whole",
             notices=settings.notices,
             grants=grants,
+            measures=measures,
         ),
         catalogs=known,
         watch=Watch(known, lambda database: connection_settings(parts, database)),

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 _IDENTITIES: Final = 1000
 """Kept for one session, each with its decision: a pool of an application serves some hundred users."""
 
+SUSPENDED_HINT: Final = "An administrator can lift that, by `louver alerts lift`."
+
 _MEETINGS: Final = 3
 """How often somebody is looked up for one statement: what is known could grow too old in between."""
 
@@ -81,6 +83,10 @@ class Directory(Protocol):
 
     def release(self, name: str) -> None:
         """Somebody is asked for one time less."""
+        ...
+
+    def suspended(self, name: str) -> str | None:
+        """What is told of somebody for whom nothing is answered for a time; None for all others."""
         ...
 
     def speaks_for(self, account: str) -> tuple[NamePattern, ...]:
@@ -181,6 +187,9 @@ class Context:
 
         Only what an account that speaks for others says is listened to: for all others a comment is a comment.
         """
+        if self.outdated:
+            self._heard = None
+            self.refresh()
         if self._listens or self._lost:
             self._heard = None
             found = comment(text)
@@ -222,9 +231,10 @@ class Context:
         self._let_go()
         self._lost = False
         self._login = self._account_now()
-        user = self._set.get(USER)
+        said = {**self._set, **self._heard[1].said} if self._heard is not None and self._listens else self._set
+        user = said.get(USER)
         try:
-            self.identity = self._identity(self._set)
+            self.identity = self._identity(said)
         except (Refusal, Unmet):
             if user is None:  # what was declared is allowed no more
                 self._set = {}
@@ -277,6 +287,9 @@ class Context:
                 else f"{self.account} may not speak for {user}",
                 hint="An administrator allows it by `speaks_for` in the users file.",
             )
+        suspended = self._directory.suspended(user)
+        if suspended is not None:
+            raise Refusal("28000", suspended, hint=SUSPENDED_HINT)
         known = self._directory.attributes(user)
         if known is None:
             raise Refusal("28000", f"{self.account} speaks for {user}, of whom nothing is known")

@@ -20,6 +20,7 @@ from policies.model import ColumnName
 from proxy.budgets import Budgets
 from proxy.declaring import Declaration, Family, declaration, declaring
 from proxy.grants.granted import BYTES_A_ROW, Granted
+from proxy.measures.inforce import InForce
 from proxy.plans import Makes, NamesEffect, Plan, PlanCache, Ruling, Tally
 from proxy.positions import moves_of
 from proxy.seen import labelled, seen
@@ -127,7 +128,7 @@ class Gate(ABC, Generic[C, N]):
 
     `key` is that of keyed masks. `analysed_bytes`: a masked caller's longer statement is refused, for reading it would
     hold up every other session. `whole_text`: the audit keeps texts with their literals. `notices`: callers are told when
-    they compare what they see masked. `grants` are those in force. `tally` counts how often plans are found again.
+    they compare what they see masked. `grants` and `measures` are those in force. `tally` counts how often plans are found again.
     """
 
     def __init__(  # noqa: PLR0913  its parts, and one setting each
@@ -139,9 +140,11 @@ class Gate(ABC, Generic[C, N]):
         whole_text: bool = False,
         notices: bool = True,
         grants: Granted | None = None,
+        measures: InForce | None = None,
     ) -> None:
         self.policies = policies
         self.grants = Granted() if grants is None else grants
+        self._measures = InForce() if measures is None else measures
         self._key = key
         self.analysed_bytes = analysed_bytes
         self._whole_text = whole_text
@@ -206,9 +209,10 @@ class Gate(ABC, Generic[C, N]):
         """What tells two meanings of names apart."""
 
     def decide(self, principal: Principal, session: Session, labels: Mapping[ColumnName, Label]) -> Decision:
-        """The caller's decision at this moment, with the grants that the caller has."""
+        """The caller's decision at this moment, with the grants that the caller has, and the measures against him."""
         decision = self.policies.decide(principal, session, labels)
-        return self.grants.lay_over(decision, principal, self.policies.vocabulary.calendar.local(session))
+        granted = self.grants.lay_over(decision, principal, self.policies.vocabulary.calendar.local(session))
+        return self._measures.lay_over(granted, principal.name)
 
     def world(
         self,

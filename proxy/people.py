@@ -17,10 +17,10 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 from policies.model import AttributeValue
-from proxy.context import NotKnown, Unmet
+from proxy.context import SUSPENDED_HINT, NotKnown, Unmet
 from proxy.proof import BY_PASSWORD, NOTHING, Proof
 from proxy.sources.source import Attributes, Keeping, SourceFailed
 
@@ -38,6 +38,16 @@ _AT_ONCE: Final = 8
 
 USERS_FILE: Final = "users file"
 """How the audit names it among the sources."""
+
+
+class Suspended(Protocol):
+    """Who is suspended; `revision` grows with each change."""
+
+    revision: int
+
+    def suspended(self, name: str) -> str | None:
+        """What somebody is told who is; None for all others."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,20 +165,23 @@ class _Asked:
 class People:
     """Everybody: the users of the file, and those whom sources know. A `Directory`.
 
-    `own`: who logs in by a password must be in the users file, and be there still while his session lasts.
+    `own`: who logs in by a password must be in the users file, and be there still while his session lasts. `suspended` says who may
+    not come in, whoever knows him.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  its parts, and one setting each
         self,
         users: Users,
         sources: Sequence[Keeping] = (),
         *,
         own: bool = False,
+        suspended: Suspended | None = None,
         clock: Callable[[], float] = time.monotonic,
         now: Callable[[], float] = time.time,
     ) -> None:
         self.users = users
         self._own = own
+        self._suspended = suspended
         self._now = now
         self._sources = tuple(_Asked(each, clock) for each in sources)
         self._held: Counter[str] = Counter()
@@ -183,7 +196,7 @@ class People:
     @property
     def revision(self) -> int:
         """Grows whenever anything is known otherwise of somebody who has a session."""
-        return self.users.revision + self._changes
+        return self.users.revision + self._changes + (0 if self._suspended is None else self._suspended.revision)
 
     # -- what is known -------------------------------------------------------------------------------------------
 
@@ -191,6 +204,10 @@ class People:
         """Have everything at hand that is known of somebody. Raises NotKnown when a source has no answer."""
         if self._sources:
             await asyncio.gather(*(source.know(person) for source in self._sources))
+
+    def suspended(self, name: str) -> str | None:
+        """What somebody is told who may not go on for a time; None for all others."""
+        return None if self._suspended is None else self._suspended.suspended(name)
 
     def attributes(self, name: str, brought: Attributes = NOTHING) -> Attributes | None:
         """What is known of somebody, with what the proof of his login has `brought`; None of nobody. Raises Unmet."""
@@ -224,6 +241,9 @@ class People:
     async def arrived(self, name: str, proof: Proof) -> Portrait:
         """Who has come in by a proof. Raises NotKnown for one who may not, or of whom a source has no answer."""
         self.users.refresh()
+        suspended = self.suspended(name)
+        if suspended is not None:
+            raise NotKnown(suspended, SUSPENDED_HINT, gone=True)
         await self.meet(name)
         found = self.portrait(name, proof.attributes, proof.by)
         if found is not None:
@@ -260,6 +280,9 @@ class People:
 
     def ending(self, name: str, proof: Proof) -> Ending | None:
         """Why the session of somebody who came in by a proof may not go on; None when it may."""
+        suspended = self.suspended(name)
+        if suspended is not None:
+            return Ending("28000", suspended, SUSPENDED_HINT)
         if proof.ends is not None and self._now() >= proof.ends:
             return Ending(
                 "28000", f"louver: the {proof.expires} by which this session was opened has expired", proof.hint

@@ -15,7 +15,7 @@ import secrets
 import signal
 from collections import Counter
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 from zoneinfo import ZoneInfo
 
 from audit import record
@@ -39,6 +39,9 @@ if TYPE_CHECKING:
     from proxy.front import Front, LoggedIn
     from proxy.grants.granted import Granted
     from proxy.grants.watch import GrantWatch
+    from proxy.measures.inforce import InForce
+    from proxy.measures.records import Measure
+    from proxy.measures.watch import MeasureWatch
     from proxy.people import People
     from proxy.relay import Relay
 
@@ -54,6 +57,13 @@ _TURNED_AWAY = 100
 _TURN_AWAY_SECONDS = 2.0
 """How many connections over the limit are told so at the same time, and how long each may take to ask for it; more
 are closed without a word."""
+
+
+_BY_MEASURE: Final = {
+    "end_session": "louver: this session was ended by an alert (measure {})",
+    "tighten": "louver: what you may see has been narrowed (measure {})",
+}
+_BY_MEASURE_HINT: Final = {"end_session": "Ask an administrator.", "tighten": "Connect again."}
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +108,8 @@ class Server:
         granted: Granted | None = None,
         grant_watch: GrantWatch | None = None,
         hashes: ValueKey | None = None,
+        measures: InForce | None = None,
+        measure_watch: MeasureWatch | None = None,
     ) -> None:
         self._settings = settings
         self._front = front
@@ -109,11 +121,15 @@ class Server:
         self._vocabulary = vocabulary
         self._grant_watch = grant_watch
         self._hashes = hashes
+        self._measure_watch = measure_watch
+        if measures is not None:
+            measures.changed = self._measures_changed
         if granted is not None:
             granted.changed = front.time_passed
         self._zone = ZoneInfo(settings.timezone)
         self._connections: set[asyncio.Task[None]] = set()
         self._serving: dict[Relay, tuple[LoggedIn, Context]] = {}
+        self._names: dict[Relay, str] = {}  # as the trail has them
         self._parting: set[Relay] = set()  # ended, with a connection that is still open
         self._per_user: Counter[str] = Counter()
         self._turned_away: set[asyncio.Task[None]] = set()
@@ -140,6 +156,8 @@ class Server:
         watching = [loop.create_task(self._front.watch())]
         if self._grant_watch is not None:
             watching.append(loop.create_task(self._grant_watch.run()))
+        if self._measure_watch is not None:
+            watching.append(loop.create_task(self._measure_watch.run()))
         try:
             ready(self.port)
             await stop.wait()
@@ -224,11 +242,30 @@ class Server:
 
     def _end_those_who_may_not_go_on(self) -> None:
         """End the sessions whose proof has expired, and those of people who are not known any more."""
-        for serving, (established, _) in list(self._serving.items()):
-            ending = self._people.ending(established.principal, established.proof)
-            if ending is not None:
-                log.info("session of %r ended: %s", established.principal, ending.message)
-                serving.end(ending.sqlstate, ending.message, ending.hint)
+        for serving in list(self._serving):
+            self._end_if_it_may_not_go_on(serving)
+
+    def _end_if_it_may_not_go_on(self, serving: Relay) -> None:
+        established, _ = self._serving[serving]
+        ending = self._people.ending(established.principal, established.proof)
+        if ending is not None:
+            log.info("session of %r ended: %s", established.principal, ending.message)
+            serving.end(ending.sqlstate, ending.message, ending.hint)
+
+    def _measures_changed(self, begun: list[Measure]) -> None:
+        """Measures have begun or ended: sessions end at once, and what everybody may see is decided again."""
+        self._front.time_passed()
+        for measure in begun:
+            for serving in [each for each in self._serving if self._concerned(measure, each)]:
+                log.warning("session of %r ended by measure %d, %s", measure.principal, measure.id, measure.kind)
+                serving.end("57P01", _BY_MEASURE[measure.kind].format(measure.id), _BY_MEASURE_HINT[measure.kind])
+        self._end_those_who_may_not_go_on()
+
+    def _concerned(self, measure: Measure, serving: Relay) -> bool:
+        """Whether a session is to end by a measure that has begun: it may hold values that must not be seen any more."""
+        if measure.kind == "end_session":
+            return self._names[serving] == measure.session
+        return measure.kind == "tighten" and self._serving[serving][0].principal == measure.principal
 
     def reload(self) -> None:
         """Read the policies again; with a mistake in them the old ones stay in force."""
@@ -317,10 +354,11 @@ class Server:
         self._sessions += 1
         proof = established.proof
         person = self._people.opening(user, proof, Portrait(established.attributes, established.origins))
+        name = f"{self._run}-{self._sessions}"
         recorder = Recorder(
             self._trail,
             record.Caller(
-                f"{self._run}-{self._sessions}",
+                name,
                 user,
                 established.address,
                 established.application,
@@ -350,13 +388,17 @@ class Server:
             context.close()
             raise
         self._serving[serving] = established, context
+        self._names[serving] = name
         self._per_user[user] += 1
         serving.begin()
         if self._draining is not None:
             serving.drain()
+        elif self._people.suspended(user) is not None:  # since he arrived
+            self._end_if_it_may_not_go_on(serving)
 
     def _ended(self, serving: Relay, cancel: bool) -> None:
         established, context = self._serving.pop(serving)
+        del self._names[serving]
         context.close()
         self._parting = {each for each in self._parting if not each.gone} | {serving}
         self._stir()

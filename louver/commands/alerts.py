@@ -18,9 +18,13 @@ from louver.console import Exit, err, fail, out
 from louver.entries import FormatOption, show_rows
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from alerts.rules import Rulebook
     from alerts.watching import Told
     from louver.settings import Alerts, Settings
+    from proxy.measures.records import Kind
+    from proxy.measures.store import MeasureStore
 
 alerts_app = typer.Typer(
     no_args_is_help=True,
@@ -32,11 +36,22 @@ alerts_app = typer.Typer(
         "louver alerts replay --rules alerts.yaml --since 30d   what would have been told?\n\n"
         "louver alerts run --config louver.yaml   tell it, from now on\n\n"
         "louver alerts list   what has happened?\n\n"
+        "louver alerts lift 3 --reason ...   let somebody in again\n\n"
         "The rules are described in docs/alerts.md."
     ),
 )
 
 RulesOption = Annotated[Path | None, typer.Option("--rules", "-r", metavar="FILE", help="The file of rules.")]
+
+
+def _numbers_in_force(ctx: typer.Context, incomplete: str) -> list[tuple[str, str]]:
+    """The measures in force, for completion."""
+    try:
+        with _measures(ctx.params.get("config") or "louver.yaml") as store:
+            found = store.all(active=True)
+    except (typer.Exit, OSError):
+        return []
+    return [(str(each.id), f"{each.kind} {each.principal}") for each in found if str(each.id).startswith(incomplete)]
 
 
 @alerts_app.command()
@@ -215,6 +230,124 @@ def send_trial(config: SettingsOption = "louver.yaml") -> None:
         out.print(f"{name}: {failure or 'taken'}", markup=False)
     if not found or any(failure for _, failure in found):
         raise typer.Exit(Exit.PROBLEMS)
+
+
+NumberArgument = Annotated[
+    int, typer.Argument(metavar="MEASURE", help="The number of the measure.", min=1, autocompletion=_numbers_in_force)
+]
+UserArgument = Annotated[str, typer.Argument(metavar="USER", help="Who it is, as the trail names the principal.")]
+ReasonOption = Annotated[str, typer.Option("--reason", help="Why; the trail has it.")]
+ForOption = Annotated[
+    str | None,
+    typer.Option("--for", metavar="LENGTH", help="For how long: 30m, 2h, 1d; without it, until it is lifted."),
+]
+
+
+@alerts_app.command("measures")
+def list_measures(
+    *,
+    every: Annotated[bool, typer.Option("--all", help="Those that are over, too.")] = False,
+    config: SettingsOption = "louver.yaml",
+    form: FormatOption = "table",
+) -> None:
+    """List what is in force against whom: suspensions, and masks that are tightened.
+
+    [bold]Example:[/bold]
+
+    louver alerts measures
+    """
+    with _measures(config) as store:
+        now = datetime.now(UTC)
+        found = [each for each in store.all(active=not every) if every or each.holds(now)]
+    rows = []
+    for each in found:
+        state = "over" if each.state == "active" and not each.holds(now) else each.state
+        ends = "" if each.ends is None else f"{each.ends:%Y-%m-%d %H:%M:%S}"
+        why = f"{each.rule}, incident {each.incident}" if each.incident else each.reason
+        rows.append(
+            (
+                each.id,
+                state,
+                each.kind,
+                each.principal,
+                f"{each.begun:%Y-%m-%d %H:%M:%S}",
+                ends,
+                each.by or "alerts",
+                why,
+            )
+        )
+    show_rows(("measure", "state", "what", "principal", "begun", "ends", "by", "why"), rows, form)
+
+
+@alerts_app.command()
+def lift(number: NumberArgument, *, reason: ReasonOption, config: SettingsOption = "louver.yaml") -> None:
+    """End a measure before its time; the proxy follows within a second. The trail has who did so, by the account of the system.
+
+    [bold]Example:[/bold]
+
+    louver alerts lift 3 --reason "was the quarterly export, agreed with compliance"
+    """
+    from louver.granting import system_account
+    from proxy.measures.records import NoSuchMeasure
+
+    with _measures(config) as store:
+        try:
+            lifted = store.lift(number, system_account(), reason, datetime.now(UTC))
+        except NoSuchMeasure as error:
+            fail([error])
+    out.print(f"measure {number} is lifted: {lifted.kind} of {lifted.principal}", markup=False)
+
+
+@alerts_app.command()
+def suspend(
+    user: UserArgument, *, reason: ReasonOption, length: ForOption = None, config: SettingsOption = "louver.yaml"
+) -> None:
+    """End all sessions of somebody and let him in no more, nor anybody who speaks for him.
+
+    [bold]Example:[/bold]
+
+    louver alerts suspend tina --for 2h --reason "case 81"
+    """
+    _begin("suspend", user, length, reason, config)
+
+
+@alerts_app.command()
+def tighten(
+    user: UserArgument, *, reason: ReasonOption, length: ForOption = None, config: SettingsOption = "louver.yaml"
+) -> None:
+    """Mask every sensitive column in full for somebody, whatever rules and grants show him; his running sessions end.
+
+    [bold]Example:[/bold]
+
+    louver alerts tighten tina --for 1d --reason "case 81"
+    """
+    _begin("tighten", user, length, reason, config)
+
+
+def _begin(kind: Kind, user: str, length: str | None, reason: str, config: str) -> None:
+    from alerts import lengths
+    from louver.granting import system_account
+
+    lasts = None if length is None else lengths.length(length)
+    if length is not None and lasts is None:
+        fail([f"--for {length} is no length of time up to a year; write 30m, 2h or 1d"], Exit.USAGE)
+    seconds = None if lasts is None else lasts / 1_000_000
+    with _measures(config) as store:
+        number = store.begin(kind, user, datetime.now(UTC), seconds=seconds, by=system_account(), reason=reason)
+    out.print(f"measure {number} is in force: {kind} of {user}", markup=False)
+
+
+@contextlib.contextmanager
+def _measures(config: str) -> Iterator[MeasureStore]:
+    """The file of measures."""
+    from proxy.measures.records import MeasuresUnavailable
+    from proxy.measures.store import MeasureStore
+
+    try:
+        with contextlib.closing(MeasureStore.open(_settings(config)[1].directory)) as store:
+            yield store
+    except MeasuresUnavailable as error:
+        fail([error])
 
 
 def _settings(config: str) -> tuple[Settings, Alerts]:

@@ -161,7 +161,7 @@ def test_the_trail_is_damaged(watch: Watch, stream: Stream) -> None:
     crashed = stream.record(0, "recovered", torn=[], missing=0, head_differs=False)
     lost = stream.record(1, "recovered", torn=[], missing=3, head_differs=False)
     assert [each.headline for each in watch("  - damaged-trail", [crashed, lost])] == [
-        "the audit trail: the audit trail has lost records or was altered"
+        "the audit trail: records are missing, or were altered"
     ]
 
 

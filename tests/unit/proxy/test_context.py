@@ -50,6 +50,9 @@ class People(UserDict):
         """And no more."""
         self.held[name] -= 1
 
+    def suspended(self, name):
+        return None
+
     def speaks_for(self, account):
         """Only the application may speak."""
         return self.allowed if account == "app" else ()
@@ -166,6 +169,9 @@ def test_those_spoken_for_are_held_and_let_go(people):
     made.hear(b"SELECT 2 /*louver_user='tina'*/")
     people.revision += 1
     made.refresh()
+    assert +people.held == {"app": 1, "tina": 1}  # the statement at hand is still for her
+    people.revision += 1
+    made.hear(b"SELECT 3")
     assert +people.held == {"app": 1}
     made.close()
     assert +people.held == {}
@@ -210,3 +216,26 @@ def test_a_comment_is_left_out_of_its_own_text_alone(people):
     people.revision += 1
     made.refresh()
     assert made.bare(other) == other
+
+
+def test_whom_a_statement_is_for_outlasts_what_changes_meanwhile(people):
+    """People are known otherwise between the hearing of a statement and its ruling: it is still for whom it was for, not for the account."""
+    made = context(people)
+    made.hear(b"SELECT 1 /*louver_user='tina'*/")
+    people.revision += 1
+    made.refresh()
+    assert made.identity.principal.name == "tina"
+    people.revision += 1
+    made.hear(b"SELECT 2")
+    assert (made.outdated, made.identity.principal.name) == (False, "app")
+
+
+def test_nobody_speaks_for_who_is_suspended(people):
+    """From the next statement on, also where it was heard before; and for the others as before."""
+    made = context(people)
+    text = b"SELECT 1 /*louver_user='tina'*/"
+    made.hear(text)
+    people.suspended = lambda name: "tina is suspended" if name == "tina" else None
+    people.revision += 1
+    with pytest.raises(Refusal, match="tina is suspended"):
+        made.hear(text)

@@ -357,6 +357,9 @@ class _People:
         """Everybody has a role by the first letter of the name."""
         return {"role": "boss" if name.startswith("b") else "clerk"}
 
+    def suspended(self, name: str) -> str | None:
+        return None
+
     def speaks_for(self, account: str) -> tuple[NamePattern, ...]:
         """For everybody."""
         return (NamePattern(None, "*"),) if account == "ann" else ()
