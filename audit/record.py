@@ -273,7 +273,7 @@ def statement_prefix(caller: Caller, judgement: Judgement) -> bytes:
 
 def values(digests: list[str]) -> bytes:
     """Render the keyed hashes of the values that one statement names, to stand before its prefix."""
-    return members({"hashes": digests}) + b","
+    return b'"hashes":["%b"],' % '","'.join(digests).encode()  # hexadecimal digits, and for every statement
 
 
 def statement_like(caller: Caller, seq: int) -> bytes:

@@ -7,6 +7,8 @@ guess were asked for; nobody else can. May not do: find values in statements or 
 from __future__ import annotations
 
 import hmac
+from hashlib import blake2b
+from itertools import islice
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -15,7 +17,7 @@ if TYPE_CHECKING:
 MOST: Final = 100
 """Values of one statement that are kept; of generated lists and loads the first ones."""
 
-_DIGITS: Final = 16
+_BYTES: Final = 8
 _PURPOSE: Final = b"louver audit values"
 
 
@@ -26,14 +28,9 @@ class ValueKey:
         self._key = hmac.digest(secret, _PURPOSE, "sha256")
 
     def digest(self, value: bytes) -> str:
-        """Return the first 64 bits of the HMAC-SHA-256 of a value as hexadecimal digits; spaces around it do not count."""
-        return hmac.digest(self._key, value.strip(), "sha256").hex()[:_DIGITS]
+        """Return 64 bits of keyed BLAKE2b (RFC 7693) of a value as hexadecimal digits; spaces around it do not count."""
+        return blake2b(value.strip(), digest_size=_BYTES, key=self._key).hexdigest()
 
     def digests(self, values: Iterable[bytes]) -> list[str]:
         """Return those of several values, each once, the first MOST of them."""
-        found: dict[bytes, None] = {}
-        for value in values:
-            found[value] = None
-            if len(found) >= MOST:
-                break
-        return [self.digest(value) for value in found]
+        return [self.digest(value) for value in islice(dict.fromkeys(values), MOST)]

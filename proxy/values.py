@@ -12,9 +12,12 @@ import struct
 import uuid
 from typing import TYPE_CHECKING, Final
 
+from proxy.shapes import split
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+_QUOTE: Final = ord("'")
 LONGEST: Final = 64 * 1024
 """Bytes of a text, or of an execution's values, that are looked through."""
 
@@ -26,6 +29,8 @@ _LITERAL: Final = re.compile(
 
 def literals(text: bytes) -> list[bytes]:
     """The strings and numbers of a text, without quotes; a name in double quotes counts, for elsewhere it is a string."""
+    if b'"' not in text and b"\\" not in text and b"''" not in text and len(text) <= LONGEST:
+        return [found[1:-1] if found[0] == _QUOTE else found for found in split(text)[1::2]]  # what most are, quickly
     return [found[1] or found[2] or found[3] or b"" for found in _LITERAL.finditer(text[:LONGEST])]
 
 
