@@ -45,6 +45,7 @@ def _ask(command: str, trail: Path, monkeypatch: pytest.MonkeyPatch) -> str:
         monkeypatch.setattr(module, "out", terminal)
     for module in (audit, report):
         monkeypatch.setattr(module, "datetime", _Moment)
+    monkeypatch.chdir(trail.parent)
     words = shlex.split(command)[1:]
     done = CliRunner().invoke(app, [*words[:2], "--directory", str(trail), *words[2:]])
     assert done.exit_code == 0, f"{command}: {done.stderr}"
