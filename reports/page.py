@@ -47,7 +47,7 @@ _WORDS: Final = {
 }  # fmt: skip
 """What a column is called on the page, where that is not its name."""
 LEFT_OUT: Final = {
-    "clear-views-by-authority": ("category", "unit"),
+    "clear-views-by-authority": ("category", "unit", "first_time"),
     "new-clear-views": ("category", "unit"),
     "grants": ("asked_at", "ended_at", "first_time", "last_time"),
     "alerts": ("missing",),
@@ -96,6 +96,7 @@ def render(figures: Figures, made: datetime) -> str:
     )
     environment.filters |= {"text": text, "word": _word}
     environment.tests["numeric"] = lambda value: isinstance(value, _NUMBERS) and not isinstance(value, bool)
+    environment.tests["moment"] = lambda value: isinstance(value, date)
     style = files("reports").joinpath("templates", "style.css").read_text(encoding="utf-8")
     found = signals(figures)
     return environment.get_template("page.html.j2").render(
@@ -159,14 +160,14 @@ def facts(figures: Figures) -> tuple[Fact, ...]:
         Fact(
             text(protection["columns"]),
             "sensitive columns asked for",
-            f"in {protection['tables']:,} tables, {totals['databases']:,} databases, by {totals['applications']:,} applications",
+            f"tables {protection['tables']:,}, databases {totals['databases']:,}, applications {totals['applications']:,}",
         ),
     ]
     if figures.coverage is not None:
         entries = figures.coverage.entries
         accepted = sum(entries.column("accepted"))
         waiting = sum(entries.column("proposed"))
-        found.append(Fact(text(accepted), "entries of the dictionary", f"accepted; {waiting:,} more wait for a review"))
+        found.append(Fact(text(accepted), "entries of the dictionary", f"accepted; waiting for a review: {waiting:,}"))
         for name, every, classified, _ in figures.coverage.databases.rows:
             part = f"{100 * classified / every:.1f} %" if every else "none"
             found.append(Fact(part, f"of columns classified in {present.safe(name)}", f"{classified:,} of {every:,}"))

@@ -49,7 +49,8 @@ def sources(units: Sequence[str] = UNITS) -> dict[str, str]:
     for name in units:
         if not _ATTRIBUTE.fullmatch(name):
             raise UnitError(f"--unit takes the name of an attribute such as department, not {name!r}")
-    said = ", ".join(f"json_extract_string(s.attributes, '$.{name}')" for name in units)
+    # an engine may give an empty text for what is missing
+    said = ", ".join(f"nullif(json_extract_string(s.attributes, '$.{name}'), '')" for name in units)
     asked = f"""
 SELECT s.seq, s.time, CAST(s.time AS DATE) AS day, {_PERSON} AS person, s.principal, coalesce({said}, '') AS unit, s.address,
        s.application, s."database", s.relations, s.grants, s.ruling, s.policy, s.reason, s.sqlstate,
@@ -64,7 +65,7 @@ FROM uses u JOIN asked a ON a.seq = u.seq WHERE u.{_PERIOD.format("u.")}"""
     told = """
 SELECT r.seq, r.time, r.event, r.session, r.principal, r.address, r.application, r."database", r.what, r.reason, r.sqlstate, r.ok,
        r."grant", r.person, r."column", r.category, r.level, r.line,
-       coalesce(r.policy, json_extract_string(r.line, '$.revision')) AS revision
+       coalesce(r.policy, nullif(json_extract_string(r.line, '$.revision'), '')) AS revision
 FROM records r
 WHERE r.event IN ('started', 'stopped', 'reloaded', 'login_refused', 'labelled', 'grant', 'alert', 'denial', 'recovered',
                   'unrecorded')
@@ -83,7 +84,12 @@ def standalone(question: Question, units: Sequence[str] = UNITS) -> str:
     return f"WITH {made} SELECT * FROM ({question.sql}) AS answer"
 
 
-def _uses(of: str, name: str, title: str, more: str = "") -> Question:
+_WITH_REFUSED: Final = """(SELECT person, unit, seq, treatment, ruling, status, answered FROM used
+UNION ALL SELECT person, unit, seq, 'deny' AS treatment, ruling, status, answered FROM asked WHERE ruling = 'deny') AS either"""
+"""Uses of columns, and statements that were refused before it was known what they would read."""
+
+
+def _uses(of: str, name: str, title: str, more: str = "", source: str = "used") -> Question:
     """How sensitive columns were used, by something: each statement counts once, whatever number of its columns it is about."""
     return Question(
         name,
@@ -95,7 +101,7 @@ SELECT {of}{more}, count(DISTINCT person) AS people, count(DISTINCT seq) AS stat
        count(DISTINCT CASE WHEN ruling = 'deny' THEN seq END) AS denied,
        sum(CASE WHEN treatment = 'clear' AND {_SHOWN} THEN answered ELSE 0 END) AS clear_values,
        sum(CASE WHEN treatment = 'mask' AND {_SHOWN} THEN answered ELSE 0 END) AS masked_values
-FROM used GROUP BY {of} ORDER BY statements DESC, {of}""",
+FROM {source} GROUP BY {of} ORDER BY statements DESC, {of}""",
     )
 
 
@@ -159,8 +165,8 @@ FROM asked a LEFT JOIN (
 GROUP BY a.day ORDER BY a.day""",
 )
 
-BY_PERSON: Final = _uses("person", "people", "Sensitive data by person", ", max(unit) AS unit")
-BY_UNIT: Final = _uses("unit", "units", "Sensitive data by unit")
+BY_PERSON: Final = _uses("person", "people", "Sensitive data by person", ", max(unit) AS unit", _WITH_REFUSED)
+BY_UNIT: Final = _uses("unit", "units", "Sensitive data by unit", source=_WITH_REFUSED)
 BY_TABLE: Final = _uses('"table"', "tables", "Sensitive data by table")
 BY_CATEGORY: Final = _uses("category", "categories", "Sensitive data by category", ", max(level) AS level")
 BY_COLUMN: Final = _uses(
@@ -299,7 +305,7 @@ ALERTS: Final = Question(
     "alerts",
     "Alerts",
     f"""
-SELECT seq, time, event, what, principal, "grant", reason, json_extract_string(line, '$.records') AS missing FROM told
+SELECT seq, time, event, what, principal, "grant", reason, nullif(json_extract_string(line, '$.records'), '') AS missing FROM told
 WHERE (event = 'alert' OR event = 'recovered' OR event = 'unrecorded' OR (event = 'denial' AND what = 'answer')) AND {_PERIOD.format("")} ORDER BY seq""",
 )
 

@@ -142,7 +142,7 @@ def _coverage(figures: Figures) -> Iterator[Signal]:
         return
     waiting = sum(figures.coverage.entries.column("proposed"))
     if waiting:
-        what = f"{waiting} proposed entries of the dictionary wait for somebody to review them"
+        what = f"entries of the dictionary that wait for somebody to review them: {waiting}"
         yield Signal("soon", "dictionary", "", "", what, "louver discover accept")
 
 

@@ -6,6 +6,7 @@ import datetime as dt
 import tempfile
 from collections import Counter, defaultdict
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 import pytest
@@ -130,11 +131,15 @@ class Counted:
             for use in entry.record["columns"]:
                 yield entry, use
 
-    def by(self, key):
+    def refused(self):
+        """Refused statements, each as if it read one column."""
+        return ((entry, {"treatment": "deny"}) for entry in self.entries if entry.record["ruling"] == "deny")
+
+    def by(self, key, *more):
         """(people, statements, clear, masked, denied, clear values, masked values) by something of a use."""
         sets = defaultdict(lambda: [set() for _ in range(5)])
         sums = defaultdict(lambda: [0, 0])
-        for entry, use in self.uses():
+        for entry, use in chain(self.uses(), *more):
             people, every, clear, masked, denied = sets[key(entry, use)]
             seq = entry.record["seq"]
             people.add(self.person(entry))
@@ -188,8 +193,10 @@ def totals_are_right(found, counted):
 def uses_are_right(found, counted):
     """By everything that uses of sensitive columns are counted by."""
     said = found.tables
-    assert by(said["people"], "person") == counted.by(lambda entry, _: counted.person(entry))
-    assert by(said["units"], "unit") == counted.by(lambda entry, _: entry.record["attributes"].get("unit", ""))
+    assert by(said["people"], "person") == counted.by(lambda entry, _: counted.person(entry), counted.refused())
+    assert by(said["units"], "unit") == counted.by(
+        lambda entry, _: entry.record["attributes"].get("unit", ""), counted.refused()
+    )
     assert by(said["tables"], "table") == counted.by(lambda _, use: use["column"].rpartition(".")[0])
     assert by(said["categories"], "category") == counted.by(lambda _, use: use["category"])
     assert by(said["columns"], "column") == counted.by(lambda _, use: use["column"])

@@ -222,6 +222,6 @@ def test_signals_say_what_needs_an_eye(figures_of):
 def test_the_page_gives_the_figures(figures_of):
     """What management reads stands there as text, without a script."""
     shown = "".join(Parsed(page.render(figures_of(*evil("x")), NOW)).texts)
-    assert "2026-05-01 00:00 to 2026-06-01 00:00 UTC. 13 statements by 1 people" in shown
+    assert "2026-05-01 00:00 to 2026-06-01 00:00 UTC. 13 statements, 1 people" in shown
     assert "50.0 %" in shown
     assert str(MAY.days[0])[-5:] in shown
