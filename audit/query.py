@@ -17,6 +17,7 @@ from audit.reader import decode, joined
 from audit.search import CriterionError, Entry
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
     from pathlib import Path
 
     from audit.search import Criteria, Fields
@@ -63,6 +64,14 @@ class Condition:
 
 
 @dataclass(frozen=True, slots=True)
+class Question:
+    """A query, with the values of its parameters."""
+
+    sql: str
+    values: dict[str, object]
+
+
+@dataclass(frozen=True, slots=True)
 class Count:
     """How much there is of one kind: entries, people, rows that were answered, first and last moment."""
 
@@ -72,6 +81,12 @@ class Count:
     rows: int
     first: str
     last: str
+
+
+def choosing(criteria: Criteria, columns: str) -> Question:
+    """Return the query that chooses the records that meet the criteria; `columns` of `m` are what it answers."""
+    asked = condition(criteria)
+    return Question(f"SELECT {columns} FROM records m {_JOIN if asked.ends else ''} WHERE {asked.sql}", asked.values)
 
 
 def condition(criteria: Criteria) -> Condition:
@@ -152,13 +167,8 @@ class Found:
 
 def find(connection: duckdb.DuckDBPyConnection, criteria: Criteria, last: int = 0) -> Found:
     """Find the entries that meet the criteria; only the `last` ones are wanted, if that is not 0. Raises CriterionError."""
-    asked = condition(criteria)
-    _execute(
-        connection,
-        'CREATE OR REPLACE TEMP TABLE met AS SELECT m.seq, m.event, m.session, m.statement, m."like" '
-        f"FROM records m {_JOIN if asked.ends else ''} WHERE {asked.sql}",
-        asked.values,
-    )
+    asked = choosing(criteria, 'm.seq, m.event, m.session, m.statement, m."like"')
+    _execute(connection, f"CREATE OR REPLACE TEMP TABLE met AS {asked.sql}", asked.values)
     (count,) = connection.execute("SELECT count(*) FROM met").fetchone() or (0,)
     if last:
         connection.execute(
@@ -204,22 +214,31 @@ def _lines(connection: duckdb.DuckDBPyConnection, wanted: set[int]) -> dict[int,
 
 def counts(connection: duckdb.DuckDBPyConnection, criteria: Criteria, by: str) -> list[Count]:
     """Count the entries that meet the criteria by one of FACETS, the most frequent first. Raises CriterionError."""
+    asked = counting(criteria, by)
+    return counted(_execute(connection, asked.sql, asked.values).fetchall())
+
+
+def counting(criteria: Criteria, by: str) -> Question:
+    """Return the query that counts, with its rows in the order of Count."""
     asked = condition(criteria)
     use = ""
     if by in _OF_USES:
         asked = condition(replace(criteria, column=None, category=None, treatment=None, mask=None, rule=None))
         use = _of_use(criteria, asked.values) or "true"
     source = f'(SELECT * FROM (SELECT *, unnest("columns") AS u FROM records) WHERE {use})' if use else "records"
-    found = _execute(
-        connection,
+    return Question(
         "SELECT value, count(*), count(DISTINCT person), coalesce(sum(rows), 0)::BIGINT, min(time), max(time) FROM ("
         f"SELECT {FACETS[by]} AS value, coalesce(m.on_behalf_of, m.principal) AS person, m.time, o.rows "
         f"FROM {source} m {_JOIN} WHERE {asked.sql}) GROUP BY value ORDER BY 2 DESC, 1",
         asked.values,
-    ).fetchall()
+    )
+
+
+def counted(rows: Iterable[Sequence[Any]]) -> list[Count]:
+    """Return what the query that counts has answered."""
     return [
         Count(value, entries, people, rows, first.isoformat(sep=" "), last.isoformat(sep=" "))
-        for value, entries, people, rows, first, last in found
+        for value, entries, people, rows, first, last in rows
     ]
 
 

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from louver.settings import Settings
-    from louver.ships import ClickHouseShip, Ship, ShipDestination, SyslogShip
+    from louver.ships import ClickHouseShip, KafkaShip, Ship, ShipDestination, SyslogShip
     from shipping.events import Shape
     from shipping.following import Destination
 
@@ -127,16 +127,35 @@ def _destination(destination: ShipDestination, trail: str) -> Destination:
         return _syslog(destination.syslog, destination.name, trail)
     if destination.clickhouse is not None:
         return _clickhouse(destination.clickhouse, destination.name, trail)
+    if destination.kafka is not None:
+        return _kafka(destination.kafka, destination.name, trail)
     raise CannotShipError(f"the destination `{destination.name}` says nowhere to go")
 
 
 def _clickhouse(clickhouse: ClickHouseShip, name: str, trail: str) -> Destination:
     with needed("clickhouse"):
         from shipping.clickhouse import Account, ClickHouse
-    password = _secret(name, clickhouse.password_file, clickhouse.password_env)
+    password = secret(name, clickhouse.password_file, clickhouse.password_env)
     files = {"ca": clickhouse.ca, "certificate": clickhouse.certificate, "key": clickhouse.key}
     account = Account(clickhouse.url, clickhouse.user, password, **files, seconds=clickhouse.answer_seconds)
     return ClickHouse(account, trail)
+
+
+def _kafka(kafka: KafkaShip, name: str, trail: str) -> Destination:
+    with needed("kafka"):
+        from shipping.kafka import Brokers, Kafka
+    brokers = Brokers(
+        kafka.servers,
+        kafka.encryption == "tls",
+        kafka.ca,
+        kafka.certificate,
+        kafka.key,
+        kafka.mechanism,
+        kafka.user,
+        secret(name, kafka.password_file, kafka.password_env),
+        kafka.answer_seconds,
+    )
+    return Kafka(brokers, topic=kafka.topic, shape=shape(kafka.format), trail=trail, limit=kafka.message_bytes)
 
 
 @contextmanager
@@ -148,7 +167,7 @@ def needed(extra: str) -> Iterator[None]:
         raise CannotShipError(f"{error.name} is not installed; install it by: pip install 'louver[{extra}]'") from None
 
 
-def _secret(name: str, file: Path | None, variable: str | None) -> str:
+def secret(name: str, file: Path | None, variable: str | None) -> str:
     """Read a password from where it lies; none is an empty one. Raises CannotShipError."""
     try:
         if file is not None:

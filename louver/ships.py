@@ -67,12 +67,34 @@ class ClickHouseShip:
 
 
 @dataclass(frozen=True, slots=True)
+class KafkaShip:
+    """A topic of Kafka."""
+
+    servers: tuple[str, ...] = field(metadata=keys.texts("host:port, or a list"))
+    topic: str = field(metadata=keys.text("name"))
+    format: Format = field(default="json", metadata=keys.choice("json", "ocsf", "cef"))
+    encryption: Literal["tls", "none"] = field(default="tls", metadata=keys.choice("tls", "none"))
+    ca: Path | None = field(default=None, metadata=keys.path("PEM file of trusted authorities; none: the system's"))
+    certificate: Path | None = field(default=None, metadata=keys.path("PEM file, chain included"))
+    key: Path | None = field(default=None, metadata=keys.path("PEM file"))
+    user: str | None = field(default=None, metadata=keys.text("name"))
+    mechanism: Literal["SCRAM-SHA-512", "SCRAM-SHA-256", "PLAIN"] = field(
+        default="SCRAM-SHA-512", metadata=keys.choice("SCRAM-SHA-512", "SCRAM-SHA-256", "PLAIN")
+    )
+    password_file: Path | None = field(default=None, metadata=keys.path("file of one line"))
+    password_env: str | None = field(default=None, metadata=keys.text("name of an environment variable"))
+    message_bytes: int = field(default=1_000_000, metadata=keys.integer("bytes", 2048, 2**24))
+    answer_seconds: float = field(default=30.0, metadata=keys.number("seconds", 1, 600))
+
+
+@dataclass(frozen=True, slots=True)
 class ShipDestination:
     """One place where records go."""
 
     name: str = field(metadata=keys.text("name"))
     syslog: SyslogShip | None = field(default=None, metadata=keys.section(SyslogShip))
     clickhouse: ClickHouseShip | None = field(default=None, metadata=keys.section(ClickHouseShip))
+    kafka: KafkaShip | None = field(default=None, metadata=keys.section(KafkaShip))
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,12 +118,14 @@ def mistakes(ship: Ship) -> Iterator[Mistake]:
             yield f"{place}name", message, "write lower-case letters, digits, `-` and `_`"
         if each.name in names[:index]:
             yield f"{place}name", f"two destinations have the name `{each.name}`", None
-        if (each.syslog is None) == (each.clickhouse is None):
-            yield place, f"the destination `{each.name}` is one of `syslog` and `clickhouse`", None
+        if sum(kind is not None for kind in (each.syslog, each.clickhouse, each.kafka)) != 1:
+            yield place, f"the destination `{each.name}` is one of `syslog`, `clickhouse` and `kafka`", None
         if each.syslog is not None:
             yield from _within(f"{place}syslog.", _of_syslog(each.syslog))
         if each.clickhouse is not None:
             yield from _within(f"{place}clickhouse.", _of_clickhouse(each.clickhouse))
+        if each.kafka is not None:
+            yield from _within(f"{place}kafka.", _of_kafka(each.kafka))
 
 
 def _within(place: str, found: Iterator[Mistake]) -> Iterator[Mistake]:
@@ -121,6 +145,23 @@ def _of_clickhouse(clickhouse: ClickHouseShip) -> Iterator[Mistake]:
     if clickhouse.password_file is not None and clickhouse.password_env is not None:
         yield "password_env", "`password_file` and `password_env` are both given", "keep one of them"
     yield from _together(clickhouse.certificate, clickhouse.key)
+
+
+def _of_kafka(kafka: KafkaShip) -> Iterator[Mistake]:
+    for server in kafka.servers:
+        host, _, port = server.rpartition(":")
+        if not host or not port.isdigit() or "," in server:
+            yield "servers", f"`{server}` is no server", "write host:port"
+        elif kafka.encryption == "none" and not is_loopback(host.strip("[]")):
+            message = "`encryption: none` is for brokers on this machine: records say who read what"
+            yield "encryption", message, "leave it out"
+    if not re.fullmatch(r"[A-Za-z0-9._-]{1,249}", kafka.topic):
+        yield "topic", f"`{kafka.topic}` cannot be a topic", None
+    if kafka.password_file is not None and kafka.password_env is not None:
+        yield "password_env", "`password_file` and `password_env` are both given", "keep one of them"
+    if (kafka.user is None) != (kafka.password_file is None and kafka.password_env is None):
+        yield "user", "`user` and its password go together", None
+    yield from _together(kafka.certificate, kafka.key)
 
 
 def mistakes_of_url(address: str) -> Iterator[tuple[str, str | None]]:

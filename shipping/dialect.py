@@ -48,7 +48,7 @@ def translated_view(query: str, *, anew: bool) -> str:
     assert select is not None
     first = select.expressions[0]
     select.set("expressions", [exp.column("trail", table=first.table or None), *select.expressions])
-    return _printed(tree, {})
+    return f"{_printed(tree, {})} SETTINGS join_use_nulls = 1"  # whoever asks need not know
 
 
 def translated_query(query: str) -> str:
@@ -57,7 +57,7 @@ def translated_query(query: str) -> str:
         trees = [tree for tree in sqlglot.parse(query, dialect="duckdb") if tree is not None]
     except (SqlglotError, RecursionError) as error:
         raise tables.QueryError(f"the query cannot be read: {error}") from None
-    if len(trees) != 1 or not isinstance(trees[0], exp.Query):
+    if len(trees) != 1 or not isinstance(trees[0], exp.Query) or not trees[0].selects:
         raise tables.QueryError("give one SELECT")
     _check(trees[0])
     return _printed(trees[0], {})
@@ -108,6 +108,12 @@ def _lower(node: exp.Expr) -> exp.Expr:
     return _call("lowerUTF8", node.this)
 
 
+def _length(node: exp.Expr) -> exp.Expr:
+    """Count what a list holds, or the characters of a text."""
+    listed = isinstance(node.this, exp.Column) and isinstance(tables.COLUMNS.get(node.this.name), list)
+    return _call("length" if listed else "lengthUTF8", node.this)
+
+
 def _concat(node: exp.Expr) -> exp.Expr:
     """Join texts; a missing one is passed over."""
     return _call("concat", *(_call("ifNull", part, exp.Literal.string("")) for part in node.expressions))
@@ -138,17 +144,14 @@ def _replaced(node: exp.Expr) -> exp.Expr:
 def _called(node: exp.Expr) -> exp.Expr:
     """Translate what sqlglot has no word for."""
     assert isinstance(node, exp.Anonymous)
-    match node.name.lower():
-        case "list_bool_or":
-            (inner,) = node.expressions
-            if isinstance(inner, exp.Transform):  # any element that meets a condition; unknown is no
-                lambda_ = inner.expression
-                lambda_.set("this", _call("ifNull", lambda_.this, exp.false()))
-                return _call("arrayExists", lambda_, inner.this)
-            return _call("arrayExists", _identity(), inner)
-        case "len":
-            return _call("length", *node.expressions)
-    return node
+    if node.name.lower() != "list_bool_or":
+        return node
+    (inner,) = node.expressions
+    if not isinstance(inner, exp.Transform):
+        return _call("arrayExists", _identity(), inner)
+    lambda_ = inner.expression  # any element that meets a condition; unknown is no
+    lambda_.set("this", _call("ifNull", lambda_.this, exp.false()))
+    return _call("arrayExists", lambda_, inner.this)
 
 
 def _identity() -> exp.Expr:
@@ -187,12 +190,19 @@ def _selected(node: exp.Expr) -> exp.Expr:
             made.append(exp.alias_(each, each.name))
         else:
             made.append(each)
+    order = node.args.get("order")
+    if order is not None and len(made) == len(node.expressions):
+        places = {each.alias: place for place, each in enumerate(made, 1) if each.alias}
+        for each in order.expressions:  # what is selected under a name goes before a column that is called so
+            if isinstance(each.this, exp.Column) and not each.this.table and each.this.name in places:
+                each.set("this", exp.Literal.number(places[each.this.name]))
     node.set("expressions", made)
     return node
 
 
 _CHANGES: Final[dict[type[exp.Expr], Callable[[exp.Expr], exp.Expr]]] = {
     exp.Lower: _lower,
+    exp.Length: _length,
     exp.Concat: _concat,
     exp.Contains: _contains,
     exp.RegexpLike: _matches,

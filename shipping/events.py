@@ -11,8 +11,6 @@ from collections.abc import Callable
 from enum import IntEnum
 from typing import Any, Final
 
-from audit.chain import encode
-
 Fields = dict[str, Any]
 
 Shape = Callable[[str, Fields], bytes]
@@ -55,8 +53,7 @@ def as_json(trail: str, fields: Fields) -> bytes:
 
 def ascii_json(value: object) -> bytes:
     """Return a value as JSON of printable ASCII alone: what a receiver of syslog takes for text, whatever it thinks of UTF-8."""
-    plain = json.loads(encode(value))  # what is no Unicode is escaped, NaN is null
-    return json.dumps(plain, separators=(",", ":")).replace("\x7f", "\\u007f").encode("ascii")
+    return json.dumps(value, separators=(",", ":")).replace("\x7f", "\\u007f").encode("ascii")
 
 
 def fitted(shape: Shape, trail: str, fields: Fields, limit: int) -> bytes:

@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from louver.commands import holding, proof, shipping
+from louver.commands.elsewhere import ClickHouseOption, ask_there, search_there, tell_count
 from louver.commands.report import report
 from louver.commands.trail import ConfigOption, DirectoryOption, find_trail, value_hash
-from louver.console import Exit, err, fail
+from louver.console import Exit, fail
 from louver.entries import (
     FileFormat,
     FileFormatOption,
@@ -103,7 +104,7 @@ def tail(
 
 
 @audit_app.command()
-def search(  # noqa: C901, PLR0913  the options of a command
+def search(  # noqa: PLR0913  the options of a command
     *,
     user: Annotated[str | None, typer.Option("--user", "-u", help="Who asked.")] = None,
     table: Annotated[
@@ -149,6 +150,7 @@ def search(  # noqa: C901, PLR0913  the options of a command
     config: ConfigOption = None,
     form: FileFormatOption = "table",
     output: OutputOption = None,
+    clickhouse: ClickHouseOption = None,
 ) -> None:
     """Find records; all options given must fit. Each statement comes with its outcome.
 
@@ -219,6 +221,9 @@ def search(  # noqa: C901, PLR0913  the options of a command
         fail([error], Exit.USAGE)
     except re.error as error:
         fail([f"--regex is no regular expression: {error}"], Exit.USAGE)
+    if clickhouse is not None:
+        search_there(clickhouse, criteria, by, order, limit, form, output)
+        return
     try:
         paths = existing(find_trail(directory, config)[0], since=criteria.since)
         file = parquet_path(form, output)
@@ -236,22 +241,18 @@ def search(  # noqa: C901, PLR0913  the options of a command
                 count = _show_found(query.find(connection, criteria, limit), form, save)
     except (NoTrail, CriterionError, tables.QueryError) as error:
         fail([error], Exit.USAGE)
-    if limit and count > limit:
-        err.print(f"the {'first' if by else 'last'} {limit} of {count}; --limit 0 shows all", style="dim")
-    if count == 0:
-        if form == "table":
-            err.print("nothing found", style="dim")
-        raise typer.Exit(Exit.PROBLEMS)
+    tell_count(count, limit, by, form)
 
 
 @audit_app.command()
-def sql(
+def sql(  # noqa: PLR0913  the options of a command
     query: Annotated[str, typer.Argument(help="A SELECT in the SQL of DuckDB.")],
     *,
     directory: DirectoryOption = None,
     config: ConfigOption = None,
     form: FileFormatOption = "table",
     output: OutputOption = None,
+    clickhouse: ClickHouseOption = None,
 ) -> None:
     """Ask the trail in SQL, of the tables records, statements and uses.
 
@@ -271,6 +272,9 @@ def sql(
     from audit import tables
     from audit.reader import NoTrail, existing
 
+    if clickhouse is not None:
+        ask_there(clickhouse, query, form, output)
+        return
     try:
         paths = [path for _, path in existing(find_trail(directory, config)[0])]
         file = parquet_path(form, output)

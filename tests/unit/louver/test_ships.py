@@ -19,7 +19,17 @@ def parse(tmp_path, *destinations, more=""):
 @pytest.mark.parametrize(
     ("destination", "said"),
     [
-        ("{name: a}", "`a` is one of `syslog` and"),
+        ("{name: a}", "`a` is one of `syslog`,"),
+        ("{name: a, syslog: {host: h}, clickhouse: {url: 'https://ch/x', user: u}}", "`a` is one of `syslog`,"),
+        ("{name: a, kafka: {servers: kafka, topic: t}}", "is no server"),
+        ("{name: a, kafka: {servers: 'kafka:9093,b:9', topic: t}}", "is no server"),
+        (
+            "{name: a, kafka: {servers: [127.0.0.1:9092, kafka.example:9092], topic: t, encryption: none}}",
+            "on this machine",
+        ),
+        ("{name: a, kafka: {servers: kafka:9093, topic: 'a b'}}", "cannot be a topic"),
+        ("{name: a, kafka: {servers: kafka:9093, topic: t, user: u}}", "go together"),
+        ("{name: a, kafka: {servers: kafka:9093, topic: t, password_env: E}}", "go together"),
         ("{name: A b, syslog: {host: h}}", "cannot be the name"),
         ("{name: ../a, syslog: {host: h}}", "cannot be the name"),
         ("{name: a, syslog: {host: siem.example, encryption: none}}", "on this machine"),

@@ -1,0 +1,114 @@
+"""The trail in ClickHouse, for the commands that ask it: the option that names it, and who comes in there.
+
+Owns these; the asking is shipping.asking's. A name and a password never stand on the command line: others can read it.
+"""
+
+from __future__ import annotations
+
+import os
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from louver.console import Exit, err, fail
+from louver.entries import parquet_path, show, show_rows, written_to
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from audit.search import Criteria
+    from louver.entries import FileFormat
+    from shipping.asking import Warehouse
+
+ClickHouseOption = Annotated[
+    str | None,
+    typer.Option(
+        "--clickhouse",
+        metavar="URL",
+        help="Ask what was shipped there, of all trails: https://host:8443/database. "
+        "Who comes in stands in LOUVER_CLICKHOUSE_USER, _PASSWORD or _PASSWORD_FILE, and _CA.",
+    ),
+]
+
+_PREFIX = "LOUVER_CLICKHOUSE_"
+
+
+def search_there(  # noqa: PLR0913, PLR0917  what a search is told
+    url: str, criteria: Criteria, by: str | None, order: str, limit: int, form: FileFormat, output: Path | None
+) -> None:
+    """Find entries there, or count them, and show that as a search of the trail itself does."""
+    from dataclasses import astuple
+    from operator import attrgetter
+
+    from audit.search import CriterionError
+    from audit.tables import QueryError
+
+    try:
+        with _opened(url, form, output) as there, written_to(output):
+            if by is None:
+                found = there.find(criteria, limit)
+                count = found.count
+                if count:
+                    show(found.entries, form)
+            else:
+                counts = sorted(there.counts(criteria, by), key=attrgetter(order), reverse=True)
+                count = len(counts)
+                heading = (by, "entries", "people", "rows", "first", "last")
+                show_rows(heading, [astuple(each) for each in (counts[:limit] if limit else counts)], form)
+    except (CriterionError, QueryError) as error:
+        fail([error], Exit.USAGE)
+    tell_count(count, limit, by, form)
+
+
+def ask_there(url: str, query: str, form: FileFormat, output: Path | None) -> None:
+    """Answer one SELECT there."""
+    from audit.tables import QueryError
+
+    try:
+        with _opened(url, form, output) as there, written_to(output):
+            show_rows(*there.ask(query), form)
+    except QueryError as error:
+        fail([error], Exit.USAGE)
+
+
+def tell_count(count: int, limit: int, by: str | None, form: FileFormat) -> None:
+    """Say when not all was shown; end with exit code 1 when nothing was found."""
+    if limit and count > limit:
+        err.print(f"the {'first' if by else 'last'} {limit} of {count}; --limit 0 shows all", style="dim")
+    if count == 0:
+        if form == "table":
+            err.print("nothing found", style="dim")
+        raise typer.Exit(Exit.PROBLEMS)
+
+
+@contextmanager
+def _opened(url: str, form: FileFormat, output: Path | None) -> Iterator[Warehouse]:
+    """Open what was shipped there. Ends the command when it cannot be reached; raises QueryError for what cannot be answered."""
+    from louver.shipping import CannotShipError, needed, secret
+    from louver.ships import mistakes_of_url
+
+    if parquet_path(form, output) is not None:
+        fail(["--format parquet is for the trail itself; leave --clickhouse out, or write csv"], Exit.USAGE)
+    for message, hint in mistakes_of_url(url):
+        fail([f"--clickhouse: {message}" + (f": {hint}" if hint else "")], Exit.USAGE)
+    try:
+        with needed("clickhouse"):
+            from shipping.asking import Warehouse
+            from shipping.clickhouse import FAILURES, Account, connected, said
+        given = os.environ.get(f"{_PREFIX}PASSWORD_FILE")
+        variable = f"{_PREFIX}PASSWORD" if f"{_PREFIX}PASSWORD" in os.environ else None
+        password = secret("--clickhouse", Path(given) if given else None, variable)
+    except CannotShipError as error:
+        fail([error], Exit.USAGE)
+    authority = os.environ.get(f"{_PREFIX}CA")
+    user = os.environ.get(f"{_PREFIX}USER", "default")
+    try:
+        client = connected(Account(url, user, password, Path(authority) if authority else None))
+    except FAILURES as error:
+        fail([f"ClickHouse: {said(error)}"], Exit.USAGE)
+    try:
+        yield Warehouse(client)
+    finally:
+        client.close()
