@@ -8,6 +8,7 @@ know a record (rows), ask anything else (asking).
 from __future__ import annotations
 
 import gzip
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -91,6 +92,15 @@ def said(error: Exception) -> str:
     return " ".join(str(error).split())[:500]
 
 
+def _named(error: Exception) -> str:
+    """Return what a failure is called: its words may quote the records that were sent, which are not for a log."""
+    code = re.search(r"Code: ([0-9]+)\.", str(error))
+    name = re.search(r"\(([A-Z][A-Z0-9_]{3,})\)", str(error))
+    if code is None:
+        return type(error).__name__
+    return f"code {code[1]}" + (f" ({name[1]})" if name else "")
+
+
 def definitions(*, known: set[str]) -> list[str]:
     """Return the statements that make the table and the views, or add the columns that a table of an older Louver has not."""
     columns = {
@@ -169,7 +179,9 @@ class ClickHouse:
                 compression="gzip",
             )
         except FAILURES as error:
-            raise DestinationError(f"ClickHouse: {said(error)}") from None
+            raise DestinationError(
+                f"ClickHouse has not taken records {batch.first} to {batch.last}: {_named(error)}"
+            ) from None
 
     def close(self) -> None:
         """Leave."""

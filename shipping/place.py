@@ -17,7 +17,7 @@ from typing import Self
 
 import msgspec
 
-from shipping.trail import Place, trail_id
+from shipping.trail import Place, last_seq, trail_id
 
 
 class PlaceError(Exception):
@@ -129,4 +129,8 @@ def noted_trail(directory: Path, trail: Path) -> str | None:
             write(path, found.encode() + b"\n")
     except (OSError, UnicodeDecodeError) as error:
         raise PlaceError(f"{path} cannot be used: {error}") from None
+    if found is None and last_seq(trail):
+        raise PlaceError(
+            f"the first record of the trail in {trail} is gone, of which its name is made: give it one by `ship.trail`"
+        )
     return found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -179,6 +180,18 @@ def test_two_trails_are_kept_apart_and_one_name_is_not_shared(written: Any, serv
     counted = dict(server.ask("SELECT trail, count() FROM records GROUP BY trail"))
     assert counted == {"bank-1": len(bodies()) + 1, "bank-2": 2 * len(bodies()) + 1}
     other.close()
+
+
+def test_a_batch_that_is_not_taken_is_told_without_what_is_in_it(written: Any, server: Any) -> None:
+    """By the failure's name: a server's message may quote what it could not take."""
+    config = configured(written, server)
+    assert ship(config, "--once").returncode == 0
+    written.add(bodies())
+    server.ask("ALTER TABLE records MODIFY COLUMN text Nullable(Int64)")
+    refused = ship(config, "--once")
+    assert refused.returncode == 1
+    assert re.search(r"has not taken records 24 to [0-9]+: code [0-9]+ \([A-Z_]+\)", refused.stderr)
+    assert "hr.staff" not in refused.stderr
 
 
 def test_a_table_of_an_older_louver_gets_the_columns_that_it_has_not(written: Any, server: Any) -> None:

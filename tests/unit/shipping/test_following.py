@@ -149,6 +149,19 @@ def test_one_process_ships_to_a_destination(tmp_path):
         Places.open(tmp_path, "there", "t")
 
 
+def test_the_name_of_a_trail_is_noted_while_its_first_record_is_there(tmp_path):
+    """It stays when that record goes; without a note it has to be given."""
+    written = Written(tmp_path / "audit", segment_bytes=4096)
+    assert place.noted_trail(tmp_path / "ship", tmp_path / "none") is None
+    written.add(bodies())
+    name = place.noted_trail(tmp_path / "ship", written.directory)
+    segments.segment_path(written.directory, 1).unlink()
+    assert place.noted_trail(tmp_path / "ship", written.directory) == name
+    with pytest.raises(PlaceError, match=r"ship\.trail"):
+        place.noted_trail(tmp_path / "other", written.directory)
+    written.close()
+
+
 def test_a_place_that_cannot_be_kept_ends_it(written, tmp_path, monkeypatch):
     """Rather than sending what cannot be remembered."""
 
