@@ -68,7 +68,7 @@ SELECT r.seq, r.time, r.event, r.session, r.principal, r.address, r.application,
        coalesce(r.policy, nullif(json_extract_string(r.line, '$.revision'), '')) AS revision
 FROM records r
 WHERE r.event IN ('started', 'stopped', 'reloaded', 'login_refused', 'labelled', 'grant', 'alert', 'denial', 'recovered',
-                  'unrecorded')
+                  'unrecorded', 'response')
   AND r.time < CAST($until AS TIMESTAMP)"""
     earlier = f"""
 SELECT {_PERSON} AS person, CAST(s.time AS DATE) AS day, u."column", u.treatment, s.ruling, s.seq, coalesce(s."rows", 0) AS answered
@@ -306,7 +306,7 @@ ALERTS: Final = Question(
     "Alerts",
     f"""
 SELECT seq, time, event, what, principal, "grant", reason, nullif(json_extract_string(line, '$.records'), '') AS missing FROM told
-WHERE (event = 'alert' OR event = 'recovered' OR event = 'unrecorded' OR (event = 'denial' AND what = 'answer')) AND {_PERIOD.format("")} ORDER BY seq""",
+WHERE (event = 'alert' OR event = 'recovered' OR event = 'unrecorded' OR event = 'response' OR (event = 'denial' AND what = 'answer')) AND {_PERIOD.format("")} ORDER BY seq""",
 )
 
 PLAIN_TABLES: Final = Question(

@@ -8,10 +8,10 @@ from __future__ import annotations
 import datetime as dt
 import shlex
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from reports.figures import Figures
 
@@ -19,6 +19,7 @@ Grade = Literal["now", "soon", "know"]
 """Look at it now; look at it this week; know that it is so."""
 
 _ORDER = {"now": 0, "soon": 1, "know": 2}
+_MANY = 20  # alerts are named each
 _FEW = 5  # of one kind are named each; what is more is counted
 _EXPOSED = "the server named the hidden column"  # what the record of an answer says that was cut off for it
 
@@ -61,25 +62,29 @@ def _grants(figures: Figures) -> Iterator[Signal]:
 
 
 def _alerts(figures: Figures) -> Iterator[Signal]:
-    for row in figures.tables["alerts"].dicts():
-        when, look = _moment(row["time"]), _sql(f"SELECT line FROM records WHERE seq = {row['seq']}")
-        if row["event"] == "recovered":
-            yield Signal(
-                "soon",
-                "trail recovered",
-                "the proxy",
-                when,
-                "it had ended without closing the trail",
-                "louver audit verify",
-            )
-        elif row["event"] == "unrecorded":
-            what = f"{row['missing']} records could not be written: what they would have said is lost"
-            yield Signal("now", "not recorded", "the proxy", when, what, look)
-        elif row["event"] == "denial":
-            grade: Grade = "now" if _EXPOSED in (row["reason"] or "") else "soon"
-            yield Signal(grade, "answer cut off", row["principal"], when, row["reason"] or "", look)
-        elif row["what"] != "broken glass":
-            yield Signal("now", f"alert: {row['what']}", row["principal"] or "", when, row["reason"] or "", look)
+    rows = list(figures.tables["alerts"].dicts())
+    for row in rows[-_MANY:]:
+        yield from _alert(row)
+    if len(rows) > _MANY:
+        yield Signal("soon", "alerts", "", "", f"{len(rows) - _MANY} earlier ones stand in alerts.csv", "")
+
+
+def _alert(row: Mapping[str, Any]) -> Iterator[Signal]:
+    when, look = _moment(row["time"]), _sql(f"SELECT line FROM records WHERE seq = {row['seq']}")
+    who, reason = row["principal"] or "", row["reason"] or ""
+    if row["event"] == "recovered":
+        ended = "it had ended without closing the trail"
+        yield Signal("soon", "trail recovered", "the proxy", when, ended, "louver audit verify")
+    elif row["event"] == "unrecorded":
+        what = f"{row['missing']} records could not be written: what they would have said is lost"
+        yield Signal("now", "not recorded", "the proxy", when, what, look)
+    elif row["event"] == "denial":
+        grade: Grade = "now" if _EXPOSED in reason else "soon"
+        yield Signal(grade, "answer cut off", who, when, reason, look)
+    elif row["event"] == "response":
+        yield Signal("know", f"response {row['what']}", who, when, reason, look)
+    elif row["what"] != "broken glass":
+        yield Signal("now", f"alert: {row['what']}", who, when, reason, look)
 
 
 def _policies(figures: Figures) -> Iterator[Signal]:

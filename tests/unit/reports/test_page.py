@@ -219,6 +219,19 @@ def test_signals_say_what_needs_an_eye(figures_of):
     assert found[4].look == "louver audit search --ruling deny --user x"
 
 
+def test_many_alerts_are_counted(figures_of):
+    """The last twenty are named, with what was done; those before are counted."""
+    bodies = [(BEGIN, record.alert(what="many rows", grant=0, reason=f"no {number}")) for number in range(24)]
+    done = b'"event":"response","response":1,"what":"begun","kind":"suspend","principal":"rob","reason":"many rows"'
+    found = signals(figures_of(*bodies, (BEGIN, done)))
+    assert [signal.what for signal in found] == [
+        *(f"no {number}" for number in range(5, 24)),
+        "5 earlier ones stand in alerts.csv",
+        "many rows",
+    ]
+    assert (found[-1].kind, found[-1].who) == ("response begun", "rob")
+
+
 def test_the_page_gives_the_figures(figures_of):
     """What management reads stands there as text, without a script."""
     shown = "".join(Parsed(page.render(figures_of(*evil("x")), NOW)).texts)
