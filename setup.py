@@ -39,6 +39,7 @@ HOT_PATH = [
     "proxy/mysql/wire/session.py",
     "proxy/mysql/wire/statements.py",
     "proxy/mysql/wire/tracking.py",
+    "proxy/meter.py",
     "proxy/outbox.py",
     "proxy/plans.py",
     "proxy/positions.py",

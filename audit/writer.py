@@ -16,7 +16,7 @@ import fcntl
 import os
 import threading
 import time
-from typing import TYPE_CHECKING, Literal, Self
+from typing import TYPE_CHECKING, Literal, NamedTuple, Self
 
 from audit import chain, heads, segments
 
@@ -48,6 +48,22 @@ class AuditUnavailable(Exception):  # noqa: N818  a state of the trail, not a fa
     """The record could not be written, so the statement it stands for must not run."""
 
 
+class Standing(NamedTuple):
+    """How far a trail has come: the last record that was appended, that is written, and that is on the disk for sure, by seq.
+
+    `segment` is the number of the open one; `lost` are the records that a lenient trail could not take, since the start; `sound` is False
+    when the trail may not go on, after a fault.
+    """
+
+    appended: int
+    written: int
+    durable: int
+    segment: int
+    lost: int
+    lenient: bool
+    sound: bool
+
+
 class Trail:
     """A hash-chained trail of JSON lines, open for writing by this process alone. Each flush writes one block.
 
@@ -56,7 +72,7 @@ class Trail:
 
     __slots__ = (
         "_age", "_begun", "_block", "_broken", "_clock", "_closed", "_directory", "_durable", "_file", "_first", "_fsync", "_full", "_hash",
-        "_head", "_lenient", "_limit", "_lock", "_lost", "_lost_since", "_offset", "_pending", "_pending_bytes", "_sealed", "_segment", "_seq", "_signer",
+        "_head", "_lenient", "_limit", "_lock", "_lost", "_lost_ever", "_lost_since", "_offset", "_pending", "_pending_bytes", "_sealed", "_segment", "_seq", "_signer",
         "_stamp", "_stamped", "_switching", "_trouble", "_written",
     )  # fmt: skip
 
@@ -82,6 +98,7 @@ class Trail:
         self._lenient = lenient
         self._lost = 0  # records that were not taken, since when
         self._lost_since = 0
+        self._lost_ever = 0  # since the start
         self._trouble: str | None = None
         self._switching = threading.Lock()  # held while descriptors change, so that sync never meets a closed one
         self._broken: str | None = None
@@ -147,6 +164,19 @@ class Trail:
         return seq, digest.decode()
 
     @property
+    def standing(self) -> Standing:
+        """How far the trail has come. May be asked by another thread."""
+        return Standing(
+            self._seq,
+            self._written[0],
+            self._durable[0],
+            self._segment,
+            self._lost_ever,
+            self._lenient,
+            self._broken is None,
+        )
+
+    @property
     def segment(self) -> int:
         """Number of the segment that the next record goes to; 0 when a new one may have to be begun for it."""
         return 0 if self._full or self._pending_bytes > PENDING_BYTES or self._block else self._segment
@@ -186,6 +216,7 @@ class Trail:
         except AuditUnavailable as unavailable:
             self._trouble = str(unavailable)
             self._lost += 1
+            self._lost_ever += 1
             self._lost_since = self._lost_since or self._clock()
             return 0
         return self.append(body)

@@ -21,11 +21,13 @@ from audit.writer import AuditUnavailable, Trail
 from louver import descriptors, granted, mysql, postgres
 from louver.configuration import ConfigurationError, Parts, PolicyFiles, value_key
 from louver.retiring import retire_for_ever
+from louver.watched import watched
 from proxy.grants.granted import Granted
 from proxy.ledger import Ledger, LedgerUnavailable
 from proxy.measures.records import MeasuresUnavailable
 from proxy.measures.store import MeasureStore
 from proxy.measures.watch import MeasureWatch
+from proxy.meter import Meter
 from proxy.server import Server, ServerSettings, run
 
 log = logging.getLogger(__name__)
@@ -77,6 +79,7 @@ async def _run(parts: Parts, trail: Trail, ledger: Ledger, signer: Signer | None
     settings = parts.settings
     files = PolicyFiles(settings, parts.policies)
     grants = Granted(monotonic)
+    meter = Meter()
     server = Server(
         ServerSettings(
             host=settings.listen.host,
@@ -98,6 +101,7 @@ async def _run(parts: Parts, trail: Trail, ledger: Ledger, signer: Signer | None
         hashes=value_key(settings),
         measures=parts.measures,
         measure_watch=_watch_measures(parts, trail),
+        meter=meter,
     )
 
     def ready(port: int) -> None:
@@ -118,6 +122,7 @@ async def _run(parts: Parts, trail: Trail, ledger: Ledger, signer: Signer | None
     gc.collect()
     gc.freeze()
     async with contextlib.AsyncExitStack() as beside:
+        await beside.enter_async_context(watched(parts, server, meter, trail))
         if settings.audit.retention_days:
             days = settings.audit.retention_days
             retiring = asyncio.create_task(retire_for_ever(trail, settings.audit.directory, days, signer))

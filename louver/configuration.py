@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import secrets
 from dataclasses import dataclass
+from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from audit.values import ValueKey
@@ -102,6 +103,8 @@ def load(path: Path | str) -> Parts:
             f"{settings.policies} uses the mask `hash`, which needs a secret; make one by `louver secret FILE` "
             "and name it as `secret_file`"
         )
+    if settings.metrics is not None and find_spec("prometheus_client") is None:
+        mistakes.append("`metrics` needs the package prometheus-client: pip install 'louver[metrics]'")
     if mistakes or policies is None or login is None:
         raise ConfigurationError(mistakes)
     measures = InForce()

@@ -6,6 +6,7 @@ Owns putting them together from the configuration. May not do: any work of the p
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from typing import TYPE_CHECKING, Any
 
 import pymysql
@@ -13,6 +14,7 @@ import pymysql.cursors
 
 from louver import connecting
 from louver.labelled import teller
+from louver.readiness import NoAnswer
 from proxy.mysql.catalogs import MySQLCatalogs
 from proxy.mysql.front import MySQLFront
 from proxy.mysql.gate import MySQLGate
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
     from proxy.measures.inforce import InForce
     from rewriter.mysql.catalog import Catalog
 
+_QUESTION_SECONDS = 4.0
 _CATALOG_SECONDS = 60.0  # a catalog of 100,000 columns takes a few seconds; a database that hangs takes forever
 
 
@@ -46,6 +49,36 @@ def catalogs(parts: Parts, ledger: Ledger, told: Told = lambda _database, _kept,
             return await read_catalog(connection_settings(parts), revision)
 
     return MySQLCatalogs(parts.policies, read, ledger=ledger, told=told)
+
+
+class Question:
+    """Asks the server whether it is there, by a connection that is kept."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._settings = {**connection_settings(parts), "read_timeout": _QUESTION_SECONDS}
+        self._connection: pymysql.Connection[Any] | None = None
+
+    async def ask(self) -> None:
+        """Ask. Raises louver.readiness.NoAnswer."""
+        try:
+            await asyncio.to_thread(self._ping)
+        except BaseException as error:
+            self.close()
+            if not isinstance(error, OSError | pymysql.MySQLError):
+                raise
+            raise NoAnswer(str(error.args[-1]) if error.args else type(error).__name__) from None
+
+    def _ping(self) -> None:
+        if self._connection is None:
+            self._connection = pymysql.connect(**self._settings)
+        self._connection.ping(reconnect=False)
+
+    def close(self) -> None:
+        """Let go of the connection; a thread that still asks by it gets an error."""
+        if self._connection is not None:
+            with contextlib.suppress(OSError, pymysql.MySQLError):
+                self._connection.close()
+            self._connection = None
 
 
 def front(parts: Parts, trail: Trail, ledger: Ledger, grants: Granted, measures: InForce) -> MySQLFront:

@@ -21,6 +21,14 @@ class Listen:
 
 
 @dataclass(frozen=True, slots=True)
+class Metrics:
+    """Where those who watch ask."""
+
+    host: str = field(default="127.0.0.1", metadata=keys.text("address or host name"))
+    port: int = field(default=9432, metadata=keys.integer("TCP port; 0 takes a free one", 0, 65535))
+
+
+@dataclass(frozen=True, slots=True)
 class ServerTls:
     """The certificate shown to clients; with `required`, who comes without TLS is turned away."""
 

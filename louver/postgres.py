@@ -12,6 +12,7 @@ import asyncpg
 
 from louver import connecting
 from louver.labelled import teller
+from louver.readiness import NoAnswer
 from proxy.postgres import introspection
 from proxy.postgres.cancel import CancelRegistry
 from proxy.postgres.catalogs import PostgresCatalogs
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
     from proxy.measures.inforce import InForce
     from rewriter.postgres.catalog import Catalog
 
+_ANY_DATABASE = "postgres"  # whether it is there and lets us in or not: its server answers
+_AWAY = frozenset({"08", "53", "57"})  # classes of SQLSTATE: connection, resources, operator intervention
 _CATALOG_SECONDS = 60.0  # a catalog of 100,000 columns takes a few seconds; a database that hangs takes forever
 
 
@@ -67,6 +70,35 @@ async def read(
     finally:
         await connection.close()
     return columns, tuple(tuple(None if value is None else str(value) for value in row) for row in found)
+
+
+class Question:
+    """Asks the server whether it is there, by a connection that is kept."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        self._connection: asyncpg.Connection | None = None
+
+    async def ask(self) -> None:
+        """Ask. Raises louver.readiness.NoAnswer."""
+        try:
+            if self._connection is None:
+                self._connection = await asyncpg.connect(**connection_settings(self._parts, _ANY_DATABASE))
+            await self._connection.execute("SELECT 1")
+        except BaseException as error:
+            self.close()
+            if isinstance(error, asyncpg.PostgresError):
+                if error.sqlstate[:2] not in _AWAY and error.sqlstate != "28P01":
+                    return  # it answers, though not for this database
+            elif not isinstance(error, OSError | asyncpg.InterfaceError):
+                raise
+            raise NoAnswer(str(error) or type(error).__name__) from None
+
+    def close(self) -> None:
+        """Let go of the connection."""
+        if self._connection is not None:
+            self._connection.terminate()
+            self._connection = None
 
 
 def front(parts: Parts, trail: Trail, ledger: Ledger, grants: Granted, measures: InForce) -> PostgresFront:

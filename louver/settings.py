@@ -16,7 +16,7 @@ from louver import keeping, keys, mistakes, ships
 from louver.keeping import Grants
 from louver.keys import Key
 from louver.knowing import AttributeSource, CertificateSettings, LdapSettings, LoginWay, TokenSettings
-from louver.places import Listen, ServerTls, Upstream
+from louver.places import Listen, Metrics, ServerTls, Upstream
 from louver.ships import Ship
 from policies.positions import Checker, DocumentError, Node, Problem, compose
 
@@ -109,6 +109,7 @@ class Settings:
     on_failure: Literal["deny", "pass"] = field(default="deny", metadata=keys.choice("deny", "pass"))
     timezone: str = field(default="UTC", metadata=keys.text("IANA time zone"))
     log: Log = field(default_factory=Log, metadata=keys.section(Log))
+    metrics: Metrics | None = field(default=None, metadata=keys.section(Metrics))
 
 
 def all_keys(section: type = Settings, prefix: str = "") -> Iterator[tuple[str, Key, object]]:

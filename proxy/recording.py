@@ -12,6 +12,7 @@ from time import perf_counter_ns
 from typing import TYPE_CHECKING, Final, Literal
 
 from audit import record
+from proxy.meter import Meter
 from proxy.values import literals
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from audit.values import ValueKey
     from audit.writer import Trail
     from proxy.context import Identity
+    from proxy.meter import Count
     from proxy.plans import Plan
 
 _PLANS: Final = 4096
@@ -33,13 +35,16 @@ _CANCELED: Final = ("57014", "70100")
 class Recorder:
     """Writes one session's records to the trail. Every method may raise AuditUnavailable."""
 
-    def __init__(self, trail: Trail, caller: Caller, hashes: ValueKey | None = None) -> None:
+    def __init__(
+        self, trail: Trail, caller: Caller, hashes: ValueKey | None = None, meter: Meter | None = None
+    ) -> None:
         """`hashes` is the key under which values are kept that statements over labelled columns name; None keeps none."""
         self._trail = trail
         self._caller = caller
         self.hashes = hashes
-        # the segment that holds the plan's record for somebody, and what refers to it
-        self._told: dict[tuple[Plan, Identity | None], tuple[int, bytes]] = {}
+        self._meter = Meter() if meter is None else meter
+        # the segment that holds the plan's record for somebody, what refers to it, and what counts such statements
+        self._told: dict[tuple[Plan, Identity | None], tuple[int, bytes, Count]] = {}
         self._outcome = record.outcome_prefix(caller)
         self._opened = perf_counter_ns()
         self._statements = 0
@@ -50,6 +55,7 @@ class Recorder:
         opened = record.session_opened(self._caller, tls=tls, login=login, proof=proof, origins=origins)
         self._trail.append(opened)
         self._trail.flush()
+        self._meter.sessions += 1
 
     def start(
         self,
@@ -71,6 +77,7 @@ class Recorder:
         told = self._told.get((plan, identity))
         if told is not None and told[0] == self._trail.segment:
             self._append(plan, number, text, told[1])
+            told[2].number += 1
         else:
             self._tell(plan, number, text, identity)
         self._statements += 1
@@ -81,9 +88,11 @@ class Recorder:
         seq = self._append(plan, number, text, record.statement_prefix(caller, plan.judgement))
         if len(self._told) >= _PLANS:
             self._told.clear()
+        count = self._meter.statement(plan.judgement.kinds, plan.verdict)
+        count.number += 1
         segment = self._trail.segment
         if seq and segment:
-            self._told[plan, identity] = (segment, record.statement_like(self._caller, seq))
+            self._told[plan, identity] = (segment, record.statement_like(self._caller, seq), count)
 
     def _append(self, plan: Plan, number: int, text: bytes, prefix: bytes) -> int:
         if plan.judgement.text is not None:
@@ -108,15 +117,18 @@ class Recorder:
                 sqlstate=sqlstate,
             )
         )
+        self._meter.end(status, rows, sent, nanoseconds)
 
     def exposed(self, column: str, sqlstate: str) -> None:
         """An answer was cut off before its first row, because the server said that it shows a hidden column."""
         reason = f"the server named the hidden column {column} as the origin of a result"
+        self._meter.exposed += 1
         self._trail.append(record.denial(self._caller, what="answer", reason=reason, sqlstate=sqlstate))
         self._trail.flush()
 
     def exceeded(self, reason: str, sqlstate: str) -> None:
         """An answer was cut off, because it has more rows than a limit allows."""
+        self._meter.exceeded += 1
         self._trail.append(record.denial(self._caller, what="answer", reason=reason, sqlstate=sqlstate))
         self._trail.flush()
 

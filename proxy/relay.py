@@ -64,6 +64,7 @@ class Relay(ABC):
         self._ended: Callable[[Relay, bool], None] = opening.ended
         self._first = first
         self._posted = False  # something waits in the outbox for its record
+        self._read_at: int = 0  # when the client was read last, in nanoseconds of perf_counter_ns
         self._open = 2  # connections
         self._task: asyncio.Task[None] | None = None
         self._server_congested = False
@@ -139,7 +140,7 @@ class Relay(ABC):
     def _write(self, out: bytes) -> None:
         """Send to the server: behind the records that wait to be written, and what follows in the same turn keeps its place."""
         if self._posted:
-            self._outbox.post(self._deliver, out, self._unrecorded)
+            self._outbox.post(self._deliver, out, self._unrecorded, self._read_at)
         else:
             self._server.write(out)
 

@@ -23,6 +23,7 @@ from audit.writer import AuditUnavailable
 from policies.model import Principal, Session
 from proxy.context import Context
 from proxy.front import Abandoned, LoginRefused
+from proxy.meter import Meter, cause
 from proxy.outbox import Outbox
 from proxy.peer import TLS_SHUTDOWN_SECONDS, Peer, PeerClosed
 from proxy.people import Portrait
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
     from proxy.measures.records import Measure
     from proxy.measures.watch import MeasureWatch
     from proxy.people import People
+    from proxy.plans import Tally
     from proxy.relay import Relay
 
 log = logging.getLogger(__name__)
@@ -110,6 +112,7 @@ class Server:
         hashes: ValueKey | None = None,
         measures: InForce | None = None,
         measure_watch: MeasureWatch | None = None,
+        meter: Meter | None = None,
     ) -> None:
         self._settings = settings
         self._front = front
@@ -135,12 +138,34 @@ class Server:
         self._turned_away: set[asyncio.Task[None]] = set()
         self._afterwards: set[asyncio.Task[None]] = set()
         self._minute = -1
-        self._outbox = Outbox(trail, asyncio.get_running_loop())
+        self._meter = Meter() if meter is None else meter
+        self._outbox = Outbox(trail, asyncio.get_running_loop(), self._meter)
         self._draining: asyncio.Event | None = None  # set while draining, when a session or a login ends, or all must
         self._hurried = False
         self._run = secrets.token_hex(4)
         self._sessions = 0
+        self._listening = False
         self.port = settings.port
+
+    @property
+    def sessions(self) -> int:
+        """How many are open."""
+        return len(self._serving)
+
+    @property
+    def most_sessions(self) -> int:
+        """How many may be open."""
+        return self._settings.connections
+
+    @property
+    def listening(self) -> bool:
+        """Whether connections are taken."""
+        return self._listening
+
+    @property
+    def tally(self) -> Tally:
+        """How often plans were found."""
+        return self._front.tally
 
     # -- the life of the server ----------------------------------------------------------------------------------
 
@@ -160,8 +185,10 @@ class Server:
             watching.append(loop.create_task(self._measure_watch.run()))
         try:
             ready(self.port)
+            self._listening = True
             await stop.wait()
         finally:
+            self._listening = False
             listener.close()
             await self._drain()
             ticking.cancel()
@@ -216,13 +243,19 @@ class Server:
         """Once a second: make the audit durable, end idle sessions, and let time-bound decisions be made again."""
         loop = asyncio.get_running_loop()
         while True:
+            due = loop.time() + 1.0
             await asyncio.sleep(1.0)
+            began = loop.time()
+            self._meter.delay = max(0.0, began - due)
             try:
                 self._trail.flush()
                 await loop.run_in_executor(None, self._trail.sync)
+                self._meter.recording, self._meter.synced_at = self._trail.trouble is None, began
                 if self._trail.trouble is not None:
                     log.error("audit: %s", self._trail.trouble)
             except AuditUnavailable as unavailable:
+                self._meter.recording = False
+                self._meter.unrecorded += 1
                 log.error("audit: %s", unavailable)  # noqa: TRY400  it has no trace worth reading
             try:
                 self._people.refresh()
@@ -269,14 +302,19 @@ class Server:
 
     def reload(self) -> None:
         """Read the policies again; with a mistake in them the old ones stay in force."""
+        meter = self._meter
         try:
             policies = self._load_policies()
         except Exception as error:  # noqa: BLE001  whatever is wrong with the file, the proxy goes on
+            meter.current = False
+            meter.reloads["failed"].number += 1
             log.error("policies not reloaded: %s", error)  # noqa: TRY400  the message says where
             self._note(record.reloaded(what="policies", ok=False, reason=str(error)))
             return
         self._vocabulary = policies.vocabulary
         self._front.policies_changed(policies)
+        meter.current = True
+        meter.reloads["ok"].number += 1
         log.info("policies reloaded, revision %s", policies.revision)
         self._note(record.reloaded(what="policies", ok=True, revision=policies.revision))
 
@@ -289,12 +327,15 @@ class Server:
             self._trail.append(body)
             self._trail.flush()
         except AuditUnavailable as unavailable:
+            self._meter.recording = False
+            self._meter.unrecorded += 1
             log.error("audit: %s", unavailable)  # noqa: TRY400  it has no trace worth reading
 
     # -- one connection ------------------------------------------------------------------------------------------
 
     def _accept(self, peer: Peer) -> None:
         if len(self._connections) + len(self._serving) >= self._settings.connections:
+            self._meter.refused["limit"].number += 1
             if len(self._turned_away) >= _TURNED_AWAY:
                 peer.abort()
                 return
@@ -328,6 +369,7 @@ class Server:
             result = await login
         except LoginRefused as refused:
             caller = record.Caller("", refused.principal, refused.address, "", refused.database, "")
+            self._meter.refused[cause(refused.sqlstate)].number += 1
             self._note(record.login_refused(caller, reason=refused.reason, sqlstate=refused.sqlstate))
             return
         except Abandoned:
@@ -348,6 +390,7 @@ class Server:
         user = established.principal
         if self._per_user[user] >= self._settings.connections_per_user:
             limit = f"the limit is {self._settings.connections_per_user} for user {user!r}"
+            self._meter.refused["limit"].number += 1
             self._front.too_many(established, limit)
             self._close_both(established)
             return
@@ -367,6 +410,7 @@ class Server:
                 person.attributes,
             ),
             self._hashes,
+            self._meter,
         )
         recorder.opened(
             tls=established.tls,

@@ -90,6 +90,8 @@ class MySQLRelay(Relay):
     def client_received(self, data: bytes) -> None:
         """Bytes of the client."""
         self._stirred = True
+        if self._task is None:
+            self._read_at = perf_counter_ns()
         self._doubt()
         try:
             self._session.receive_client(data)
@@ -183,6 +185,7 @@ class MySQLRelay(Relay):
     def _finish_outcomes(self) -> None:
         now = perf_counter_ns()
         for execution in self._session.outcomes():
+            self._read_at = now  # what was sent ahead has waited for the server until now
             self._recorder.finish(
                 execution.number,
                 execution.status,

@@ -80,6 +80,8 @@ class PostgresRelay(Relay):
     def client_received(self, data: bytes) -> None:
         """Bytes of the client."""
         self._stirred = True
+        if self._task is None:
+            self._read_at = perf_counter_ns()
         if not self._caller.current:
             self._renew()
         try:

@@ -46,7 +46,7 @@ async def test_nothing_leaves_before_its_record_is_written(trail: Trail, directo
     outbox = Outbox(trail, asyncio.get_running_loop())
     left: list[tuple[bytes, bool]] = []
     trail.append(b'"event":"first"')
-    outbox.post(lambda data: left.append((data, b'"first"' in recorded(directory))), b"one", refuse)
+    outbox.post(lambda data: left.append((data, b'"first"' in recorded(directory))), b"one", refuse, 0)
     assert left == []
     await asyncio.sleep(0)
     assert left == [(b"one", True)]
@@ -59,10 +59,10 @@ async def test_a_turn_leaves_in_order(trail: Trail) -> None:
 
     def first(data: bytes) -> None:
         left.append(data)
-        outbox.post(left.append, b"late", refuse)
+        outbox.post(left.append, b"late", refuse, 0)
 
-    outbox.post(first, b"one", refuse)
-    outbox.post(left.append, b"two", refuse)
+    outbox.post(first, b"one", refuse, 0)
+    outbox.post(left.append, b"two", refuse, 0)
     await asyncio.sleep(0)
     assert left == [b"one", b"two"]
     await asyncio.sleep(0)
@@ -78,7 +78,7 @@ async def test_without_a_record_nothing_leaves(trail: Trail, monkeypatch: pytest
     real = os.write
     monkeypatch.setattr(os, "write", lambda *_: (_ for _ in ()).throw(OSError(errno.ENOSPC, "full")))
     for _ in range(2):
-        outbox.post(left.append, b"data", told.append)
+        outbox.post(left.append, b"data", told.append, 0)
     await asyncio.sleep(0)
     monkeypatch.setattr(os, "write", real)
     assert left == []
