@@ -118,8 +118,12 @@ class Relay(ABC):
         """Take over both transports after the login."""
         greeting, client_rest, server_rest = self._first
         self._first = (b"", b"", b"")
-        self._client.set_protocol(Side(self.client_received, self.client_lost, self._client_is_congested))
-        self._server.set_protocol(Side(self.server_received, self.server_lost, self._server_is_congested))
+        self._client.set_protocol(
+            Side(self.client_received, self._client_left, self.client_lost, self._client_is_congested)
+        )
+        self._server.set_protocol(
+            Side(self.server_received, self._server_left, self.server_lost, self._server_is_congested)
+        )
         self._client.write(greeting)
         self._client.resume_reading()
         self._server.resume_reading()
@@ -196,13 +200,21 @@ class Relay(ABC):
         return self._open == 0
 
     def client_lost(self) -> None:
-        """The client has gone, in order or not; what it left running is cancelled."""
+        """The client's connection is closed."""
         self._open -= 1
+        self._client_left()
+
+    def _client_left(self) -> None:
+        """The client has gone, in order or not; what it left running is cancelled."""
         self._finish("the client closed the connection", cancel=not self._quiet())
 
     def server_lost(self) -> None:
-        """The server has gone; the client is told unless the server has told it already."""
+        """The server's connection is closed."""
         self._open -= 1
+        self._server_left()
+
+    def _server_left(self) -> None:
+        """The server has gone; the client is told unless the server has told it already."""
         if not self._reason and not self._told_by_server():
             self._client.write(self._farewell("08006", "louver: the database closed the connection", "Connect again."))
         self._finish("the database closed the connection", cancel=False)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import threading
 import time
 from pathlib import Path
@@ -202,6 +203,20 @@ def test_a_client_that_does_not_read_its_last_words_holds_no_socket(
     until(lambda: stage.sessions("deaf", "AND wait_event = 'ClientWrite'"), "nobody takes any more")
     session.send(wire.client("raw(ff00000004)"))
     stage.wait_free("deaf")
+    until(lambda: descriptors(louver) <= before, "the socket is closed")
+
+
+@pytest.mark.parametrize("user", PEOPLE)
+def test_a_client_that_leaves_without_reading_is_gone(
+    user: str, louver: Any, stage: Any, raw_session: Callable[[str], Any], wire: Any
+) -> None:
+    """One that says it will send no more, and reads nothing, has its session ended and its statement cancelled at once."""
+    before = descriptors(louver)
+    session = raw_session(louver.dsn(user, database=stage.database) + f"?application_name=half-closed-{user}")
+    session.send(wire.client("Q(select repeat('x', 1000) from generate_series(1, 2000000))"))
+    until(lambda: stage.sessions(f"half-closed-{user}", "AND wait_event = 'ClientWrite'"), "nobody takes any more")
+    session.socket.shutdown(socket.SHUT_WR)
+    stage.wait_free(f"half-closed-{user}")
     until(lambda: descriptors(louver) <= before, "the socket is closed")
 
 
