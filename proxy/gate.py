@@ -186,7 +186,7 @@ class Gate(ABC, Generic[C, N]):
 
     @abstractmethod
     def _behind(self, catalog: C, schema: str | None, name: str) -> Iterable[tuple[str | None, str]]:
-        """What a view reads, of all relations that a name in lower case may mean; nothing of a table."""
+        """What a view reads, of all relations that a name in lower case may mean; of a table its parents and children."""
 
     @abstractmethod
     def _describe(self, text: bytes) -> Description:

@@ -125,9 +125,9 @@ class MySQLGate(Gate[Catalog, Facts]):
         ).uses
 
     def _behind(self, catalog: Catalog, schema: str | None, name: str) -> Iterable[tuple[str | None, str]]:
-        for table in catalog.tables.values():
-            if table.name.lower() == name and schema in {None, table.schema.lower()} and table.definition is not None:
-                yield from describe(table.definition, _NO_FACTS).relations
+        for within, definition in _views(catalog).get(name, ()):
+            if schema is None or schema == within:
+                yield from describe(definition, _NO_FACTS).relations
 
     def _describe(self, text: bytes) -> Description:
         found = describe(text.decode(errors="replace"), _NO_FACTS)
@@ -168,6 +168,18 @@ class MySQLGate(Gate[Catalog, Facts]):
 
     def _key_of(self, names: Facts) -> Hashable:
         return names
+
+
+def _views_of(catalog: Catalog) -> dict[str, list[tuple[str, str]]]:
+    """By the name of a view in lower case: its schema, and its definition."""
+    found: dict[str, list[tuple[str, str]]] = {}
+    for table in catalog.tables.values():
+        if table.definition is not None:
+            found.setdefault(table.name.lower(), []).append((table.schema.lower(), table.definition))
+    return found
+
+
+_views: Kept[dict[str, list[tuple[str, str]]]] = Kept(_views_of, 16)
 
 
 class Origins:

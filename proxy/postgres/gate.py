@@ -12,6 +12,7 @@ from proxy.declaring import Declaration, Family, forgets
 from proxy.gate import Effects, Gate, World
 from proxy.postgres.wire.messages import notice_response, report_fields
 from proxy.witness import Witness
+from rewriter.kept import Kept
 from rewriter.model import Description, Refusal, Rewritten, Use
 from rewriter.postgres.catalog import Catalog, Names
 from rewriter.postgres.kinds import reads_nothing
@@ -84,11 +85,10 @@ class PostgresGate(Gate[Catalog, Names]):
         ).uses
 
     def _behind(self, catalog: Catalog, schema: str | None, name: str) -> Iterable[tuple[str | None, str]]:
-        for (within, called), oid in catalog.names.items():
-            if called.lower() == name and schema in {None, within.lower()}:
-                for source in catalog.relations[oid].sources:
-                    if source in catalog.relations:
-                        yield catalog.relations[source].schema, catalog.relations[source].name
+        for within, oids in _kin(catalog).get(name, ()):
+            if schema is None or schema == within:
+                for oid in oids:
+                    yield catalog.relations[oid].schema, catalog.relations[oid].name
 
     def _describe(self, text: bytes) -> Description:
         return describe(text.decode(errors="replace"))
@@ -112,6 +112,24 @@ class PostgresGate(Gate[Catalog, Names]):
     def _key_of(self, names: Names) -> Hashable:
         mappings = (names.looked_up, names.temporary_views, names.functions)
         return (names.path, names.temporary, *(tuple(mapping.items()) for mapping in mappings))
+
+
+def _kin_of(catalog: Catalog) -> dict[str, list[tuple[str, list[int]]]]:
+    """By the name of a relation in lower case: its schema, and what a view reads, or the parents and children of a table."""
+    children: dict[int, list[int]] = {}
+    for relation in catalog.relations.values():
+        for parent in relation.parents:
+            children.setdefault(parent, []).append(relation.oid)
+    found: dict[str, list[tuple[str, list[int]]]] = {}
+    for relation in catalog.relations.values():
+        near = [*relation.sources, *relation.parents, *children.get(relation.oid, ())]
+        kin = [oid for oid in near if oid in catalog.relations]
+        if kin:
+            found.setdefault(relation.name.lower(), []).append((relation.schema.lower(), kin))
+    return found
+
+
+_kin: Kept[dict[str, list[tuple[str, list[int]]]]] = Kept(_kin_of, 16)
 
 
 def _likely_names(world: PostgresWorld) -> Names:
