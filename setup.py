@@ -10,6 +10,7 @@ from setuptools import setup
 
 HOT_PATH = [
     "audit/chain.py",
+    "audit/fingerprint.py",
     "audit/record.py",
     "audit/scrub.py",
     "audit/writer.py",

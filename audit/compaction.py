@@ -98,7 +98,7 @@ def differing(path: Path) -> list[int]:
     columns = ", ".join(f'"{name}"' for name in tables.COLUMNS)
     source = f"read_parquet({tables.quoted(str(path.resolve()))})"
     asked = (
-        f"SELECT DISTINCT coalesce(seq, 0) AS seq FROM (SELECT {columns} FROM {source} EXCEPT ALL "
+        f"SELECT DISTINCT coalesce(seq, 0) AS seq FROM (SELECT {columns} FROM ({tables.columns_of([path.resolve()])}) EXCEPT ALL "
         f"SELECT {columns} FROM ({tables.typed_lines(source)})) ORDER BY seq"
     )
     with tables.opened() as connection:

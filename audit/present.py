@@ -21,7 +21,7 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", 
 CSV_COLUMNS = (
     "seq", "time", "event", "principal", "attributes", "address", "application", "database", "database_user",
     "session", "statement", "ruling", "status", "sqlstate", "rows", "bytes", "duration_us", "kinds", "relations",
-    "columns", "text", "rewritten", "reason", "policy", "catalog",
+    "columns", "text", "rewritten", "reason", "policy", "catalog", "fingerprint",
 )  # fmt: skip
 """The columns of the CSV form; part of the interface, new ones are added at the end."""
 

@@ -41,6 +41,7 @@ FACETS: Final = {
     "status": _STATUS,
     "sqlstate": "coalesce(o.sqlstate, m.sqlstate)",
     "text": "m.text",
+    "fingerprint": "m.fingerprint",
     "day": "strftime(m.time, '%Y-%m-%d')",
     "hour": "strftime(m.time, '%Y-%m-%d %H:00')",
     "table": "unnest(m.relations)",
@@ -130,7 +131,7 @@ def _ends(name: str, wanted: str) -> str:
 
 _SAID: Final = "concat(m.text, chr(10), m.rewritten)"
 _TABLE: Final = "regexp_replace(u.\"column\", '[.][^.]*$', '')"
-_FOLDED: Final = frozenset({"user", "database", "table"})
+_FOLDED: Final = frozenset({"user", "database", "table", "fingerprint"})
 _ASKED: Final = {
     "since": "m.time >= $since::TIMESTAMP",
     "until": "m.time < $until::TIMESTAMP",
@@ -139,6 +140,7 @@ _ASKED: Final = {
     "session": "m.session = $session",
     "address": "starts_with(m.address, $address)",
     "ruling": "m.ruling = $ruling",
+    "fingerprint": "m.fingerprint = $fingerprint",
     "table": f"(list_bool_or(list_transform(m.relations, lambda r: {_ends('r', 'table')})) OR "
     f"list_bool_or(list_transform(m.columns, lambda u: {_ends(_TABLE, 'table')})))",
     "hash": "list_contains(m.hashes, $hash)",

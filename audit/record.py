@@ -9,14 +9,15 @@ every record      seq, time (UTC, ISO 8601, microseconds), event; hash in the la
 caller fields     session (unique id), principal (who logged in), on_behalf_of (whom it speaks for, null: nobody), attributes (of
                   whom it is ruled for), declared (what the session says of itself), address, application, database,
                   database_user
-started           version, address, policy, config
+started           proxy (its name), version, address, policy, config
 stopped           reason
 reloaded          what (policies, users, catalog, settings), ok, revision, reason
-session_opened    caller fields, tls, login (relay, own), proof (how it was proved who it is: password, token, certificate, ldap; database:
+session_opened    caller fields, proxy (its name), tls, login (relay, own), proof (how it was proved who it is: password, token, certificate, ldap; database:
                   by the database), origins (from where each attribute is)
 session_closed    session, principal, reason, statements, duration_us
 login_refused     caller fields, reason, sqlstate
-statement         statement (number within the session), caller fields, kinds, text, rewritten (null: sent as it came),
+statement         statement (number within the session), caller fields, kinds, text, fingerprint (of its shape, see
+                  audit.fingerprint; null: not known), rewritten (null: sent as it came),
                   relations, columns, grants (their numbers), filters, ruling (pass, rewrite, deny), policy, catalog, reason, sqlstate
                   hashes (of one over labelled columns: keyed hashes of its literals and parameters, see audit.values)
                   each column: column, category, level, treatment (clear, mask, deny), mask, rule, rows, search, join
@@ -95,7 +96,8 @@ class ColumnUse:
 class Judgement:
     """All that a plan's ruling says, the same for every statement that shares the plan.
 
-    `text` is None when each statement brings its own (the setting to record texts whole); `rewritten` is None when the
+    `text` is None when each statement brings its own (the setting to record texts whole); `fingerprint` is its shape's, None
+    when that is not known; `rewritten` is None when the
     statement is sent as it came. `policy` and `catalog` are the revisions the ruling was made under. `reason` and
     `sqlstate` say why a statement was denied. `grants` are those without which it would show less,
     `filters` those that leave out rows, (relation, name of the filter).
@@ -113,6 +115,7 @@ class Judgement:
     sqlstate: str | None = None
     grants: tuple[int, ...] = ()
     filters: tuple[tuple[str, str], ...] = ()
+    fingerprint: str | None = None
 
 
 def _caller(caller: Caller) -> dict[str, Any]:
@@ -129,9 +132,10 @@ def _caller(caller: Caller) -> dict[str, Any]:
     }
 
 
-def started(*, version: str, address: str, policy: str, config: str) -> bytes:
-    """Say that the proxy listens. `config` is the path of its settings, `policy` the revision of its policies."""
-    return members({"event": "started", "version": version, "address": address, "policy": policy, "config": config})
+def started(*, version: str, address: str, policy: str, config: str, proxy: str | None = None) -> bytes:
+    """Say that the proxy of this name listens. `config` is the path of its settings, `policy` the revision of its policies."""
+    fields = {"version": version, "address": address, "policy": policy, "config": config}
+    return members({"event": "started", "proxy": proxy, **fields})
 
 
 def stopped(*, reason: str) -> bytes:
@@ -144,11 +148,17 @@ def reloaded(*, what: str, ok: bool, revision: str | None = None, reason: str | 
     return members({"event": "reloaded", "what": what, "ok": ok, "revision": revision, "reason": reason})
 
 
-def session_opened(
-    caller: Caller, *, tls: bool, login: Literal["relay", "own"], proof: str, origins: Mapping[str, str]
+def session_opened(  # noqa: PLR0913  what there is to say
+    caller: Caller,
+    *,
+    tls: bool,
+    login: Literal["relay", "own"],
+    proof: str,
+    origins: Mapping[str, str],
+    proxy: str | None = None,
 ) -> bytes:
-    """Say that a caller has logged in, by which proof, and from where each attribute is known."""
-    how = {"tls": tls, "login": login, "proof": proof, "origins": dict(origins)}
+    """Say that a caller has logged in at the proxy of this name, by which proof, and from where each attribute is known."""
+    how = {"proxy": proxy, "tls": tls, "login": login, "proof": proof, "origins": dict(origins)}
     return members({"event": "session_opened", **_caller(caller), **how})
 
 
@@ -258,6 +268,7 @@ def statement_prefix(caller: Caller, judgement: Judgement) -> bytes:
     fields["kinds"] = judgement.kinds
     if judgement.text is not None:
         fields["text"] = judgement.text
+    fields["fingerprint"] = judgement.fingerprint
     fields["rewritten"] = judgement.rewritten
     fields["relations"] = judgement.relations
     fields["columns"] = [asdict(use) for use in judgement.columns]

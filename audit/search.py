@@ -73,6 +73,7 @@ class Criteria:
     text: str | None = None
     pattern: re.Pattern[str] | None = None
     errors: bool = False
+    fingerprint: str | None = None
 
 
 def join(records: Iterable[Fields]) -> Iterator[Entry]:

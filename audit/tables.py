@@ -33,12 +33,16 @@ COLUMNS: Final[dict[str, Any]] = {
     "seq": "BIGINT", "time": "TIMESTAMP", "event": "VARCHAR", "session": "VARCHAR", "statement": "BIGINT", "like": "BIGINT",
     "principal": "VARCHAR", "on_behalf_of": "VARCHAR", "attributes": "JSON", "declared": "JSON", "address": "VARCHAR",
     "application": "VARCHAR", "database": "VARCHAR", "database_user": "VARCHAR", "kinds": ["VARCHAR"], "text": "VARCHAR",
-    "rewritten": "VARCHAR", "relations": ["VARCHAR"], "columns": [_USE], "grants": ["BIGINT"], "ruling": "VARCHAR",
-    "policy": "VARCHAR", "catalog": "BIGINT", "reason": "VARCHAR", "sqlstate": "VARCHAR", "status": "VARCHAR",
+    "fingerprint": "VARCHAR", "rewritten": "VARCHAR", "relations": ["VARCHAR"], "columns": [_USE], "grants": ["BIGINT"],
+    "ruling": "VARCHAR", "policy": "VARCHAR", "catalog": "BIGINT", "reason": "VARCHAR", "sqlstate": "VARCHAR", "status": "VARCHAR",
     "rows": "BIGINT", "bytes": "BIGINT", "duration_us": "BIGINT", "ok": "BOOLEAN", "what": "VARCHAR", "grant": "BIGINT",
     "hashes": ["VARCHAR"], "person": "VARCHAR", "column": "VARCHAR", "category": "VARCHAR", "level": "INTEGER",
+    "proxy": "VARCHAR",
 }  # fmt: skip
 """Columns of `records` by their DuckDB types; those of one event alone are told by audit.record."""
+
+LATER: Final = ("fingerprint", "proxy")
+"""Columns that compacted segments may lack, for they were made before there were these."""
 
 _LONGEST: Final = 2**29
 """Bytes of a line: a statement of 64 MiB that is kept whole, all of it escaped."""
@@ -164,11 +168,17 @@ def views(paths: Sequence[Path]) -> list[str]:
     names = ", ".join(map(_name, COLUMNS))
     made, parts = [], []
     if compacted:
-        parts.append(f"SELECT {names}, line FROM read_parquet({_list(compacted)})")
+        parts.append(f"SELECT {names}, line FROM ({columns_of(compacted)})")
     if written:
         made.append(f"CREATE TABLE fresh AS SELECT {names}, line FROM ({typed(written)})")
         parts.append(f"SELECT {names}, line FROM fresh")
     return [*made, f"CREATE VIEW records AS {' UNION ALL '.join(parts)}", _STATEMENTS, _USES]
+
+
+def columns_of(paths: Sequence[Path]) -> str:
+    """Return the query that reads compacted segments, all of whose columns are there: NULL in one that was made before."""
+    lacking = ", ".join(f"NULL::{COLUMNS[name]} AS {_name(name)}" for name in LATER)
+    return f"SELECT * FROM read_parquet({_list(paths)}, union_by_name = true) UNION ALL BY NAME SELECT {lacking} WHERE false"
 
 
 def typed(paths: Sequence[Path]) -> str:

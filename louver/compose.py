@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import gc
 import logging
+import socket
 from functools import partial
 from importlib.metadata import version
 from time import monotonic
@@ -77,6 +78,7 @@ def serve(parts: Parts) -> None:
 async def _run(parts: Parts, trail: Trail, ledger: Ledger, signer: Signer | None) -> None:
     """Build the server and serve."""
     settings = parts.settings
+    name = settings.name or socket.gethostname()
     files = PolicyFiles(settings, parts.policies)
     grants = Granted(monotonic)
     meter = Meter()
@@ -89,6 +91,7 @@ async def _run(parts: Parts, trail: Trail, ledger: Ledger, signer: Signer | None
             idle_seconds=settings.limits.idle_seconds,
             drain_seconds=settings.drain_seconds,
             timezone=settings.timezone,
+            name=name,
         ),
         front=(mysql if settings.protocol == "mysql" else postgres).front(parts, trail, ledger, grants, parts.measures),
         trail=trail,
@@ -112,6 +115,7 @@ async def _run(parts: Parts, trail: Trail, ledger: Ledger, signer: Signer | None
                 address=address,
                 policy=parts.policies.revision,
                 config=str(settings.policies),
+                proxy=name,
             )
         )
         trail.flush()

@@ -87,6 +87,7 @@ class Settings:
 
     upstream: Upstream = field(metadata=keys.section(Upstream))
     policies: Path = field(metadata=keys.file("policy file"))
+    name: str | None = field(default=None, metadata=keys.text("name"))
     protocol: Literal["postgresql", "mysql"] = field(default="postgresql", metadata=keys.choice("postgresql", "mysql"))
     listen: Listen = field(default_factory=Listen, metadata=keys.section(Listen))
     tls: ServerTls | None = field(default=None, metadata=keys.section(ServerTls))

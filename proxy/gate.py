@@ -13,6 +13,7 @@ import logging
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Generic, NamedTuple, Protocol, TypeVar
 
+from audit.fingerprint import fingerprint
 from audit.record import ColumnUse, Judgement
 from audit.scrub import scrub
 from policies.masks import SCHEMAS
@@ -150,6 +151,7 @@ class Gate(ABC, Generic[C, N]):
         self._whole_text = whole_text
         self.tally = Tally()
         self._notices = notices
+        self._shapes: dict[str, str | None] = {}  # fingerprints by scrubbed text, where texts differ in comments alone
         self._budgets = Budgets()
         self._witness = Kept[Witness](self._witness_of, _WITNESSES)
         self._worlds: dict[tuple[object, ...], World[C, N]] = {}
@@ -301,9 +303,11 @@ class Gate(ABC, Generic[C, N]):
     def _declares(self, world: World[C, N], text: bytes, declared: Declaration) -> Ruling:
         """The ruling of a statement that declares something of its session, which the server is told as well."""
         instead = declaring(declared, self._family)
+        recorded, shape = self._recorded(text)
         judgement = Judgement(
             kinds=self._declaring,
-            text=self._recorded(text),
+            text=recorded,
+            fingerprint=shape,
             rewritten=None,
             relations=(),
             columns=(),
@@ -340,9 +344,11 @@ class Gate(ABC, Generic[C, N]):
 
     def deny(self, world: World[C, N], text: bytes, refusal: Refusal) -> Ruling:
         """The ruling that refuses `text`."""
+        recorded, shape = self._recorded(text)
         judgement = Judgement(
             kinds=(),
-            text=self._recorded(text),
+            text=recorded,
+            fingerprint=shape,
             rewritten=None,
             relations=(),
             columns=(),
@@ -359,9 +365,11 @@ class Gate(ABC, Generic[C, N]):
         description = self._describe(text)
         effects = self._effects(description.kinds, text, changes_names=False)
         uses = self._uses(world, text, (), description.relations)
+        recorded, shape = self._recorded(text)
         judgement = Judgement(
             kinds=description.kinds,
-            text=self._recorded(text),
+            text=recorded,
+            fingerprint=shape,
             rewritten=None,
             relations=tuple(".".join(filter(None, relation)) for relation in description.relations),
             columns=tuple(_column_use(use, world.decision) for use in uses),
@@ -408,10 +416,12 @@ class Gate(ABC, Generic[C, N]):
         effects = self._effects(rewritten.kinds, text, changes_names=rewritten.changes_names)
         new_text = rewritten.text.encode(errors=self._odd_bytes)
         uses = self._uses(world, text, rewritten.uses, rewritten.relations)
+        recorded, shape = self._recorded(text)
         judgement = Judgement(
             kinds=rewritten.kinds,
-            text=self._recorded(text),
-            rewritten=self._recorded(new_text) if changed else None,
+            text=recorded,
+            fingerprint=shape,
+            rewritten=self._written(new_text) if changed else None,
             relations=tuple(f"{schema}.{name}" for schema, name in rewritten.relations),
             columns=tuple(_column_use(use, world.decision) for use in uses),
             ruling="rewrite" if changed else "pass",
@@ -458,9 +468,19 @@ class Gate(ABC, Generic[C, N]):
             lambda: labelled(world.decision, relations, lambda schema, name: self._behind(world.catalog, schema, name)),
         )
 
-    def _recorded(self, text: bytes) -> str | None:
-        """The text as the audit keeps it; None when each statement brings its own."""
-        return None if self._whole_text else scrub(text.decode(errors="surrogateescape"))
+    def _recorded(self, text: bytes) -> tuple[str | None, str | None]:
+        """The text as the audit keeps it, None when each statement brings its own; and the fingerprint of its shape."""
+        scrubbed = scrub(text.decode(errors="surrogateescape"), family=self._family)
+        shape = self._shapes.get(scrubbed, "")
+        if shape == "":
+            if len(self._shapes) >= _SHAPES:
+                self._shapes.clear()
+            shape = self._shapes[scrubbed] = fingerprint(scrubbed, self._family)
+        return None if self._whole_text else scrubbed, shape
+
+    def _written(self, text: bytes) -> str | None:
+        """A text that leaves in place of the caller's, as the audit keeps it."""
+        return None if self._whole_text else scrub(text.decode(errors="surrogateescape"), family=self._family)
 
 
 def _most_rows(decision: Decision) -> int:
@@ -488,6 +508,9 @@ def _column_use(use: Use, decision: Decision) -> ColumnUse:
         join=use.join,
     )
 
+
+_SHAPES = 512
+"""Scrubbed texts whose fingerprint is remembered, of at most some 16 KB each."""
 
 _WITNESSES = 64
 """Kept for worlds that differ in what names mean: each holds every hidden column of a catalog."""

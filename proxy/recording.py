@@ -50,9 +50,17 @@ class Recorder:
         self._statements = 0
         self._hashed = b""  # the values of the statement that starts, as its record has them
 
-    def opened(self, *, tls: bool, login: Literal["relay", "own"], proof: str, origins: Mapping[str, str]) -> None:
-        """The session has logged in, by a proof; `origins` says from where each attribute is."""
-        opened = record.session_opened(self._caller, tls=tls, login=login, proof=proof, origins=origins)
+    def opened(
+        self,
+        *,
+        tls: bool,
+        login: Literal["relay", "own"],
+        proof: str,
+        origins: Mapping[str, str],
+        proxy: str | None = None,
+    ) -> None:
+        """The session has logged in, by a proof, at the proxy of this name; `origins` says from where each attribute is."""
+        opened = record.session_opened(self._caller, tls=tls, login=login, proof=proof, origins=origins, proxy=proxy)
         self._trail.append(opened)
         self._trail.flush()
         self._meter.sessions += 1

@@ -70,7 +70,7 @@ _BY_MEASURE_HINT: Final = {"end_session": "Ask an administrator.", "tighten": "C
 
 @dataclass(frozen=True, slots=True)
 class ServerSettings:
-    """Where to listen, and the limits. Seconds are seconds; an idle limit of 0 means none."""
+    """Where to listen, under which name in the audit, and the limits. Seconds are seconds; an idle limit of 0 means none."""
 
     host: str
     port: int
@@ -79,6 +79,7 @@ class ServerSettings:
     idle_seconds: float = 0.0
     drain_seconds: float = 30.0
     timezone: str = "UTC"
+    name: str | None = None
 
 
 class _Accepted(Peer):
@@ -417,6 +418,7 @@ class Server:
             login=self._front.login_mode,
             proof=proof.by,
             origins=person.origins,
+            proxy=self._settings.name,
         )
         context = Context(
             Principal(user, person.attributes),

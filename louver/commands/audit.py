@@ -130,6 +130,9 @@ def search(  # noqa: PLR0913  the options of a command
         str | None,
         typer.Option(help="A value that the statement names, such as a customer's number; needs the proxy's secret."),
     ] = None,
+    fingerprint: Annotated[
+        str | None, typer.Option(help="The fingerprint of a shape: all statements that differ in values alone.")
+    ] = None,
     session: Annotated[str | None, typer.Option(help="A session id, as records show it.")] = None,
     address: Annotated[str | None, typer.Option(help="What the client's address begins with.")] = None,
     database: Annotated[str | None, typer.Option(help="The database.")] = None,
@@ -139,7 +142,7 @@ def search(  # noqa: PLR0913  the options of a command
     by: Annotated[
         str | None,
         typer.Option(
-            help="Count them by user, person, table, column, category, treatment, rule, day, hour, status ..."
+            help="Count them by user, person, table, column, category, treatment, rule, fingerprint, day, hour ..."
         ),
     ] = None,
     order: Annotated[
@@ -216,6 +219,7 @@ def search(  # noqa: PLR0913  the options of a command
             text=text,
             pattern=re.compile(regex, re.IGNORECASE | re.DOTALL) if regex else None,
             errors=errors,
+            fingerprint=fingerprint,
         )
     except CriterionError as error:
         fail([error], Exit.USAGE)

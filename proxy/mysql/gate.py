@@ -146,9 +146,11 @@ class MySQLGate(Gate[Catalog, Facts]):
 
     def stand_in(self, world: MySQLWorld, text: bytes, kind: str, instead: bytes) -> Ruling:
         """The ruling by which another statement leaves in place of a caller's, whatever the caller may see."""
+        recorded, shape = self._recorded(text)
         judgement = Judgement(
             kinds=(kind,),
-            text=self._recorded(text),
+            text=recorded,
+            fingerprint=shape,
             rewritten=instead.decode(),
             relations=(),
             columns=(),

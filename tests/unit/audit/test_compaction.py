@@ -191,3 +191,33 @@ def test_the_columns_of_both_forms_are_the_same(trail):
     before = contents()
     compact_all(trail)
     assert contents() == before
+
+
+def test_what_was_compacted_before_there_was_a_column_is_read(trail):
+    """Columns that came later are NULL there; the trail verifies, and is asked together with newer segments."""
+    assert len(compact_all(trail)) > 2
+    path = segments.compacted_path(trail, 1)
+    dropped = ", ".join(tables.LATER)
+    with duckdb.connect() as connection:
+        connection.execute(
+            f"COPY (SELECT * EXCLUDE ({dropped}) FROM read_parquet('{path}')) TO '{path}.old' (FORMAT parquet)"
+        )
+    (trail / f"{path.name}.old").replace(path)
+    assert compaction.differing(path) == []
+    with tables.opened([path for _, path in reader.existing(trail)]) as connection:
+        (count,) = connection.execute("SELECT count(*) FROM records WHERE fingerprint IS NULL").fetchone()
+        assert count == len(list(reader.records(trail)))
+    with tables.opened([path]) as connection:
+        assert connection.execute("SELECT count(fingerprint), count(seq) > 3 FROM records").fetchone() == (0, True)
+
+
+def test_a_column_that_was_taken_out_is_damage(trail, caller, judgement):
+    """Only what older files never had may be missing: what a record says cannot be hidden from searches so."""
+    compact_all(trail)
+    path = segments.compacted_path(trail, 1)
+    with duckdb.connect() as connection:
+        connection.execute(
+            f"COPY (SELECT * EXCLUDE (principal) FROM read_parquet('{path}')) TO '{path}.new' (FORMAT parquet)"
+        )
+    (trail / f"{path.name}.new").replace(path)
+    assert compaction.differing(path) == [0]

@@ -30,6 +30,7 @@ def bodies():
         "rewrite",
         "p1",
         7,
+        fingerprint="ba79a336f93d6419",
     )
     denied = dataclasses.replace(
         masked,
@@ -37,10 +38,13 @@ def bodies():
         rewritten=None,
         columns=(),
         relations=("hr.staff",),
+        fingerprint=None,
         ruling="deny",
         sqlstate="42501",
     )
-    plain = dataclasses.replace(masked, text="SELECT 1", rewritten=None, columns=(), relations=(), ruling="pass")
+    plain = dataclasses.replace(
+        masked, text="SELECT 1", rewritten=None, columns=(), relations=(), ruling="pass", fingerprint="00000000000000aa"
+    )
     ends = {session: record.outcome_prefix(caller) for session, caller in ((1, tina), (2, other), (3, app))}
     return [
         record.session_opened(tina, tls=True, login="own", proof="password", origins={}),
@@ -115,6 +119,8 @@ def seqs(asked, last=0, **criteria):
         ({"mask": "hash"}, []),
         ({"rule": "names are"}, [3, 11, 13]),
         ({"ruling": "deny"}, [4]),
+        ({"fingerprint": "BA79A336F93D6419"}, [3, 11, 13]),
+        ({"fingerprint": "ba79"}, []),
         ({"events": ("login_refused", "session_opened")}, [2, 9]),
         ({"events": ("segment",)}, [1, 15]),
         ({"text": "select 1"}, [7, 10]),

@@ -36,6 +36,32 @@ DOUBTED = [
     "a\u00a0b", "a \x00 b", "E'a'b", "\u201cx\u201d",
 ]  # fmt: skip
 
+KEPT_ON_MYSQL = [
+    ("SELECT a FROM `t` WHERE b = \"alice\" AND c = 'x'", "SELECT a FROM `t` WHERE b = ? AND c = ?"),
+    ('"it\'s" "a""b"', "? ?"),
+    ("a # it's 'x'\nb -- it's\nc", "a -- ?\nb -- ?\nc"),
+    ("a -- x\ry\nb", "a -- ?\nb"),
+    ("SELECT 5--5, 'x'", "SELECT ?--?, ?"),
+    ("a /* /* */ b", "a /*?*/ b"),
+    ("a /*!50000 , 'x' */ /*M! y */", "a /*!?*/ /*!?*/"),
+    ("`13800138000`, `a#b`, `a-b`, `客户`, `a``b`", "`?`, `?`, `?`, `客户`, `?`"),
+    ("_utf8'x', N'x', x'1F', @a, @@b, a$b", "_utf8?, ?, ?, @a, @@b, a$b"),
+    ("e'x'", "e?"),
+]
+DOUBTED_ON_MYSQL = ['"a\\"b"', '"abc', "'a\\'b'", "`abc", "/* x", "$$ x $$", '"O"Brien"']
+
+
+@pytest.mark.parametrize(("text", "expected"), KEPT_ON_MYSQL)
+def test_mysql_has_other_quotes_and_comments(text, expected):
+    """Double quotes hold strings there, `#` begins a comment, and comments do not nest."""
+    assert scrub(text, family="mysql") == expected
+
+
+@pytest.mark.parametrize("text", DOUBTED_ON_MYSQL)
+def test_a_text_in_doubt_goes_on_mysql(text):
+    """A backslash may or may not escape, and what does not end may be anything."""
+    assert scrub(text, family="mysql").startswith("<not kept: ")
+
 
 @pytest.mark.parametrize(("text", "expected"), KEPT)
 def test_literals_go_and_the_rest_stays(text, expected):
@@ -158,4 +184,5 @@ def test_hostile_texts_take_linear_time(text):
     """A megabyte of what might make a lexer search again and again is done in a moment."""
     begun = time.perf_counter()
     scrub(text)
+    scrub(text, family="mysql")
     assert time.perf_counter() - begun < 2

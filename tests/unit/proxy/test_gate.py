@@ -259,6 +259,17 @@ def test_whole_texts_are_recorded_one_by_one() -> None:
     assert "1" not in (gate.rule(world, b"select 1 from users").plan.judgement.text or "1")
 
 
+def test_a_plan_has_the_fingerprint_of_its_shape() -> None:
+    """Of what is rewritten, passed or refused, and where texts are kept whole, too."""
+    gate, world = made()
+    asked = gate.rule(world, b"select ssn from users where id = 1").plan.judgement.fingerprint
+    assert asked is not None
+    assert gate.rule(world, b"SELECT ssn FROM users -- x\n WHERE id = 'a'").plan.judgement.fingerprint == asked
+    assert gate.rule(world, b"selec ssn from users where id = 2").plan.judgement.fingerprint not in {None, asked}
+    gate, world = made(whole_text=True)
+    assert gate.rule(world, b"select ssn from users where id = 3").plan.judgement.fingerprint == asked
+
+
 # -- one shape, one ruling ---------------------------------------------------------------------------------------------
 
 SHAPES = [
