@@ -13,6 +13,7 @@ HOT_PATH = [
     "audit/fingerprint.py",
     "audit/record.py",
     "audit/scrub.py",
+    "audit/sealing.py",
     "audit/writer.py",
     "proxy/postgres/caller.py",
     "proxy/postgres/deliberation.py",

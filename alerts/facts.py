@@ -139,7 +139,7 @@ class Joining:
             return None if ended is None else _fact({**ended, **record}, ended)
         if event in {"started", "recovered"}:
             self.running.clear()  # whoever wrote before is gone: no end will come any more
-        return None if event in {"segment", "closed"} else _fact(record, {})
+        return None if event in {"segment", "closed", "text_key"} else _fact(record, {})
 
     def _shape(self, text: str) -> str:
         """What statements have in common that differ in literals alone; empty where there is no literal or parameter."""

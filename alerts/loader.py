@@ -222,7 +222,7 @@ class _Reader:
         return both
 
     def _events(self, node: Node) -> frozenset[str]:
-        known = tuple(event for event in EVENTS if event not in {"segment", "closed"})
+        known = tuple(event for event in EVENTS if event not in {"segment", "closed", "text_key"})
         chosen = (self._checker.choice(item, "`events`", known) for item in self._checker.one_or_more(node))
         return frozenset(event for event in chosen if event)
 

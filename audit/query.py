@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from audit.search import Criteria, Fields
 
 _BATCH: Final = 1000
-_BOOKKEEPING: Final = "('outcome', 'segment', 'closed')"
+_BOOKKEEPING: Final = "('outcome', 'segment', 'closed', 'text_key')"
 """Events that are shown when they are asked for: the trail's own, and outcomes, never by themselves."""
 _FAILED: Final = "('error', 'denied', 'cancelled', 'skipped', 'lost')"
 _REFUSED: Final = "('login_refused', 'denial', 'recovered')"
@@ -212,6 +212,13 @@ def _lines(connection: duckdb.DuckDBPyConnection, wanted: set[int]) -> dict[int,
         f"SELECT seq, line FROM records WHERE seq IN ({numbers}) AND seq BETWEEN {min(wanted)} AND {max(wanted)}"
     ).fetchall()
     return {seq: record for seq, line in found if (record := decode(line.encode())) is not None}
+
+
+def text_keys(connection: duckdb.DuckDBPyConnection) -> dict[str, Fields]:
+    """Return the records of the keys of sealed texts, by the names of the keys."""
+    found = connection.execute("SELECT line FROM records WHERE event = 'text_key'").fetchall()
+    records = (decode(line.encode()) for (line,) in found)
+    return {str(record.get("key")): record for record in records if record is not None}
 
 
 def counts(connection: duckdb.DuckDBPyConnection, criteria: Criteria, by: str) -> list[Count]:

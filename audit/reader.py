@@ -221,6 +221,18 @@ def last_records(directory: Path, count: int) -> list[Fields]:
     return [fields for of_segment in reversed(kept) for fields in of_segment]
 
 
+def text_key(directory: Path, name: str) -> Fields | None:
+    """Return the record of a key of sealed texts, the last one of that name; None when there is none. Raises NoTrail."""
+    mark = b'"event":"text_key","key":%b' % chain.encode(name)
+    for _, path in reversed(existing(directory)):
+        found = compaction.lines(path) if path.suffix == segments.COMPACTED else _whole_lines(path, 0)
+        for line in found:
+            fields = decode(line.removesuffix(b"\n")) if mark in line else None
+            if fields is not None and fields["event"] == "text_key":
+                return fields
+    return None
+
+
 def _last_lines(content: mmap.mmap, count: int) -> deque[bytes]:
     """Return the last `count` whole lines of a segment, in order."""
     found: deque[bytes] = deque()

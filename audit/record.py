@@ -20,8 +20,9 @@ statement         statement (number within the session), caller fields, kinds, t
                   audit.fingerprint; null: not known), rewritten (null: sent as it came),
                   relations, columns, grants (their numbers), filters, ruling (pass, rewrite, deny), policy, catalog, reason, sqlstate
                   hashes (of one over labelled columns: keyed hashes of its literals and parameters, see audit.values)
+                  sealed: the text as it was sent, for the auditor alone (with statement_text: encrypted; see audit.sealing)
                   each column: column, category, level, treatment (clear, mask, deny), mask, rule, rows, search, join
-                  or: statement, hashes, session, like: all else is as in record `like`, an earlier one of the same segment
+                  or: statement, hashes, session, like (and its own text or sealed): all else is as in record `like`, an earlier one of the same segment
 outcome           session, principal, statement, status (ok, error, denied, cancelled, skipped, lost), sqlstate, rows, bytes,
                   duration_us
 labelled          database, column, category, level, why (renamed, detached, copied), sources (the columns it has it from),
@@ -35,6 +36,7 @@ response          response (its number), what (begun, done, over, lifted), kind 
 retired           segments (removed because they are old: first and last of each run), before (when they had been closed), held (the
                   segments that are as old and are kept by a hold)
 denial            caller fields, what, reason, sqlstate: something other than a statement was refused
+text_key          key, reader, wrapped: the key of the texts that are sealed from here on, for its reader; in each segment anew
 segment, closed, recovered, unrecorded: the trail's own, see audit.chain
 
 A statement and its outcome are joined by (session, statement). The statement record is written before the statement
@@ -53,7 +55,8 @@ Ruling = Literal["pass", "rewrite", "deny"]
 
 EVENTS = (
     "started", "stopped", "reloaded", "session_opened", "session_closed", "login_refused",
-    "statement", "outcome", "labelled", "grant", "alert", "response", "retired", "denial", "segment", "closed", "recovered", "unrecorded",
+    "statement", "outcome", "labelled", "grant", "alert", "response", "retired", "denial",
+    "segment", "closed", "recovered", "unrecorded", "text_key",
 )  # fmt: skip
 """Every event that can stand in a trail."""
 
@@ -300,6 +303,16 @@ def statement(prefix: bytes, number: int) -> bytes:
 def statement_with_text(prefix: bytes, number: int, text: str) -> bytes:
     """Say the same for a judgement without text, with the statement's own, whole."""
     return b'"event":"statement","statement":%d,"text":%b,%b' % (number, encode(text), prefix)
+
+
+def statement_sealed(prefix: bytes, number: int, sealed: bytes) -> bytes:
+    """Say the same with the statement's own text, sealed; `sealed` from audit.sealing."""
+    return b'"event":"statement","statement":%d,"sealed":"%b",%b' % (number, sealed, prefix)
+
+
+def text_key(*, key: str, reader: str, wrapped: str) -> bytes:
+    """Tell the data key of texts to be sealed, as its reader alone can unwrap it."""
+    return members({"event": "text_key", "key": key, "reader": reader, "wrapped": wrapped})
 
 
 def outcome_prefix(caller: Caller) -> bytes:

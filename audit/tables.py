@@ -37,12 +37,12 @@ COLUMNS: Final[dict[str, Any]] = {
     "ruling": "VARCHAR", "policy": "VARCHAR", "catalog": "BIGINT", "reason": "VARCHAR", "sqlstate": "VARCHAR", "status": "VARCHAR",
     "rows": "BIGINT", "bytes": "BIGINT", "duration_us": "BIGINT", "ok": "BOOLEAN", "what": "VARCHAR", "grant": "BIGINT",
     "hashes": ["VARCHAR"], "person": "VARCHAR", "column": "VARCHAR", "category": "VARCHAR", "level": "INTEGER",
-    "proxy": "VARCHAR",
+    "proxy": "VARCHAR", "sealed": "VARCHAR",
 }  # fmt: skip
 """Columns of `records` by their DuckDB types; those of one event alone are told by audit.record."""
 
-LATER: Final = ("fingerprint", "proxy")
-"""Columns that compacted segments may lack, for they were made before there were these."""
+LATER: Final = {"fingerprint": "VARCHAR", "proxy": "VARCHAR", "sealed": "VARCHAR", "hashes": "VARCHAR[]"}
+"""Columns that compacted segments may lack, for they were made before there were these, by their types."""
 
 _LONGEST: Final = 2**29
 """Bytes of a line: a statement of 64 MiB that is kept whole, all of it escaped."""
@@ -63,7 +63,7 @@ class QueryError(ValueError):
     """A query cannot be answered; the message says why."""
 
 
-_OWN: Final = frozenset({"seq", "time", "event", "session", "statement", "like", "hashes"})
+_OWN: Final = frozenset({"seq", "time", "event", "session", "statement", "like", "hashes", "sealed"})
 """What a statement that refers to an earlier one says itself; all else it may have from there."""
 
 
@@ -177,7 +177,7 @@ def views(paths: Sequence[Path]) -> list[str]:
 
 def columns_of(paths: Sequence[Path]) -> str:
     """Return the query that reads compacted segments, all of whose columns are there: NULL in one that was made before."""
-    lacking = ", ".join(f"NULL::{COLUMNS[name]} AS {_name(name)}" for name in LATER)
+    lacking = ", ".join(f"NULL::{kind} AS {_name(name)}" for name, kind in LATER.items())
     return f"SELECT * FROM read_parquet({_list(paths)}, union_by_name = true) UNION ALL BY NAME SELECT {lacking} WHERE false"
 
 

@@ -73,7 +73,7 @@ class Trail:
     __slots__ = (
         "_age", "_begun", "_block", "_broken", "_clock", "_closed", "_directory", "_durable", "_file", "_first", "_fsync", "_full", "_hash",
         "_head", "_lenient", "_limit", "_lock", "_lost", "_lost_ever", "_lost_since", "_offset", "_pending", "_pending_bytes", "_sealed", "_segment", "_seq", "_signer",
-        "_stamp", "_stamped", "_switching", "_trouble", "_written",
+        "_stamp", "_stamped", "_standing", "_switching", "_trouble", "_written",
     )  # fmt: skip
 
     def __init__(  # noqa: PLR0913, PLR0917  what `open` is given
@@ -119,6 +119,7 @@ class Trail:
         self._durable = (0, chain.GENESIS)
         self._stamped = -_STAMP_NS
         self._stamp = b""
+        self._standing = b""  # what is said again in each segment
 
     @classmethod
     def open(  # noqa: PLR0913  how a trail is written
@@ -207,6 +208,15 @@ class Trail:
         self._seq = seq
         self._pending.append(line)
         self._pending_bytes += len(line)
+        return seq
+
+    def stand(self, body: bytes) -> int:
+        """Append a record, and say the same again at the beginning of each segment, until another takes its place.
+
+        Gives its number; 0 when a lenient trail cannot take it now. Raises AuditUnavailable.
+        """
+        seq = self.append(body)
+        self._standing = body
         return seq
 
     def _append_if_possible(self, body: bytes) -> int:
@@ -364,6 +374,8 @@ class Trail:
         self._first = self._seq + 1
         self._use(file, 0)
         self.append(chain.segment_header(self._segment, self._hash))
+        if self._standing:
+            self.append(self._standing)
 
     def _make_room(self) -> None:
         """Close a full segment and begin the next one; raise when that, or anything at all, cannot be done."""

@@ -17,6 +17,7 @@ from time import monotonic
 import uvloop
 
 from audit import record
+from audit.sealing import Reader, Sealer
 from audit.signing import KeyFileError, Signer
 from audit.writer import AuditUnavailable, Trail
 from louver import descriptors, granted, mysql, postgres
@@ -44,6 +45,7 @@ def serve(parts: Parts) -> None:
     audit = settings.audit
     try:
         signer = Signer.read(audit.signing_key) if audit.signing_key else None
+        reader = Reader.read(audit.text_key) if audit.text_key else None
         trail = Trail.open(
             audit.directory,
             segment_bytes=audit.segment_bytes,
@@ -58,7 +60,8 @@ def serve(parts: Parts) -> None:
     ledger = None
     try:
         ledger = Ledger.open(settings.labels_file)  # the lock of the trail makes us the only one who has it open
-        uvloop.run(_run(parts, trail, ledger, signer))
+        sealer = Sealer(reader, trail) if reader else None
+        uvloop.run(_run(parts, trail, ledger, signer, sealer))
         ledger.flush()
         reason = "told to stop"
     except LedgerUnavailable as error:
@@ -75,7 +78,7 @@ def serve(parts: Parts) -> None:
             ledger.close()
 
 
-async def _run(parts: Parts, trail: Trail, ledger: Ledger, signer: Signer | None) -> None:
+async def _run(parts: Parts, trail: Trail, ledger: Ledger, signer: Signer | None, sealer: Sealer | None) -> None:
     """Build the server and serve."""
     settings = parts.settings
     name = settings.name or socket.gethostname()
@@ -95,6 +98,7 @@ async def _run(parts: Parts, trail: Trail, ledger: Ledger, signer: Signer | None
         ),
         front=(mysql if settings.protocol == "mysql" else postgres).front(parts, trail, ledger, grants, parts.measures),
         trail=trail,
+        sealer=sealer,
         load_policies=files.load,
         policies_changed=files.changed,
         people=parts.people,

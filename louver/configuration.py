@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
+from audit.sealing import Reader
+from audit.signing import KeyFileError
 from audit.values import ValueKey
 from louver import connecting
 from louver.arriving import CannotArriveError, ways
@@ -93,10 +95,11 @@ def load(path: Path | str) -> Parts:
     try:
         known = sources(settings)
         check(settings)
+        _check_text_key(settings.audit.text_key)
         login = (
             postgres_login_settings(settings) if settings.protocol == "postgresql" else mysql_login_settings(settings)
         )
-    except (tls.TLSError, CannotArriveError) as error:
+    except (tls.TLSError, CannotArriveError, KeyFileError) as error:
         mistakes.append(str(error))
     if policies is not None and settings.secret_file is None and uses_keyed_masks(policies):
         mistakes.append(
@@ -110,6 +113,12 @@ def load(path: Path | str) -> Parts:
     measures = InForce()
     people = People(users, known, own=settings.login == "own", suspended=measures)
     return Parts(settings, policies, people, key, login, measures)
+
+
+def _check_text_key(path: Path | None) -> None:
+    """See that texts can be sealed for the auditor. Raises KeyFileError."""
+    if path is not None:
+        Reader.read(path)
 
 
 class PolicyFiles:

@@ -43,7 +43,10 @@ class Audit:
         default="interval", metadata=keys.choice("always", "interval", "none")
     )
     unavailable: Literal["refuse", "pass"] = field(default="refuse", metadata=keys.choice("refuse", "pass"))
-    statement_text: Literal["scrubbed", "whole"] = field(default="scrubbed", metadata=keys.choice("scrubbed", "whole"))
+    statement_text: Literal["scrubbed", "whole", "encrypted"] = field(
+        default="scrubbed", metadata=keys.choice("scrubbed", "whole", "encrypted")
+    )
+    text_key: Path | None = field(default=None, metadata=keys.file("PEM file"))
     values: Literal["hashed", "none"] = field(default="hashed", metadata=keys.choice("hashed", "none"))
     segment_bytes: int = field(default=64 * 2**20, metadata=keys.integer("bytes", 4096, 2**40))
     segment_hours: float = field(default=24.0, metadata=keys.number("hours", 0.01, 8760))
@@ -266,6 +269,9 @@ class _Reader:
             self._source(source, index, settings, environment) for index, source in enumerate(settings.attributes)
         )
         grants = None if settings.grants is None else self._grants(settings.grants, environment)
+        if (settings.audit.statement_text == "encrypted") != (settings.audit.text_key is not None):
+            hint = "`louver audit key --for texts FILE` makes a key; name the file with its public half"
+            self._problem("audit.text_key", "`audit.text_key` and `audit.statement_text: encrypted` go together", hint)
         for key, message, hint in () if settings.ship is None else ships.mistakes(settings.ship):
             self._problem(f"ship.{key}", message, hint)
         ldap = None if settings.ldap is None else self._ldap(settings.ldap, environment)

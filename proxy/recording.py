@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from audit.record import Caller
+    from audit.sealing import Sealer
     from audit.values import ValueKey
     from audit.writer import Trail
     from proxy.context import Identity
@@ -33,13 +34,19 @@ _CANCELED: Final = ("57014", "70100")
 
 
 class Recorder:
-    """Writes one session's records to the trail. Every method may raise AuditUnavailable."""
+    """Writes one session's records to the trail. Every method may raise AuditUnavailable. `sealer`: texts are kept for the auditor."""
 
     def __init__(
-        self, trail: Trail, caller: Caller, hashes: ValueKey | None = None, meter: Meter | None = None
+        self,
+        trail: Trail,
+        caller: Caller,
+        hashes: ValueKey | None = None,
+        meter: Meter | None = None,
+        sealer: Sealer | None = None,
     ) -> None:
         """`hashes` is the key under which values are kept that statements over labelled columns name; None keeps none."""
         self._trail = trail
+        self._sealer = sealer
         self._caller = caller
         self.hashes = hashes
         self._meter = Meter() if meter is None else meter
@@ -103,6 +110,9 @@ class Recorder:
             self._told[plan, identity] = (segment, record.statement_like(self._caller, seq), count)
 
     def _append(self, plan: Plan, number: int, text: bytes, prefix: bytes) -> int:
+        if self._sealer is not None:
+            sealed = self._sealer.seal(self._caller.session, number, text)
+            return self._trail.append(record.statement_sealed(self._hashed + prefix, number, sealed))
         if plan.judgement.text is not None:
             return self._trail.append(record.statement(self._hashed + prefix, number))
         shown = text.decode(errors="backslashreplace")

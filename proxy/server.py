@@ -33,6 +33,7 @@ from proxy.relay import Opening
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
 
+    from audit.sealing import Sealer
     from audit.values import ValueKey
     from audit.writer import Trail
     from policies.decide import PolicySet
@@ -104,6 +105,7 @@ class Server:
         *,
         front: Front[Any],
         trail: Trail,
+        sealer: Sealer | None = None,
         load_policies: Callable[[], PolicySet],
         policies_changed: Callable[[], bool] = lambda: False,
         people: People,
@@ -118,6 +120,7 @@ class Server:
         self._settings = settings
         self._front = front
         self._trail = trail
+        self._sealer = sealer
         self._load_policies = load_policies
         self._policies_changed = policies_changed
         self._people = people
@@ -412,6 +415,7 @@ class Server:
             ),
             self._hashes,
             self._meter,
+            self._sealer,
         )
         recorder.opened(
             tls=established.tls,

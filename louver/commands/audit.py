@@ -16,6 +16,7 @@ import typer
 from louver.commands import holding, proof, shipping
 from louver.commands.elsewhere import ClickHouseOption, ask_there, search_there, tell_count
 from louver.commands.report import report
+from louver.commands.texts import TextKeyOption, opened, opening_with, read_key, tell_unopened
 from louver.commands.trail import ConfigOption, DirectoryOption, find_trail, value_hash
 from louver.console import Exit, fail
 from louver.entries import (
@@ -32,12 +33,14 @@ from louver.entries import (
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
+    from audit.opening import Opener
     from audit.query import Found
     from audit.search import Entry
 
 _POLL_SECONDS = 0.25
-_OWN_EVENTS = frozenset({"segment", "closed"})  # the trail's own book-keeping: shown when asked for
+_OWN_EVENTS = frozenset({"segment", "closed", "text_key"})  # the trail's own book-keeping: shown when asked for
 
 audit_app = typer.Typer(
     no_args_is_help=True,
@@ -55,10 +58,11 @@ audit_app = typer.Typer(
 
 
 @audit_app.command()
-def tail(
+def tail(  # noqa: PLR0913  the options of a command
     *,
     lines: Annotated[int, typer.Option("--lines", "-n", min=0, help="How many of the last records to show.")] = 20,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on with new records until Ctrl-C.")] = False,
+    text_key: TextKeyOption = None,
     directory: DirectoryOption = None,
     config: ConfigOption = None,
     form: FormatOption = "table",
@@ -75,10 +79,13 @@ def tail(
 
     Exit codes: 0 fine (also when there is no record yet), 2 called wrongly or no trail there.
     """
+    from functools import partial
+
     from audit import reader
     from audit.search import join, live
 
     where, _ = find_trail(directory, config)
+    opener = opening_with(read_key(text_key), partial(reader.text_key, where))
     found: list[Entry] = []
     last = 0
     try:
@@ -90,15 +97,18 @@ def tail(
         last = records[-1]["seq"] if records else 0
         found = [entry for entry in join(records) if entry.record["event"] not in _OWN_EVENTS][-lines:] if lines else []
     if not follow:
-        show(found, form)
+        show(opened(found, opener), form)
+        tell_unopened(opener)
         return
     show_one = one_by_one(form)
-    for entry in found:
+    for entry in opened(found, opener):
         show_one(entry)
+    tell_unopened(opener)
     try:
-        for entry in live(_polled(reader.follow(where, last))):
+        for entry in opened(live(_polled(reader.follow(where, last))), opener):
             if entry.record["event"] not in _OWN_EVENTS:
                 show_one(entry)
+                tell_unopened(opener)
     except KeyboardInterrupt:
         return
 
@@ -148,6 +158,7 @@ def search(  # noqa: PLR0913  the options of a command
     order: Annotated[
         Literal["entries", "people", "rows", "last"], typer.Option(help="What --by puts first: the most of these.")
     ] = "entries",
+    text_key: TextKeyOption = None,
     limit: Annotated[int, typer.Option(min=0, help="Show the last that many; 0 shows all.")] = 100,
     directory: DirectoryOption = None,
     config: ConfigOption = None,
@@ -197,8 +208,8 @@ def search(  # noqa: PLR0913  the options of a command
             fail([f"no event {name!r} to search; there are {known}; outcomes come with statements"], Exit.USAGE)
     if by is not None and by not in FACETS:
         fail([f"--by takes one of {', '.join(FACETS)}, not {by}"], Exit.USAGE)
-    if by is not None and form == "parquet":
-        fail(["--by counts, which is no Parquet file: use --format csv"], Exit.USAGE)
+    _fit(by, form, text_key)
+    key = read_key(text_key)
     now = datetime.now(UTC)
     try:
         criteria = Criteria(
@@ -242,7 +253,8 @@ def search(  # noqa: PLR0913  the options of a command
                 show_rows(heading, [astuple(each) for each in (counts[:limit] if limit else counts)], form)
             else:
                 save = partial(query.save, connection, file) if file else None
-                count = _show_found(query.find(connection, criteria, limit), form, save)
+                opener = opening_with(key, query.text_keys(connection).get) if key else None
+                count = _show_found(query.find(connection, criteria, limit), form, save, opener)
     except (NoTrail, CriterionError, tables.QueryError) as error:
         fail([error], Exit.USAGE)
     tell_count(count, limit, by, form)
@@ -302,12 +314,21 @@ audit_app.command()(holding.holds)
 audit_app.command()(report)
 
 
-def _show_found(found: Found, form: FileFormat, save: Callable[[], object] | None) -> int:
+def _fit(by: str | None, form: FileFormat, text_key: Path | None) -> None:
+    """See that what is to be shown can be; ends the command when it cannot."""
+    if by is not None and form == "parquet":
+        fail(["--by counts, which is no Parquet file: use --format csv"], Exit.USAGE)
+    if text_key is not None and (by is not None or form == "parquet"):
+        fail(["--text-key shows statements: not with --by, nor in a Parquet file"], Exit.USAGE)
+
+
+def _show_found(found: Found, form: FileFormat, save: Callable[[], object] | None, opener: Opener | None) -> int:
     """Show what was found, or save it; return how many there are."""
     if save is not None:
         save()
     elif found.count:
-        show(found.entries, form)
+        show(opened(found.entries, opener), form)
+        tell_unopened(opener)
     return found.count
 
 

@@ -10,7 +10,7 @@ import re
 import sys
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 from rich.text import Text
@@ -88,26 +88,39 @@ def verify(  # noqa: PLR0913  the options of a command
 
 def make_key(
     file: Annotated[Path, typer.Argument(help="The file to be written; it must not be there yet.")],
+    *,
+    purpose: Annotated[
+        Literal["heads", "texts"], typer.Option("--for", help="To sign heads, or to read texts that are encrypted.")
+    ] = "heads",
 ) -> None:
-    """Make a key that signs the heads of segments, and print its public half.
+    """Make a key, and print its public half.
 
-    Name the file by audit.signing_key in the settings, where only Louver can read it; give the public half to whoever
-    verifies.
+    One that signs the heads of segments is named by audit.signing_key in the settings, where only Louver can read it; give the
+    public half to whoever verifies. One for texts stays with the auditor, and its public half is named by audit.text_key:
+    without the private key nobody reads the texts again.
 
-    [bold]Example:[/bold]
+    [bold]Examples:[/bold]
 
     louver audit key /etc/louver/audit.pem > audit-public.pem
 
+    louver audit key --for texts auditor.pem > auditor-public.pem
+
     Exit codes: 0 made, 2 it could not be written.
     """
+    from audit.opening import TextKey
     from audit.signing import Signer
 
     try:
-        signer = Signer.create(file)
+        if purpose == "texts":
+            text_key = TextKey.create(file)
+            name, public = text_key.id, text_key.public
+        else:
+            signer = Signer.create(file)
+            name, public = signer.verifier.id, signer.verifier.pem
     except OSError as error:
         fail([f"{file} cannot be made: {error.strerror or error}"], Exit.USAGE)
-    sys.stdout.write(signer.verifier.pem)
-    err.print(f"made key {signer.verifier.id} in {file}", style="dim")
+    sys.stdout.write(public)
+    err.print(f"made key {name} in {file}", style="dim")
 
 
 def compact(

@@ -1,10 +1,12 @@
-"""What the audit says of the texts of statements, through the wire: their shape, and at which proxy they were asked."""
+"""What the audit says of the texts of statements, through the wire: their shape, at which proxy they were asked, and what was sealed."""
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 import psycopg
+import pymysql
 import pytest
 from fixtures.mysql_house import mysql_house_of
 from fixtures.waiting import recorded
@@ -14,6 +16,7 @@ from louver.commands.audit import audit_app
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     from fixtures.louver import RunningLouver
 
@@ -25,6 +28,26 @@ def texts(louver_factory: Callable[..., RunningLouver], stage: Any) -> Iterator[
     """A proxy with a name, before PostgreSQL."""
     with louver_factory(users={"bob": {"role": "boss"}}, policies=stage.policies, name="branch 7") as louver:
         yield louver
+
+
+class Auditor:
+    """Who has the private key; `settings` are those of a proxy that seals for him, `other` is a key of somebody else."""
+
+    def __init__(self, directory: Path) -> None:
+        self.key, self.other = directory / "auditor.pem", directory / "other.pem"
+        public = directory / "public.pem"
+        for path in (self.key, self.other):
+            made = CliRunner().invoke(audit_app, ["key", "--for", "texts", str(path)])
+            assert made.exit_code == 0, made.output
+            if path == self.key:
+                public.write_text(made.stdout)
+        self.settings = {"statement_text": "encrypted", "text_key": str(public)}
+
+
+@pytest.fixture(scope="module")
+def auditor(tmp_path_factory: pytest.TempPathFactory) -> Auditor:
+    """An auditor with a key."""
+    return Auditor(tmp_path_factory.mktemp("auditor"))
 
 
 def search(louver: RunningLouver, *arguments: str) -> list[str]:
@@ -71,3 +94,93 @@ def test_double_quotes_hold_values_on_mysql(either: LocalMySQL) -> None:
         assert one != other
         trail = b"".join(path.read_bytes() for path in house.louver.audit_directory.glob("*.jsonl"))
         assert not any(word in trail for word in (b"alice", b"bob", b"carol"))
+
+
+WHISPERED = "whispered by nobody"
+
+
+def assert_sealed(louver: RunningLouver) -> None:
+    """Nothing of the texts stands in the trail or the log."""
+    files = [path.read_bytes() for path in louver.audit_directory.iterdir() if path.is_file()]
+    assert any(b'"sealed"' in data for data in files)
+    for data in (*files, louver.log.encode()):
+        assert b"whispered" not in data
+        assert b"4711" not in data
+
+
+def read_by(louver: RunningLouver, key: Path, command: str = "search") -> tuple[list[dict[str, Any]], str]:
+    """The statements that a command shows with a key, and what it says on standard error."""
+    arguments = [command, "--directory", str(louver.audit_directory), "--text-key", str(key), "--format", "json"]
+    found = CliRunner().invoke(audit_app, arguments)
+    assert found.exit_code == 0, found.output
+    entries = [json.loads(line) for line in found.stdout.splitlines()]
+    return [entry for entry in entries if entry["event"] == "statement"], " ".join(found.stderr.split())
+
+
+def test_the_auditor_alone_reads_texts_on_postgresql(
+    louver_factory: Callable[..., RunningLouver], stage: Any, auditor: Auditor
+) -> None:
+    """What is rewritten, prepared, in a pipeline, refused or wrong: all of it is there for his key, and for no other."""
+    users = {"bob": {"role": "boss"}, "tina": {"role": "teller"}}
+    texts = [f"select phone from people where name = '{WHISPERED}' and id = {number}" for number in (4711, 4712, 4711)]
+    wrong = [f"selec '{WHISPERED}'", f"select pg_read_file('{WHISPERED}')", f"select '{WHISPERED}'::int"]
+    with louver_factory(users=users, policies=stage.policies, audit=auditor.settings) as louver:
+        for user in users:
+            with psycopg.connect(louver.dsn(user, database=stage.database), autocommit=True) as client:
+                for text in texts:
+                    client.execute(text)
+                with client.pipeline():
+                    client.execute(texts[0], prepare=True)
+                for text in wrong:
+                    with pytest.raises(psycopg.Error):
+                        client.execute(text)
+        recorded(louver, "session_closed", count=2)
+        louver.stop()
+        assert_sealed(louver)
+        for command in ("search", "tail"):
+            shown, said = read_by(louver, auditor.key, command)
+            asked = [each["text"] for each in shown if WHISPERED in each["text"]]
+            assert asked == 2 * [*texts, texts[0], *wrong]
+            assert {each["scrubbed"] for each in shown if each["text"] in texts} == {
+                "select phone from people where name = ? and id = ?"
+            }
+            assert said == ""
+            shown, said = read_by(louver, auditor.other, command)
+            assert WHISPERED not in json.dumps(shown)
+            assert f"the texts of {len(shown)} statements stay sealed: it is sealed for key" in said
+        verified = CliRunner().invoke(audit_app, ["verify", "--directory", str(louver.audit_directory)])
+        assert verified.exit_code == 0, verified.output
+
+
+def test_the_auditor_alone_reads_texts_on_mysql(either: LocalMySQL, auditor: Auditor) -> None:
+    """Statements, prepared ones, and what is refused."""
+    with mysql_house_of(either, audit=auditor.settings) as house:
+        text = f'SELECT phone FROM customers WHERE name = "{WHISPERED}" AND id = 4711'
+        with house.connect("tina") as client, client.cursor() as cursor:
+            cursor.execute(text)
+            cursor.execute(f"SET @q = '{WHISPERED}'")
+            with pytest.raises(pymysql.MySQLError):
+                cursor.execute(f"SELEC '{WHISPERED}'")
+        recorded(house.louver, "session_closed")
+        house.louver.stop()
+        assert_sealed(house.louver)
+        shown, said = read_by(house.louver, auditor.key)
+        asked = [each["text"] for each in shown if WHISPERED in each["text"]]
+        assert asked == [text, f"SET @q = '{WHISPERED}'", f"SELEC '{WHISPERED}'"]
+        assert said == ""
+
+
+def test_what_a_search_says_of_keys(texts: RunningLouver, auditor: Auditor, tmp_path: Path) -> None:
+    """A file that is no key, a public half, and what cannot be shown together, each in words."""
+    where = ["--directory", str(texts.audit_directory)]
+    for more, said in (
+        (["--text-key", str(tmp_path / "none.pem")], "is not a private key in PEM"),
+        (["--text-key", str(auditor.settings["text_key"])], "is not a private key in PEM"),
+        (["--text-key", str(auditor.key), "--by", "user"], "--text-key shows statements"),
+    ):
+        found = CliRunner().invoke(audit_app, ["search", *where, *more])
+        assert found.exit_code == 2
+        assert said in " ".join(found.stderr.split())
+    made = CliRunner().invoke(audit_app, ["key", "--for", "texts", str(auditor.key)])
+    assert made.exit_code == 2
+    assert "cannot be made" in made.stderr

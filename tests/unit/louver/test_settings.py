@@ -133,3 +133,13 @@ def test_every_key_says_what_it_takes() -> None:
         assert (key.kind in {"integer", "number"}) == (key.maximum > 0), name
         assert bool(key.choices) == (key.kind == "choice" or (key.kind == "texts" and not key.unit)), name
         assert key.unit or key.choices or key.kind in {"boolean", "secret"}, name
+
+
+@pytest.mark.parametrize(("audit", "line"), [("{statement_text: encrypted}", 4), ("{text_key: tls.pem}", 4)])
+def test_encrypted_texts_and_their_key_go_together(directory: Path, audit: str, line: int) -> None:
+    """A key without the setting would look as if texts were sealed; the setting without a key can seal nothing."""
+    (problem,) = _problems(f"{_LEAST}audit: {audit}\n", directory)
+    assert problem.startswith(f"louver.yaml:{line}:")
+    assert "go together" in problem
+    both = f"{_LEAST}audit: {{statement_text: encrypted, text_key: tls.pem}}\n"
+    assert parse_settings(both, file="louver.yaml", directory=directory).audit.text_key == directory / "tls.pem"
