@@ -16,6 +16,7 @@ from audit.writer import Trail
 from louver import entries
 from louver.commands import audit as command
 from louver.commands import proof
+from louver.secret import create_secret
 
 HOSTILE = "SELECT '\x1b[2J' AS \"=1+1\"\n-- [red]x[/red] \u202e"
 
@@ -238,6 +239,10 @@ def test_the_examples_of_the_documentation_are_commands_that_exist(run, trail, t
     page = Path(command.__file__).parents[2] / "docs" / "audit.md"
     lines = [line.strip() for line in page.read_text().splitlines() if line.startswith("louver audit ")]
     assert len(lines) >= 10
+    create_secret(tmp_path / "secret")
+    (tmp_path / "policies.yaml").write_text("version: 1\n")
+    settings = "upstream: {user: a}\npolicies: policies.yaml\nlogin: relay\nsecret_file: secret\n"
+    (tmp_path / "louver.yaml").write_text(settings)
     for line in lines:
         said = shlex.split(line, comments=True)[2:]
         arguments = list(itertools.takewhile(lambda word: word not in {"|", ">"}, said))
@@ -252,6 +257,8 @@ def test_the_examples_of_the_documentation_are_commands_that_exist(run, trail, t
             "heads.jsonl": trail / heads.HEADS,
             "audit.pem": tmp_path / "key.pem",
             "may": tmp_path / "may",
+            "louver.yaml": tmp_path / "louver.yaml",
+            "auditor.pem": tmp_path / "auditor.pem",
         }
         arguments = [str(own.get(Path(argument).name, argument)) for argument in arguments]
         found = run(*arguments, directory=None if arguments[0] == "key" else trail)
