@@ -52,6 +52,7 @@ HOT_PATH = [
     "proxy/side.py",
     "proxy/violation.py",
     "proxy/witness.py",
+    "proxy/world.py",
     "proxy/postgres/wire/frames.py",
     "proxy/postgres/wire/statements.py",
     "proxy/postgres/wire/replies.py",

@@ -1,6 +1,6 @@
 """The gate: from a statement's text to its ruling, for one caller.
 
-Owns the worlds (one decision, one catalog, one meaning of names, and the plans made under them) and the walk
+Owns the worlds that are in use (proxy.world: one decision, one catalog, one meaning of names, and the plans made under them) and the walk
 text -> rewrite -> plan. What differs between databases stands in a gate of each, such as `postgres.gate`.
 Any fault on this walk is a refusal.
 May not do: I/O; the relay fetches what is missing (catalog, names) and asks again.
@@ -8,13 +8,12 @@ May not do: I/O; the relay fetches what is missing (catalog, names) and asks aga
 
 from __future__ import annotations
 
-import itertools
 import logging
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, Generic, NamedTuple, Protocol, TypeVar
+from typing import TYPE_CHECKING, Generic
 
 from audit.fingerprint import fingerprint
-from audit.record import ColumnUse, Judgement
+from audit.record import Judgement
 from audit.scrub import scrub
 from policies.masks import SCHEMAS
 from policies.model import ColumnName
@@ -22,10 +21,11 @@ from proxy.budgets import Budgets
 from proxy.declaring import Declaration, Family, declaration, declaring
 from proxy.grants.granted import BYTES_A_ROW, Granted
 from proxy.measures.inforce import InForce
-from proxy.plans import Makes, NamesEffect, Plan, PlanCache, Ruling, Tally
+from proxy.plans import Plan, PlanCache, Ruling, Tally
 from proxy.positions import moves_of
-from proxy.seen import labelled, seen
+from proxy.seen import column_use, grants_of, labelled, seen
 from proxy.witness import Witness
+from proxy.world import COPYING, C, Effects, N, World
 from rewriter.kept import Kept
 from rewriter.model import MAX_BYTES, Description, Probe, Refusal, Rewritten, UnknownNames, Use
 
@@ -45,83 +45,6 @@ _FAULT = Refusal(
     "louver could not rule this statement",
     hint="This is a fault in Louver, reported in its log; nothing was sent to the database.",
 )
-COPYING = -2
-"""The epoch of no world, of a statement that is ruled again each time it is bound."""
-
-_epochs = itertools.count(1)
-"""Every world gets a number of its own, so that an epoch never means two things. 0 is no world."""
-
-
-class Unsettled(Exception):  # noqa: N818  a state of the database, not a fault of ours
-    """Policies or definitions change faster than they can be looked at, so nothing can be ruled now."""
-
-
-class Outgrown(Exception):  # noqa: N818  an end, not a fault
-    """What the caller may see has changed so that the session cannot go on.
-
-    It may hold what must not be seen any more: the key of keyed masks, or values that it was shown before, in variables and
-    temporary tables that nobody else can look into.
-    """
-
-
-class Snapshot(Protocol):
-    """What every catalog has; `revision` tells snapshots of one database apart."""
-
-    @property
-    def database(self) -> str:
-        """The database that it describes, or "" for a whole server."""
-        ...
-
-    @property
-    def revision(self) -> int:
-        """Grows with each snapshot that differs."""
-        ...
-
-
-C = TypeVar("C", bound=Snapshot)
-N = TypeVar("N")
-
-
-class Effects(NamedTuple):
-    """What running a statement changes for those that follow it, as `proxy.plans.Plan` has it."""
-
-    names: NamesEffect = "none"
-    makes: Makes = "none"
-    uses_made: bool = False
-    declares: Declaration | None = None
-
-
-class World(Generic[C, N]):
-    """What one caller may see and how the server understands them, at this moment, with the plans made so far.
-
-    `names` is None for callers who see everything as it is: they need no name resolved. `key` is what the session holds
-    or has held, for a mask that is keyed; there, and only there, settings that could show or replace it are guarded.
-    `witness` is what answers are checked against. `epoch` is the world's own number.
-    """
-
-    # a plain class, for a generic dataclass cannot be native
-
-    def __init__(  # noqa: PLR0913, PLR0917  what a ruling rests on
-        self,
-        decision: Decision,
-        catalog: C,
-        names: N | None,
-        key: KeyMaterial | None = None,
-        witness: Witness | None = None,
-        plans: PlanCache | None = None,
-    ) -> None:
-        self.decision = decision
-        self.catalog = catalog
-        self.names = names
-        self.key = key
-        self.witness = witness
-        self.plans = PlanCache() if plans is None else plans
-        self.epoch = next(_epochs)
-
-    @property
-    def guarded(self) -> bool:
-        """True when something is hidden from this caller."""
-        return self.names is not None
 
 
 class Gate(ABC, Generic[C, N]):
@@ -372,7 +295,7 @@ class Gate(ABC, Generic[C, N]):
             fingerprint=shape,
             rewritten=None,
             relations=tuple(".".join(filter(None, relation)) for relation in description.relations),
-            columns=tuple(_column_use(use, world.decision) for use in uses),
+            columns=tuple(column_use(use, world.decision) for use in uses),
             ruling="pass",
             policy=world.decision.policy,
             catalog=world.catalog.revision,
@@ -423,11 +346,11 @@ class Gate(ABC, Generic[C, N]):
             fingerprint=shape,
             rewritten=self._written(new_text) if changed else None,
             relations=tuple(f"{schema}.{name}" for schema, name in rewritten.relations),
-            columns=tuple(_column_use(use, world.decision) for use in uses),
+            columns=tuple(column_use(use, world.decision) for use in uses),
             ruling="rewrite" if changed else "pass",
             policy=world.decision.policy,
             catalog=world.catalog.revision,
-            grants=_grants(rewritten.uses, world.decision, made=effects.uses_made),
+            grants=grants_of(rewritten.uses, world.decision, made=effects.uses_made),
             filters=tuple((f"{each.schema}.{each.relation}", each.rule) for each in rewritten.filters),
         )
         plan = Plan(
@@ -486,27 +409,6 @@ class Gate(ABC, Generic[C, N]):
 def _most_rows(decision: Decision) -> int:
     most = None if decision.limit is None else decision.limit.rows_per_statement
     return -1 if most is None else most
-
-
-def _grants(uses: Sequence[Use], decision: Decision, *, made: bool) -> tuple[int, ...]:
-    """The grants that a statement shows something by; `made`: by what an earlier one has left, it may be any of them."""
-    return decision.grants if made else tuple(sorted({grant for use in uses for grant in use.treatment.grants}))
-
-
-def _column_use(use: Use, decision: Decision) -> ColumnUse:
-    label = decision.labels.get(use.column)
-    treatment = use.treatment
-    return ColumnUse(
-        column=str(use.column),
-        category=label.category if label else None,
-        level=label.level if label else None,
-        treatment=treatment.kind,
-        mask=treatment.mask.name if treatment.mask else None,
-        rule=treatment.rule,
-        rows=treatment.rows.text if treatment.rows else None,
-        search=use.search,
-        join=use.join,
-    )
 
 
 _SHAPES = 512

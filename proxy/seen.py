@@ -14,6 +14,7 @@ import contextlib
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
+from audit.record import ColumnUse
 from policies.masks import make_mask
 from policies.model import Decision, Treatment
 from rewriter.kept import Kept
@@ -76,3 +77,25 @@ def labelled(
         for column in decision.treatments
         if {(column.schema.lower(), column.relation.lower()), (None, column.relation.lower())} & found
     ]
+
+
+def grants_of(uses: Sequence[Use], decision: Decision, *, made: bool) -> tuple[int, ...]:
+    """The grants that a statement shows something by; `made`: by what an earlier one has left, it may be any of them."""
+    return decision.grants if made else tuple(sorted({grant for use in uses for grant in use.treatment.grants}))
+
+
+def column_use(use: Use, decision: Decision) -> ColumnUse:
+    """A use as the audit has it."""
+    label = decision.labels.get(use.column)
+    treatment = use.treatment
+    return ColumnUse(
+        column=str(use.column),
+        category=label.category if label else None,
+        level=label.level if label else None,
+        treatment=treatment.kind,
+        mask=treatment.mask.name if treatment.mask else None,
+        rule=treatment.rule,
+        rows=treatment.rows.text if treatment.rows else None,
+        search=use.search,
+        join=use.join,
+    )

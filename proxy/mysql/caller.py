@@ -11,10 +11,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from policies.model import Decision
-from proxy.gate import Outgrown, Unsettled, World
 from proxy.mysql.catalogs import SERVER
 from proxy.mysql.gate import MySQLWorld, what_it_makes
 from proxy.plans import commented
+from proxy.world import Outgrown, Unsettled, World
 from rewriter.model import Refusal, UnknownNames
 from rewriter.mysql.catalog import Facts  # noqa: TC001  native code looks it up
 from rewriter.mysql.lineage import Made

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Final
 
 from proxy.catalogs import CatalogUnavailable
 from proxy.context import Unmet
-from proxy.gate import Outgrown, Unsettled
 from proxy.ledger import LedgerUnavailable
 from proxy.mysql.gate import may_make
 from proxy.mysql.threads import ONLY_NUMBERS, kills, may_hide_kill
 from proxy.mysql.wire.packets import ProtocolViolation
 from proxy.mysql.wire.tracking import READ_TRACKED, START_TRACKING, Tracked, read_tracked
 from proxy.wording import NO_CATALOG, NO_LEDGER, OUTGROWN, UNSETTLED
+from proxy.world import Outgrown, Unsettled
 from rewriter.model import Refusal
 from rewriter.mysql.catalog import Facts
 

@@ -9,10 +9,11 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from audit.record import Judgement
-from proxy.gate import Effects, Gate, World
+from proxy.gate import Gate
 from proxy.mysql.wire.messages import error
 from proxy.plans import Plan, Ruling
 from proxy.witness import Witness
+from proxy.world import Effects, World
 from rewriter.kept import Kept
 from rewriter.model import Description, Refusal, UnknownNames
 from rewriter.mysql.catalog import Catalog, Facts

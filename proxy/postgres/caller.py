@@ -11,11 +11,11 @@ import itertools
 from typing import TYPE_CHECKING, NamedTuple
 
 from policies.model import Decision, Label
-from proxy.gate import Outgrown, Unsettled
 from proxy.plans import Ruling, commented
 from proxy.postgres.gate import PostgresWorld, needs_nothing, what_it_makes
 from proxy.postgres.introspection import look_up_sql, read_look_up
 from proxy.postgres.own import laid_over, read_own
+from proxy.world import Outgrown, Unsettled
 from rewriter.model import Refusal, UnknownNames
 from rewriter.postgres.catalog import Catalog, Names, Relation
 

@@ -10,11 +10,11 @@ import asyncio
 from typing import TYPE_CHECKING, Final
 
 from proxy.catalogs import CatalogUnavailable
-from proxy.gate import Outgrown, Unsettled
 from proxy.ledger import LedgerUnavailable
 from proxy.postgres.wire.conversation import FAILED, ProtocolViolation
 from proxy.postgres.wording import ABORTED, UNREADABLE
 from proxy.wording import NO_CATALOG, NO_LEDGER, OUTGROWN, UNSETTLED
+from proxy.world import Outgrown, Unsettled
 from rewriter.model import Refusal, UnknownNames
 
 if TYPE_CHECKING:

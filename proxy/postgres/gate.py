@@ -9,9 +9,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from proxy.declaring import Declaration, Family, forgets
-from proxy.gate import Effects, Gate, World
+from proxy.gate import Gate
 from proxy.postgres.wire.messages import notice_response, report_fields
 from proxy.witness import Witness
+from proxy.world import Effects, World
 from rewriter.kept import Kept
 from rewriter.model import Description, Refusal, Rewritten, Use
 from rewriter.postgres.catalog import Catalog, Names
