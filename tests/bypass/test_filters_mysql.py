@@ -19,7 +19,8 @@ REFUSALS = frozenset({1142, 1143, 1064})
 def test_rows_that_are_filtered_away_are_not_there(filtered_twins: FilteredTwins, case: dict[str, Any]) -> None:
     """The trick works straight; through Louver both twins answer the same, as a database without the rows does."""
     steps = case.get("steps") or [case["sql"]]
-    if case.get("real", True):
+    elsewhere = case.get("mariadb") if filtered_twins.house.server.flavour == "mariadb" else None
+    if case.get("real", True) and elsewhere is None:
         straight = [filtered_twins.tell(world, steps, straight=True) for world in ("a", "b")]
         assert straight[0] != straight[1]
     a, b = (filtered_twins.tell(world, steps) for world in ("a", "b"))
@@ -29,7 +30,7 @@ def test_rows_that_are_filtered_away_are_not_there(filtered_twins: FilteredTwins
         said = said.replace(step, "")
     assert "SENTINEL" not in said or any("SENTINEL" in step for step in steps)
     refused = a[-1][0] == "error" and a[-1][1] in REFUSALS
-    assert ("refused" if refused else "shown") == case["ends"], a
+    assert ("refused" if refused else "shown") == (elsewhere or case["ends"]), a
     if case["ends"] == "shown" and "searched" not in case:
         assert plain(a) == plain(filtered_twins.tell("m", steps, straight=True))
 

@@ -43,6 +43,9 @@ TABLED = ("people", "accounts", "people", "events", "cards", "members", "orders"
 PROTECTED = ("people", "accounts", "events", "cards", "members")
 """Tables with masked columns, none of them denied."""
 
+CONDITIONED = ("people_oslo", "people_rich", "order_view")
+"""Views with conditions of their own."""
+
 WRITTEN = ("people_view", "people_oslo", "people_invoker", "order_view")
 """Views that are written like the tables behind them."""
 
