@@ -187,6 +187,11 @@ class Trail:
         """Why a lenient trail could not write what it was given last; None when it could."""
         return self._trouble
 
+    @property
+    def deaf(self) -> bool:
+        """Whether a lenient trail takes nothing until the process starts anew, so that no record need be made for it."""
+        return self._lenient and self._broken is not None
+
     def append(self, body: bytes) -> int:
         """Give a record its seq and time, put it into the buffer and return its seq; 0 when a lenient trail cannot take it.
 
@@ -221,6 +226,10 @@ class Trail:
 
     def _append_if_possible(self, body: bytes) -> int:
         """Make room and append; where that cannot be done, count the record as lost."""
+        if self._broken is not None:
+            self._trouble = self._broken
+            self._lost += 1
+            return 0
         try:
             self._make_room()
         except AuditUnavailable as unavailable:

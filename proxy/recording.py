@@ -84,6 +84,10 @@ class Recorder:
 
         `values` are those of its parameters, if it has any.
         """
+        if self._trail.deaf:
+            self._statements += 1
+            self._meter.statement(plan.judgement.kinds, plan.verdict).number += 1
+            return
         self._hashed = b""
         if self.hashes is not None and plan.judgement.columns:
             named = literals(text)
@@ -124,6 +128,9 @@ class Recorder:
             status = "ok"
         elif sqlstate in _CANCELED:
             status = "cancelled"
+        self._meter.end(status, rows, sent, nanoseconds)
+        if self._trail.deaf:
+            return
         self._trail.append(
             record.outcome(
                 self._outcome,
@@ -135,7 +142,6 @@ class Recorder:
                 sqlstate=sqlstate,
             )
         )
-        self._meter.end(status, rows, sent, nanoseconds)
 
     def exposed(self, column: str, sqlstate: str) -> None:
         """An answer was cut off before its first row, because the server said that it shows a hidden column."""

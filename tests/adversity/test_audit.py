@@ -55,3 +55,24 @@ def test_a_trail_that_cannot_grow_lets_statements_pass_where_that_is_wanted(
         assert 0 < recorded.count(b'"event":"statement"') < 300
         louver.wait_for_said("statements pass without a record")
         assert "Traceback" not in louver.log
+
+
+@pytest.mark.parametrize("unavailable", ["refuse", "pass"])
+def test_a_trail_whose_segment_is_gone(louver_factory: Callable[..., Any], stage: Any, unavailable: str) -> None:
+    """Refused until the next start, or passed without a record and said in the log, masked all the same; the trail goes on then."""
+    users = {"tina": {"role": "teller"}}
+    with louver_factory(users=users, policies=stage.policies, audit={"unavailable": unavailable}) as louver:
+        with psycopg.connect(louver.dsn("tina", database=stage.database), autocommit=True) as client:
+            query = "select phone from people where id = 1"
+            assert set(client.execute(query).fetchone()[0]) == {"*"}
+            for path in louver.audit_directory.glob("*.jsonl"):
+                path.unlink()
+            louver.wait_for_said("its open segment was removed")
+            if unavailable == "refuse":
+                with pytest.raises(psycopg.OperationalError, match="audit"):
+                    client.execute(query)
+            else:
+                for _ in range(20):
+                    assert set(client.execute(query).fetchone()[0]) == {"*"}
+        assert not list(louver.audit_directory.glob("*.jsonl"))
+        assert "Traceback" not in louver.log
