@@ -23,7 +23,7 @@ from proxy.grants.granted import BYTES_A_ROW, Granted
 from proxy.measures.inforce import InForce
 from proxy.plans import Plan, PlanCache, Ruling, Tally
 from proxy.positions import moves_of
-from proxy.seen import column_use, grants_of, labelled, seen
+from proxy.seen import column_use, grants_of, labelled, seen, words
 from proxy.witness import Witness
 from proxy.world import COPYING, C, Effects, N, World
 from rewriter.kept import Kept
@@ -287,7 +287,7 @@ class Gate(ABC, Generic[C, N]):
         """The ruling for a caller from whom nothing is hidden: the statement leaves as it is."""
         description = self._describe(text)
         effects = self._effects(description.kinds, text, changes_names=False)
-        uses = self._uses(world, text, (), description.relations)
+        uses = self._uses(world, text, (), self._names(text, description))
         recorded, shape = self._recorded(text)
         judgement = Judgement(
             kinds=description.kinds,
@@ -379,6 +379,10 @@ class Gate(ABC, Generic[C, N]):
         literal_free = rewritten.literal_free and not self._whole_text
         world.plans.keep(text, ruling, rewritten.edits, literal_free=literal_free, constants=rewritten.constants)
         return ruling
+
+    def _names(self, text: bytes, description: Description) -> Iterable[tuple[str | None, str]]:
+        """What a text may name of which nothing is known but its description: also what stands in statements that could not be read."""
+        return {*description.relations, *words(text.decode(errors="replace"))}
 
     def _uses(
         self, world: World[C, N], text: bytes, told: Sequence[Use], relations: Iterable[tuple[str | None, str]]

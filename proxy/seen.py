@@ -10,7 +10,8 @@ May not do: rule. Whatever goes wrong here changes nothing of what leaves.
 
 from __future__ import annotations
 
-import contextlib
+import logging
+import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
@@ -25,7 +26,13 @@ if TYPE_CHECKING:
 
     from policies.model import ColumnName
 
+log = logging.getLogger(__name__)
+
 _HIDDEN: Final = Treatment("mask", "audit", mask=make_mask("null"), explain=True)
+READ_AGAIN: Final = 64 * 1024
+"""Bytes of a text that is read once more for the audit; of a longer one all labelled columns of what it names count."""
+
+_WORD: Final = re.compile(r"\w+")
 _DEPTH: Final = 8
 """How far views over views are followed."""
 
@@ -53,11 +60,20 @@ def seen(
     if all(decision.treatments[column].treated for column in named):
         return tuple(told)
     found = sorted(named, key=str)
-    with contextlib.suppress(Refusal, UnknownNames, UnicodeDecodeError):
+    try:
         found = [use.column for use in read(_observed(decision))]
+    except (Refusal, UnknownNames, UnicodeDecodeError):
+        pass
+    except Exception as error:  # noqa: BLE001  the statement leaves all the same; the message may hold its values
+        log.error("fault while it was looked what a statement shows: %s", type(error).__name__)  # noqa: TRY400
     known = {use.column for use in told}
     new = [c for c in dict.fromkeys(found) if c not in known and not decision.treatments[c].treated]
     return (*told, *(Use(column, decision.treatments[column]) for column in new))
+
+
+def words(text: str) -> set[tuple[None, str]]:
+    """Every word of a text that cannot be read, as the name of a relation that it may be."""
+    return {(None, word) for word in set(_WORD.findall(text))}
 
 
 def labelled(

@@ -1,7 +1,7 @@
 """The values that a statement names: its literals, and what is bound to its parameters.
 
 Owns finding them in SQL text and spelling them as a text would, whatever form the wire gives them. What it finds is hashed for the
-audit (audit.values) and decides nothing, so a text that is hard to read may give too many or too few.
+audit (audit.values), which keeps MOST of a statement, and decides nothing, so a text that is hard to read may give too many or too few.
 May not do: I/O, keep a value.
 """
 
@@ -10,8 +10,10 @@ from __future__ import annotations
 import re
 import struct
 import uuid
+from itertools import islice
 from typing import TYPE_CHECKING, Final
 
+from audit.values import MOST
 from proxy.shapes import split
 
 if TYPE_CHECKING:
@@ -21,17 +23,26 @@ _QUOTE: Final = ord("'")
 LONGEST: Final = 64 * 1024
 """Bytes of a text, or of an execution's values, that are looked through."""
 
+# A string that does not end matches up to the end of the text, so that nothing is looked through from each quote within it anew.
 _LITERAL: Final = re.compile(
-    rb"""'([^'\\]*(?:(?:''|\\.)[^'\\]*)*)' | "([^"\\]*(?:(?:""|\\.)[^"\\]*)*)" | (?<![\w.$'"@])([0-9]+(?:\.[0-9]+)?)(?![\w.'"])""",
+    rb"""'([^'\\]*(?:(?:''|\\.)[^'\\]*)*)('|\\?\Z) | "([^"\\]*(?:(?:""|\\.)[^"\\]*)*)("|\\?\Z)
+    | (?<![\w.$'"@])([0-9]+(?:\.[0-9]+)?)(?![\w.'"])""",
     re.VERBOSE | re.DOTALL,
 )
 
 
 def literals(text: bytes) -> list[bytes]:
-    """The strings and numbers of a text, without quotes; a name in double quotes counts, for elsewhere it is a string."""
+    """The first MOST strings and numbers of a text, without quotes; a name in double quotes counts, for elsewhere it is a string."""
     if b'"' not in text and b"\\" not in text and b"''" not in text and len(text) <= LONGEST:
-        return [found[1:-1] if found[0] == _QUOTE else found for found in split(text)[1::2]]  # what most are, quickly
-    return [found[1] or found[2] or found[3] or b"" for found in _LITERAL.finditer(text[:LONGEST])]
+        return [
+            found[1:-1] if found[0] == _QUOTE else found for found in split(text)[1 : 2 * MOST : 2]
+        ]  # what most are, quickly
+    ended = (
+        found[1] or found[3] or found[5] or b""
+        for found in _LITERAL.finditer(text[:LONGEST])
+        if found[2] == b"'" or found[4] == b'"' or found[5]
+    )
+    return list(islice(ended, MOST))
 
 
 # -- PostgreSQL: Bind, behind its two names (protocol.html); binary forms as typsend has them --------------------------
@@ -46,7 +57,7 @@ def bound(values: bytes, types: bytes) -> list[bytes]:
     What ends early gives what there is: the server refuses it.
     """
     try:
-        return list(_bound(values, types))
+        return list(islice(_bound(values, types), MOST))
     except (struct.error, IndexError):
         return []
 
@@ -93,7 +104,7 @@ _NULL: Final = 6
 def executed(nulls: bytes, types: list[tuple[int, bool]], values: bytes) -> list[bytes]:
     """The parameters of an execution: the bitmap of those that are NULL, (type, unsigned) of each, and the bytes of the others."""
     try:
-        return list(_executed(nulls, types, values))
+        return list(islice(_executed(nulls, types, values), MOST))
     except (struct.error, IndexError):
         return []
 

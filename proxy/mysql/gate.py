@@ -12,6 +12,7 @@ from audit.record import Judgement
 from proxy.gate import Gate
 from proxy.mysql.wire.messages import error
 from proxy.plans import Plan, Ruling
+from proxy.seen import READ_AGAIN
 from proxy.witness import Witness
 from proxy.world import Effects, World
 from rewriter.kept import Kept
@@ -122,7 +123,7 @@ class MySQLGate(Gate[Catalog, Facts]):
             facts=facts,
             decision=decision,
             listed_functions=self.listed_functions(),
-            limit=self.analysed_bytes,
+            limit=min(self.analysed_bytes, READ_AGAIN),
         ).uses
 
     def _behind(self, catalog: Catalog, schema: str | None, name: str) -> Iterable[tuple[str | None, str]]:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from proxy.declaring import Declaration, Family, forgets
 from proxy.gate import Gate
 from proxy.postgres.wire.messages import notice_response, report_fields
+from proxy.seen import READ_AGAIN
 from proxy.witness import Witness
 from proxy.world import Effects, World
 from rewriter.kept import Kept
@@ -82,8 +83,13 @@ class PostgresGate(Gate[Catalog, Names]):
             names=_likely_names(world) if world.names is None else world.names,
             decision=decision,
             listed_functions=self.listed_functions(),
-            limit=self.analysed_bytes,
+            limit=min(self.analysed_bytes, READ_AGAIN),
         ).uses
+
+    def _names(self, text: bytes, description: Description) -> Iterable[tuple[str | None, str]]:
+        if not description.kinds or "DoStmt" in description.kinds:
+            return super()._names(text, description)
+        return description.relations  # read whole, or not at all
 
     def _behind(self, catalog: Catalog, schema: str | None, name: str) -> Iterable[tuple[str | None, str]]:
         for within, oids in _kin(catalog).get(name, ()):

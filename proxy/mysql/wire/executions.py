@@ -77,7 +77,7 @@ class Executions(Handling):
         if error:
             return self._refuse(error, Execution(_RESULTS, prepared.plan, prepared.text, refused=error))
         values = None
-        if hashed and len(payload) == size and not prepared.long_data:
+        if hashed and len(payload) == size <= LONGEST and not prepared.long_data:
             values = self._values(prepared, payload, types)
         return self._run(prepared, payload, size, types, values, bulk=bulk)
 

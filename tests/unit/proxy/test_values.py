@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+import time
 import uuid
 
 import pytest
@@ -10,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from audit.values import MOST, ValueKey
-from proxy.values import bound, executed, literals
+from proxy.values import LONGEST, bound, executed, literals
 
 
 @pytest.mark.parametrize(
@@ -93,3 +94,12 @@ def test_hashes_are_keyed_and_few() -> None:
     assert key.digest(b" 4711 ") == key.digest(b"4711") != other.digest(b"4711")
     assert key.digests([b"1", b"1", b"2"]) == [key.digest(b"1"), key.digest(b"2")]
     assert len(key.digests(str(number).encode() for number in range(1000))) == MOST
+
+
+@pytest.mark.parametrize("text", [b"select /* ' ", b'select /* " ', b"select /* '' \\ "])
+@pytest.mark.parametrize("part", [b"\\'", b'\\"', b"''", b'""', b"'\"", b"1a", b"'", b"\\\\'"])
+def test_hostile_texts_take_linear_time(text: bytes, part: bytes) -> None:
+    """A string that does not end is looked through once, not from each quote in it: one caller must not hold up all others."""
+    begun = time.perf_counter()
+    literals(text + part * LONGEST)
+    assert time.perf_counter() - begun < 2
