@@ -1,6 +1,6 @@
 """The server: accepts connections, keeps the limits, ticks, drains.
 
-Owns the set of sessions and what concerns all of them. A fault of one session never reaches another.
+Owns the listener, logins that are on their way, and what happens by itself; the sessions stand in proxy.sessions. A fault of one session never reaches another.
 May not do: read SQL, know a protocol: that is its front's.
 """
 
@@ -13,9 +13,8 @@ import ipaddress
 import logging
 import secrets
 import signal
-from collections import Counter
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 from audit import record
@@ -25,10 +24,11 @@ from proxy.context import Context
 from proxy.front import Abandoned, LoginRefused
 from proxy.meter import Meter, cause
 from proxy.outbox import Outbox
-from proxy.peer import TLS_SHUTDOWN_SECONDS, Peer, PeerClosed
+from proxy.peer import Peer, PeerClosed
 from proxy.people import Portrait
 from proxy.recording import Recorder
 from proxy.relay import Opening
+from proxy.sessions import Open, Sessions
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
@@ -53,20 +53,10 @@ log = logging.getLogger(__name__)
 _BACKLOG = 1024
 """Connections the kernel holds while we are busy; pools of some hundred clients connect at once after a restart."""
 
-_PARTING_SECONDS = TLS_SHUTDOWN_SECONDS + 0.5
-"""How long connections that are closed may take to say goodbye before the process ends."""
-
 _TURNED_AWAY = 100
 _TURN_AWAY_SECONDS = 2.0
 """How many connections over the limit are told so at the same time, and how long each may take to ask for it; more
 are closed without a word."""
-
-
-_BY_MEASURE: Final = {
-    "end_session": "louver: this session was ended by an alert (measure {})",
-    "tighten": "louver: what you may see has been narrowed (measure {})",
-}
-_BY_MEASURE_HINT: Final = {"end_session": "Ask an administrator.", "tighten": "Connect again."}
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,10 +125,7 @@ class Server:
             granted.changed = front.time_passed
         self._zone = ZoneInfo(settings.timezone)
         self._connections: set[asyncio.Task[None]] = set()
-        self._serving: dict[Relay, tuple[LoggedIn, Context]] = {}
-        self._names: dict[Relay, str] = {}  # as the trail has them
-        self._parting: set[Relay] = set()  # ended, with a connection that is still open
-        self._per_user: Counter[str] = Counter()
+        self._sessions = Sessions(people)
         self._turned_away: set[asyncio.Task[None]] = set()
         self._afterwards: set[asyncio.Task[None]] = set()
         self._minute = -1
@@ -147,14 +134,14 @@ class Server:
         self._draining: asyncio.Event | None = None  # set while draining, when a session or a login ends, or all must
         self._hurried = False
         self._run = secrets.token_hex(4)
-        self._sessions = 0
+        self._opened = 0  # sessions
         self._listening = False
         self.port = settings.port
 
     @property
     def sessions(self) -> int:
         """How many are open."""
-        return len(self._serving)
+        return len(self._sessions)
 
     @property
     def most_sessions(self) -> int:
@@ -205,33 +192,22 @@ class Server:
         """Let sessions come to the end of their transactions, for as long as the settings allow."""
         for task in (*self._connections, *self._turned_away):
             task.cancel()
-        for serving in list(self._serving):
+        for serving in self._sessions:
             serving.drain()
         self._draining = asyncio.Event()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(self._settings.drain_seconds):
                 # a login that is still there is that of a client whose session has ended with a change of its user
-                while (self._serving or self._connections) and not self._hurried:
+                while (self._sessions or self._connections) and not self._hurried:
                     self._draining.clear()
                     await self._draining.wait()
         for task in self._connections:
             task.cancel()
-        for serving in list(self._serving):
+        for serving in self._sessions:
             serving.end("57P01", "terminating connection: louver is shutting down")
         if self._afterwards:
             await asyncio.wait(self._afterwards, timeout=1.0)
-        await self._part()
-
-    async def _part(self) -> None:
-        """Let connections come to their ends; the event loop would wait for the rest of them, without an end."""
-        end = asyncio.get_running_loop().time() + _PARTING_SECONDS
-        while not all(serving.gone for serving in self._parting):
-            if asyncio.get_running_loop().time() > end:
-                for serving in self._parting:
-                    serving.abort()
-                break
-            await asyncio.sleep(0.01)
-        await asyncio.sleep(0)  # lets the transports send what was written last
+        await self._sessions.part()
 
     def hurry(self) -> None:
         """Let no session finish what it is doing: draining, now or later, ends all of them at once."""
@@ -263,7 +239,7 @@ class Server:
                 log.error("audit: %s", unavailable)  # noqa: TRY400  it has no trace worth reading
             try:
                 self._people.refresh()
-                self._end_those_who_may_not_go_on()
+                self._sessions.end_those_who_may_not_go_on()
             except Exception:  # the sessions that are to end must not go on because of a fault in one of them
                 log.exception("a fault while it was looked who may go on")
             if self._policies_changed():
@@ -274,35 +250,13 @@ class Server:
                 self._front.time_passed()
             idle = self._settings.idle_seconds
             if idle:
-                for serving in [s for s in self._serving if s.idle_since() < loop.time() - idle]:
-                    serving.end("57P05", f"terminating connection: idle for more than {idle:g} s")
-
-    def _end_those_who_may_not_go_on(self) -> None:
-        """End the sessions whose proof has expired, and those of people who are not known any more."""
-        for serving in list(self._serving):
-            self._end_if_it_may_not_go_on(serving)
-
-    def _end_if_it_may_not_go_on(self, serving: Relay) -> None:
-        established, _ = self._serving[serving]
-        ending = self._people.ending(established.principal, established.proof)
-        if ending is not None:
-            log.info("session of %r ended: %s", established.principal, ending.message)
-            serving.end(ending.sqlstate, ending.message, ending.hint)
+                self._sessions.end_idle(idle, loop.time())
 
     def _measures_changed(self, begun: list[Measure]) -> None:
         """Measures have begun or ended: sessions end at once, and what everybody may see is decided again."""
         self._front.time_passed()
-        for measure in begun:
-            for serving in [each for each in self._serving if self._concerned(measure, each)]:
-                log.warning("session of %r ended by measure %d, %s", measure.principal, measure.id, measure.kind)
-                serving.end("57P01", _BY_MEASURE[measure.kind].format(measure.id), _BY_MEASURE_HINT[measure.kind])
-        self._end_those_who_may_not_go_on()
-
-    def _concerned(self, measure: Measure, serving: Relay) -> bool:
-        """Whether a session is to end by a measure that has begun: it may hold values that must not be seen any more."""
-        if measure.kind == "end_session":
-            return self._names[serving] == measure.session
-        return measure.kind == "tighten" and self._serving[serving][0].principal == measure.principal
+        self._sessions.end_by(begun)
+        self._sessions.end_those_who_may_not_go_on()
 
     def reload(self) -> None:
         """Read the policies again; with a mistake in them the old ones stay in force."""
@@ -324,7 +278,7 @@ class Server:
 
     def tell(self) -> None:
         """Say how things stand: how many sessions there are, how often a plan was found again."""
-        log.info("%d sessions; plans: %s", len(self._serving), self._front.tally)
+        log.info("%d sessions; plans: %s", len(self._sessions), self._front.tally)
 
     def _note(self, body: bytes) -> None:
         try:
@@ -338,7 +292,7 @@ class Server:
     # -- one connection ------------------------------------------------------------------------------------------
 
     def _accept(self, peer: Peer) -> None:
-        if len(self._connections) + len(self._serving) >= self._settings.connections:
+        if len(self._connections) + len(self._sessions) >= self._settings.connections:
             self._meter.refused["limit"].number += 1
             if len(self._turned_away) >= _TURNED_AWAY:
                 peer.abort()
@@ -392,16 +346,16 @@ class Server:
     def _open(self, established: LoggedIn) -> None:
         """Turn an established login into a session. Raises PeerClosed and AuditUnavailable."""
         user = established.principal
-        if self._per_user[user] >= self._settings.connections_per_user:
+        if self._sessions.of(user) >= self._settings.connections_per_user:
             limit = f"the limit is {self._settings.connections_per_user} for user {user!r}"
             self._meter.refused["limit"].number += 1
             self._front.too_many(established, limit)
             self._close_both(established)
             return
-        self._sessions += 1
+        self._opened += 1
         proof = established.proof
         person = self._people.opening(user, proof, Portrait(established.attributes, established.origins))
-        name = f"{self._run}-{self._sessions}"
+        name = f"{self._run}-{self._opened}"
         recorder = Recorder(
             self._trail,
             record.Caller(
@@ -437,25 +391,18 @@ class Server:
         except PeerClosed:
             context.close()
             raise
-        self._serving[serving] = established, context
-        self._names[serving] = name
-        self._per_user[user] += 1
+        self._sessions.add(serving, Open(established, context, name))
         serving.begin()
         if self._draining is not None:
             serving.drain()
         elif self._people.suspended(user) is not None:  # since he arrived
-            self._end_if_it_may_not_go_on(serving)
+            self._sessions.end_if_it_may_not_go_on(serving)
 
     def _ended(self, serving: Relay, cancel: bool) -> None:
-        established, context = self._serving.pop(serving)
-        del self._names[serving]
-        context.close()
-        self._parting = {each for each in self._parting if not each.gone} | {serving}
+        session = self._sessions.remove(serving)
+        session.context.close()
         self._stir()
-        self._per_user[established.principal] -= 1
-        if not self._per_user[established.principal]:
-            del self._per_user[established.principal]
-        task = self._front.ended(established, cancel=cancel)
+        task = self._front.ended(session.established, cancel=cancel)
         if task is not None:
             self._afterwards.add(task)
             task.add_done_callback(self._afterwards.discard)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 SENDERS = [
-    *(ROOT / "proxy" / f"{name}.py" for name in ("server", "relay", "gate", "wording", "budgets")),
+    *(ROOT / "proxy" / f"{name}.py" for name in ("server", "sessions", "relay", "gate", "wording", "budgets")),
     *(ROOT / "proxy/postgres" / f"{name}.py" for name in ("relay", "gate", "front", "caller", "wording")),
     *(
         ROOT / "proxy/postgres/wire" / f"{name}.py"
