@@ -97,6 +97,8 @@ def test_double_quotes_hold_values_on_mysql(either: LocalMySQL) -> None:
 
 
 WHISPERED = "whispered by nobody"
+NUMBER = 471108154711
+"""Of twelve digits: four of them turn up among the digits of some hash, one run in seventy."""
 
 
 def assert_sealed(louver: RunningLouver) -> None:
@@ -105,7 +107,7 @@ def assert_sealed(louver: RunningLouver) -> None:
     assert any(b'"sealed"' in data for data in files)
     for data in (*files, louver.log.encode()):
         assert b"whispered" not in data
-        assert b"4711" not in data
+        assert str(NUMBER).encode() not in data
 
 
 def read_by(louver: RunningLouver, key: Path, command: str = "search") -> tuple[list[dict[str, Any]], str]:
@@ -122,7 +124,9 @@ def test_the_auditor_alone_reads_texts_on_postgresql(
 ) -> None:
     """What is rewritten, prepared, in a pipeline, refused or wrong: all of it is there for his key, and for no other."""
     users = {"bob": {"role": "boss"}, "tina": {"role": "teller"}}
-    texts = [f"select phone from people where name = '{WHISPERED}' and id = {number}" for number in (4711, 4712, 4711)]
+    texts = [
+        f"select phone from people where name = '{WHISPERED}' and id = {number}" for number in (NUMBER, 4712, NUMBER)
+    ]
     wrong = [f"selec '{WHISPERED}'", f"select pg_read_file('{WHISPERED}')", f"select '{WHISPERED}'::int"]
     with louver_factory(users=users, policies=stage.policies, audit=auditor.settings) as louver:
         for user in users:
@@ -155,7 +159,7 @@ def test_the_auditor_alone_reads_texts_on_postgresql(
 def test_the_auditor_alone_reads_texts_on_mysql(either: LocalMySQL, auditor: Auditor) -> None:
     """Statements, prepared ones, and what is refused."""
     with mysql_house_of(either, audit=auditor.settings) as house:
-        text = f'SELECT phone FROM customers WHERE name = "{WHISPERED}" AND id = 4711'
+        text = f'SELECT phone FROM customers WHERE name = "{WHISPERED}" AND id = {NUMBER}'
         with house.connect("tina") as client, client.cursor() as cursor:
             cursor.execute(text)
             cursor.execute(f"SET @q = '{WHISPERED}'")
