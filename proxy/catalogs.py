@@ -60,7 +60,8 @@ C = TypeVar("C", bound=Snapshot)
 class Known(Generic[C]):
     """What is known of one database. `generation` grows whenever a caller's world may have changed.
 
-    `stale`: DDL has run since `catalog` was read. `labels` are those of the snapshot's columns.
+    `stale`: DDL has run since the reading of `catalog` began, or there was none yet; nothing may be ruled by it until another has ended.
+    `doubts` counts how often that was found. `labels` are those of the snapshot's columns.
     `readings` counts those begun, the last of them at `begun` on the clock of its Catalogs; `catalog` is as found by reading
     number `held`. `fingerprint` is that of the definitions when they were last looked at.
     """
@@ -70,11 +71,17 @@ class Known(Generic[C]):
     labels: Mapping[ColumnName, Label] = field(default_factory=dict)
     generation: int = 0
     stale: bool = True
+    doubts: int = 0
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     readings: int = 0
     begun: float = -math.inf
     held: int = 0
     fingerprint: str = ""
+
+    def doubt(self) -> None:
+        """The snapshot may be of before something that has changed; so may one that is being read."""
+        self.stale = True
+        self.doubts += 1
 
 
 K = TypeVar("K", bound=Known)  # type: ignore[type-arg]  # of whatever catalog
@@ -152,7 +159,8 @@ class Catalogs(ABC, Generic[C, K]):
             log.error("what was dropped from the ledger of labels is not dropped yet: %s", error)  # noqa: TRY400
         self._policies = policies
         for known in self._known.values():
-            known.stale = known.stale or policies.has_labels
+            if policies.has_labels:
+                known.doubt()
             if known.held:  # now: the reading may find the same catalog, which labels nothing
                 self._label(known, known.catalog)
             known.generation += 1
@@ -165,7 +173,7 @@ class Catalogs(ABC, Generic[C, K]):
     def changed(self, database: str) -> None:
         """DDL has run in `database`: the snapshot is read again before the next ruling that needs it."""
         if self._policies.has_labels:
-            self.known(database).stale = True
+            self.known(database).doubt()
 
     def in_use(self) -> list[str]:
         """The databases whose snapshot rulings rest on."""
@@ -176,7 +184,7 @@ class Catalogs(ABC, Generic[C, K]):
         known = self.known(database)
         if known.fingerprint != fingerprint or not known.catalog.whole:
             known.fingerprint = fingerprint
-            known.stale = True
+            known.doubt()
 
     async def refresh(self, known: K, *, force: bool = False) -> None:
         """Read the snapshot again if it is stale. Raises CatalogUnavailable, then it stays stale, and LedgerUnavailable."""
@@ -201,7 +209,7 @@ class Catalogs(ABC, Generic[C, K]):
 
     async def _renew(self, known: K) -> None:
         """Read the snapshot; the lock is held."""
-        known.stale = False  # DDL that ends while we read makes it stale again
+        doubts = known.doubts
         known.begun = self._clock()
         known.readings += 1
         try:
@@ -222,3 +230,4 @@ class Catalogs(ABC, Generic[C, K]):
             self._label(known, earlier)
             known.generation += 1
         await self.remember()
+        known.stale = known.doubts != doubts  # by DDL that has ended while we read

@@ -136,6 +136,36 @@ async def test_ddl_that_ends_during_a_reading_is_not_missed() -> None:
     assert database.known.stale
 
 
+@pytest.mark.parametrize("again", [False, True], ids=["the first reading", "a later one"])
+async def test_nothing_is_ruled_by_a_snapshot_while_the_next_is_read(*, again: bool) -> None:
+    """Who comes meanwhile waits: what was known before is of before the change, or nothing at all."""
+    database = Database()
+    if again:
+        await database.catalogs.refresh(database.known)
+        database.catalogs.changed("bank")
+    database.gap = asyncio.Event()
+    reading = asyncio.create_task(database.catalogs.refresh(database.known))
+    await asyncio.sleep(0)
+    assert database.known.stale
+    database.gap.set()
+    await reading
+    assert not database.known.stale
+
+
+async def test_a_reading_that_nobody_has_to_wait_for() -> None:
+    """A snapshot that is read again for a name that it lacks is good for everybody else meanwhile."""
+    database = Database()
+    await database.catalogs.refresh(database.known)
+    database.gap = asyncio.Event()
+    reading = asyncio.create_task(database.catalogs.catch_up(database.known))
+    while len(database.began) < 2:
+        await asyncio.sleep(0)
+    assert not database.known.stale
+    database.gap.set()
+    await reading
+    assert not database.known.stale
+
+
 @pytest.mark.parametrize("error", [OSError("away"), TimeoutError(), ValueError("odd")])
 async def test_a_failed_reading_is_told_and_tried_again(error: Exception) -> None:
     """Nothing is ruled by a snapshot that is not there; the next who needs it tries again."""
