@@ -1,7 +1,8 @@
-"""sysbench over MySQL or MariaDB: direct, through HAProxy when it is installed, and through Louver, allowing all and masking.
+"""sysbench over MySQL or MariaDB: direct, through HAProxy when it is installed, through a bare relay, and through Louver, allowing all and masking.
 
 Owns that stage, sysbench's command line and the section `sysbench` of the results. Loopback only, without TLS on any leg.
-HAProxy passes bytes on and reads nothing; it is the cheapest thing that can stand there.
+HAProxy passes bytes on and reads nothing; it is the cheapest thing that can stand there. A relay on Louver's event loop that
+reads nothing either says how much of the rest is Python's and the loop's.
 """
 
 from __future__ import annotations
@@ -30,6 +31,8 @@ from louver.demo.mysql import TITLES, LocalMySQL, find
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from louver.demo.mysql import Flavour
+
 MODES: Mapping[str, tuple[str, ...]] = {
     "point": ("oltp_point_select", "--db-ps-mode=disable"),
     "read_only": ("oltp_read_only", "--db-ps-mode=disable", "--range-selects=off", "--skip-trx=on"),
@@ -41,6 +44,7 @@ CLIENTS = (1, 8, 32)
 GOALS = {"allow_all_vs_haproxy": 0.75, "masked_vs_haproxy": 0.70}
 NOT_INSTALLED = "sysbench or a MySQL or MariaDB server is not installed, so neither was measured; apt install sysbench mariadb-server"
 
+_BROUGHT = Path(__file__).parents[1] / "build" / "servers"  # what `make servers` brings
 _SCHEMA = "sbtest"
 _USER = "bench"
 _ROWS = 100_000
@@ -117,14 +121,15 @@ class MySQLStage:
 def open_stage() -> Iterator[MySQLStage | None]:
     """Start everything and fill the table; None when a program is missing. Raises BenchError and ServerUnavailable."""
     sysbench = shutil.which("sysbench")
-    program = find("mariadb") or find("mysql")
-    if sysbench is None or program is None:
+    flavours: tuple[Flavour, ...] = ("mariadb", "mysql")
+    found = {flavour: find(flavour, _BROUGHT) for flavour in flavours}
+    flavour, program = next(((f, p) for f, p in found.items() if p is not None), (None, None))
+    if sysbench is None or flavour is None or program is None:
         yield None
         return
     with contextlib.ExitStack() as stack:
-        flavour = "mariadb" if find("mariadb") else "mysql"
         settings = {"innodb-buffer-pool-size": "256M"}
-        server = stack.enter_context(LocalMySQL.start(flavour, program, settings=settings))  # type: ignore[arg-type]  # one of the two
+        server = stack.enter_context(LocalMySQL.start(flavour, program, settings=settings))
         password = secrets.token_urlsafe(16)
         server.create_schema(_SCHEMA)
         with server.connect(_SCHEMA) as connection, connection.cursor() as cursor:
@@ -138,6 +143,7 @@ def open_stage() -> Iterator[MySQLStage | None]:
         haproxy = shutil.which("haproxy", path=f"{os.environ.get('PATH', os.defpath)}:/usr/sbin")
         if haproxy is not None:
             ways.append(stack.enter_context(_open_haproxy(Path(haproxy), server)))
+        ways.append(stack.enter_context(_open_relay(server)))
         ways += [stack.enter_context(_open_louver(server, password, masked=masked)) for masked in (False, True)]
         yield MySQLStage(Path(sysbench), server, password, tuple(ways))
 
@@ -154,6 +160,25 @@ def _open_haproxy(program: Path, server: LocalMySQL) -> Iterator[Way]:
         try:
             wait_for("haproxy", process, port, log)
             yield Way("haproxy", "HAProxy", port, process.pid)
+        finally:
+            supervise.end(process)
+
+
+@contextlib.contextmanager
+def _open_relay(server: LocalMySQL) -> Iterator[Way]:
+    port = free_port()
+    with private_directory(None) as directory, tempfile.TemporaryFile() as log:
+        process = supervise.start(
+            [sys.executable, "-m", "benchmarks.relay", str(port), server.host, str(server.port)],
+            stop_signal="TERM",
+            directory=directory,
+            remove_directory=False,
+            log=log,
+            environment={**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])},
+        )
+        try:
+            wait_for("the relay", process, port, log)
+            yield Way("relay", "relay", port, process.pid)
         finally:
             supervise.end(process)
 
@@ -235,7 +260,7 @@ def section(samples: Sequence[Sample], title: str) -> dict[str, Any]:
     ways = dict.fromkeys(sample.way for sample in samples)
     made: dict[str, Any] = {"server": title}
     for base in ("haproxy", "direct"):
-        for way in ("allow_all", "masked"):
+        for way in ("relay", "allow_all", "masked"):
             made[f"{way}_vs_{base}"] = ratios(samples, way, base) if base in ways else None
     made["qps"] = {way: _by_point(samples, way, "qps") for way in ways}
     made["cpu_us_per_query"] = {way: _by_point(samples, way, "cpu_us") for way in ways if way != "direct"}
