@@ -158,8 +158,9 @@ async def test_a_reading_that_nobody_has_to_wait_for() -> None:
     await database.catalogs.refresh(database.known)
     database.gap = asyncio.Event()
     reading = asyncio.create_task(database.catalogs.catch_up(database.known))
-    while len(database.began) < 2:
+    for _ in range(10):
         await asyncio.sleep(0)
+    assert len(database.began) == 2
     assert not database.known.stale
     database.gap.set()
     await reading
