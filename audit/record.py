@@ -21,7 +21,8 @@ statement         statement (number within the session), caller fields, kinds, t
                   relations, columns, grants (their numbers), filters, ruling (pass, rewrite, deny), policy, catalog, reason, sqlstate
                   hashes (of one over labelled columns: keyed hashes of its literals and parameters, see audit.values)
                   sealed: the text as it was sent, for the auditor alone (with statement_text: encrypted; see audit.sealing)
-                  each column: column, category, level, treatment (clear, mask, deny), mask, rule, rows, search, join
+                  each column: column, category, level, treatment (clear, mask, deny), mask, rule, rows, search, join;
+                  of a refused statement those that it would have read, all with treatment deny, and the rule there is for each
                   or: statement, hashes, session, like (and its own text or sealed): all else is as in record `like`, an earlier one of the same segment
 outcome           session, principal, statement, status (ok, error, denied, cancelled, skipped, lost), sqlstate, rows, bytes,
                   duration_us

@@ -23,7 +23,7 @@ from proxy.grants.granted import BYTES_A_ROW, Granted
 from proxy.measures.inforce import InForce
 from proxy.plans import Plan, PlanCache, Ruling, Tally
 from proxy.positions import moves_of
-from proxy.seen import column_use, grants_of, labelled, seen, words
+from proxy.seen import Attempt, attempted, column_use, grants_of, labelled, refused_use, seen, words
 from proxy.witness import Witness
 from proxy.world import COPYING, C, Effects, N, World
 from rewriter.kept import Kept
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from policies.decide import PolicySet
     from policies.model import Decision, Label, Principal, Session
     from policies.statements import Kind
+    from proxy.seen import Reading
     from rewriter.keys import KeyMaterial
 
 log = logging.getLogger(__name__)
@@ -106,8 +107,8 @@ class Gate(ABC, Generic[C, N]):
         """Rule a text in a world that is guarded, by the decision for its kind. Raises Refusal, and UnknownNames when the catalog does not know a name."""
 
     @abstractmethod
-    def _reads(self, world: World[C, N], decision: Decision, text: str) -> Sequence[Use]:
-        """The labelled columns that a text reads under a decision, in a world that need not be guarded. Raises what `_rewrite` raises."""
+    def _reads(self, world: World[C, N], decision: Decision, text: str) -> Reading:
+        """What a text reads under a decision, in a world that need not be guarded. Raises what `_rewrite` raises."""
 
     @abstractmethod
     def _behind(self, catalog: C, schema: str | None, name: str) -> Iterable[tuple[str | None, str]]:
@@ -266,15 +267,16 @@ class Gate(ABC, Generic[C, N]):
         return self._listed[1]
 
     def deny(self, world: World[C, N], text: bytes, refusal: Refusal) -> Ruling:
-        """The ruling that refuses `text`."""
+        """The ruling that refuses `text`; the audit is told what it would have read."""
         recorded, shape = self._recorded(text)
+        decision, attempt = self._attempted(world, text[: min(self.analysed_bytes, MAX_BYTES)])
         judgement = Judgement(
             kinds=(),
             text=recorded,
             fingerprint=shape,
             rewritten=None,
-            relations=(),
-            columns=(),
+            relations=tuple(".".join(filter(None, relation)) for relation in attempt.relations),
+            columns=tuple(refused_use(column, decision) for column in attempt.columns),
             ruling="deny",
             policy=world.decision.policy,
             catalog=world.catalog.revision,
@@ -383,6 +385,28 @@ class Gate(ABC, Generic[C, N]):
     def _names(self, text: bytes, description: Description) -> Iterable[tuple[str | None, str]]:
         """What a text may name of which nothing is known but its description: also what stands in statements that could not be read."""
         return {*description.relations, *words(text.decode(errors="replace"))}
+
+    def _attempted(self, world: World[C, N], text: bytes) -> tuple[Decision, Attempt]:
+        """What a refused statement would have read, and the decision by which. Raises nothing."""
+        decision = world.decision
+        try:
+            if decision.kinds and world.names is not None:
+                decision = decision.of_kind(self._kind(world, text.decode(errors="replace")) or "")
+            description = self._describe(text)
+            found = attempted(
+                decision,
+                lambda observed: self._reads(world, observed, text.decode(errors=self._odd_bytes)),
+                description.relations,
+                lambda: labelled(
+                    decision,
+                    self._names(text, description),
+                    lambda schema, name: self._behind(world.catalog, schema, name),
+                ),
+            )
+        except Exception as error:  # noqa: BLE001  it is refused all the same; the message may hold its values
+            log.error("fault while it was looked what a refused statement names: %s", type(error).__name__)  # noqa: TRY400
+            found = Attempt((), ())
+        return decision, found
 
     def _uses(
         self, world: World[C, N], text: bytes, told: Sequence[Use], relations: Iterable[tuple[str | None, str]]

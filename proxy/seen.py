@@ -1,10 +1,10 @@
-"""What a statement shows as it is: the labelled columns that it reads and that its caller sees clear, for the audit.
+"""What a statement reads, for the audit: the labelled columns that its caller sees clear, and of a refused one all that it would have read.
 
 The rewriter names the columns of what it puts in a relation's place, and puts nothing in place of one of which nothing is hidden. So a
 statement is read once more here, as if every labelled column were hidden from its caller; nothing of that reading leaves. Where
 it cannot be read so (the server will say why, or it is of a kind that masked callers may not send), all labelled columns of the relations that
 it names count: the trail may say too much then, and not too little. Once for each plan, and only where a relation that it names, or what is behind that, has a
-column that its caller sees clear.
+column that its caller sees clear. A refused statement is read in the same way: who tried to read what stands in the trail, too.
 May not do: rule. Whatever goes wrong here changes nothing of what leaves.
 """
 
@@ -13,7 +13,7 @@ from __future__ import annotations
 import logging
 import re
 from dataclasses import replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from audit.record import ColumnUse
 from policies.masks import make_mask
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Sequence
 
     from policies.model import ColumnName
+    from rewriter.model import WrittenName
 
 log = logging.getLogger(__name__)
 
@@ -44,15 +45,22 @@ def _observing(decision: Decision) -> Decision:
 _observed: Kept[Decision] = Kept(_observing, 256)
 
 
+class Reading(NamedTuple):
+    """What a statement reads under a decision: labelled columns, and relations by (schema or None, name)."""
+
+    uses: Sequence[Use]
+    relations: Sequence[WrittenName]
+
+
 def seen(
     decision: Decision,
     told: Sequence[Use],
-    read: Callable[[Decision], Sequence[Use]],
+    read: Callable[[Decision], Reading],
     mentioned: Callable[[], Collection[ColumnName]],
 ) -> tuple[Use, ...]:
     """The uses of a statement: those that its ruling has `told`, and one of each column that it shows clear.
 
-    `read` gives its uses under another decision, `mentioned` the labelled columns of all that it names.
+    `read` gives its reading under another decision, `mentioned` the labelled columns of all that it names.
     """
     if not any(not treatment.treated for treatment in decision.treatments.values()):
         return tuple(told)
@@ -61,7 +69,7 @@ def seen(
         return tuple(told)
     found = sorted(named, key=str)
     try:
-        found = [use.column for use in read(_observed(decision))]
+        found = [use.column for use in read(_observed(decision)).uses]
     except (Refusal, UnknownNames, UnicodeDecodeError):
         pass
     except Exception as error:  # noqa: BLE001  the statement leaves all the same; the message may hold its values
@@ -69,6 +77,32 @@ def seen(
     known = {use.column for use in told}
     new = [c for c in dict.fromkeys(found) if c not in known and not decision.treatments[c].treated]
     return (*told, *(Use(column, decision.treatments[column]) for column in new))
+
+
+class Attempt(NamedTuple):
+    """What a refused statement would have read, as far as it could be read: labelled columns, and relations, as (schema or None, name)."""
+
+    columns: tuple[ColumnName, ...]
+    relations: tuple[WrittenName, ...]
+
+
+def attempted(
+    decision: Decision,
+    read: Callable[[Decision], Reading],
+    written: Collection[WrittenName],
+    mentioned: Callable[[], Collection[ColumnName]],
+) -> Attempt:
+    """What a refused statement would have read.
+
+    `read` gives its reading under another decision; where that is refused as well, `written` are the relations that stand in it,
+    and `mentioned` the labelled columns of all that it names.
+    """
+    try:
+        found = read(_observed(decision))
+    except (Refusal, UnknownNames, UnicodeDecodeError):
+        columns = tuple(sorted(mentioned(), key=str))
+        return Attempt(columns, tuple(written) or tuple(dict.fromkeys((c.schema, c.relation) for c in columns)))
+    return Attempt(tuple(dict.fromkeys(use.column for use in found.uses)), tuple(found.relations))
 
 
 def words(text: str) -> set[tuple[None, str]]:
@@ -98,6 +132,12 @@ def labelled(
 def grants_of(uses: Sequence[Use], decision: Decision, *, made: bool) -> tuple[int, ...]:
     """The grants that a statement shows something by; `made`: by what an earlier one has left, it may be any of them."""
     return decision.grants if made else tuple(sorted({grant for use in uses for grant in use.treatment.grants}))
+
+
+def refused_use(column: ColumnName, decision: Decision) -> ColumnUse:
+    """A column that a refused statement would have read, as the audit has it: nothing of it was given, by whatever rule there is for it."""
+    treatment = decision.treatments[column]
+    return column_use(Use(column, Treatment("deny", treatment.rule)), decision)
 
 
 def column_use(use: Use, decision: Decision) -> ColumnUse:

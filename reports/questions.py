@@ -86,7 +86,7 @@ def standalone(question: Question, units: Sequence[str] = UNITS) -> str:
 
 _WITH_REFUSED: Final = """(SELECT person, unit, seq, treatment, ruling, status, answered FROM used
 UNION ALL SELECT person, unit, seq, 'deny' AS treatment, ruling, status, answered FROM asked WHERE ruling = 'deny') AS either"""
-"""Uses of columns, and statements that were refused before it was known what they would read."""
+"""Uses of columns, and statements that were refused, of whose columns nothing may be known."""
 
 
 def _uses(of: str, name: str, title: str, more: str = "", source: str = "used") -> Question:

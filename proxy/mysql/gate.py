@@ -12,7 +12,7 @@ from audit.record import Judgement
 from proxy.gate import Gate
 from proxy.mysql.wire.messages import error
 from proxy.plans import Plan, Ruling
-from proxy.seen import READ_AGAIN
+from proxy.seen import READ_AGAIN, Reading
 from proxy.witness import Witness
 from proxy.world import Effects, World
 from rewriter.kept import Kept
@@ -23,12 +23,12 @@ from rewriter.mysql.outermost import kind_of
 from rewriter.mysql.rewrite import describe, rewrite
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Iterable, Mapping, Sequence
+    from collections.abc import Hashable, Iterable, Mapping
 
     from policies.model import ColumnName, Decision, Label
     from policies.statements import Kind
     from proxy.declaring import Family
-    from rewriter.model import Name, Rewritten, Use
+    from rewriter.model import Name, Rewritten, Use, WrittenName
 
 MySQLWorld = World[Catalog, Facts]
 
@@ -100,31 +100,35 @@ class MySQLGate(Gate[Catalog, Facts]):
             whole=decision is world.decision,
         )
 
-    def _reads(self, world: MySQLWorld, decision: Decision, text: str) -> Sequence[Use]:
+    def _reads(self, world: MySQLWorld, decision: Decision, text: str) -> Reading:
         if world.names is not None:
-            return self._uses_in(world, decision, text, world.names)
+            return self._reading_in(world, decision, text, world.names)
         # nobody has asked in which schema the session is: it is read in each that has labelled columns
         schemas = sorted({column.schema for column in decision.treatments})[:_SCHEMAS]
-        found: dict[Use, None] = {}
+        uses: dict[Use, None] = {}
+        relations: dict[WrittenName, None] = {}
         failed: Exception | None = None
         for schema in schemas:
             try:
-                found.update(dict.fromkeys(self._uses_in(world, decision, text, Facts(schema))))
+                found = self._reading_in(world, decision, text, Facts(schema))
+                uses.update(dict.fromkeys(found.uses))
+                relations.update(dict.fromkeys(found.relations))
             except (Refusal, UnknownNames) as error:
                 failed = error
-        if failed is not None and not found:
+        if failed is not None and not uses:
             raise failed
-        return list(found)
+        return Reading(list(uses), list(relations))
 
-    def _uses_in(self, world: MySQLWorld, decision: Decision, text: str, facts: Facts) -> Sequence[Use]:
-        return rewrite(
+    def _reading_in(self, world: MySQLWorld, decision: Decision, text: str, facts: Facts) -> Reading:
+        found = rewrite(
             text,
             catalog=world.catalog,
             facts=facts,
             decision=decision,
             listed_functions=self.listed_functions(),
             limit=min(self.analysed_bytes, READ_AGAIN),
-        ).uses
+        )
+        return Reading(found.uses, found.relations)
 
     def _behind(self, catalog: Catalog, schema: str | None, name: str) -> Iterable[tuple[str | None, str]]:
         for within, definition in _views(catalog).get(name, ()):

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from proxy.declaring import Declaration, Family, forgets
 from proxy.gate import Gate
 from proxy.postgres.wire.messages import notice_response, report_fields
-from proxy.seen import READ_AGAIN
+from proxy.seen import READ_AGAIN, Reading
 from proxy.witness import Witness
 from proxy.world import Effects, World
 from rewriter.kept import Kept
@@ -25,7 +25,7 @@ from rewriter.postgres.rewrite import rewrite
 from rewriter.postgres.world import hidden_columns
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Iterable, Mapping, Sequence
+    from collections.abc import Hashable, Iterable, Mapping
 
     from policies.model import Decision, Label
     from policies.statements import Kind
@@ -76,15 +76,16 @@ class PostgresGate(Gate[Catalog, Names]):
             whole=decision is world.decision,
         )
 
-    def _reads(self, world: PostgresWorld, decision: Decision, text: str) -> Sequence[Use]:
-        return rewrite(
+    def _reads(self, world: PostgresWorld, decision: Decision, text: str) -> Reading:
+        found = rewrite(
             text,
             catalog=world.catalog,
             names=_likely_names(world) if world.names is None else world.names,
             decision=decision,
             listed_functions=self.listed_functions(),
             limit=min(self.analysed_bytes, READ_AGAIN),
-        ).uses
+        )
+        return Reading(found.uses, found.relations)
 
     def _names(self, text: bytes, description: Description) -> Iterable[tuple[str | None, str]]:
         if not description.kinds or "DoStmt" in description.kinds:
