@@ -173,7 +173,7 @@ async def _explain(parts: Parts, question: Question, principal: Principal, view:
         refusal = refused
     else:
         columns = sorted({describe(use.column, use.treatment) for use in rewritten.uses})
-        sentences = (*columns, *dict.fromkeys(filters[each.rule] for each in rewritten.filters))
+        sentences = (*columns, *dict.fromkeys(filters.get(each.rule, each.rule) for each in rewritten.filters))
         verdict: Literal["unchanged", "rewritten"] = "unchanged" if rewritten.text == question.sql else "rewritten"
         used = _grants(question, sorted({grant for use in rewritten.uses for grant in use.treatment.grants}))
         return replace(world, verdict=verdict, sentences=sentences, sent=rewritten.text, grants=used)

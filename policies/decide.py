@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from policies.conditions import ConditionFailed, Facts
-from policies.filters import for_caller
+from policies.filters import FilteredColumns, for_caller
 from policies.limits import limit_of
 from policies.masks import CATEGORY_DEFAULTS, DEFAULT_MASK
 from policies.model import ColumnName, Decision, Label, Mask, Principal, RowCondition, Session, Treatment
@@ -84,6 +84,7 @@ class PolicySet:
         self.defaults = dict(defaults)
         self.functions = functions
         self.filters = filters
+        self.filtered = FilteredColumns(filters)
         self.limits = limits
         self.files: tuple[Path, ...] = ()  # that they were read from
         self.vocabulary = vocabulary

@@ -1,6 +1,6 @@
 """Filters: which rows of a table a caller has at all, as the policy file says it under `filters`.
 
-Owns the keys of a filter, and what the filters come to for one caller. A table that any filter means is filtered: the first one
+Owns the keys of a filter, what the filters come to for one caller, and which columns they have to follow. A table that any filter means is filtered: the first one
 that means it and holds decides which rows there are, and where none holds there are none. A filter that cannot be evaluated
 closes its tables. May not do: know a catalog; the rewriters find the tables that are meant.
 """
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from policies.conditions import Condition, ConditionFailed
-from policies.model import RowFilter
+from policies.model import ColumnName, Label, RowFilter
 from policies.patterns import NamePattern
 from policies.rows import BindingError, RowTemplate
 from policies.selecting import tables
@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 
 KEYS: Final = ("name", "description", "tables", "when", "rows")
 """The keys of a filter."""
+
+FOLLOWED: Final = "filtered"
+"""The category by which a column of a filtered table is followed; no rule ever sees it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +48,33 @@ class Filter:
             return RowFilter(self.name, self.tables, self.rows.bind(principal, session))
         except (ConditionFailed, BindingError) as error:
             return RowFilter(self.name, self.tables, reason=str(error))
+
+
+class FilteredColumns:
+    """Every column of every table that a filter means, labelled with its own name, so that filters follow as labels do.
+
+    It stands where the dictionary stands for labels.
+    """
+
+    def __init__(self, filters: Iterable[Filter]) -> None:
+        self._tables = [each.tables for each in filters]
+        self._meant: dict[tuple[str, str], bool] = {}
+
+    def label(self, database: str, schema: str, relation: str, column: str) -> Label | None:  # noqa: ARG002  filters name none
+        """The label of a column, which is from itself; None when no filter means its table."""
+        name = (schema, relation)
+        meant = self._meant.get(name)
+        if meant is None:
+            # MySQL may write names in either case; what PostgreSQL tells apart is then followed, too, by a filter that is not its own
+            meant = self._meant[name] = self._means(*name) or self._means(schema.lower(), relation.lower())
+        return Label(FOLLOWED, 1, (ColumnName(schema, relation, column),)) if meant else None
+
+    def _means(self, schema: str, relation: str) -> bool:
+        return any(
+            name.matches(relation) and (within is None or within.matches(schema))
+            for tables in self._tables
+            for within, name in tables
+        )
 
 
 def read_filters(

@@ -169,13 +169,15 @@ class RowFilter:
     """What one filter of the policies comes to for a caller: of the `tables` it means, rows that do not meet `rows` are not there.
 
     `rows` None: it does not hold for this caller, so that a later one decides, and without one no row is there. `reason`: why
-    it could not be evaluated; then its tables are closed. `tables` are patterns, (schema or None, table).
+    it could not be evaluated; then its tables are closed. `unfit`: why it cannot be applied to one table, by what has become of that.
+    `tables` are patterns, (schema or None, table).
     """
 
     rule: str
     tables: tuple[tuple[NamePattern | None, NamePattern], ...]
     rows: RowCondition | None = None
     reason: str | None = None
+    unfit: str | None = None
 
     @property
     def decides(self) -> bool:

@@ -131,12 +131,19 @@ def read_rows(source: str, declared: Collection[str] = ()) -> RowTemplate:
 
 def either(one: RowCondition, other: RowCondition) -> RowCondition:
     """The condition that holds where one of two holds."""
-    if one.always or other.always:
-        return EVERY_ROW
+    return EVERY_ROW if one.always or other.always else _joined(one, "OR", other)
+
+
+def both(one: RowCondition, other: RowCondition) -> RowCondition:
+    """The condition that holds where each of two holds."""
+    return _joined(one, "AND", other)
+
+
+def _joined(one: RowCondition, word: str, other: RowCondition) -> RowCondition:
     first = len(one.values)
     shifted = _NUMBERED.sub(lambda found: f"{{{int(found[1]) + first}}}", other.text)
     values = (*one.values, *other.values)
-    return RowCondition(f"({one.text}) OR ({shifted})", values, repr(values))
+    return RowCondition(f"({one.text}) {word} ({shifted})", values, repr(values))
 
 
 def _check_parentheses(source: str, plain: list[tuple[int, str]]) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, Protocol
 
 from policies.model import ColumnName, Label
 
@@ -20,6 +20,28 @@ State = Literal["open", "there", "gone"]
 
 Place = tuple[int, int] | ColumnName
 """OID of a relation and number of a column; its name on servers whose tables have no number."""
+
+
+class Naming(Protocol):
+    """What says by its name which label a column has: the dictionary, or the filters of rows."""
+
+    def label(self, database: str, schema: str, relation: str, column: str) -> Label | None:
+        """The label of a column, None of one that has none."""
+        ...
+
+
+_ROWS: Final = "rows\0"  # no server lets a name hold a NUL
+
+
+def rows_of(database: str) -> str:
+    """The book in which stands what filters of rows follow in a database, beside that of its labels."""
+    return _ROWS + database
+
+
+def database_of(book: str) -> str:
+    """The database that a book is about."""
+    return book.removeprefix(_ROWS)
+
 
 Asker = tuple[int, int]
 """One execution of a statement: a number for its session, and how many this has started before."""

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 Node = dict[str, Any]
 
 _PLACEHOLDER = re.compile(r"\{(\d+)\}")
+_BEFORE = "SELECT (\n"
+_WRITTEN = re.compile(rb'"(?:[^"]|"")*"|[A-Za-z_\x80-\xff][\w$\x80-\xff]*')
 
 
 class ConditionError(ValueError):
@@ -34,10 +36,27 @@ def condition_columns(condition: RowCondition) -> frozenset[str]:
     return frozenset(walk(_parsed(condition)[0]["stmt"]).names)
 
 
+def condition_names(condition: RowCondition) -> tuple[bytes, list[tuple[int, int, str]]]:
+    """A condition's text with `$1` for `{0}`, and where columns are named in it: first byte, the one behind, name.
+
+    Raises ConditionError when it cannot be read.
+    """
+    text = _PLACEHOLDER.sub(lambda match: f" ${int(match[1]) + 1} ", condition.text).encode()
+    found: list[tuple[int, int, str]] = []
+    for column in walk(_parsed(condition)[0]["stmt"]).columns:
+        start = column.get("location", 0) - len(_BEFORE)
+        written = _WRITTEN.match(text, start) if start >= 0 else None
+        name = column["fields"][0].get("String", {}).get("sval")
+        if written is None or len(column["fields"]) != 1:
+            raise ConditionError("a column in it is not called by its plain name")
+        found.append((start, written.end(), name))
+    return text, found
+
+
 def _parsed(condition: RowCondition) -> list[Node]:
     sql = _PLACEHOLDER.sub(lambda match: f" ${int(match[1]) + 1} ", condition.text)
     try:
-        return parse(encode(f"SELECT (\n{sql}\n)"))
+        return parse(encode(f"{_BEFORE}{sql}\n)"))
     except Refusal as refusal:
         raise ConditionError(f"the row condition is not valid SQL: {refusal.message}") from None
 

@@ -95,6 +95,18 @@ class Probe:
 
 
 @dataclass(frozen=True, slots=True)
+class Origin:
+    """A table whose filters hold for another one, which was it, or for itself with other names of its columns.
+
+    `columns`: those that are called otherwise now, (name then, name now); None: it is not certain which one it has become.
+    """
+
+    schema: str
+    table: str
+    columns: tuple[tuple[str, str | None], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Filtered:
     """A relation of which a statement has only the rows that a filter of the policies leaves; `rule` is the filter's name."""
 

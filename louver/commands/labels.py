@@ -42,14 +42,14 @@ def list_labels(
     ledger, policies = _read(config)
     found = _inherited(ledger, database)
     if as_json:
-        print_json([_fields(where, kept, policies) for where, kept in found])
+        print_json([_fields(book, kept, policies) for book, kept in found])
         return
     rows = []
-    for where, kept in found:
-        fields = _fields(where, kept, policies)
+    for book, kept in found:
+        fields = _fields(book, kept, policies)
         why = f"{fields['why']} from {', '.join(fields['sources'])}" if fields["sources"] else fields["why"]
         label = f"{fields['category']} {fields['level']}"
-        rows.append((where, fields["column"], label, why, fields["by"], fields["since"], fields["state"]))
+        rows.append((fields["database"], fields["column"], label, why, fields["by"], fields["since"], fields["state"]))
     if not out.is_terminal:
         for row in rows:
             sys.stdout.write("\t".join(row) + "\n")
@@ -62,13 +62,18 @@ def list_labels(
 
 @labels_app.command()
 def drop(
-    column: Annotated[str, typer.Argument(metavar="SCHEMA.TABLE.COLUMN", help="As `louver labels list` writes it.")],
+    column: Annotated[
+        str,
+        typer.Argument(
+            metavar="SCHEMA.TABLE[.COLUMN]", help="As `louver labels list` writes it; a table, of what filters follow."
+        ),
+    ],
     config: ConfigOption = "louver.yaml",
     database: DatabaseOption = None,
 ) -> None:
     """Let a column lose the label that it has inherited. Whoever may read its table reads it clear, once this is in force.
 
-    A column that the dictionary names stays sensitive. A running Louver takes it over with SIGHUP.
+    A column that the dictionary names stays sensitive. Of a table that filters of rows follow, name the table. A running Louver takes it over with SIGHUP.
 
     [bold]Example:[/bold]
 
@@ -77,12 +82,11 @@ def drop(
     from proxy.ledger import Ledger, LedgerUnavailable
 
     ledger, _ = _read(config)
-    found = [(where, kept) for where, kept in _inherited(ledger, database) if str(kept.column) == column]
+    found = [(book, kept) for book, kept in _inherited(ledger, database) if column in _names(book, kept)]
     if not found:
         fail([f"no column {column} has inherited a label"])
     try:
-        for where, kept in found:
-            book = where if kept.oid else ""  # the one of a MySQL server
+        for book, kept in found:
             Ledger.forget(_path(config), book, kept, "by `louver labels drop`")
     except LedgerUnavailable as error:
         fail([str(error)])
@@ -113,22 +117,34 @@ def _read(config: str) -> tuple[Ledger, PolicySet]:
 
 
 def _inherited(ledger: Ledger, database: str | None) -> list[tuple[str, Kept]]:
-    """(database, label) of the columns whose names do not give them their labels, sorted.
-
-    What PostgreSQL calls database and schema is one thing on MySQL.
-    """
+    """(book of the ledger, label) of the columns whose names do not give them their labels, sorted."""
     found = [
-        (where or kept.column.schema, kept)
-        for where in ledger.databases
-        for kept in ledger.book(where).kept.values()
-        if database in {None, where or kept.column.schema} and kept.why not in {"named", "shared"}
+        (book, kept)
+        for book in ledger.databases
+        for kept in ledger.book(book).kept.values()
+        if database in {None, _database(book, kept)} and kept.why not in {"named", "shared"}
     ]
-    return sorted(found, key=lambda each: (each[0], str(each[1].column)))
+    return sorted(found, key=lambda each: (_database(*each), str(each[1].column), each[0]))
 
 
-def _fields(database: str, kept: Kept, policies: PolicySet) -> dict[str, Any]:
+def _database(book: str, kept: Kept) -> str:
+    """The database of a column: what PostgreSQL calls database and schema is one thing on MySQL."""
+    from proxy.book import database_of
+
+    return database_of(book) or kept.column.schema
+
+
+def _names(book: str, kept: Kept) -> set[str]:
+    """By what a label is dropped: its column, and of what filters follow the table, for they hold for all of it."""
+    from proxy.book import database_of
+
+    followed = {f"{kept.column.schema}.{kept.column.relation}"} if database_of(book) != book else set()
+    return {str(kept.column), *followed}
+
+
+def _fields(book: str, kept: Kept, policies: PolicySet) -> dict[str, Any]:
     """What is known of a label; `state` dictionary: the dictionary names the column itself by now."""
-    name = kept.column
+    name, database = kept.column, _database(book, kept)
     named = policies.label(database, name.schema, name.relation, name.column) is not None
     return {
         "database": database,

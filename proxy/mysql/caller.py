@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from policies.model import Decision
 from proxy.mysql.catalogs import SERVER
-from proxy.mysql.gate import MySQLWorld, what_it_makes
+from proxy.mysql.gate import MySQLWorld, what_it_makes, what_it_moves
 from proxy.plans import commented
 from proxy.world import Outgrown, Unsettled, World
 from rewriter.model import Refusal, UnknownNames
@@ -206,7 +206,8 @@ class MySQLCaller:
             await self._catalogs.catch_up(known)
         still = known.generation == before
         by = self._context.identity.principal.name
-        self._catalogs.makes(known, made.inheritances, by, asker)
+        moved = what_it_moves(self.world, text, facts, known.followed, self._passing) if known.followed else ()
+        self._catalogs.makes(known, made.inheritances, moved, by, asker)
         generation = known.generation
         self._made = number, made
         for each in made.inheritances:

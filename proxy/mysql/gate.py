@@ -18,7 +18,7 @@ from proxy.world import Effects, World
 from rewriter.kept import Kept
 from rewriter.model import Description, Refusal, UnknownNames
 from rewriter.mysql.catalog import Catalog, Facts
-from rewriter.mysql.lineage import BEGINNING, Made, inheritances
+from rewriter.mysql.lineage import BEGINNING, Inheritance, Made, inheritances
 from rewriter.mysql.outermost import kind_of
 from rewriter.mysql.rewrite import describe, rewrite
 
@@ -230,6 +230,18 @@ def what_it_makes(
     decision = world.decision
     hidden = {c: label for c, label in labels.items() if c in decision.treatments and not decision.shows(c)}
     return inheritances(text, world.catalog, facts, labels, hidden, passing)
+
+
+def what_it_moves(
+    world: MySQLWorld,
+    text: str,
+    facts: Facts,
+    followed: Mapping[ColumnName, Label],
+    passing: Mapping[Name, Label | None],
+) -> tuple[Inheritance, ...]:
+    """Which columns that filters follow have other names once a text has run; copies are not followed."""
+    temporary = dict.fromkeys(passing)
+    return inheritances(text, world.catalog, facts, followed, followed, temporary).inheritances
 
 
 def error_payload(refusal: Refusal) -> bytes:

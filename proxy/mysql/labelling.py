@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 from policies.model import ColumnName, Label
-from proxy.book import Asker, Expected, Kept, Told
+from proxy.book import Asker, Expected, Kept, Naming, Told, database_of
 from rewriter.mysql.catalog import Catalog, Table, column_name
 from rewriter.mysql.holdings import joined
 from rewriter.mysql.lineage import Inheritance, generated
@@ -23,16 +23,12 @@ from rewriter.mysql.names import fold, index_of
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from policies.decide import PolicySet
     from proxy.book import Book
     from proxy.ledger import Ledger
     from rewriter.model import Name
 
 Outcome = Literal["done", "doubtful"]
 """What became of a statement: all of it happened, or some of it may have."""
-
-_NAME = ""
-"""The one database of the ledger: a statement can name every schema of the server."""
 
 
 @dataclass(slots=True, eq=False)
@@ -56,10 +52,15 @@ class Labelling:
     """The labels of one server's columns.
 
     `told` is called for each column that gets a label by what happens to it, not by its name, with the columns that it has
-    it from. `now` gives seconds since the epoch.
+    it from. `book` is what the ledger calls these labels: of all databases, for a statement can name every one. `lasting`: what a column
+    has been called counts before what it is called, for filters hold by both. `now` gives seconds since the epoch.
     """
 
-    def __init__(self, ledger: Ledger, told: Told, now: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self, ledger: Ledger, told: Told, now: Callable[[], float] = time.time, *, book: str = "", lasting: bool = False
+    ) -> None:
+        self._title = book
+        self._lasting = lasting
         self._ledger = ledger
         self._told = told
         self._now = now
@@ -67,7 +68,7 @@ class Labelling:
         self._serial = 0
         self._touched: dict[ColumnName, int] = {}  # when a label was kept, by the serials of statements
 
-    def label(self, catalog: Catalog, policies: PolicySet, *, held: int) -> dict[ColumnName, Label]:
+    def label(self, catalog: Catalog, policies: Naming, *, held: int) -> dict[ColumnName, Label]:
         """The labels of all columns of a snapshot, which is as found by reading number `held`."""
         self._adopt(catalog)
         for each in [each for each in self._pending if each.after is not None and each.after < held]:
@@ -96,7 +97,7 @@ class Labelling:
             expected = Expected(relation, frozenset(), each.columns, each.rest, by, self._moment(), 0.0, schema=schema)
             before = self._had(each.name, catalog) | self._moved(each, catalog)
             self._pending.append(_Pending(each, expected, before, asker, self._serial, each.sure))
-            self._ledger.expect(_NAME, expected)
+            self._ledger.expect(self._title, expected)
         return len(self._pending) > count
 
     def withdraw(self, asker: Asker) -> bool:
@@ -118,7 +119,7 @@ class Labelling:
 
     @property
     def _book(self) -> Book:
-        return self._ledger.book(_NAME)
+        return self._ledger.book(self._title)
 
     @staticmethod
     def _table(kept: Kept, catalog: Catalog) -> Name:
@@ -161,7 +162,7 @@ class Labelling:
         left = list(self._book.expected.get(relation, ()))
         if pending.expected in left:
             left.remove(pending.expected)
-        self._ledger.settle(_NAME, relation, left)
+        self._ledger.settle(self._title, relation, left)
 
     def _settle(self, pending: _Pending, catalog: Catalog) -> None:
         """A statement has ended, and the catalog was read after it: its labels are kept by the names of columns."""
@@ -187,7 +188,7 @@ class Labelling:
             gone = inheritance.anew or kept.column.column in inheritance.columns
             earlier = self._touched.get(kept.column, 0) < pending.serial
             if self._table(kept, catalog) == inheritance.name and gone and earlier:
-                self._ledger.drop(_NAME, kept, "its table was made anew, or renamed")
+                self._ledger.drop(self._title, kept, "its table was made anew, or renamed")
 
     def _give(self, place: ColumnName, label: Label, pending: _Pending, *, there: bool) -> None:
         self._serial += 1
@@ -197,14 +198,16 @@ class Labelling:
         moved = pending.inheritance.moved.get(place.column)
         expected = pending.expected
         if along is not None and along.label == label and (present is None or present.label == label):
-            self._ledger.keep(_NAME, replace(along, column=place, state="there" if there else "gone"))
+            self._ledger.keep(self._title, replace(along, column=place, state="there" if there else "gone"))
             return
         both = label if present is None else joined([label, present.label])
-        why: Literal["copied", "renamed"] = "copied" if label.sources or moved is None else "renamed"
+        why: Literal["copied", "renamed"] = (
+            "renamed" if moved is not None and label.sources in {(), (moved,)} else "copied"
+        )
         state: Literal["there", "gone"] = "there" if there else "gone"
         kept = Kept(0, 0, place, both, why, state, expected.by, expected.since)
-        self._ledger.keep(_NAME, kept)
-        self._told(_NAME, kept, (moved,) if why == "renamed" and moved is not None else both.sources)
+        self._ledger.keep(self._title, kept)
+        self._told(database_of(self._title), kept, (moved,) if why == "renamed" and moved is not None else both.sources)
 
     # -- all of them ---------------------------------------------------------------------------------------------
 
@@ -216,9 +219,9 @@ class Labelling:
             there = table is not None and any(c.name.lower() == kept.column.column for c in table.columns)
             state: Literal["there", "gone"] = "there" if there else "gone"
             if kept.state != state:
-                self._ledger.keep(_NAME, replace(kept, state=state))
+                self._ledger.keep(self._title, replace(kept, state=state))
 
-    def _labels(self, catalog: Catalog, policies: PolicySet) -> dict[ColumnName, Label]:
+    def _labels(self, catalog: Catalog, policies: Naming) -> dict[ColumnName, Label]:
         """The labels by the dictionary, by the ledger, and of what is expected."""
         labels: dict[ColumnName, Label] = {}
         followed = {(self._table(kept, catalog), kept.column.column): kept for kept in self._book.kept.values()}
@@ -231,11 +234,11 @@ class Labelling:
                 full = column_name(table, column.name)
                 # what PostgreSQL calls database and schema is one thing here, and answers to both
                 label = policies.label(full.schema, full.schema, full.relation, full.column)
-                if label is None:
+                if label is None or self._lasting:
                     kept = followed.get((name, full.column))
                     own = None if kept is None or (kept.why == "generated" and column.expression) else kept.label
                     found = [own, *(each.columns.get(full.column, each.rest) for each in awaited.get(name, ()))]
-                    label = joined(found) if any(found) else None
+                    label = joined(found) if any(found) else label
                 if label is not None:
                     labels[full] = label
             for each in awaited.get(name, ()):  # the snapshot may be older than the columns
@@ -263,7 +266,7 @@ class Labelling:
         for kept in [each for each in self._book.kept.values() if each.why == "generated" and each.column not in found]:
             present = index_of(catalog).tables.get(self._table(kept, catalog))
             if present is not None and _expression(present, kept.column.column):
-                self._ledger.drop(_NAME, kept, "what it is computed from has no label")
+                self._ledger.drop(self._title, kept, "what it is computed from has no label")
 
     def _compute(self, place: ColumnName, label: Label) -> None:
         before = self._book.kept.get(place)
@@ -273,8 +276,8 @@ class Labelling:
         if before is None:
             self._serial += 1
             self._touched[place] = self._serial
-            self._told(_NAME, after, label.sources)
-        self._ledger.keep(_NAME, after)
+            self._told(database_of(self._title), after, label.sources)
+        self._ledger.keep(self._title, after)
 
     def _moment(self) -> str:
         return dt.datetime.fromtimestamp(self._now(), dt.UTC).isoformat(timespec="seconds")

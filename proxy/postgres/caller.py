@@ -14,7 +14,7 @@ from policies.model import Decision, Label
 from proxy.plans import Ruling, commented
 from proxy.postgres.gate import PostgresWorld, needs_nothing, what_it_makes
 from proxy.postgres.introspection import look_up_sql, read_look_up
-from proxy.postgres.own import laid_over, read_own
+from proxy.postgres.own import read_own
 from proxy.world import Outgrown, Unsettled
 from rewriter.model import Refusal, UnknownNames
 from rewriter.postgres.catalog import Catalog, Names, Relation
@@ -197,7 +197,7 @@ class Caller:
                 self._own = await read_own(ask) if status == b"T" else []
                 self._own_stale = False
                 names_stale = True
-            self._catalog = laid_over(self._known.catalog, self._own) if self._own else None
+            self._catalog = self._catalogs.laid_over(self._known, self._own) if self._own else None
             generation, decision = self._known.generation, self._decide()
             if decision.all_clear and (self._names is None or not self._context.speaking):
                 # who speaks for others is trusted with what each of them may see, this one's key included

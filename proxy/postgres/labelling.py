@@ -12,14 +12,13 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from policies.model import ColumnName, Label
-from proxy.book import Asker, Book, Expected, Kept, State, Told
+from proxy.book import Asker, Book, Expected, Kept, Naming, State, Told, database_of
 from rewriter.postgres.lineage import generated
 from rewriter.postgres.world import families
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping
 
-    from policies.decide import PolicySet
     from proxy.ledger import Ledger
     from rewriter.postgres.catalog import Catalog, Column, Relation
     from rewriter.postgres.lineage import Inheritance
@@ -38,7 +37,7 @@ _LASTING: Final = frozenset({"renamed", "detached", "copied"})
 class Labelling:
     """The labels of one database's columns.
 
-    `told` is called for each column that gets a label by what happens to it, not by its name, with the columns that it has
+    `lasting`: what a column has been called counts before what it is called, for filters hold by both. `told` is called for each column that gets a label by what happens to it, not by its name, with the columns that it has
     it from. `now` gives seconds since the epoch.
     """
 
@@ -47,15 +46,17 @@ class Labelling:
         database: str,
         ledger: Ledger,
         *,
+        lasting: bool = False,
         told: Told = lambda _database, _kept, _sources: None,
         now: Callable[[], float] = time.time,
     ) -> None:
         self._database = database
         self._ledger = ledger
+        self._lasting = lasting
         self._told = told
         self._now = now
 
-    def label(self, catalog: Catalog, earlier: Collection[int], policies: PolicySet) -> dict[ColumnName, Label]:
+    def label(self, catalog: Catalog, earlier: Collection[int], policies: Naming) -> dict[ColumnName, Label]:
         """The labels of all columns of a snapshot, which has just been read; `earlier` are the OIDs of the last one."""
         labels: dict[ColumnName, Label] = {}
         self._miss(catalog, earlier)
@@ -66,7 +67,7 @@ class Labelling:
         self._settle(catalog)
         return labels
 
-    def labels_of(self, relation: Relation, catalog: Catalog, policies: PolicySet) -> dict[ColumnName, Label]:
+    def labels_of(self, relation: Relation, catalog: Catalog, policies: Naming) -> dict[ColumnName, Label]:
         """The labels of one relation's columns; it may be one that the snapshot does not hold yet, or holds otherwise."""
         labels = self._labels(relation, catalog, policies, there=relation.oid in catalog.relations)
         own = {name.column: label for name, label in labels.items()}
@@ -78,7 +79,7 @@ class Labelling:
         return labels | {ColumnName(relation.schema, relation.name, name): label for name, label in made.items()}
 
     def _labels(
-        self, relation: Relation, catalog: Catalog, policies: PolicySet, *, there: bool
+        self, relation: Relation, catalog: Catalog, policies: Naming, *, there: bool
     ) -> dict[ColumnName, Label]:
         """The same; `there`: the relation was there before, so that it is none that was made, or came back from a dump."""
         labels: dict[ColumnName, Label] = {}
@@ -87,7 +88,11 @@ class Labelling:
         for column in relation.columns:
             name = ColumnName(relation.schema, relation.name, column.name)
             label = policies.label(self._database, relation.schema, relation.name, column.name)
-            if label is not None:
+            moved = self._moved(relation, column, name) if self._lasting and label is not None else False
+            earlier = self._followed(relation, column, name, policies, seen=seen) if moved else None
+            if earlier is not None:
+                label = earlier
+            elif label is not None:
                 self._named(relation, column, name, label, seen=seen)
             else:
                 label = (
@@ -135,7 +140,7 @@ class Labelling:
 
     def _tell(self, kept: Kept, sources: tuple[ColumnName, ...]) -> None:
         self._ledger.keep(self._database, kept)
-        self._told(self._database, kept, sources)
+        self._told(database_of(self._database), kept, sources)
 
     def _named(self, relation: Relation, column: Column, name: ColumnName, label: Label, *, seen: bool) -> None:
         """The dictionary names a column: remembered, for it may be renamed."""
@@ -145,8 +150,15 @@ class Labelling:
             state = _state(seen=seen, kept=kept)
             self._keep(Kept(relation.oid, column.number, name, label, "named", state, since=since))
 
+    def _moved(self, relation: Relation, column: Column, name: ColumnName) -> bool:
+        """Whether a column has been called otherwise, or belonged to another table."""
+        kept = self._book.kept.get((relation.oid, column.number))
+        return kept is not None and (
+            kept.why in {"renamed", "detached"} or (kept.why == "named" and kept.column != name)
+        )
+
     def _followed(
-        self, relation: Relation, column: Column, name: ColumnName, policies: PolicySet, *, seen: bool
+        self, relation: Relation, column: Column, name: ColumnName, policies: Naming, *, seen: bool
     ) -> Label | None:
         """The label that a column has had already, under this name or another."""
         kept = self._book.kept.get((relation.oid, column.number))

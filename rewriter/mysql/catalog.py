@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from policies.model import ColumnName
-from rewriter.model import Name
+from rewriter.model import Name, Origin
 
 Flavour = Literal["mysql", "mariadb"]
 
@@ -107,7 +107,8 @@ class Catalog:
     `version` is (major, minor, patch). Names of schemas and tables are spelled as the server stores them; with
     `folds_names` (lower_case_table_names is not 0) it finds them in whatever case they are written. Column and routine
     names are always found in any case. `loadable` are the names of functions that a library brings (CREATE FUNCTION ...
-    SONAME), in lower case. It is not `whole` when a definition could not be read.
+    SONAME), in lower case. It is not `whole` when a definition could not be read. `origins`: by table, those whose filters follow
+    it; Louver remembers them, the server does not tell.
     """
 
     database: str
@@ -119,6 +120,7 @@ class Catalog:
     routines: Mapping[Name, Routine] = field(default_factory=dict)  # (schema, name in lower case)
     loadable: frozenset[str] = frozenset()
     whole: bool = True
+    origins: Mapping[Name, tuple[Origin, ...]] = field(default_factory=dict, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -106,6 +106,9 @@ class CallerView:
         """SQL that is true for the rows that the filter leaves, of the table known as `qualifier`, quoted. Raises Refusal."""
         assert self.filtered is not None
         rule, full = self.filtered.rule, f"{self.table.schema}.{self.table.name}"
+        if self.filtered.unfit is not None:
+            message = f'filter "{rule}" cannot be applied to {full}: {self.filtered.unfit}'
+            raise Refusal("42000", message, hint="The policy needs to be reviewed.", rule=rule)
         if self.filtered.rows is None:
             message = f'permission denied for {full}: filter "{rule}" could not be evaluated for you'
             raise Refusal("42000", message, hint="Ask an administrator which attribute it needs.", rule=rule)

@@ -17,6 +17,7 @@ from rewriter.model import Name, Use
 from rewriter.mysql.catalog import column_name
 from rewriter.mysql.definitions import definitions_of
 from rewriter.mysql.names import fold, index_of
+from rewriter.origins import all_of, filters_of
 
 if TYPE_CHECKING:
     from collections.abc import Set as AbstractSet
@@ -90,7 +91,9 @@ def _make(catalog: Catalog, decision: Decision) -> World:
     names = frozenset(name.lower() for _, name in (*treatments, *filters, *views, *barred))
     joinable = _joinable(catalog, decision, treatments)
     guarded = frozenset(catalog.tables[name] for name in (*treatments, *filters))
-    ruled = hash((decision.policy, frozenset(decision.treatments.items()), decision.filters, guarded, _code(catalog)))
+    ruled = hash(
+        (decision.policy, frozenset(decision.treatments.items()), frozenset(filters.items()), guarded, _code(catalog))
+    )
     stamp = f"{ruled & 0xFFFFFFFFFFFF:012x}"
     tied = frozenset(link.other[1].lower() for name in filters for link in catalog.tables[name].links)
     return World(
@@ -127,9 +130,10 @@ def _filters(catalog: Catalog, decision: Decision) -> dict[Name, RowFilter]:
     """The filter of each table and view; the servers' names may be written in either case."""
     found: dict[Name, RowFilter] = {}
     for name, table in catalog.tables.items() if decision.filters_rows else ():
-        filtered = decision.filter_of(*name) or decision.filter_of(name[0].lower(), name[1].lower())
-        if filtered is not None and table.kind in {"table", "view"}:
-            found[name] = filtered
+        if table.kind in {"table", "view"}:
+            filters = filters_of(decision, name, catalog.origins.get(name, ()), folds=True)
+            if filters:
+                found[name] = all_of(filters)
     return found
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from policies.model import ColumnName
-from rewriter.model import Name, WrittenName
+from rewriter.model import Name, Origin, WrittenName
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,6 +173,7 @@ class Catalog:
     relations that foreign keys change when one is changed. `operator_names` are of all operators outside
     pg_catalog, `volatile` of the functions of pg_catalog that are volatile. It is not `whole` when definitions could not be
     read because somebody had locked what stands in them: without its definition nothing can be used.
+    `origins`: by OID, the tables whose filters follow a relation; Louver remembers them, the database does not tell.
     """
 
     database: str
@@ -192,6 +193,7 @@ class Catalog:
     conversions: tuple[Conversion, ...] = ()
     cascades: Mapping[int, tuple[int, ...]] = field(default_factory=dict)
     whole: bool = True
+    origins: Mapping[int, tuple[Origin, ...]] = field(default_factory=dict, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -85,6 +85,11 @@ class CallerView:
 
     def _condition_of(self, each: RowFilter, qualifier: str) -> str:
         full = f"{self.relation.schema}.{self.relation.name}"
+        if each.unfit is not None:
+            message = f'filter "{each.rule}" cannot be applied to {full}: {each.unfit}'
+            raise Refusal(
+                "42501", message, hint="The policy needs to be reviewed.", position=self.where, rule=each.rule
+            )
         if each.rows is None:
             message = f'permission denied for {full}: filter "{each.rule}" could not be evaluated for you'
             hint = "Ask an administrator which attribute it needs."

@@ -14,6 +14,7 @@ from policies.masks import SCHEMAS
 from policies.model import Decision, RowFilter, Treatment
 from rewriter.kept import Kept
 from rewriter.model import Name, Use
+from rewriter.origins import filters_of
 from rewriter.postgres import system
 from rewriter.postgres.catalog import column_name
 from rewriter.postgres.definitions import counted_by, definition_of, definitions_of
@@ -215,15 +216,16 @@ def _treatments(catalog: Catalog, decision: Decision) -> dict[int, dict[str, Tre
 
 def _filters(catalog: Catalog, decision: Decision) -> dict[int, tuple[RowFilter, ...]]:
     """The filters of each relation: its own, and those of parents, partitions and children, for each is read with the others."""
-    own: dict[int, RowFilter] = {}
+    own: dict[int, tuple[RowFilter, ...]] = {}
     for oid, relation in catalog.relations.items() if decision.filters_rows else ():
-        found = decision.filter_of(relation.schema, relation.name)
-        if found is not None and relation.kind in _FILTERED and relation.schema not in system.SYSTEM_SCHEMAS:
-            own[oid] = found
+        if relation.kind in _FILTERED and relation.schema not in system.SYSTEM_SCHEMAS:
+            found = filters_of(decision, (relation.schema, relation.name), catalog.origins.get(oid, ()))
+            if found:
+                own[oid] = found
     family = families(catalog) if own else {}
     shared: dict[int, dict[RowFilter, None]] = {}
     for oid, found in own.items():
-        shared.setdefault(family.get(oid, oid), {})[found] = None
+        shared.setdefault(family.get(oid, oid), {}).update(dict.fromkeys(found))
     found_of = {oid: shared.get(family.get(oid, oid)) for oid in (*own, *family)}
     return {oid: tuple(filters) for oid, filters in found_of.items() if filters}
 
