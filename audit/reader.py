@@ -319,8 +319,9 @@ def joined(fields: Fields, said: Fields | None) -> Fields:
     if said is None:
         return fields
     whole = {**said, **fields}
-    if "hashes" not in fields:
-        whole.pop("hashes", None)  # those of the other one's values
+    for name in ("hashes", "parameters"):  # those of the other one's values
+        if name not in fields:
+            whole.pop(name, None)
     del whole["like"]
     return whole
 

@@ -20,10 +20,11 @@ statement         statement (number within the session), caller fields, kinds, t
                   audit.fingerprint; null: not known), rewritten (null: sent as it came),
                   relations, columns, grants (their numbers), filters, ruling (pass, rewrite, deny), policy, catalog, reason, sqlstate
                   hashes (of one over labelled columns: keyed hashes of its literals and parameters, see audit.values)
+                  parameters (of such a one: the types of its parameters, by name, in their order)
                   sealed: the text as it was sent, for the auditor alone (with statement_text: encrypted; see audit.sealing)
                   each column: column, category, level, treatment (clear, mask, deny), mask, rule, rows, search, join;
                   of a refused statement those that it would have read, all with treatment deny, and the rule there is for each
-                  or: statement, hashes, session, like (and its own text or sealed): all else is as in record `like`, an earlier one of the same segment
+                  or: statement, hashes, parameters, session, like (and its own text or sealed): all else is as in record `like`, an earlier one of the same segment
 outcome           session, principal, statement, status (ok, error, denied, cancelled, skipped, lost), sqlstate, rows, bytes,
                   duration_us
 labelled          database, column, category, level, why (renamed, detached, copied), sources (the columns it has it from),
@@ -286,9 +287,10 @@ def statement_prefix(caller: Caller, judgement: Judgement) -> bytes:
     return members(fields)
 
 
-def values(digests: list[str]) -> bytes:
-    """Render the keyed hashes of the values that one statement names, to stand before its prefix."""
-    return b'"hashes":["%b"],' % '","'.join(digests).encode()  # hexadecimal digits, and for every statement
+def values(digests: list[str], types: bytes = b"") -> bytes:
+    """Render the keyed hashes of the values that one statement names, and its parameters' types (proxy.types), to stand before its prefix."""
+    hashes = b'"hashes":["%b"],' % '","'.join(digests).encode() if digests else b""  # hexadecimal digits
+    return b'%b"parameters":[%b],' % (hashes, types) if types else hashes
 
 
 def statement_like(caller: Caller, seq: int) -> bytes:

@@ -37,11 +37,17 @@ COLUMNS: Final[dict[str, Any]] = {
     "ruling": "VARCHAR", "policy": "VARCHAR", "catalog": "BIGINT", "reason": "VARCHAR", "sqlstate": "VARCHAR", "status": "VARCHAR",
     "rows": "BIGINT", "bytes": "BIGINT", "duration_us": "BIGINT", "ok": "BOOLEAN", "what": "VARCHAR", "grant": "BIGINT",
     "hashes": ["VARCHAR"], "person": "VARCHAR", "column": "VARCHAR", "category": "VARCHAR", "level": "INTEGER",
-    "proxy": "VARCHAR", "sealed": "VARCHAR",
+    "proxy": "VARCHAR", "sealed": "VARCHAR", "parameters": ["VARCHAR"],
 }  # fmt: skip
 """Columns of `records` by their DuckDB types; those of one event alone are told by audit.record."""
 
-LATER: Final = {"fingerprint": "VARCHAR", "proxy": "VARCHAR", "sealed": "VARCHAR", "hashes": "VARCHAR[]"}
+LATER: Final = {
+    "fingerprint": "VARCHAR",
+    "proxy": "VARCHAR",
+    "sealed": "VARCHAR",
+    "hashes": "VARCHAR[]",
+    "parameters": "VARCHAR[]",
+}
 """Columns that compacted segments may lack, for they were made before there were these, by their types."""
 
 _LONGEST: Final = 2**29
@@ -63,7 +69,7 @@ class QueryError(ValueError):
     """A query cannot be answered; the message says why."""
 
 
-_OWN: Final = frozenset({"seq", "time", "event", "session", "statement", "like", "hashes", "sealed"})
+_OWN: Final = frozenset({"seq", "time", "event", "session", "statement", "like", "hashes", "sealed", "parameters"})
 """What a statement that refers to an earlier one says itself; all else it may have from there."""
 
 

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from proxy.context import Identity
     from proxy.meter import Count
     from proxy.plans import Plan
+    from proxy.values import Bound
 
 _PLANS: Final = 4096
 """Plans whose record one session refers back to, some 200 bytes each; as many as its world keeps plans."""
@@ -78,11 +79,11 @@ class Recorder:
         number: int,
         text: bytes,
         identity: Identity | None = None,
-        values: list[bytes] | None = None,
+        bound: Bound | None = None,
     ) -> None:
         """One statement is about to leave; it may once the trail is flushed. `identity`: for whom, where that was said.
 
-        `values` are those of its parameters, if it has any.
+        `bound` is what its parameters are, if it has any.
         """
         if self._trail.deaf:
             self._statements += 1
@@ -91,8 +92,10 @@ class Recorder:
         self._hashed = b""
         if self.hashes is not None and plan.judgement.columns:
             named = literals(text)
-            if named or values:
-                self._hashed = record.values(self.hashes.digests([*(values or ()), *named]))
+            if bound is not None:
+                self._hashed = record.values(self.hashes.digests([*bound.values, *named]), bound.types)
+            elif named:
+                self._hashed = record.values(self.hashes.digests(named))
         told = self._told.get((plan, identity))
         if told is not None and told[0] == self._trail.segment:
             self._append(plan, number, text, told[1])

@@ -11,10 +11,11 @@ import re
 import struct
 import uuid
 from itertools import islice
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from audit.values import MOST
 from proxy.shapes import split
+from proxy.types import of_mysql, of_postgres
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -51,15 +52,28 @@ _INTEGERS: Final = frozenset((2, 4, 8))
 _FLOAT4, _FLOAT8, _UUID, _BOOL = 700, 701, 2950, 16
 
 
-def bound(values: bytes, types: bytes) -> list[bytes]:
-    """The parameters of a Bind, from its format codes on; `types` are those of the Parse (count and OIDs, which may be 0).
+class Bound(NamedTuple):
+    """What is bound to parameters: the first MOST values that are not NULL, and the types of all, as the audit has them (proxy.types)."""
+
+    values: list[bytes]
+    types: bytes
+
+
+UNREAD: Final = Bound([], b"")
+"""What is bound, where it could not be read."""
+
+
+def bound(values: bytes, types: bytes) -> Bound:
+    """The parameters of a Bind, from its format codes on; `types` are those that are known (count and OIDs, which may be 0).
 
     What ends early gives what there is: the server refuses it.
     """
     try:
-        return list(islice(_bound(values, types), MOST))
+        formats = int.from_bytes(values[:2], "big")
+        count = int.from_bytes(values[2 + 2 * formats : 4 + 2 * formats], "big")
+        return Bound(list(islice(_bound(values, types), MOST)), of_postgres(types, count))
     except (struct.error, IndexError):
-        return []
+        return UNREAD
 
 
 def _bound(values: bytes, types: bytes) -> Iterator[bytes]:
@@ -101,12 +115,15 @@ _TEMPORAL: Final = frozenset((7, 10, 11, 12))
 _NULL: Final = 6
 
 
-def executed(nulls: bytes, types: list[tuple[int, bool]], values: bytes) -> list[bytes]:
-    """The parameters of an execution: the bitmap of those that are NULL, (type, unsigned) of each, and the bytes of the others."""
+def executed(nulls: bytes, types: list[tuple[int, bool]], values: bytes, count: int) -> Bound:
+    """The parameters of an execution: the bitmap of those that are NULL, (type, unsigned) of each, and the bytes of the others.
+
+    Behind the `count` parameters stand attributes of the query, whose values are as good and whose types are nobody's.
+    """
     try:
-        return list(islice(_executed(nulls, types, values), MOST))
+        return Bound(list(islice(_executed(nulls, types, values), MOST)), of_mysql(types[:count]))
     except (struct.error, IndexError):
-        return []
+        return UNREAD
 
 
 def _executed(nulls: bytes, types: list[tuple[int, bool]], values: bytes) -> Iterator[bytes]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import struct
 from typing import TYPE_CHECKING, Any
 
@@ -83,6 +84,32 @@ def test_asyncpg_is_found(louver: RunningLouver, stage: Stage) -> None:
     asyncio.run(ask())
     assert named(louver, "81234") == 1
     assert named(louver, "Li 81235") == 1
+    (whole,) = asked_with(louver, "81234")
+    (text,) = asked_with(louver, "Li 81235")
+    assert (whole["parameters"], text["parameters"]) == (["integer"], ["text"])  # as the server has told them
+
+
+@pytest.mark.parametrize("user", ["bob", "tina"])
+def test_types_stand_beside_the_hashes(louver: RunningLouver, stage: Stage, user: str) -> None:
+    """As the client has told them with each execution, NULL or not; a later one of the same shape has its own."""
+    number = 82000 + len(user)
+    with psycopg.connect(louver.dsn(user, database=stage.database), autocommit=True) as client:
+        query = "select phone from people where id = %s or name = %s or length(name) = any(%s)"
+        for values in ([number, "Li", [1, 2]], [number, None, [70_000_000_000]]):
+            client.execute(query, values)
+        client.execute(f"select phone from people where id = {number}")
+    first, second, third = asked_with(louver, str(number))
+    assert first["parameters"] == ["integer", "unknown", "smallint[]"]
+    assert second["parameters"] == ["integer", "unknown", "bigint[]"]
+    assert "parameters" not in third
+
+
+def asked_with(louver: RunningLouver, value: str) -> list[dict[str, Any]]:
+    """The records of the statements that named a value, as the command gives them."""
+    config = str(louver.directory / "louver.yaml")
+    found = CliRunner().invoke(app, ["audit", "search", "--value", value, "--config", config, "--format", "json"])
+    assert found.exit_code == 0, found.output
+    return [json.loads(line) for line in found.stdout.splitlines()]
 
 
 def test_other_statements_keep_none(louver: RunningLouver, stage: Stage) -> None:
@@ -194,6 +221,8 @@ def test_on_mysql_too(mysql_house: MySQLHouse, user: str) -> None:
             )
             cursor.fetchall()
     assert named(louver, str(base + 2)) == 3
+    types = [each["parameters"] for each in asked_with(louver, str(base + 2))]
+    assert types == [["smallint unsigned", "char", "char", "double"]] * 3  # as this driver sends them
     assert named(louver, f"Li {base + 3}") == 3
     assert str(base).encode() not in trail(louver)
     assert SCHEMA.encode() in trail(louver)

@@ -19,6 +19,7 @@ from proxy.values import LONGEST, executed
 if TYPE_CHECKING:
     from proxy.mysql.wire.conversation import Conversation
     from proxy.plans import Ruling
+    from proxy.values import Bound
 
 _RESULTS: Final = Reply.RESULTS
 _TYPES_LIMIT: Final = 1 << 20
@@ -86,11 +87,13 @@ class Executions(Handling):
         before, now = prepared.tracked, self._conversation.tracked
         return self._conversation.guarded and (before is None or now is None or before.reading != now.reading)
 
-    def _values(self, prepared: Prepared, payload: bytes, types: parameters.Types) -> list[bytes]:
+    def _values(self, prepared: Prepared, payload: bytes, types: parameters.Types) -> Bound:
         """What the parameters of an execution are, that is at hand as a whole."""
         known = payload[types.start : types.stop] or prepared.types
         read = parameters.typed(known, prepared.parameters, attributes=self._attributes)
-        return executed(payload[types.flag - (len(read) + 7) // 8 : types.flag], read, payload[types.stop :])
+        return executed(
+            payload[types.flag - (len(read) + 7) // 8 : types.flag], read, payload[types.stop :], prepared.parameters
+        )
 
     def _run(  # noqa: PLR0913  an execution, as it lies
         self,
@@ -98,7 +101,7 @@ class Executions(Handling):
         payload: bytes,
         size: int,
         types: parameters.Types,
-        values: list[bytes] | None,
+        values: Bound | None,
         *,
         bulk: bool,
     ) -> Step:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from proxy.context import Identity
     from proxy.mysql.wire.statements import Prepared
     from proxy.plans import Plan
+    from proxy.values import Bound
 
 
 class Reply(IntEnum):
@@ -80,7 +81,7 @@ class Execution(Pending):
     most: int = -1
     identity: Identity | None = None  # for whom it was ruled, where that was said
 
-    values: list[bytes] | None = None  # of its parameters, where the audit keeps hashes of them
+    values: Bound | None = None  # of its parameters, where the audit keeps hashes of them
 
     def __init__(self, reply: Reply, plan: Plan, text: bytes, *, refused: bytes = b"") -> None:
         self.reply = reply

@@ -25,6 +25,7 @@ from proxy.postgres.wire.replies import (
     swallow_syncs,
 )
 from proxy.postgres.wire.reports import discreet, logged, repositioned
+from proxy.types import KNOWN
 
 _ASSEMBLED_LIMIT: Final = 1 << 20
 """Bytes of a message that is looked into as a whole. RowDescription of 1,600 columns with 63-byte names has 130 kB;
@@ -160,8 +161,10 @@ class Backend:
             return self._complete(_PARSE)
         if kind == frames.CLOSE_COMPLETE:
             return self._complete(_CLOSE)
-        if kind in {frames.PARAMETER_DESCRIPTION, frames.COPY_OUT_RESPONSE, frames.COPY_DONE}:
+        if kind in {frames.COPY_OUT_RESPONSE, frames.COPY_DONE}:
             return self._within()
+        if kind == frames.PARAMETER_DESCRIPTION:
+            return self._parameters(data, position, stop)
         if kind in {DATA_ROW, COPY_DATA}:
             if self._conversation.queue.head.action is _FORWARD:
                 return self._limited_row()
@@ -208,6 +211,13 @@ class Backend:
         head = queue.head if queue and queue.head.reply is _DESCRIBE else self._head(_EXECUTE, _QUERY)
         return head.action is _FORWARD or _unseen(head)
 
+    def _parameters(self, data: bytes, position: int, stop: int) -> bool:
+        """ParameterDescription: its types are the audit's to name."""
+        head = self._head(_DESCRIBE, _DESCRIBE)
+        if isinstance(head, Description) and head.prepared is not None and stop <= len(data):
+            head.prepared.told_types = data[position + HEADER_SIZE : min(stop, position + HEADER_SIZE + KNOWN)]
+        return head.action is _FORWARD or _unseen(head)
+
     def _row_description(self, kind: int, data: bytes, position: int, stop: int) -> bool:
         head = self._head(_DESCRIBE, _QUERY)
         if head.reply is _DESCRIBE:
@@ -220,7 +230,7 @@ class Backend:
             if hidden is not None:
                 self._expose(hidden)
                 return False
-        if isinstance(head, Description) and head.prepared is not None:
+        if isinstance(head, Description) and head.prepared is not None and witness is not None:
             head.prepared.described = True
         return head.action is _FORWARD or _unseen(head)
 

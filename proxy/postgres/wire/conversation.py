@@ -14,6 +14,7 @@ from proxy.context import Identity
 from proxy.plans import Makes, Plan
 from proxy.postgres.wire.replies import BIND_REPLY, Action, Execution, Owed, Pending
 from proxy.postgres.wire.statements import Prepared
+from proxy.values import Bound
 from proxy.violation import Violation
 from proxy.witness import Witness
 from rewriter.model import Probe
@@ -64,7 +65,7 @@ class Conversation:
     queue: Owed = field(default_factory=Owed)
     statements: dict[bytes, Prepared] = field(default_factory=dict)
     portals: dict[bytes, Prepared] = field(default_factory=dict)
-    values: dict[bytes, list[bytes]] | None = None  # what is bound to portals, where the audit keeps hashes of it
+    values: dict[bytes, Bound] | None = None  # what is bound to portals, where the audit keeps hashes of it
     settings: dict[bytes, bool] = field(default_factory=dict)  # of those that matter: as they must be, or not
     status: bytes = IDLE
     skipping: bool = False

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from proxy.context import Identity
     from proxy.plans import Plan
     from proxy.postgres.wire.statements import Prepared
+    from proxy.values import Bound
     from proxy.witness import Witness
 
 
@@ -113,9 +114,9 @@ class Change(Pending):
 
 
 class Description(Pending):
-    """A Describe whose answer is checked: of a prepared statement, or of a portal of it; None when it is made by SQL."""
+    """A Describe whose answer is looked at: of a prepared statement, or of a portal of it; None when it is made by SQL."""
 
-    def __init__(self, prepared: Prepared | None, witness: Witness, action: Action = _FORWARD) -> None:
+    def __init__(self, prepared: Prepared | None, witness: Witness | None, action: Action = _FORWARD) -> None:
         self.reply = Reply.DESCRIBE
         self.action = action
         self.prepared = prepared
@@ -140,7 +141,7 @@ class Execution(Pending):
     limit: bytes = bytes(4)
     portal: bytes = b""
     identity: Identity | None = None  # for whom it was ruled, where that was said
-    values: list[bytes] | None = None  # what is bound to its parameters, where the audit keeps hashes of it
+    values: Bound | None = None  # what is bound to its parameters, where the audit keeps hashes of it
 
     def __init__(self, reply: Reply, plan: Plan, text: bytes, *, refused: bytes = b"") -> None:
         self.reply = reply

@@ -36,7 +36,7 @@ from proxy.postgres.wire.replies import (
     Reply,
 )
 from proxy.postgres.wire.statements import NO_EPOCH, Prepared, Statement, reshaped, still_prepared
-from proxy.values import LONGEST, bound
+from proxy.values import LONGEST, UNREAD, bound
 
 if TYPE_CHECKING:
     from proxy.plans import Ruling
@@ -276,8 +276,8 @@ class Requests:
         if conversation.values is not None and prepared is not None and prepared.plan.judgement.columns:
             if stop > len(data) and stop - position <= LONGEST:
                 return GATHER
-            whole = stop <= len(data)
-            conversation.values[portal] = bound(data[name_end + 1 : stop], prepared.parameter_types) if whole else []
+            types = prepared.known_types
+            conversation.values[portal] = bound(data[name_end + 1 : stop], types) if stop <= len(data) else UNREAD
         self._ruled = None
         portals = conversation.portals
         previous = portals.get(portal)
@@ -337,7 +337,7 @@ class Requests:
         if portal:
             execution.portal = portal
         if conversation.values is not None and plan.judgement.columns:
-            execution.values = conversation.values.get(portal, [])
+            execution.values = conversation.values.get(portal)
         limit = data[stop - 4 : stop]
         if limit != _ALL_ROWS:
             execution.limit = limit
@@ -386,14 +386,16 @@ class Requests:
             raise ProtocolViolation("a Describe message must hold a kind and a name")
         conversation.pipelined = True
         name = data[position + HEADER_SIZE + 1 : stop - 1]
-        table = conversation.statements if data[position + HEADER_SIZE] == _STATEMENT else conversation.portals
-        prepared = table.get(name)
+        prepares = data[position + HEADER_SIZE] == _STATEMENT
+        prepared = (conversation.statements if prepares else conversation.portals).get(name)
         witness = conversation.witness if prepared is None else prepared.plan.witness
-        if witness is None:
-            conversation.queue.append(DESCRIBE_REPLY)
-        else:
+        if witness is not None:
             conversation.queue.append(Description(prepared, witness))
             self._described = prepared
+        elif prepares and prepared is not None and conversation.values is not None:
+            conversation.queue.append(Description(prepared, None))  # for the types of its parameters
+        else:
+            conversation.queue.append(DESCRIBE_REPLY)
         return FORWARD
 
     def _close(self, data: bytes, position: int, stop: int) -> Step:

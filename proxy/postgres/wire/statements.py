@@ -19,10 +19,11 @@ class Prepared:
     """A prepared statement: the client's text, the parameter types as it sent them, and the plan it was ruled by.
 
     `identity` is for whom, where that was said. `sent` is the text that the server got in place of the client's; None when it got that. `described`: the server has
-    said where the columns of its answer come from, and none is hidden.
+    said where the columns of its answer come from, and none is hidden. `told_types` are the parameters' types as the server has said them.
     """
 
     described: bool = False
+    told_types: bytes = b""
 
     def __init__(
         self,
@@ -40,7 +41,14 @@ class Prepared:
 
     def under(self, plan: Plan, identity: Identity | None) -> Prepared:
         """The same statement, ruled by another plan, for another."""
-        return Prepared(self.text, self.parameter_types, plan, self.sent, identity)
+        other = Prepared(self.text, self.parameter_types, plan, self.sent, identity)
+        other.told_types = self.told_types
+        return other
+
+    @property
+    def known_types(self) -> bytes:
+        """The parameters' types as they are known best: count and OIDs."""
+        return self.told_types or self.parameter_types
 
 
 class Statement:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import struct
 import time
 import uuid
@@ -11,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from audit.values import MOST, ValueKey
+from proxy.types import of_mysql, of_postgres
 from proxy.values import LONGEST, bound, executed, literals
 
 
@@ -55,16 +57,44 @@ def test_binary_parameters_are_spelled_as_text() -> None:
         b"abcd",
     ]
     told = bound(bind(values, [1]), oids(23, 20, 701, 16, 2950, 25, 25))
-    assert told == [b"-7", str(1 << 40).encode(), b"1.5", b"t", str(some).encode(), b"abcd"]
-    assert bound(bind([b"4711", struct.pack("!i", 4711)], [0, 1]), b"") == [b"4711", b"4711"]
-    assert bound(bind([b"4711", b"x"], []), oids()) == [b"4711", b"x"]
+    assert told.values == [b"-7", str(1 << 40).encode(), b"1.5", b"t", str(some).encode(), b"abcd"]
+    assert bound(bind([b"4711", struct.pack("!i", 4711)], [0, 1]), b"").values == [b"4711", b"4711"]
+    assert bound(bind([b"4711", b"x"], []), oids()).values == [b"4711", b"x"]
 
 
 @given(st.integers(-(2**63), 2**63 - 1))
 def test_numbers_of_mysql_are_spelled_as_text(number: int) -> None:
     """Signed and unsigned."""
-    assert executed(b"\0", [(8, False)], number.to_bytes(8, "little", signed=True)) == [str(number).encode()]
-    assert executed(b"\0", [(8, True)], (number % 2**64).to_bytes(8, "little")) == [str(number % 2**64).encode()]
+    assert executed(b"\0", [(8, False)], number.to_bytes(8, "little", signed=True), 1).values == [str(number).encode()]
+    assert executed(b"\0", [(8, True)], (number % 2**64).to_bytes(8, "little"), 1).values == [
+        str(number % 2**64).encode()
+    ]
+
+
+@pytest.mark.parametrize(
+    ("given", "count", "named"),
+    [
+        ((23, 0, 1043, 1009, 99999), 5, ["integer", "unknown", "character varying", "text[]", "oid 99999"]),
+        ((20,), 3, ["bigint", "unknown", "unknown"]),
+        ((20, 20), 1, ["bigint"]),
+        ((), 0, []),
+        ((18,), 1, ['"char"']),
+        ((25,) * 300, 300, ["text"] * MOST),
+        ((), 60_000, ["unknown"] * MOST),
+    ],
+)
+def test_types_of_postgresql_have_names(given: tuple[int, ...], count: int, named: list[str]) -> None:
+    """As SQL names them, and as many as there are parameters; what nobody has said is not known."""
+    for _ in range(2):  # the second time from memory
+        assert json.loads(b"[%b]" % of_postgres(oids(*given), count)) == named
+    assert bound(bind([None] * min(count, 9), []), oids(*given)).types == of_postgres(oids(*given), min(count, 9))
+
+
+def test_types_of_mysql_have_names() -> None:
+    """With the sign of whole numbers; attributes of a query are none."""
+    types = [(8, True), (253, False), (12, False), (6, True), (99, False)]
+    assert of_mysql(types) == b'"bigint unsigned","varchar","datetime","null","type 99"'
+    assert executed(b"\x1f", types, b"", 2).types == b'"bigint unsigned","varchar"'
 
 
 def test_values_of_mysql() -> None:
@@ -75,7 +105,7 @@ def test_values_of_mysql() -> None:
         b"\x03abc"
         b"\x04" + struct.pack("<HBB", 1980, 1, 2) + struct.pack("<d", 2.5) + b"\xfc" + struct.pack("<H", 300) + long
     )
-    assert executed(b"\x20", types, values) == [b"abc", b"1980-01-02", b"2.5", long]
+    assert executed(b"\x20", types, values, 6).values == [b"abc", b"1980-01-02", b"2.5", long]
 
 
 @given(
@@ -83,8 +113,9 @@ def test_values_of_mysql() -> None:
 )
 def test_garbage_is_no_fault(values: bytes, head: bytes, types: list[tuple[int, bool]]) -> None:
     """Whatever a client sends is read as far as it goes."""
-    assert isinstance(bound(values, head), list)
-    assert isinstance(executed(head, types, values), list)
+    for found in (bound(values, head), executed(head, types, values, 3)):
+        assert isinstance(found.values, list)
+        assert len(json.loads(b"[%b]" % found.types)) <= MOST
     assert isinstance(literals(values), list)
 
 
