@@ -6,8 +6,9 @@ before, and beside it the columns of audit.tables. May not do: touch the segment
 
 from __future__ import annotations
 
+import fcntl
 import os
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import TYPE_CHECKING, Final
@@ -17,11 +18,16 @@ import duckdb
 from audit import heads, segments, signing, tables
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 COMPACTED: Final = "compacted.jsonl"
 """The file that notes what was compacted, one signed line (audit.signing) for each; of two for one segment the later counts."""
+
+LOCK: Final = "compacting.lock"
+"""The file whose lock is held by who takes segments away."""
+
+_PART: Final = ".part"
 
 _GROUP: Final = 16_384
 """Rows that are compressed together; a search for one record reads that many."""
@@ -50,7 +56,63 @@ def candidates(directory: Path, before: str) -> list[tuple[int, Path]]:
     return [(number, path) for number, path in found if path.suffix != segments.COMPACTED and number in closed]
 
 
-def compact(directory: Path, number: int, signer: signing.Signer | None = None) -> int:
+@contextmanager
+def alone(directory: Path, *, patient: bool = False) -> Iterator[None]:
+    """Be the one who takes segments away, by compacting or removing them; who is `patient` waits until nobody else is.
+
+    Raises CompactionError when somebody else is, and OSError.
+
+    Two that compacted one segment would write one file: what the one has proved, the other writes anew, and the written form goes.
+    """
+    handle = os.open(directory / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX if patient else fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise CompactionError(f"another process takes segments of {directory} away at this moment") from None
+        yield
+    finally:
+        os.close(handle)
+
+
+def compact_all(  # noqa: PLR0913  what is to be done, and how gently
+    directory: Path,
+    before: str,
+    signer: signing.Signer | None = None,
+    *,
+    threads: int | None = None,
+    memory: str | None = None,
+    progress: Callable[[int, int], object] = lambda _, __: None,
+) -> tuple[list[tuple[int, int]], list[str]]:
+    """Compact what `candidates` names: the bytes of each before and after, and why others could not be. For who is `alone`. Raises OSError.
+
+    `threads` and `memory` are those of `tables.opened`. `progress` is called with how many are done, of how many.
+    """
+    for part in directory.glob(f"*{_PART}"):
+        part.unlink(missing_ok=True)  # of one who was killed
+    found = candidates(directory, before)
+    done: list[tuple[int, int]] = []
+    failed: list[str] = []
+    for count, (number, path) in enumerate(found, 1):
+        try:
+            size = path.stat().st_size
+            done.append((size, compact(directory, number, signer, threads=threads, memory=memory)))
+        except FileNotFoundError:
+            failed.append(f"segment {number} is gone")
+        except CompactionError as error:
+            failed.append(str(error))
+        progress(count, len(found))
+    return done, failed
+
+
+def compact(
+    directory: Path,
+    number: int,
+    signer: signing.Signer | None = None,
+    *,
+    threads: int | None = None,
+    memory: str | None = None,
+) -> int:
     """Compact one segment and remove the form in which it was written; return how many bytes it takes now.
 
     The written form goes only when all of its bytes have been read back from the other one on the disk, whose hash is noted, and
@@ -58,13 +120,13 @@ def compact(directory: Path, number: int, signer: signing.Signer | None = None) 
     CompactionError, after which nothing has changed.
     """
     written, done = segments.segment_path(directory, number), segments.compacted_path(directory, number)
-    part = done.with_suffix(".part")
+    part = done.with_suffix(_PART)
     columns = ", ".join(f'"{name}"' for name in tables.COLUMNS)
     try:
-        with tables.opened() as connection:
+        with tables.opened(threads=threads, memory=memory) as connection:
             connection.execute(
                 f"COPY (SELECT {columns}, line FROM ({tables.typed([written.resolve()])}) ORDER BY number) "
-                f"TO {tables.quoted(str(part.resolve()))} (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE {_GROUP})"
+                f"TO {tables.quoted(str(part.resolve()))} (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE {_GROUP}, USE_TMP_FILE false)"
             )
         if _digest(lines(part)) != file_digest(written):
             raise CompactionError(f"segment {number} holds lines that cannot be kept in this form: it stays as it is")

@@ -105,13 +105,13 @@ FROM (SELECT *, unnest("columns") AS use FROM records WHERE event = 'statement')
 
 @contextmanager
 def opened(
-    paths: Sequence[Path] = (), *, threads: int | None = None, output: Path | None = None
+    paths: Sequence[Path] = (), *, threads: int | None = None, memory: str | None = None, output: Path | None = None
 ) -> Iterator[duckdb.DuckDBPyConnection]:
     """Open tables over segments of one trail; without any, a connection to make compacted ones.
 
     What is not compacted is read at once, into memory and what spills from there: some seconds for each million records. What
     is asked of the tables can read nothing outside the trail's directory. `threads`: how many processors may be used; None
-    takes all. `output`: the one other file that may be written. Raises QueryError when a segment cannot be read.
+    takes all. `memory`: how much of it, with its unit; None takes most of what there is. `output`: the one other file that may be written. Raises QueryError when a segment cannot be read.
     """
     with tempfile.TemporaryDirectory(prefix="louver-audit-") as aside, duckdb.connect() as connection:
         connection.execute(
@@ -119,6 +119,8 @@ def opened(
         )
         if threads:
             connection.execute(f"SET threads = {threads}")
+        if memory:
+            connection.execute(f"SET memory_limit = {quoted(memory)}")
         if paths:
             try:
                 for statement in views(paths):

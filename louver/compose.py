@@ -21,6 +21,7 @@ from audit.sealing import Reader, Sealer
 from audit.signing import KeyFileError, Signer
 from audit.writer import AuditUnavailable, Trail
 from louver import descriptors, granted, mysql, postgres
+from louver.compacting import compact_for_ever
 from louver.configuration import ConfigurationError, Parts, PolicyFiles, value_key
 from louver.retiring import retire_for_ever
 from louver.watched import watched
@@ -135,7 +136,18 @@ async def _run(parts: Parts, trail: Trail, ledger: Ledger, signer: Signer | None
             days = settings.audit.retention_days
             retiring = asyncio.create_task(retire_for_ever(trail, settings.audit.directory, days, signer))
             beside.callback(retiring.cancel)
+        if settings.audit.compact_days:
+            audit = settings.audit
+            compacting = asyncio.create_task(compact_for_ever(audit.directory, audit.compact_days, audit.signing_key))
+            beside.push_async_callback(_ended, compacting)
         await run(server, ready)
+
+
+async def _ended(task: asyncio.Task[None]) -> None:
+    """End a task that goes on for ever, and what it has begun."""
+    task.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await task
 
 
 def _watch_measures(parts: Parts, trail: Trail) -> MeasureWatch | None:

@@ -10,7 +10,7 @@ import logging
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
-from audit import record, retention
+from audit import compaction, record, retention
 from audit.blocks import runs
 from audit.search import written
 from audit.writer import AuditUnavailable
@@ -25,6 +25,7 @@ log = logging.getLogger(__name__)
 
 _EVERY: Final = 3600.0
 """Seconds between two looks: a segment goes within an hour of its time."""
+_SOON: Final = 60.0
 
 
 async def retire_for_ever(trail: Trail, directory: Path, days: float, signer: Signer | None) -> None:
@@ -32,12 +33,21 @@ async def retire_for_ever(trail: Trail, directory: Path, days: float, signer: Si
     while True:
         try:
             await _retire(trail, directory, days, signer)
+        except compaction.CompactionError:  # somebody compacts: it does not take long
+            await asyncio.sleep(_SOON)
+            continue
         except (OSError, ValueError, AuditUnavailable) as error:
             log.error("audit: old segments are not removed: %s", error)  # noqa: TRY400  it has no trace worth reading
         await asyncio.sleep(_EVERY)
 
 
 async def _retire(trail: Trail, directory: Path, days: float, signer: Signer | None) -> None:
+    """Remove what may go. Raises CompactionError when somebody else takes segments away at this moment."""
+    with compaction.alone(directory):
+        await _retire_alone(trail, directory, days, signer)
+
+
+async def _retire_alone(trail: Trail, directory: Path, days: float, signer: Signer | None) -> None:
     now = datetime.now(UTC)
     before = written(now - timedelta(days=days))
     free, held = await asyncio.to_thread(retention.due, directory, before)

@@ -50,6 +50,9 @@ class Audit:
     values: Literal["hashed", "none"] = field(default="hashed", metadata=keys.choice("hashed", "none"))
     segment_bytes: int = field(default=64 * 2**20, metadata=keys.integer("bytes", 4096, 2**40))
     segment_hours: float = field(default=24.0, metadata=keys.number("hours", 0.01, 8760))
+    compact_days: float = field(
+        default=0.0, metadata=keys.number("days; 0 leaves it to `louver audit compact`", 0, 36500)
+    )
     retention_days: float = field(default=0.0, metadata=keys.number("days; 0 keeps all", 0, 36500))
     signing_key: Path | None = field(default=None, metadata=keys.file("PEM file"))
 

@@ -132,7 +132,7 @@ def compact(
     """Keep closed segments as Parquet: a sixth of the room, and searched without being read whole.
 
     Every line is kept byte for byte and read back before the written form goes, so the trail verifies as before. Runs beside
-    the proxy; once a day is usual.
+    the proxy; once a day is usual. With `audit.compact_days` the proxy does it by itself.
 
     [bold]Examples:[/bold]
 
@@ -155,19 +155,14 @@ def compact(
         signer = Signer.read(signing) if signing else None
     except (NoTrail, KeyFileError) as error:
         fail([error], Exit.USAGE)
-    found = compaction.candidates(where, written(datetime.now(UTC) - timedelta(days=days)))
-    failed = []
-    before = after = 0
-    with progress_bar(len(found), "compacting") as progress:
-        for done, (number, path) in enumerate(found, 1):
-            size = path.stat().st_size
-            try:
-                after += compaction.compact(where, number, signer)
-                before += size
-            except compaction.CompactionError as error:
-                failed.append(error)
-            progress(done)
-    out.print(f"{len(found) - len(failed)} segments compacted: {before} bytes are {after} now")
+    before = written(datetime.now(UTC) - timedelta(days=days))
+    try:
+        count = len(compaction.candidates(where, before))
+        with compaction.alone(where), progress_bar(count, "compacting") as progress:
+            done, failed = compaction.compact_all(where, before, signer, progress=lambda at, _: progress(at))
+    except (OSError, compaction.CompactionError) as error:
+        fail([error])
+    out.print(f"{len(done)} segments compacted: {sum(b for b, _ in done)} bytes are {sum(a for _, a in done)} now")
     if failed:
         fail(failed)
 
