@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import duckdb
 
@@ -21,6 +21,7 @@ from reports import questions, unusual
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Sequence
+    from contextlib import AbstractContextManager
     from pathlib import Path
 
     from reports.questions import Question
@@ -109,6 +110,18 @@ class Figures:
     """By whose leave a grant is, by the name of its rule."""
 
 
+class Asked(Protocol):
+    """What a report asks: one trail, wherever it is kept."""
+
+    period: Period
+
+    def table(self, question: Question) -> Table:
+        """Answer a question. Raises QueryError."""
+
+    def streamed(self, question: Question) -> AbstractContextManager[tuple[tuple[str, ...], Iterator[tuple[Any, ...]]]]:
+        """Answer a question whose answer may be long: its heading, and its rows as they come. Raises QueryError."""
+
+
 class Trail:
     """The sources of a report over one trail, each made once, when the first question needs it."""
 
@@ -168,7 +181,7 @@ def steps() -> int:
 
 
 def gather(
-    trail: Trail, coverage: Coverage | None = None, progress: Callable[[int], object] = lambda _: None
+    trail: Asked, coverage: Coverage | None = None, progress: Callable[[int], object] = lambda _: None
 ) -> Figures:
     """Answer all questions; `progress` is called with the count of tables that are made. Raises QueryError."""
     found: dict[str, Table] = {}
@@ -190,13 +203,13 @@ def gather(
     )
 
 
-def table(trail: Trail, name: str) -> Table:
+def table(trail: Asked, name: str) -> Table:
     """Answer one of NAMES. Raises QueryError."""
     made = _DERIVED.get(name)
     return trail.table(_PLAIN[name]) if made is None else made(trail)
 
 
-def clear_views(trail: Trail, leaves: Mapping[str, str]) -> Iterator[tuple[Any, ...]]:
+def clear_views(trail: Asked, leaves: Mapping[str, str]) -> Iterator[tuple[Any, ...]]:
     """Give every clear view, its heading first, with by whose leave it was when a grant has shown it."""
     with trail.streamed(questions.CLEAR_VIEWS) as (heading, rows):
         at = heading.index("authority")
@@ -205,7 +218,7 @@ def clear_views(trail: Trail, leaves: Mapping[str, str]) -> Iterator[tuple[Any, 
             yield (*row[: at + 1], leaves.get(row[at], ""), *row[at + 1 :])
 
 
-def _judged(trail: Trail) -> unusual.Judged:
+def _judged(trail: Asked) -> unusual.Judged:
     within, before = (trail.table(question) for question in (questions.PERSON_DAYS, questions.PERSON_DAYS_BEFORE))
     return unusual.judge(_rows_by_day(within), _rows_by_day(before))
 
@@ -217,13 +230,13 @@ def _rows_by_day(found: Table) -> dict[str, dict[date, int]]:
     return rows
 
 
-def _unusual_days(trail: Trail) -> Table:
+def _unusual_days(trail: Asked) -> Table:
     heading = ("person", "day", "answered", "usual", "score")
     rows = tuple((each.person, each.day, each.rows, each.usual, each.score) for each in _judged(trail).days)
     return Table("unusual-days", "Days on which somebody read far more than they do", heading, rows)
 
 
-def _clear_summary(trail: Trail) -> Table:
+def _clear_summary(trail: Asked) -> Table:
     found = trail.table(questions.CLEAR_SUMMARY)
     leaves = _leaves(_grants(trail))
     at = found.heading.index("authority")
@@ -232,7 +245,7 @@ def _clear_summary(trail: Trail) -> Table:
     return Table(found.name, found.title, heading, rows)
 
 
-def _new_clear_views(trail: Trail) -> Table:
+def _new_clear_views(trail: Asked) -> Table:
     """Those of the summary whose person and column did not occur before; none when nothing is known of that time."""
     found = _clear_summary(trail)
     title = "Clear views of columns that the person had not seen in the four weeks before"
@@ -244,7 +257,7 @@ def _new_clear_views(trail: Trail) -> Table:
     return Table("new-clear-views", title, found.heading, rows)
 
 
-def _span(trail: Trail) -> tuple[int, int, int]:
+def _span(trail: Asked) -> tuple[int, int, int]:
     """Return the first and last record of the period, and how many statements are known of the weeks before."""
     ((first, last, earlier),) = trail.table(_SPAN).rows
     return first or 0, last or 0, int(earlier)
@@ -267,7 +280,7 @@ _GRANT: Final = (
 _ENDS: Final = frozenset({"denied", "revoked", "expired", "used up"})
 
 
-def _grants(trail: Trail) -> Table:
+def _grants(trail: Asked) -> Table:
     """One row for each grant that the period knows: what became of it, and what was shown by it."""
     used = {row[0]: row[1:] for row in trail.table(questions.GRANT_USES).rows}
     told: dict[int, dict[str, Any]] = {}
@@ -328,7 +341,7 @@ def _meant(event: Mapping[str, Any]) -> str:
 
 
 _PLAIN: Final = {question.name: question for question in _LISTED}
-_DERIVED: Final[dict[str, Callable[[Trail], Table]]] = {
+_DERIVED: Final[dict[str, Callable[[Asked], Table]]] = {
     "unusual-days": _unusual_days,
     "grants": _grants,
     "clear-views-by-authority": _clear_summary,

@@ -1,7 +1,7 @@
 """Asking what was shipped to ClickHouse: the same criteria, counts and queries as of the trail itself.
 
 Owns how entries are put together from there. What a criterion means is audit.query's, its words in that SQL are dialect's. All trails are
-asked at once: sessions differ between them. May not do: write.
+asked at once, for sessions differ between them; or one that is named. May not do: write.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from audit import query, reader, tables
 from audit.search import CriterionError, Entry
 from shipping.clickhouse import FAILURES, said
-from shipping.dialect import translated, translated_query
+from shipping.dialect import TRAIL, translated, translated_query
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -35,17 +35,22 @@ _NO_PATTERN: Final = "CANNOT_COMPILE_REGEXP"
 
 
 class Warehouse:
-    """The trails in one database of ClickHouse."""
+    """The trails in one database of ClickHouse, or one of them, by its name."""
 
-    def __init__(self, client: Client) -> None:
+    def __init__(self, client: Client, trail: str | None = None) -> None:
         self._client = client
+        self._of: dict[str, Any] = {} if trail is None else {TRAIL: trail}
+
+    def trails(self) -> list[str]:
+        """Return the names of all trails that are there. Raises QueryError."""
+        return [name for (name,) in self._rows("SELECT DISTINCT trail FROM records ORDER BY trail", {})]
 
     def find(self, criteria: Criteria, last: int = 0) -> query.Found:
         """Find the entries that meet the criteria, in the order of time; only the `last` ones, if that is not 0.
 
         Raises CriterionError and QueryError.
         """
-        chosen, values = _question(query.choosing(criteria, _COLUMNS))
+        chosen, values = self._question(query.choosing(criteria, _COLUMNS))
         ((count,),) = self._rows(f"SELECT count() FROM ({chosen})", values)
         order = "ORDER BY time {0}, trail {0}, seq {0}"
         kept = f"SELECT * FROM ({chosen}) {order.format('DESC')} LIMIT {last}" if last else chosen
@@ -53,16 +58,34 @@ class Warehouse:
 
     def counts(self, criteria: Criteria, by: str) -> list[query.Count]:
         """Count the entries that meet the criteria by one of audit.query.FACETS. Raises CriterionError and QueryError."""
-        return query.counted(self._rows(*_question(query.counting(criteria, by))))
+        return query.counted(self._rows(*self._question(query.counting(criteria, by))))
 
     def ask(self, text: str) -> tuple[list[str], Sequence[Sequence[Any]]]:
         """Answer one SELECT in the SQL of DuckDB: the names of its columns, and its rows. Raises QueryError."""
-        translation = translated_query(text)
+        return self._asked(translated_query(text, narrow=bool(self._of)), self._of)
+
+    def answer(self, text: str, values: Mapping[str, str]) -> tuple[list[str], Sequence[Sequence[Any]]]:
+        """Answer a query of ours, with the values of its parameters: the names of its columns, and its rows. Raises QueryError."""
+        asked = translated(text, dict.fromkeys(values, "String"), narrow=bool(self._of))
+        return self._asked(asked, {**values, **self._of})
+
+    def _asked(self, text: str, values: dict[str, Any]) -> tuple[list[str], Sequence[Sequence[Any]]]:
         try:
-            found = self._client.query(translation, settings=dict(_SETTINGS))
+            found = self._client.query(text, parameters=values, settings=dict(_SETTINGS))
         except FAILURES as error:
             raise tables.QueryError(f"ClickHouse: {said(error)}") from None
-        return list(found.column_names), found.result_rows
+        # an answer without rows comes without the names of its columns, too
+        heading = list(found.column_names) or [name for name, *_ in self._rows(f"DESCRIBE ({text})", values)]
+        return heading, found.result_rows
+
+    def _question(self, asked: query.Question) -> tuple[str, dict[str, Any]]:
+        """Return a query of ours in ClickHouse's SQL, and its values as they are written there."""
+        values: dict[str, Any] = dict(asked.values)
+        for name in _MOMENTS:
+            if name in values:
+                values[name] = str(values[name]).replace("T", " ").removesuffix("Z")
+        kinds = {name: _KINDS.get(name, "String") for name in values}
+        return translated(asked.sql, kinds, narrow=bool(self._of)), {**values, **self._of}
 
     def _rows(self, text: str, values: dict[str, Any]) -> Sequence[Sequence[Any]]:
         try:
@@ -107,12 +130,3 @@ class Warehouse:
         rows = self._rows(f"SELECT {key}, line FROM records WHERE {condition} ORDER BY seq DESC", {"wanted": pairs})
         decoded = ((one, other, reader.decode(line.encode())) for one, other, line in rows)
         return {(one, other): record for one, other, record in decoded if record is not None}
-
-
-def _question(asked: query.Question) -> tuple[str, dict[str, Any]]:
-    """Return a query of ours in ClickHouse's SQL, and its values as they are written there."""
-    values: dict[str, Any] = dict(asked.values)
-    for name in _MOMENTS:
-        if name in values:
-            values[name] = str(values[name]).replace("T", " ").removesuffix("Z")
-    return translated(asked.sql, {name: _KINDS.get(name, "String") for name in values}), values

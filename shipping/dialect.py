@@ -17,6 +17,9 @@ from audit import tables
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+TRAIL: Final = "trail"
+"""The parameter that says of which trail a query is asked."""
+
 _TABLES: Final = frozenset({"records", "statements", "uses"})
 _MOMENTS: Final = "Nullable(DateTime64(6, 'UTC'))"
 _TIMESTAMPS: Final = frozenset(getattr(exp.DataType.Type, f"TIMESTAMP{zone}") for zone in ("", "NTZ", "TZ", "LTZ"))
@@ -35,9 +38,12 @@ _ELSEWHERE: Final = (
 """How functions begin that read something other than the row before them."""
 
 
-def translated(query: str, kinds: Mapping[str, str] | None = None) -> str:
-    """Return a query of ours in ClickHouse's SQL; `kinds` are the types of its parameters there, by name."""
-    return _printed(_tree(query), kinds or {})
+def translated(query: str, kinds: Mapping[str, str] | None = None, *, narrow: bool = False) -> str:
+    """Return a query of ours in ClickHouse's SQL; `kinds` are the types of its parameters there, by name.
+
+    `narrow`: it is asked of one trail alone, the parameter TRAIL.
+    """
+    return _printed(_narrowed(_tree(query)) if narrow else _tree(query), kinds or {})
 
 
 def translated_view(query: str, *, anew: bool) -> str:
@@ -51,8 +57,11 @@ def translated_view(query: str, *, anew: bool) -> str:
     return f"{_printed(tree, {})} SETTINGS join_use_nulls = 1"  # whoever asks need not know
 
 
-def translated_query(query: str) -> str:
-    """Return somebody's query in ClickHouse's SQL. Raises audit.tables.QueryError when it is no SELECT of the trail's tables alone."""
+def translated_query(query: str, *, narrow: bool = False) -> str:
+    """Return somebody's query in ClickHouse's SQL, `narrow` as in `translated`.
+
+    Raises audit.tables.QueryError when it is no SELECT of the trail's tables alone.
+    """
     try:
         trees = [tree for tree in sqlglot.parse(query, dialect="duckdb") if tree is not None]
     except (SqlglotError, RecursionError) as error:
@@ -60,7 +69,20 @@ def translated_query(query: str) -> str:
     if len(trees) != 1 or not isinstance(trees[0], exp.Query) or not trees[0].selects:
         raise tables.QueryError("give one SELECT")
     _check(trees[0])
-    return _printed(trees[0], {})
+    return _printed(_narrowed(trees[0]) if narrow else trees[0], {})
+
+
+def _narrowed(tree: exp.Expr) -> exp.Expr:
+    """Put what one trail has of each of the tables in its place. Raises QueryError where a name is not that of the table alone."""
+    named = {with_.alias_or_name.lower() for with_ in tree.find_all(exp.CTE)} & _TABLES
+    if named:
+        raise tables.QueryError(f"call what stands behind WITH otherwise than {named.pop()}, to ask one trail")
+    for table in list(tree.find_all(exp.Table)):
+        if table.name.lower() in _TABLES:
+            mine = exp.EQ(this=exp.column("trail"), expression=exp.Placeholder(this=TRAIL, kind="String"))
+            part = exp.select("*").from_(exp.to_table(table.name)).where(mine)
+            table.replace(part.subquery(table.alias_or_name))
+    return tree
 
 
 def _tree(query: str) -> exp.Expr:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from louver.commands import holding, proof, shipping
-from louver.commands.elsewhere import ClickHouseOption, ask_there, search_there, tell_count
+from louver.commands.elsewhere import ClickHouseOption, TrailOption, ask_there, check_trail, search_there, tell_count
 from louver.commands.report import report
 from louver.commands.texts import TextKeyOption, opened, opening_with, read_key, tell_unopened
 from louver.commands.trail import ConfigOption, DirectoryOption, find_trail, value_hash
@@ -165,6 +165,7 @@ def search(  # noqa: PLR0913  the options of a command
     form: FileFormatOption = "table",
     output: OutputOption = None,
     clickhouse: ClickHouseOption = None,
+    trail: TrailOption = None,
 ) -> None:
     """Find records; all options given must fit. Each statement comes with its outcome.
 
@@ -208,6 +209,7 @@ def search(  # noqa: PLR0913  the options of a command
             fail([f"no event {name!r} to search; there are {known}; outcomes come with statements"], Exit.USAGE)
     if by is not None and by not in FACETS:
         fail([f"--by takes one of {', '.join(FACETS)}, not {by}"], Exit.USAGE)
+    check_trail(clickhouse, trail)
     _fit(by, form, text_key)
     key = read_key(text_key)
     now = datetime.now(UTC)
@@ -237,7 +239,7 @@ def search(  # noqa: PLR0913  the options of a command
     except re.error as error:
         fail([f"--regex is no regular expression: {error}"], Exit.USAGE)
     if clickhouse is not None:
-        search_there(clickhouse, criteria, by, order, limit, form, output)
+        search_there(clickhouse, trail, criteria, by, order, limit, form, output)
         return
     try:
         paths = existing(find_trail(directory, config)[0], since=criteria.since)
@@ -269,6 +271,7 @@ def sql(  # noqa: PLR0913  the options of a command
     form: FileFormatOption = "table",
     output: OutputOption = None,
     clickhouse: ClickHouseOption = None,
+    trail: TrailOption = None,
 ) -> None:
     """Ask the trail in SQL, of the tables records, statements and uses.
 
@@ -288,8 +291,9 @@ def sql(  # noqa: PLR0913  the options of a command
     from audit import tables
     from audit.reader import NoTrail, existing
 
+    check_trail(clickhouse, trail)
     if clickhouse is not None:
-        ask_there(clickhouse, query, form, output)
+        ask_there(clickhouse, trail, query, form, output)
         return
     try:
         paths = [path for _, path in existing(find_trail(directory, config)[0])]

@@ -32,11 +32,25 @@ ClickHouseOption = Annotated[
     ),
 ]
 
+TrailOption = Annotated[
+    str | None,
+    typer.Option(
+        "--trail", metavar="NAME", help="Of the trails that --clickhouse has, this one alone. Default: all of them."
+    ),
+]
+
 _PREFIX = "LOUVER_CLICKHOUSE_"
 
 
 def search_there(  # noqa: PLR0913, PLR0917  what a search is told
-    url: str, criteria: Criteria, by: str | None, order: str, limit: int, form: FileFormat, output: Path | None
+    url: str,
+    trail: str | None,
+    criteria: Criteria,
+    by: str | None,
+    order: str,
+    limit: int,
+    form: FileFormat,
+    output: Path | None,
 ) -> None:
     """Find entries there, or count them, and show that as a search of the trail itself does."""
     from dataclasses import astuple
@@ -46,7 +60,8 @@ def search_there(  # noqa: PLR0913, PLR0917  what a search is told
     from audit.tables import QueryError
 
     try:
-        with _opened(url, form, output) as there, written_to(output):
+        _check_form(form, output)
+        with opened_there(url, trail) as there, written_to(output):
             if by is None:
                 found = there.find(criteria, limit)
                 count = found.count
@@ -62,12 +77,13 @@ def search_there(  # noqa: PLR0913, PLR0917  what a search is told
     tell_count(count, limit, by, form)
 
 
-def ask_there(url: str, query: str, form: FileFormat, output: Path | None) -> None:
+def ask_there(url: str, trail: str | None, query: str, form: FileFormat, output: Path | None) -> None:
     """Answer one SELECT there."""
     from audit.tables import QueryError
 
     try:
-        with _opened(url, form, output) as there, written_to(output):
+        _check_form(form, output)
+        with opened_there(url, trail) as there, written_to(output):
             show_rows(*there.ask(query), form)
     except QueryError as error:
         fail([error], Exit.USAGE)
@@ -83,14 +99,26 @@ def tell_count(count: int, limit: int, by: str | None, form: FileFormat) -> None
         raise typer.Exit(Exit.PROBLEMS)
 
 
+def check_trail(clickhouse: str | None, trail: str | None) -> None:
+    """End the command when a trail is named and nobody has said where."""
+    if trail is not None and clickhouse is None:
+        fail(["--trail names one of the trails in ClickHouse: say by --clickhouse URL where that is"], Exit.USAGE)
+
+
+def _check_form(form: FileFormat, output: Path | None) -> None:
+    if parquet_path(form, output) is not None:
+        fail(["--format parquet is for the trail itself; leave --clickhouse out, or write csv"], Exit.USAGE)
+
+
 @contextmanager
-def _opened(url: str, form: FileFormat, output: Path | None) -> Iterator[Warehouse]:
-    """Open what was shipped there. Ends the command when it cannot be reached; raises QueryError for what cannot be answered."""
+def opened_there(url: str, trail: str | None, *, one: bool = False) -> Iterator[Warehouse]:
+    """Open what was shipped there, all trails or the one that is named; `one`: there must be one.
+
+    Ends the command when it cannot be reached, or has no such trail; raises QueryError for what cannot be answered.
+    """
     from louver.shipping import CannotShipError, needed, secret
     from louver.ships import mistakes_of_url
 
-    if parquet_path(form, output) is not None:
-        fail(["--format parquet is for the trail itself; leave --clickhouse out, or write csv"], Exit.USAGE)
     for message, hint in mistakes_of_url(url):
         fail([f"--clickhouse: {message}" + (f": {hint}" if hint else "")], Exit.USAGE)
     try:
@@ -109,6 +137,16 @@ def _opened(url: str, form: FileFormat, output: Path | None) -> Iterator[Warehou
     except FAILURES as error:
         fail([f"ClickHouse: {said(error)}"], Exit.USAGE)
     try:
-        yield Warehouse(client)
+        yield Warehouse(client, _chosen(Warehouse(client).trails(), trail, one=one) if trail or one else None)
     finally:
         client.close()
+
+
+def _chosen(there: list[str], trail: str | None, *, one: bool) -> str | None:
+    """Return the trail that is meant; ends the command when there is none of that name, or it must be named."""
+    names = ", ".join(there) or "none"
+    if trail is not None and trail not in there:
+        fail([f"ClickHouse has no trail {trail}; there are {names}"], Exit.USAGE)
+    if trail is None and one and len(there) != 1:
+        fail([f"a report is one trail's: name it by --trail; there are {names}"], Exit.USAGE)
+    return trail or there[0]

@@ -5,22 +5,26 @@ Owns the options; figures and look are those of reports.
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from louver.commands.elsewhere import ClickHouseOption, TrailOption, check_trail, opened_there
 from louver.commands.proof import progress_bar
 from louver.commands.trail import ConfigOption, DirectoryOption, find_trail
 from louver.console import Exit, fail, out
 from louver.entries import Format, FormatOption
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
     from louver.configuration import Parts
     from louver.coverage import Counted
     from policies.decide import PolicySet
-    from reports.figures import Coverage, Period, Table, Trail
+    from reports.figures import Asked, Coverage, Period, Table
 
 
 def report(  # noqa: PLR0913  the options of a command
@@ -58,6 +62,8 @@ def report(  # noqa: PLR0913  the options of a command
     directory: DirectoryOption = None,
     config: ConfigOption = None,
     form: FormatOption = "table",
+    clickhouse: ClickHouseOption = None,
+    trail: TrailOption = None,
 ) -> None:
     """Write a report: what needs an eye, trends by area, what was protected; and the lists behind.
 
@@ -74,10 +80,12 @@ def report(  # noqa: PLR0913  the options of a command
 
     louver audit report --only grants --since 7d
 
+    louver audit report --clickhouse https://clickhouse.bank.example:8443/louver --trail bank-1 --since 30d --output month
+
     Exit codes: 0 written or shown, 1 there is no record of the period or nothing in the table, 2 called wrongly, no trail there, or it could not be written.
     """
-    from audit.reader import NoTrail, existing
-    from audit.search import CriterionError, written
+    from audit.reader import NoTrail
+    from audit.search import CriterionError
     from audit.tables import QueryError
     from reports import figures
     from reports.questions import UNITS, UnitError
@@ -86,23 +94,42 @@ def report(  # noqa: PLR0913  the options of a command
         fail(["give --output DIR for a report, or --only TABLE for one of its tables"], Exit.USAGE)
     if only is not None and only not in figures.NAMES:
         fail([f"--only takes one of {', '.join(sorted(figures.NAMES))}, not {only}"], Exit.USAGE)
-    where, _ = find_trail(directory, config)
-    if config is None and directory is None:
+    check_trail(clickhouse, trail)
+    where = None if clickhouse is not None else find_trail(directory, config)[0]
+    if config is None and directory is None and (clickhouse is None or Path("louver.yaml").exists()):
         config = Path("louver.yaml")
     if database and config is None:
         fail(["--database needs the settings: name them by --config FILE"], Exit.USAGE)
     try:
         period = _period(since, until, _now())
-        paths = existing(where, since=written((period.since - figures.BEFORE).replace(tzinfo=UTC)))
         coverage = _coverage(policies, config, database or []) if output else None
-        with figures.opened([path for _, path in paths], period, tuple(unit or UNITS)) as trail:
-            some = _show(figures.table(trail, only or ""), form) if output is None else _write(trail, coverage, output)
+        with _opened(where, clickhouse or "", trail, period, tuple(unit or UNITS)) as asked:
+            some = _show(figures.table(asked, only or ""), form) if output is None else _write(asked, coverage, output)
     except (NoTrail, CriterionError, UnitError, QueryError) as error:
         fail([error], Exit.USAGE)
     except OSError as error:
         fail([f"{output} cannot be written: {error.strerror or error}"], Exit.USAGE)
     if not some:
         fail([f"there is nothing of that in the trail from {since} until {until}"])
+
+
+@contextmanager
+def _opened(
+    directory: Path | None, url: str, trail: str | None, period: Period, units: Sequence[str]
+) -> Iterator[Asked]:
+    """Open the trail in a directory, else the one in ClickHouse. Raises NoTrail, UnitError, QueryError."""
+    from audit.reader import existing
+    from audit.search import written
+    from louver.reporting import Shipped
+    from reports import figures
+
+    if directory is None:
+        with opened_there(url, trail, one=True) as there:
+            yield Shipped(there, period, units)
+        return
+    paths = existing(directory, since=written((period.since - figures.BEFORE).replace(tzinfo=UTC)))
+    with figures.opened([path for _, path in paths], period, units) as found:
+        yield found
 
 
 def _now() -> datetime:
@@ -119,7 +146,7 @@ def _show(table: Table, form: Format) -> bool:
     return bool(table.rows)
 
 
-def _write(trail: Trail, coverage: Coverage | None, output: Path) -> bool:
+def _write(trail: Asked, coverage: Coverage | None, output: Path) -> bool:
     """Write a report; tell whether the trail has anything of its period."""
     from reports import figures, page
 

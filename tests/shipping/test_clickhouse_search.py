@@ -117,6 +117,7 @@ QUERIES = [
     "SELECT a.session, b.\"column\" FROM statements a JOIN uses b ON a.seq = b.seq WHERE contains(a.text, 'phone') ORDER BY a.seq, b.\"column\" LIMIT 4",
     "SELECT attributes->>'role' AS role, count(*) AS n FROM records WHERE event = 'statement' AND attributes->>'role' <> '' GROUP BY role ORDER BY role",
     "SELECT seq FROM records WHERE principal IS NULL ORDER BY seq DESC",
+    "SELECT seq, time AS moment FROM records WHERE principal = 'nobody at all'",
 ]  # fmt: skip
 
 
