@@ -71,13 +71,19 @@ class TextKey:
 
     def unwrap(self, fields: Mapping[str, Any]) -> bytes:
         """Give the data key of a record `text_key`. Raises CannotOpen."""
-        if fields.get("reader") != self.id:
-            raise CannotOpen(f"it is sealed for key {fields.get('reader')}, and this is key {self.id}")
-        wrapped = _decoded(fields.get("wrapped"))
+        others = fields.get("others")
+        readers = (
+            [fields, *(each for each in others if isinstance(each, dict))] if isinstance(others, list) else [fields]
+        )
+        wrapped = [_decoded(each.get("wrapped")) for each in readers]
+        mine = [data for each, data in zip(readers, wrapped, strict=True) if each.get("reader") == self.id]
+        if not mine:
+            names = " and ".join(str(each.get("reader")) for each in readers)
+            raise CannotOpen(f"it is sealed for key {names}, and this is key {self.id}")
         try:
-            if wrapped is None or name_of(wrapped) != fields.get("key"):
+            if mine[0] is None or name_of(b"".join(data or b"" for data in wrapped)) != fields.get("key"):
                 raise CannotOpen("the record of its data key was altered")
-            return suite().decrypt(wrapped, self._key, INFO)
+            return suite().decrypt(mine[0], self._key, INFO)
         except (InvalidTag, ValueError):
             raise CannotOpen("the record of its data key was altered") from None
 

@@ -39,6 +39,7 @@ retired           segments (removed because they are old: first and last of each
                   segments that are as old and are kept by a hold)
 denial            caller fields, what, reason, sqlstate: something other than a statement was refused
 text_key          key, reader, wrapped: the key of the texts that are sealed from here on, for its reader; in each segment anew
+                  others: the same key for each other reader, if there are any (reader, wrapped)
 segment, closed, recovered, unrecorded: the trail's own, see audit.chain
 
 A statement and its outcome are joined by (session, statement). The statement record is written before the statement
@@ -47,7 +48,7 @@ leaves; one without an outcome was still running, or the proxy died: then it cou
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
@@ -313,9 +314,12 @@ def statement_sealed(prefix: bytes, number: int, sealed: bytes) -> bytes:
     return b'"event":"statement","statement":%d,"sealed":"%b",%b' % (number, sealed, prefix)
 
 
-def text_key(*, key: str, reader: str, wrapped: str) -> bytes:
-    """Tell the data key of texts to be sealed, as its reader alone can unwrap it."""
-    return members({"event": "text_key", "key": key, "reader": reader, "wrapped": wrapped})
+def text_key(*, key: str, reader: str, wrapped: str, others: Sequence[tuple[str, str]] = ()) -> bytes:
+    """Tell the data key of texts to be sealed, as its reader alone can unwrap it; `others` are further readers, with what each can unwrap."""
+    fields: dict[str, object] = {"event": "text_key", "key": key, "reader": reader, "wrapped": wrapped}
+    if others:
+        fields["others"] = [{"reader": each, "wrapped": own} for each, own in others]
+    return members(fields)
 
 
 def outcome_prefix(caller: Caller) -> bytes:

@@ -2,15 +2,16 @@
 
 Owns the construction; `audit.opening` reads what is made here. May not do: keep a text, write it anywhere, open what it has sealed.
 
-The auditor has an X25519 key pair (RFC 7748), the proxy its public half. At its start, and once a day, the proxy draws a data key of
+Each auditor has an X25519 key pair (RFC 7748), the proxy its public half. At its start, and once a day, the proxy draws a data key of
 32 random bytes and wraps it for the auditor by HPKE, RFC 9180, in its base mode: DHKEM(X25519, HKDF-SHA256), HKDF-SHA256,
 AES-256-GCM, with INFO for its info and no associated data. The record `text_key` says
 
     key       K, the first 16 hexadecimal digits of the SHA-256 of what is wrapped
     reader    the first 16 hexadecimal digits of the SHA-256 of the public key's 32 bytes
     wrapped   `enc || ciphertext` of RFC 9180, in base64
+    others    where there are several auditors: `reader` and `wrapped` of each further one, of the same data key
 
-and stands in every segment before the first text under that key. A text is `K:` and, in base64, a nonce of 12 bytes and the text
+K is of all that is wrapped, one behind the other: no reader can be exchanged. The record stands in every segment before the first text under that key. A text is `K:` and, in base64, a nonce of 12 bytes and the text
 under AES-256-GCM with the data key. The nonce counts from 1 under each data key, so none comes twice. The associated data are
 TEXT, the session, a zero byte and the number of the statement in decimal digits: no text can be moved to another record.
 """
@@ -33,7 +34,7 @@ from audit.record import text_key
 from audit.signing import KeyFileError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from audit.writer import Trail
@@ -99,10 +100,10 @@ class Reader:
 
 
 class Sealer:
-    """Seals the texts of all sessions of a proxy for one reader; `seal` may raise AuditUnavailable where a new key cannot be told."""
+    """Seals the texts of all sessions of a proxy, for each of its readers; `seal` may raise AuditUnavailable where a new key cannot be told."""
 
-    def __init__(self, reader: Reader, trail: Trail, clock: Callable[[], float] = monotonic) -> None:
-        self._reader = reader
+    def __init__(self, readers: Sequence[Reader], trail: Trail, clock: Callable[[], float] = monotonic) -> None:
+        self._readers = tuple(readers)
         self._trail = trail
         self._clock = clock
         self._cipher: AESGCM | None = None
@@ -127,11 +128,15 @@ class Sealer:
         cipher = self._cipher
         if cipher is None or self._clock() >= self._until:
             key = os.urandom(_KEY_BYTES)
-            wrapped = self._reader.wrap(key)
-            name = name_of(wrapped)
+            wrapped = [reader.wrap(key) for reader in self._readers]
+            name = name_of(b"".join(wrapped))
             cipher = self._cipher = AESGCM(key)
             self._name = name.encode()
-            self._body = text_key(key=name, reader=self._reader.id, wrapped=b2a_base64(wrapped, newline=False).decode())
+            told = [
+                (reader.id, b2a_base64(each, newline=False).decode())
+                for reader, each in zip(self._readers, wrapped, strict=True)
+            ]
+            self._body = text_key(key=name, reader=told[0][0], wrapped=told[0][1], others=told[1:])
             self._told = False
             self._used = 0
             self._until = self._clock() + KEY_SECONDS

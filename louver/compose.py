@@ -17,12 +17,12 @@ from time import monotonic
 import uvloop
 
 from audit import record
-from audit.sealing import Reader, Sealer
+from audit.sealing import Sealer
 from audit.signing import KeyFileError, Signer
 from audit.writer import AuditUnavailable, Trail
 from louver import descriptors, granted, mysql, postgres
 from louver.compacting import compact_for_ever
-from louver.configuration import ConfigurationError, Parts, PolicyFiles, value_key
+from louver.configuration import ConfigurationError, Parts, PolicyFiles, text_readers, value_key
 from louver.retiring import retire_for_ever
 from louver.watched import watched
 from proxy.grants.granted import Granted
@@ -46,7 +46,7 @@ def serve(parts: Parts) -> None:
     audit = settings.audit
     try:
         signer = Signer.read(audit.signing_key) if audit.signing_key else None
-        reader = Reader.read(audit.text_key) if audit.text_key else None
+        readers = text_readers(settings)
         trail = Trail.open(
             audit.directory,
             segment_bytes=audit.segment_bytes,
@@ -61,7 +61,7 @@ def serve(parts: Parts) -> None:
     ledger = None
     try:
         ledger = Ledger.open(settings.labels_file)  # the lock of the trail makes us the only one who has it open
-        sealer = Sealer(reader, trail) if reader else None
+        sealer = Sealer(readers, trail) if readers else None
         uvloop.run(_run(parts, trail, ledger, signer, sealer))
         ledger.flush()
         reason = "told to stop"

@@ -95,7 +95,7 @@ def load(path: Path | str) -> Parts:
     try:
         known = sources(settings)
         check(settings)
-        _check_text_key(settings.audit.text_key)
+        text_readers(settings)
         login = (
             postgres_login_settings(settings) if settings.protocol == "postgresql" else mysql_login_settings(settings)
         )
@@ -115,10 +115,15 @@ def load(path: Path | str) -> Parts:
     return Parts(settings, policies, people, key, login, measures)
 
 
-def _check_text_key(path: Path | None) -> None:
-    """See that texts can be sealed for the auditor. Raises KeyFileError."""
-    if path is not None:
-        Reader.read(path)
+def text_readers(settings: Settings) -> tuple[Reader, ...]:
+    """Those for whom texts are sealed. Raises KeyFileError."""
+    readers: dict[str, Reader] = {}
+    for path in settings.audit.text_key:
+        reader = Reader.read(path)
+        if reader.id in readers:
+            raise KeyFileError(f"{path} holds a key that `audit.text_key` has already: name each auditor's once")
+        readers[reader.id] = reader
+    return tuple(readers.values())
 
 
 class PolicyFiles:

@@ -25,6 +25,7 @@ class Key:
         "choice",
         "path",
         "file",
+        "files",
         "section",
         "list",
     ]
@@ -63,6 +64,11 @@ def path(unit: str) -> Mapping[str, Key]:
 def file(unit: str) -> Mapping[str, Key]:
     """A file that must be there when the settings are read."""
     return {"key": Key("file", unit)}
+
+
+def files(unit: str) -> Mapping[str, Key]:
+    """One file that must be there when the settings are read, or a list of them."""
+    return {"key": Key("files", unit)}
 
 
 def texts(unit: str) -> Mapping[str, Key]:

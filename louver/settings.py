@@ -46,7 +46,7 @@ class Audit:
     statement_text: Literal["scrubbed", "whole", "encrypted"] = field(
         default="scrubbed", metadata=keys.choice("scrubbed", "whole", "encrypted")
     )
-    text_key: Path | None = field(default=None, metadata=keys.file("PEM file"))
+    text_key: tuple[Path, ...] = field(default=(), metadata=keys.files("PEM file, or several"))
     values: Literal["hashed", "none"] = field(default="hashed", metadata=keys.choice("hashed", "none"))
     segment_bytes: int = field(default=64 * 2**20, metadata=keys.integer("bytes", 4096, 2**40))
     segment_hours: float = field(default=24.0, metadata=keys.number("hours", 0.01, 8760))
@@ -187,7 +187,7 @@ class _Reader:
             values["labels_file"] = values["audit"].directory.parent / "labels.jsonl"
         return make(**values) if len(self.checker.problems) == before else None
 
-    def value(self, node: Node, name: str, key: Key) -> object:
+    def value(self, node: Node, name: str, key: Key) -> object:  # noqa: C901  a table of the kinds
         """Read the value of one key."""
         what = f"`{name}`"
         match key.kind:
@@ -209,6 +209,9 @@ class _Reader:
                 found = self.checker.choice(node, what, key.choices)
             case "path" | "file":
                 found = self.path(node, what, must_exist=key.kind == "file")
+            case "files":
+                paths = (self.path(each, what, must_exist=True) for each in self.checker.one_or_more(node))
+                found = tuple(each for each in paths if each is not None)
             case "text" | "secret":
                 found = self.checker.text(node, what)
         return found
@@ -272,7 +275,7 @@ class _Reader:
             self._source(source, index, settings, environment) for index, source in enumerate(settings.attributes)
         )
         grants = None if settings.grants is None else self._grants(settings.grants, environment)
-        if (settings.audit.statement_text == "encrypted") != (settings.audit.text_key is not None):
+        if (settings.audit.statement_text == "encrypted") != bool(settings.audit.text_key):
             hint = "`louver audit key --for texts FILE` makes a key; name the file with its public half"
             self._problem("audit.text_key", "`audit.text_key` and `audit.statement_text: encrypted` go together", hint)
         for key, message, hint in () if settings.ship is None else ships.mistakes(settings.ship):

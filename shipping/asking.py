@@ -31,6 +31,7 @@ _KINDS: Final = {"events": "Array(String)"}
 _MOMENTS: Final = ("since", "until")
 _BATCH: Final = 1000
 _COLUMNS: Final = 'm.time, m.trail, m.seq, m."like", m.event, m.session, m.statement, m.line'
+_TEXT_KEYS: Final = "SELECT line FROM records WHERE event = 'text_key'"
 _NO_PATTERN: Final = "CANNOT_COMPILE_REGEXP"
 
 
@@ -55,6 +56,11 @@ class Warehouse:
         order = "ORDER BY time {0}, trail {0}, seq {0}"
         kept = f"SELECT * FROM ({chosen}) {order.format('DESC')} LIMIT {last}" if last else chosen
         return query.Found(count, self._entries(f"SELECT * FROM ({kept}) {order.format('ASC')}", values))
+
+    def text_keys(self) -> dict[str, Fields]:
+        """Return the records of the keys of sealed texts, by the names of the keys. Raises QueryError."""
+        found = (reader.decode(line.encode()) for (line,) in self._rows(_TEXT_KEYS, {}))
+        return {str(record.get("key")): record for record in found if record is not None}
 
     def counts(self, criteria: Criteria, by: str) -> list[query.Count]:
         """Count the entries that meet the criteria by one of audit.query.FACETS. Raises CriterionError and QueryError."""

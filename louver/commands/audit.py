@@ -16,7 +16,7 @@ import typer
 from louver.commands import holding, proof, shipping
 from louver.commands.elsewhere import ClickHouseOption, TrailOption, ask_there, check_trail, search_there, tell_count
 from louver.commands.report import report
-from louver.commands.texts import TextKeyOption, opened, opening_with, read_key, tell_unopened
+from louver.commands.texts import TextKeyOption, opened, opened_rows, opening_with, read_key, tell_unopened
 from louver.commands.trail import ConfigOption, DirectoryOption, find_trail, value_hash
 from louver.console import Exit, fail
 from louver.entries import (
@@ -239,7 +239,7 @@ def search(  # noqa: PLR0913  the options of a command
     except re.error as error:
         fail([f"--regex is no regular expression: {error}"], Exit.USAGE)
     if clickhouse is not None:
-        search_there(clickhouse, trail, criteria, by, order, limit, form, output)
+        search_there(clickhouse, trail, criteria, by, order, limit, form, output, key)
         return
     try:
         paths = existing(find_trail(directory, config)[0], since=criteria.since)
@@ -266,6 +266,7 @@ def search(  # noqa: PLR0913  the options of a command
 def sql(  # noqa: PLR0913  the options of a command
     query: Annotated[str, typer.Argument(help="A SELECT in the SQL of DuckDB.")],
     *,
+    text_key: TextKeyOption = None,
     directory: DirectoryOption = None,
     config: ConfigOption = None,
     form: FileFormatOption = "table",
@@ -276,7 +277,7 @@ def sql(  # noqa: PLR0913  the options of a command
     """Ask the trail in SQL, of the tables records, statements and uses.
 
     Their columns are those of the records (docs/audit.md); `DESCRIBE uses` lists them. Times are UTC. Nothing but the trail can
-    be read, and nothing written.
+    be read, and nothing written. With --text-key the column `sealed` of an answer is the text as it was sent.
 
     [bold]Examples:[/bold]
 
@@ -286,14 +287,20 @@ def sql(  # noqa: PLR0913  the options of a command
 
     louver audit sql "SELECT time, principal, rows FROM statements WHERE rows > 1000" --format csv > bulk.csv
 
+    louver audit sql "SELECT session, statement, sealed FROM statements WHERE rows > 1000" --text-key auditor.pem
+
     Exit codes: 0 fine, 2 called wrongly, no trail there, or the query is wrong.
     """
     from audit import tables
+    from audit.query import text_keys
     from audit.reader import NoTrail, existing
 
+    if text_key is not None and form == "parquet":
+        fail(["--text-key shows statements: not in a Parquet file"], Exit.USAGE)
+    key = read_key(text_key)
     check_trail(clickhouse, trail)
     if clickhouse is not None:
-        ask_there(clickhouse, trail, query, form, output)
+        ask_there(clickhouse, trail, query, form, output, key)
         return
     try:
         paths = [path for _, path in existing(find_trail(directory, config)[0])]
@@ -302,8 +309,10 @@ def sql(  # noqa: PLR0913  the options of a command
             if file:
                 tables.save(connection, query, file)
             else:
+                opener = opening_with(key, text_keys(connection).get) if key else None
                 heading, rows = tables.ask(connection, query)
-                show_rows(heading, rows, form)
+                show_rows(heading, opened_rows(heading, rows, opener), form)
+                tell_unopened(opener)
     except (NoTrail, tables.QueryError) as error:
         fail([error], Exit.USAGE)
 

@@ -12,12 +12,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from louver.commands.texts import opened, opened_rows, opening_with, tell_unopened
 from louver.console import Exit, err, fail
 from louver.entries import parquet_path, show, show_rows, written_to
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from audit.opening import TextKey
     from audit.search import Criteria
     from louver.entries import FileFormat
     from shipping.asking import Warehouse
@@ -51,6 +53,7 @@ def search_there(  # noqa: PLR0913, PLR0917  what a search is told
     limit: int,
     form: FileFormat,
     output: Path | None,
+    key: TextKey | None,
 ) -> None:
     """Find entries there, or count them, and show that as a search of the trail itself does."""
     from dataclasses import astuple
@@ -66,7 +69,9 @@ def search_there(  # noqa: PLR0913, PLR0917  what a search is told
                 found = there.find(criteria, limit)
                 count = found.count
                 if count:
-                    show(found.entries, form)
+                    opener = opening_with(key, there.text_keys().get) if key else None
+                    show(opened(found.entries, opener), form)
+                    tell_unopened(opener)
             else:
                 counts = sorted(there.counts(criteria, by), key=attrgetter(order), reverse=True)
                 count = len(counts)
@@ -77,14 +82,19 @@ def search_there(  # noqa: PLR0913, PLR0917  what a search is told
     tell_count(count, limit, by, form)
 
 
-def ask_there(url: str, trail: str | None, query: str, form: FileFormat, output: Path | None) -> None:
+def ask_there(  # noqa: PLR0913, PLR0917  what a question is told
+    url: str, trail: str | None, query: str, form: FileFormat, output: Path | None, key: TextKey | None
+) -> None:
     """Answer one SELECT there."""
     from audit.tables import QueryError
 
     try:
         _check_form(form, output)
         with opened_there(url, trail) as there, written_to(output):
-            show_rows(*there.ask(query), form)
+            heading, rows = there.ask(query)
+            opener = opening_with(key, there.text_keys().get) if key else None
+            show_rows(heading, opened_rows(heading, rows, opener), form)
+            tell_unopened(opener)
     except QueryError as error:
         fail([error], Exit.USAGE)
 

@@ -174,6 +174,48 @@ def test_the_auditor_alone_reads_texts_on_mysql(either: LocalMySQL, auditor: Aud
         assert said == ""
 
 
+def test_several_auditors_read_it(
+    louver_factory: Callable[..., RunningLouver], stage: Any, auditor: Auditor, tmp_path: Path
+) -> None:
+    """Each by a key of his own, in searches and in SQL; nobody else."""
+    other = Auditor(tmp_path)
+    audit = {"statement_text": "encrypted", "text_key": [each.settings["text_key"] for each in (auditor, other)]}
+    with louver_factory(users={"bob": {"role": "boss"}}, policies=stage.policies, audit=audit) as louver:
+        with psycopg.connect(louver.dsn("bob", database=stage.database), autocommit=True) as client:
+            client.execute(f"select phone from people where name = '{WHISPERED}'")
+        recorded(louver, "session_closed")
+        louver.stop()
+    assert_sealed(louver)
+    where = ["--directory", str(louver.audit_directory)]
+    query = "SELECT statement, sealed, session FROM statements WHERE len(columns) > 0"
+    for key in (auditor.key, other.key):
+        shown, said = read_by(louver, key)
+        assert ([each["text"] for each in shown if WHISPERED in each["text"]] != [], said) == (True, "")
+        asked = CliRunner().invoke(audit_app, ["sql", query, *where, "--text-key", str(key), "--format", "json"])
+        assert [json.loads(line)["sealed"] for line in asked.stdout.splitlines()] == [
+            f"select phone from people where name = '{WHISPERED}'"
+        ], asked.output
+    asked = CliRunner().invoke(audit_app, ["sql", query, *where, "--text-key", str(other.other), "--format", "json"])
+    assert WHISPERED not in asked.stdout
+    assert "the text of 1 statement stays sealed: it is sealed for key" in " ".join(asked.stderr.split())
+    for bad, said in (
+        (["SELECT sealed FROM statements"], "select all three"),
+        ([query, "--format", "parquet", "--output", str(tmp_path / "x.parquet")], "not in a Parquet file"),
+    ):
+        asked = CliRunner().invoke(audit_app, ["sql", *bad, *where, "--text-key", str(auditor.key)])
+        assert (asked.exit_code, said in " ".join(asked.stderr.split())) == (2, True)
+
+
+def test_a_key_is_named_once(auditor: Auditor, louver_factory: Callable[..., RunningLouver], stage: Any) -> None:
+    """One that is named twice is a mistake of the settings."""
+    twice = {"statement_text": "encrypted", "text_key": [auditor.settings["text_key"]] * 2}
+    with (
+        pytest.raises(AssertionError, match="has already: name each auditor's once"),
+        louver_factory(users={"bob": {}}, policies=stage.policies, audit=twice),
+    ):
+        pass
+
+
 def test_what_a_search_says_of_keys(texts: RunningLouver, auditor: Auditor, tmp_path: Path) -> None:
     """A file that is no key, a public half, and what cannot be shown together, each in words."""
     where = ["--directory", str(texts.audit_directory)]

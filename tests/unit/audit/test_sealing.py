@@ -35,7 +35,7 @@ class Sealed:
         self.key = TextKey.create(directory / "auditor.pem")
         (directory / "public.pem").write_text(self.key.public)
         self.trail = Trail.open(self.directory, segment_bytes=segment_bytes)
-        self.sealer = Sealer(Reader.read(directory / "public.pem"), self.trail, lambda: self.now)
+        self.sealer = Sealer([Reader.read(directory / "public.pem")], self.trail, lambda: self.now)
 
     def seal(self, text, session="s1", number=1):
         """Seal a text, and give a record of a statement that has it."""
@@ -61,6 +61,39 @@ class Sealed:
         """What opens its texts."""
         self.trail.flush()
         return Opener(key or self.key, lambda name: reader.text_key(self.directory, name))
+
+
+def test_each_of_several_readers_opens_all(tmp_path, caller, judgement):
+    """By a key alone; the data key's name is of all that is wrapped, so none of it can be changed, exchanged or left out."""
+    keys = [TextKey.create(tmp_path / f"{number}.pem") for number in range(3)]
+    for number, key in enumerate(keys):
+        (tmp_path / f"{number}.public").write_text(key.public)
+    readers = [Reader.read(tmp_path / f"{number}.public") for number in range(3)]
+    log = Trail.open(tmp_path / "audit")
+    sealer = Sealer(readers, log)
+    text = sealer.seal(caller.session, 1, SECRET)
+    log.append(record.statement_sealed(record.statement_prefix(caller, judgement), 1, text))
+    log.close()
+    (told,) = [each for each in reader.records(tmp_path / "audit") if each["event"] == "text_key"]
+    assert [told["reader"], *(each["reader"] for each in told["others"])] == [key.id for key in keys]
+    statement = {"event": "statement", "session": caller.session, "statement": 1, "sealed": text.decode()}
+    for key in keys:
+        assert Opener(key, {told["key"]: told}.get).text(statement) == SECRET.decode()
+    first, second = told["others"]
+    for changed in (
+        {**told, "others": [first]},
+        {**told, "others": [second, first]},
+        {**told, "others": [first, {**second, "wrapped": told["wrapped"]}]},
+        {**told, "others": [first, {**second, "wrapped": "!"}]},
+        {**told, "wrapped": first["wrapped"]},
+    ):
+        with pytest.raises(CannotOpen, match="was altered"):
+            keys[0].unwrap(changed)
+    for odd in ("x", [1], None, {}):
+        with pytest.raises(CannotOpen, match="was altered"):
+            keys[0].unwrap({**told, "others": odd})
+    with pytest.raises(CannotOpen, match=f"for key {keys[0].id} and {keys[1].id} and {keys[2].id}, and this is key"):
+        TextKey.create(tmp_path / "other.pem").unwrap(told)
 
 
 @pytest.fixture
@@ -159,7 +192,7 @@ def test_each_day_and_each_start_has_its_key_and_no_nonce_comes_twice(sealed):
             nonces.add((name, b64decode(data)[:12]))
     assert len(nonces) == 25
     assert len({name for name, _ in nonces}) == len(sealed.keys()) == 3
-    again = Sealer(sealed.sealer._reader, sealed.trail)
+    again = Sealer(sealed.sealer._readers, sealed.trail)
     assert again.seal("s1", 1, SECRET)[:16].decode() not in {name for name, _ in nonces}
 
 

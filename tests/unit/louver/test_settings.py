@@ -142,4 +142,10 @@ def test_encrypted_texts_and_their_key_go_together(directory: Path, audit: str, 
     assert problem.startswith(f"louver.yaml:{line}:")
     assert "go together" in problem
     both = f"{_LEAST}audit: {{statement_text: encrypted, text_key: tls.pem}}\n"
-    assert parse_settings(both, file="louver.yaml", directory=directory).audit.text_key == directory / "tls.pem"
+    assert parse_settings(both, file="louver.yaml", directory=directory).audit.text_key == (directory / "tls.pem",)
+    several = f"{_LEAST}audit: {{statement_text: encrypted, text_key: [tls.pem, tls.pem]}}\n"
+    assert (
+        parse_settings(several, file="louver.yaml", directory=directory).audit.text_key == (directory / "tls.pem",) * 2
+    )
+    (problem,) = _problems(f"{_LEAST}audit: {{statement_text: encrypted, text_key: [tls.pem, none.pem]}}\n", directory)
+    assert "names no file" in problem
