@@ -85,6 +85,7 @@ class LouverCollector(Collector):
         cut = CounterMetricFamily("louver_answers_cut_off", "Answers that were cut off, by cause.", labels=("cause",))
         cut.add_metric(("hidden",), meter.exposed)
         cut.add_metric(("rows",), meter.exceeded)
+        cut.add_metric(("changed",), meter.overtaken)
         yield cut
         found = CounterMetricFamily("louver_plans", "Look-ups of plans, by how one was found.", labels=("found",))
         for how, number in (("text", tally.texts), ("shape", tally.shapes), ("no", tally.misses)):

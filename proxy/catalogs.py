@@ -18,13 +18,15 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar, Generic, Protocol, TypeVar
 
 from policies.model import ColumnName, Label
+from proxy.changes import Changes
 from proxy.ledger import Ledger, LedgerUnavailable
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Iterable
 
     from policies.decide import PolicySet
     from proxy.book import Kept, Told
+    from proxy.changes import Change
 
 log = logging.getLogger(__name__)
 
@@ -63,7 +65,8 @@ class Known(Generic[C]):
     `stale`: DDL has run since the reading of `catalog` began, or there was none yet; nothing may be ruled by it until another has ended.
     `doubts` counts how often that was found. `labels` are those of the snapshot's columns.
     `readings` counts those begun, the last of them at `begun` on the clock of its Catalogs; `catalog` is as found by reading
-    number `held`. `fingerprint` is that of the definitions when they were last looked at.
+    number `held`, begun at the moment `asof` of `changes`, which are those that are made through Louver. `fingerprint` is that of the
+    definitions when they were last looked at.
     """
 
     database: str
@@ -77,6 +80,8 @@ class Known(Generic[C]):
     begun: float = -math.inf
     held: int = 0
     fingerprint: str = ""
+    changes: Changes = field(default_factory=Changes)
+    asof: int = 0
 
     def doubt(self) -> None:
         """The snapshot may be of before something that has changed; so may one that is being read."""
@@ -207,9 +212,26 @@ class Catalogs(ABC, Generic[C, K]):
                 if known.held <= called and known.begun + _CATCH_UP_SECONDS <= self._clock():
                     await self._renew(known)
 
+    async def read_again(self, known: K) -> None:
+        """Have a snapshot whose reading began after this call did, at once. Raises CatalogUnavailable and LedgerUnavailable.
+
+        One reading serves all who wait.
+        """
+        called = known.readings
+        while known.held <= called:
+            async with known.lock:
+                if known.held <= called:
+                    await self._renew(known)
+
+    def published(self, known: K, changes: Iterable[Change]) -> None:
+        """What a session has changed is there for all, or has come to nothing: the snapshot is read again."""
+        self.changed(known.database)
+        for change in changes:
+            known.changes.end(change)
+
     async def _renew(self, known: K) -> None:
         """Read the snapshot; the lock is held."""
-        doubts = known.doubts
+        doubts, asof = known.doubts, known.changes.moment
         known.begun = self._clock()
         known.readings += 1
         try:
@@ -221,7 +243,7 @@ class Catalogs(ABC, Generic[C, K]):
         except BaseException:
             known.stale = True
             raise
-        known.held = known.readings
+        known.held, known.asof = known.readings, asof
         earlier = known.catalog
         if dataclasses.replace(catalog, revision=earlier.revision) != earlier:
             self._revision += 1

@@ -131,6 +131,10 @@ class Gate(ABC, Generic[C, N]):
         """What answers are checked against under a decision."""
 
     @abstractmethod
+    def reached(self, catalog: C, text: bytes) -> frozenset[str] | None:
+        """The names in lower case that a text reads, and what is behind them; None when that cannot be told before it runs."""
+
+    @abstractmethod
     def _key_of(self, names: N) -> Hashable:
         """What tells two meanings of names apart."""
 

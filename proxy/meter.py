@@ -110,6 +110,7 @@ class Meter:
         self.refused: dict[str, Count] = {each: Count() for each in CAUSES}
         self.exposed: int = 0  # answers that were cut off because they would have shown a hidden column
         self.exceeded: int = 0  # answers that were cut off because they had more rows than a limit allows
+        self.overtaken: int = 0  # answers that were cut off because others have changed what their statements read
         self.rows: int = 0
         self.sent: int = 0  # bytes of answers
         self.reloads: dict[str, Count] = {"ok": Count(), "failed": Count()}  # of policies

@@ -159,6 +159,12 @@ class Recorder:
         self._trail.append(record.denial(self._caller, what="answer", reason=reason, sqlstate=sqlstate))
         self._trail.flush()
 
+    def overtaken(self, reason: str, sqlstate: str) -> None:
+        """An answer was cut off, because others have changed what it reads."""
+        self._meter.overtaken += 1
+        self._trail.append(record.denial(self._caller, what="answer", reason=reason, sqlstate=sqlstate))
+        self._trail.flush()
+
     def closed(self, reason: str) -> None:
         """The session has ended."""
         duration = (perf_counter_ns() - self._opened) // 1000

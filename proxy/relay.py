@@ -21,13 +21,16 @@ from proxy.peer import Peer
 from proxy.recording import Recorder
 from proxy.side import Side
 from proxy.violation import Violation
-from proxy.wording import CUT_OFF_HINT
+from proxy.wording import CUT_OFF_HINT, OVERTAKEN, OVERTAKEN_HINT
 
 log = logging.getLogger(__name__)
 
 HELD_BYTES: Final = 256 * 1024
 """What a client may send behind a statement that waits for its ruling before it is read no more: a pipeline of some
 thousand statements."""
+
+_CHANGING_SECONDS: Final = 600.0
+"""How long a server may go on with what a session that is gone has sent it to change: it is told to stop at once."""
 
 _LINGER_SECONDS: Final = 5.0
 """How long a peer may take to read what was sent to it last; a session that has ended holds no socket longer."""
@@ -67,7 +70,7 @@ class Relay(ABC):
         self._read_at: int = 0  # when the client was read last, in nanoseconds of perf_counter_ns
         self._open = 2  # connections
         self._task: asyncio.Task[None] | None = None
-        self._server_congested = False
+        self._client_congested = self._server_congested = False
         self._draining = False
         self._reason = ""
         self._loop = asyncio.get_running_loop()
@@ -103,6 +106,14 @@ class Relay(ABC):
     @abstractmethod
     def _lose(self) -> None:
         """Record the statements that have no end yet. Raises AuditUnavailable."""
+
+    @abstractmethod
+    def _changing(self) -> bool:
+        """Whether the server is about to change what others may read, whoever is there to be told."""
+
+    @abstractmethod
+    def _changed(self) -> None:
+        """What the session was about to change has been changed, or never will be."""
 
     @abstractmethod
     def _quiet(self) -> bool:
@@ -171,6 +182,7 @@ class Relay(ABC):
     # -- backpressure --------------------------------------------------------------------------------------------
 
     def _client_is_congested(self, congested: bool) -> None:
+        self._client_congested = congested
         if congested:
             self._server.pause_reading()
         elif not self._server.is_closing():
@@ -182,6 +194,10 @@ class Relay(ABC):
             self._client.pause_reading()
         else:
             self._resume_client()
+
+    def _resume_server(self) -> None:
+        if not self._client_congested and not self._server.is_closing():
+            self._server.resume_reading()
 
     def _resume_client(self) -> None:
         if self._task is None and not self._server_congested and not self._client.is_closing():
@@ -212,6 +228,7 @@ class Relay(ABC):
         """The server's connection is closed."""
         self._open -= 1
         self._server_left()
+        self._changed()
 
     def _server_left(self) -> None:
         """The server has gone; the client is told unless the server has told it already."""
@@ -264,6 +281,15 @@ class Relay(ABC):
         hint = "Ask for fewer rows; the session ends, and what its transaction has changed is undone."
         self.end(sqlstate, f"louver: {reason}, which is the most that you may have at once", hint)
 
+    def _overtaken(self, sqlstate: str) -> None:
+        """End the session: what its statement reads may have become something else between its ruling and its reading."""
+        log.warning("an answer was cut off before its first row: others have changed what it reads")
+        try:
+            self._recorder.overtaken(OVERTAKEN, sqlstate)
+        except AuditUnavailable as unavailable:
+            log.error("that is not recorded: %s", unavailable)  # noqa: TRY400  it has no trace worth reading
+        self.end(sqlstate, OVERTAKEN, OVERTAKEN_HINT)
+
     def _unrecorded(self, unavailable: AuditUnavailable) -> None:
         log.error("statement refused, session ended: %s", unavailable)
         self.end(
@@ -293,7 +319,13 @@ class Relay(ABC):
         goodbye = self._goodbye()
         if goodbye and not self._server.is_closing():
             self._server.write(goodbye)
-        for transport in (self._server,) if keeps_client else (self._client, self._server):
+        changing = self._changing() and not self._server.is_closing()
+        if changing:  # the end of its connection tells when it has come to its own
+            self._server.resume_reading()
+            self._loop.call_later(_CHANGING_SECONDS, self._server.abort)
+        for transport in (self._client, self._server):
+            if (transport is self._server and changing) or (transport is self._client and keeps_client):
+                continue
             transport.close()
             if transport.get_write_buffer_size():
                 self._loop.call_later(_LINGER_SECONDS, transport.abort)

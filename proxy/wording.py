@@ -26,6 +26,8 @@ UNSETTLED = Refusal(
     hint="Send it again.",
 )
 CUT_OFF_HINT = "The definitions of the database may just have changed: connect again, and tell the operator of Louver."
+OVERTAKEN = "louver: what this statement reads was changed by another session while it was under way"
+OVERTAKEN_HINT = "Connect again, and send it again."
 OUTGROWN = "louver: what you may see has changed, and this session cannot go on with it; connect again"
 
 

@@ -55,6 +55,9 @@ _serials = itertools.count(1)
 _SETTLINGS: Final = 8
 """How often a world is looked for that holds still while it is looked at."""
 
+_STEADY: Final = _SETTLINGS - 1
+"""Definitions that change all the time are waited for once: what a statement may meet of them is seen when it is answered."""
+
 
 class _Entered(NamedTuple):
     """A world as it was entered: by which facts of the session, with which key held, under which decision."""
@@ -85,7 +88,7 @@ class MySQLCaller:
         self._worlds: dict[Identity, _Entered] = {}  # in this generation
         self._gate = gate
         self._catalogs = catalogs
-        self._known = catalogs.known(SERVER)
+        self._known = self.known = catalogs.known(SERVER)
         self._serial = next(_serials)
         self._generation = -1
         self._facts = facts
@@ -154,7 +157,7 @@ class MySQLCaller:
         Policies and catalog may move on while the server is asked; then it is found again, for nothing may be ruled by half
         of each.
         """
-        for _ in range(_SETTLINGS):
+        for left in reversed(range(_SETTLINGS)):
             if self._known.stale:
                 await self._catalogs.refresh(self._known)
             generation, decision = self._known.generation, self._decide()
@@ -164,7 +167,7 @@ class MySQLCaller:
             if key is not None and key is not self._held:
                 await ask(key_statement(key))
                 self._held = key
-            if generation == self._known.generation:
+            if generation == self._known.generation and (left < _STEADY or not self._known.stale):
                 self._decision = decision
                 self._enter()
                 return
@@ -188,6 +191,19 @@ class MySQLCaller:
             self._absent |= {name for name in names if name not in tables and name not in routines}
             self._enter()
         return self._gate.deny(self.world, text, _ENDLESS)
+
+    def stands(self, text: bytes, sent: bytes | None, identity: Identity) -> bool:
+        """Whether a statement that has left, as `sent` or as it came, would leave so by what is known now."""
+        decision = self._gate.decide(identity.principal, self._context.session(), self._known.labels)
+        if not self.world.guarded:
+            return decision.all_clear
+        facts = replace(self._facts, absent=self._absent) if self._absent else self._facts
+        world = self._gate.world(decision, self._known.catalog, facts, self._held, shared=not self._absent)
+        try:
+            ruling = self._gate.rule(world, text)
+        except UnknownNames:
+            return False
+        return ruling.plan.verdict != "deny" and ruling.text == sent
 
     async def makes(self, text: str, facts: Facts, number: int) -> bool:
         """A statement is about to go off that may make or alter tables: have what they inherit on the disk first.

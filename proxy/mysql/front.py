@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 from proxy.front import Front
 from proxy.mysql.caller import MySQLCaller
-from proxy.mysql.catalogs import SERVER
 from proxy.mysql.login import Doorkeeper, MySQLEstablished, MySQLLoginSettings
 from proxy.mysql.relay import MySQLRelay
 from proxy.mysql.stopping import stop
@@ -98,7 +97,7 @@ class MySQLFront(Front[MySQLEstablished]):
             session=session,
             caller=MySQLCaller(opening.context, self._gate, self._catalogs, facts),
             gate=self._gate,
-            catalog_changed=lambda: self._catalogs.changed(SERVER),
+            catalogs=self._catalogs,
             threads=self._threads,
             shared_account=self.login_mode == "own",
             change_user=lambda peer, command: opening.again(self._doorkeeper.change_user(peer, established, command)),

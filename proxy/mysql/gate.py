@@ -9,6 +9,7 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from audit.record import Judgement
+from proxy.changes import ANYTHING, changed_names, defines, neighbours, reached
 from proxy.gate import Gate
 from proxy.mysql.wire.messages import error
 from proxy.plans import Plan, Ruling
@@ -150,6 +151,17 @@ class MySQLGate(Gate[Catalog, Facts]):
     def _witness_of(self, catalog: Catalog, decision: Decision) -> Witness:  # noqa: ARG002  see `Origins`
         return Witness({})
 
+    def reached(self, catalog: Catalog, text: bytes) -> frozenset[str] | None:
+        """The names that a text reads; None when it runs routines."""
+        return reached(text, _near(catalog))
+
+    def changes(self, catalog: Catalog, kinds: tuple[str, ...], text: bytes) -> frozenset[str] | None:
+        """The names that a text which may change definitions gives another meaning; none when it calls what defines nothing."""
+        if kinds == ("CALL",):
+            called = [routine for name, routine in catalog.routines.items() if name[1].encode() in text.lower()]
+            return None if not called or any(defines(routine.body) for routine in called) else frozenset()
+        return changed_names(text)
+
     def stand_in(self, world: MySQLWorld, text: bytes, kind: str, instead: bytes) -> Ruling:
         """The ruling by which another statement leaves in place of a caller's, whatever the caller may see."""
         recorded, shape = self._recorded(text)
@@ -188,6 +200,17 @@ def _views_of(catalog: Catalog) -> dict[str, list[tuple[str, str]]]:
 
 
 _views: Kept[dict[str, list[tuple[str, str]]]] = Kept(_views_of, 16)
+
+
+def _near_of(catalog: Catalog) -> dict[str, frozenset[str]]:
+    """By the name of a table: the words of a view's definition; what runs a routine reads anything."""
+    pairs: list[tuple[str, Iterable[str]]] = [(name, (ANYTHING,)) for _, name in catalog.routines]
+    pairs += [(table.name, _WORDS.findall(table.definition or "")) for table in catalog.tables.values()]
+    return neighbours(pairs)
+
+
+_near: Kept[dict[str, frozenset[str]]] = Kept(_near_of, 16)
+_WORDS: Final = re.compile(r"\w+")
 
 
 class Origins:

@@ -12,8 +12,10 @@ from audit.writer import AuditUnavailable
 from proxy.mysql.deliberation import MySQLDeliberation
 from proxy.mysql.gate import error_payload
 from proxy.mysql.wire.commands import COM_QUIT
-from proxy.mysql.wire.errors import EXCEEDED, EXPOSED
+from proxy.mysql.wire.errors import EXCEEDED, EXPOSED, OVERTAKEN
 from proxy.mysql.wire.packets import ProtocolViolation, packet
+from proxy.mysql.wire.replies import Execution
+from proxy.overtaken import Overtaken
 from proxy.relay import HELD_BYTES, Opening, Relay
 from rewriter.model import Refusal
 
@@ -21,11 +23,12 @@ if TYPE_CHECKING:
     import asyncio
     from collections.abc import Callable
 
+    from proxy.changes import Change
     from proxy.context import Identity
     from proxy.mysql.caller import MySQLCaller
+    from proxy.mysql.catalogs import MySQLCatalogs
     from proxy.mysql.gate import MySQLGate, MySQLWorld
     from proxy.mysql.threads import Threads
-    from proxy.mysql.wire.replies import Execution
     from proxy.mysql.wire.session import MySQLSession
     from proxy.mysql.wire.statements import Statement
     from proxy.peer import Peer
@@ -51,7 +54,7 @@ class MySQLRelay(Relay):
         session: MySQLSession,
         caller: MySQLCaller,
         gate: MySQLGate,
-        catalog_changed: Callable[[], None],
+        catalogs: MySQLCatalogs,
         threads: Threads,
         shared_account: bool,
         change_user: Callable[[Peer, bytes], None],
@@ -61,7 +64,16 @@ class MySQLRelay(Relay):
         self._conversation = session.conversation
         self._caller = caller
         self._gate = gate
-        self._catalog_changed = catalog_changed
+        self._catalogs = catalogs
+        self._change: Change | None = None  # of the statement under way, that others may see at any moment
+        self._made: frozenset[str] | None = frozenset()  # the names in what PREPARE has left
+        self._overtaken_by = Overtaken(
+            lambda: catalogs.read_again(caller.known),
+            self._met,
+            self._alike,
+            self._take_held,
+            lambda: self._overtaken(OVERTAKEN),
+        )
         self._deliberation = MySQLDeliberation(
             session,
             caller,
@@ -111,7 +123,24 @@ class MySQLRelay(Relay):
             self._conversation.epoch, self._conversation.decision = 0, None
 
     def server_received(self, data: bytes) -> None:
-        """Bytes of the server."""
+        """Bytes of the server: held back, when others may have changed what they answer."""
+        if self._reason:
+            return
+        owed = self._conversation.owed
+        if self._overtaken_by.holding or (
+            isinstance(owed, Execution) and not self._caller.known.changes.still(owed.asof) and self._met()
+        ):
+            self._server.pause_reading()
+            self._overtaken_by.hold(data)
+        else:
+            self._take(data)
+
+    def _take_held(self, data: bytes) -> None:
+        """What was held back may pass."""
+        self._take(data)
+        self._resume_server()
+
+    def _take(self, data: bytes) -> None:
         session = self._session
         self._doubt()  # its answer may set free what the client has sent ahead
         try:
@@ -174,6 +203,9 @@ class MySQLRelay(Relay):
             assert execution.plan is not None
             self._recorder.start(execution.plan, execution.number, execution.text, execution.identity, execution.values)
             execution.started = perf_counter_ns()
+            execution.asof = self._caller.known.asof
+            if execution.plan.changes_catalog or "PREPARE" in execution.plan.judgement.kinds:
+                self._defines(execution)
             self._posted = True
         back = session.data_for_client()  # what is answered without the server
         if back:
@@ -199,7 +231,51 @@ class MySQLRelay(Relay):
                 self._count_rows(execution.plan, execution.identity, execution.status, execution.rows, execution.sent)
             self._count(execution)
             if execution.plan is not None and execution.plan.changes_catalog:
-                self._catalog_changed()
+                self._publish()
+
+    def _publish(self) -> None:
+        """A definition has ended: what others were ruled by may be so no more."""
+        ended, self._change = self._change, None
+        self._catalogs.published(self._caller.known, () if ended is None else (ended,))
+
+    # -- what others change while a statement is under way -------------------------------------------------------
+
+    def _defines(self, execution: Execution) -> None:
+        """A statement leaves that changes definitions, or that leaves something behind which runs later."""
+        if execution.error:
+            return
+        kinds = execution.plan.judgement.kinds
+        if "PREPARE" in kinds and self._made is not None:
+            names = self._gate.reached(self._caller.known.catalog, execution.text)
+            self._made = None if names is None else self._made | names
+        if execution.plan.changes_catalog:
+            names = self._gate.changes(self._caller.known.catalog, kinds, execution.text)
+            if names is None or names:
+                self._change = self._caller.known.changes.begin(self, names)
+
+    def _met(self) -> int:
+        """How many changes of others the statement under way may have met before the server read it: one, or any number."""
+        owed = self._conversation.owed
+        if not isinstance(owed, Execution) or owed.error or not self._conversation.guarded:
+            return 0
+        known = self._caller.known
+        runs = "EXECUTE" in owed.plan.judgement.kinds
+        names = self._made if runs else self._gate.reached(known.catalog, owed.text)
+        if self._session.backend.begun and names is not None and b";" not in owed.text.rstrip(b"; \t\r\n"):
+            return 0  # it holds all that it names
+        return known.changes.met(owed.asof, names, self)
+
+    def _alike(self) -> bool:
+        """Whether the statement under way would leave now as it has left."""
+        owed = self._conversation.owed
+        if isinstance(owed, Execution):
+            known, person = self._caller.known, owed.identity or self._login
+            runs = "EXECUTE" in owed.plan.judgement.kinds
+            if runs or not self._caller.stands(owed.text, owed.sent_text, person):
+                owed.status, owed.errno, owed.sqlstate = "denied", 1213, OVERTAKEN
+                return False
+            owed.asof = known.asof
+        return True
 
     def _count(self, execution: Execution) -> None:
         """Tell the grants of an execution under them that it has ended."""
@@ -239,17 +315,26 @@ class MySQLRelay(Relay):
         return self._session.farewell(error_payload(Refusal(sqlstate, message, hint=hint)))
 
     def _goodbye(self) -> bytes:
-        return _QUIT if self._session.quiet and not self._conversation.closing else b""
+        leaves = (self._session.quiet or self._change is not None) and not self._conversation.closing
+        return _QUIT if leaves else b""
 
     def _told_by_server(self) -> bool:
         return True  # by the end of its connection, as the server itself tells it
 
     def _lose(self) -> None:
+        self._overtaken_by.forget()
         for execution in self._conversation.running():
             self._recorder.finish(execution.number, "lost", b"", execution.sent, 0, "")
             self._count(execution)
             self._caller.ended(execution.number - 1, "lost")
         self._caller.left()
+
+    def _changing(self) -> bool:
+        return self._change is not None
+
+    def _changed(self) -> None:
+        if self._change is not None:
+            self._publish()
 
     def _quiet(self) -> bool:
         return self._session.quiet

@@ -10,7 +10,7 @@ import dataclasses
 import itertools
 from typing import TYPE_CHECKING, NamedTuple
 
-from policies.model import Decision, Label
+from policies.model import ColumnName, Decision, Label
 from proxy.plans import Ruling, commented
 from proxy.postgres.gate import PostgresWorld, needs_nothing, what_it_makes
 from proxy.postgres.introspection import look_up_sql, read_look_up
@@ -20,6 +20,8 @@ from rewriter.model import Refusal, UnknownNames
 from rewriter.postgres.catalog import Catalog, Names, Relation
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from proxy.context import Context, Identity
     from proxy.postgres.catalogs import PostgresCatalogs
     from proxy.postgres.gate import PostgresGate
@@ -37,6 +39,9 @@ _ENDLESS = Refusal(
 
 _SETTLINGS = 8
 """How often a world is looked for that holds still while it is looked at."""
+
+_STEADY = _SETTLINGS - 1
+"""Definitions that change all the time are waited for once: what a statement may meet of them is seen when it is answered."""
 
 _ENTERED = 1000
 """Worlds that are known for one session, by the identity that it has in them."""
@@ -68,12 +73,13 @@ class Caller:
         self._gate = gate
         self._catalogs = catalogs
         database = context.session().database
-        self._known = catalogs.known(database)
+        self._known = self.known = catalogs.known(database)
         self._serial = next(_serials)
         self._generation = -1
         self._names: Names | None = None
         self._own: list[Relation] = []  # made or changed in the open transaction
         self._own_stale = False
+        self._unseen = False  # something may have been defined when nothing was labelled yet
         self._passing: dict[str, Label] = {}  # of what is in temporary tables of the session
         self._catalog: Catalog | None = None  # with these, or None for the snapshot itself
         self._key: KeyMaterial | None = None  # what the session's server surely holds
@@ -97,7 +103,10 @@ class Caller:
 
     def defines(self) -> None:
         """A statement goes off that may define something in the open transaction, or undo that."""
-        self._own_stale = self._own_stale or self._known.held > 0
+        if self._known.held:
+            self._own_stale = True
+        else:
+            self._unseen = True
 
     @property
     def defining(self) -> bool:
@@ -190,9 +199,11 @@ class Caller:
         `status` is the transaction's as ReadyForQuery tells it. In a failed one nothing can be asked, so that the world
         stays behind until it is over.
         """
-        for _ in range(_SETTLINGS):
+        for left in reversed(range(_SETTLINGS)):
             if self._known.stale:
                 await self._catalogs.refresh(self._known)
+            if self._unseen and self._known.held:
+                self._own_stale, self._unseen = True, False
             if self._own_stale and status != b"E":
                 self._own = await read_own(ask) if status == b"T" else []
                 self._own_stale = False
@@ -215,10 +226,23 @@ class Caller:
                     await ask(_SET_KEY, key.name, key.setting)
                     self._key = key
             await self._catalogs.remember()
-            if generation == self._known.generation:
+            if generation == self._known.generation and (left < _STEADY or not self._known.stale):
                 self._enter(decision)
                 return
         raise Unsettled
+
+    def stands(self, text: bytes, sent: bytes | None, identity: Identity) -> bool:
+        """Whether a statement that has left, as `sent` or as it came, would leave so by what is known now."""
+        catalog = laid_over(self._known.catalog, self._own) if self._own else self._known.catalog
+        decision = self._gate.decide(identity.principal, self._context.session(), self._labels())
+        names = None if decision.all_clear and self._names is None else self._names
+        if names is None and not decision.all_clear:
+            return False
+        try:
+            ruling = self._gate.rule(self._gate.world(decision, catalog, names, self._held, shared=not self._own), text)
+        except UnknownNames:
+            return False
+        return ruling.plan.verdict != "deny" and ruling.text == sent
 
     async def look_up(self, ask: Ask, text: bytes) -> Ruling:
         """Rule a statement with names that the catalog does not know, by what the session's own server knows.
@@ -256,10 +280,14 @@ class Caller:
         return PostgresWorld(self.world.decision, Catalog(self._known.database, 0, {}, {}), Names(()), self._held)
 
     def _decide(self) -> Decision:
-        """The decision of this moment, over the catalog's columns and those looked up on the session."""
-        labels = self._known.labels
+        """The decision of this moment."""
         if self._context.outdated:
             self._context.refresh()
+        return self._gate.decide(self._context.identity.principal, self._context.session(), self._labels())
+
+    def _labels(self) -> Mapping[ColumnName, Label]:
+        """The labels of the catalog's columns, and of those looked up on the session."""
+        labels = self._known.labels
         if self._names is not None and self._names.looked_up:
             own = dict(labels)
             for relation in self._names.looked_up.values():
@@ -270,7 +298,7 @@ class Caller:
             labels = dict(labels)
             for relation in self._own:
                 labels |= self._catalogs.labels_of(self._known, relation)
-        return self._gate.decide(self._context.identity.principal, self._context.session(), labels)
+        return labels
 
     def _stands(self, entered: _Entered) -> bool:
         """Whether a world that was entered for an identity is its world still."""

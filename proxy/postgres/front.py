@@ -102,7 +102,7 @@ class PostgresFront(Front[Established]):
             session=session,
             caller=caller,
             gate=self._gate,
-            catalog_changed=lambda: self._catalogs.changed(established.database),
+            catalogs=self._catalogs,
         )
 
     def ended(self, established: Established, *, cancel: bool) -> asyncio.Task[None] | None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from proxy.changes import ANYTHING, changed_names, defines, neighbours, reached
 from proxy.declaring import Declaration, Family, forgets
 from proxy.gate import Gate
 from proxy.postgres.wire.messages import notice_response, report_fields
@@ -33,6 +34,10 @@ if TYPE_CHECKING:
 
 _MASKED_CONDITION = "01000"
 """The SQLSTATE of a notice about masked conditions: a warning of no particular kind."""
+
+_SYSTEM = frozenset(("pg_catalog", "information_schema"))
+_COMPILED = frozenset(("c", "internal"))
+"""Languages of functions that read nothing by names which somebody could change."""
 
 PostgresWorld = World[Catalog, Names]
 
@@ -117,6 +122,17 @@ class PostgresGate(Gate[Catalog, Names]):
     def _witness_of(self, catalog: Catalog, decision: Decision) -> Witness:
         return Witness(hidden_columns(catalog, decision))
 
+    def reached(self, catalog: Catalog, text: bytes) -> frozenset[str] | None:
+        """The names that a text reads; None when it runs code of users or has their operators."""
+        operators, near = _near(catalog)
+        return None if any(each in text for each in operators) else reached(text, near)
+
+    def changes(self, text: bytes) -> frozenset[str] | None:
+        """The names that a text which may change definitions gives another meaning; none when its code defines nothing."""
+        if only_kind(text) == "DoStmt" and not defines(text.decode(errors="replace")):
+            return frozenset()
+        return changed_names(text)
+
     def _key_of(self, names: Names) -> Hashable:
         mappings = (names.looked_up, names.temporary_views, names.functions)
         return (names.path, names.temporary, *(tuple(mapping.items()) for mapping in mappings))
@@ -138,6 +154,28 @@ def _kin_of(catalog: Catalog) -> dict[str, list[tuple[str, list[int]]]]:
 
 
 _kin: Kept[dict[str, list[tuple[str, list[int]]]]] = Kept(_kin_of, 16)
+
+
+def _near_of(catalog: Catalog) -> tuple[tuple[bytes, ...], dict[str, frozenset[str]]]:
+    """The operators that run code of users; and what is near a name: what a view reads, the parents and children of a table.
+
+    Code reads anything, and so does a relation whose reading runs code.
+    """
+    code = {name for name, found in catalog.code.items() if any(each.language not in _COMPILED for each in found)}
+    pairs: list[tuple[str, Iterable[str]]] = [(name, (ANYTHING,)) for _, name in code]
+    for relation in catalog.relations.values():
+        if relation.schema in _SYSTEM:
+            continue
+        near = [
+            catalog.relations[oid].name for oid in (*relation.sources, *relation.parents) if oid in catalog.relations
+        ]
+        pairs += [(each, (relation.name,)) for each in near if relation.parents]
+        pairs.append((relation.name, near if code.isdisjoint(relation.functions) else [*near, ANYTHING]))
+    operators = tuple(name.encode() for name, functions in catalog.operators.items() if not code.isdisjoint(functions))
+    return operators, neighbours(pairs)
+
+
+_near: Kept[tuple[tuple[bytes, ...], dict[str, frozenset[str]]]] = Kept(_near_of, 16)
 
 
 def _likely_names(world: PostgresWorld) -> Names:

@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Final
 
 from audit.writer import AuditUnavailable
 from proxy.context import Unmet
+from proxy.overtaken import Overtaken
 from proxy.postgres.deliberation import Deliberation
 from proxy.postgres.gate import only_kind
 from proxy.postgres.undoing import Undoing
 from proxy.postgres.wire import frames
-from proxy.postgres.wire.backend import EXCEEDED, EXPOSED
-from proxy.postgres.wire.conversation import IDLE, ProtocolViolation
+from proxy.postgres.wire.backend import EXCEEDED, EXPOSED, OVERTAKEN
+from proxy.postgres.wire.conversation import ProtocolViolation
 from proxy.postgres.wire.frames import frame
 from proxy.postgres.wire.messages import error_response
 from proxy.relay import HELD_BYTES, Opening, Relay
@@ -24,11 +25,12 @@ from rewriter.model import Refusal
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import Callable
 
+    from proxy.changes import Change
     from proxy.context import Identity
     from proxy.plans import Plan, Ruling
     from proxy.postgres.caller import Caller
+    from proxy.postgres.catalogs import PostgresCatalogs
     from proxy.postgres.gate import PostgresGate
     from proxy.postgres.wire.replies import Execution
     from proxy.postgres.wire.session import PostgresSession
@@ -53,7 +55,7 @@ class PostgresRelay(Relay):
         session: PostgresSession,
         caller: Caller,
         gate: PostgresGate,
-        catalog_changed: Callable[[], None],
+        catalogs: PostgresCatalogs,
     ) -> None:
         super().__init__(client, server, opening, first)
         self._session = session
@@ -62,9 +64,18 @@ class PostgresRelay(Relay):
         self._context = opening.context
         self._login = opening.context.identity
         self._gate = gate
-        self._catalog_changed = catalog_changed
+        self._catalogs = catalogs
         self._deliberation = Deliberation(session, caller, gate, self._send)
-        self._catalog_touched = False
+        self._changes: list[Change] = []  # of this session, that others may see at any moment
+        self._since = -1  # as of which moment the oldest statement under way was ruled; -1 when there is none
+        self._made: frozenset[str] | None = frozenset()  # the names in what PREPARE and DECLARE have left
+        self._overtaken_by = Overtaken(
+            lambda: catalogs.read_again(caller.known),
+            self._met,
+            self._alike,
+            self._take_held,
+            lambda: self._overtaken(OVERTAKEN),
+        )
         self._undoing = Undoing(only_kind)
         self._was_guarded = False  # an earlier decision hid something, and what it has left may still speak
         self._conversation.charge = lambda probes: gate.charge(
@@ -97,7 +108,23 @@ class PostgresRelay(Relay):
             self._unrecorded(unavailable)
 
     def server_received(self, data: bytes) -> None:
-        """Bytes of the server."""
+        """Bytes of the server: held back, when others may have changed what they answer."""
+        if self._reason:
+            return
+        if self._overtaken_by.holding or (
+            self._since >= 0 and not self._caller.known.changes.still(self._since) and self._met()
+        ):
+            self._server.pause_reading()
+            self._overtaken_by.hold(data)
+        else:
+            self._take(data)
+
+    def _take_held(self, data: bytes) -> None:
+        """What was held back may pass."""
+        self._take(data)
+        self._resume_server()
+
+    def _take(self, data: bytes) -> None:
         session = self._session
         try:
             session.receive_server(data)
@@ -105,6 +132,11 @@ class PostgresRelay(Relay):
             if finished:
                 self._record_ends(finished)
                 self._after(finished)
+            if self._conversation.published:
+                self._publish()
+            if session.quiet:
+                self._since = -1
+                session.backend.rest()
         except ProtocolViolation as violation:
             self._violated(violation)
             return
@@ -150,8 +182,14 @@ class PostgresRelay(Relay):
         started = self._session.started()
         if started:
             now = perf_counter_ns()
+            asof = self._caller.known.asof
+            if self._since < 0:
+                self._since = asof
             for execution in started:
                 assert execution.plan is not None
+                execution.asof = asof
+                if execution.plan.changes_catalog or execution.plan.makes != "none":
+                    self._defines(execution)
                 self._recorder.start(
                     execution.plan, execution.number, execution.text, execution.identity, execution.values
                 )
@@ -290,11 +328,67 @@ class PostgresRelay(Relay):
                 if undone:
                     self._caller.undone(undone)
             if plan is not None and plan.changes_catalog:
-                self._catalog_touched = True
                 self._caller.defines()
-        if self._catalog_touched and self._conversation.status == IDLE:
-            self._catalog_touched = False
-            self._catalog_changed()
+
+    def _publish(self) -> None:
+        """The transaction of a definition is over: what others were ruled by may be so no more."""
+        self._conversation.published = False
+        ended: list[Change] = []
+        if self._session.quiet:
+            ended, self._changes = self._changes, []
+        self._catalogs.published(self._caller.known, ended)
+
+    # -- what others change while a statement is under way -------------------------------------------------------
+
+    def _defines(self, execution: Execution) -> None:
+        """A statement leaves that changes definitions, or that leaves something behind which runs later."""
+        if execution.error:
+            return
+        if execution.plan.makes != "none" and self._made is not None:
+            names = self._reached(execution)
+            self._made = None if names is None else self._made | names
+        if execution.plan.changes_catalog:
+            names = self._gate.changes(execution.text)
+            if names is None or names:
+                self._changes.append(self._caller.known.changes.begin(self, names))
+
+    def _reached(self, execution: Execution) -> frozenset[str] | None:
+        if execution.plan.uses_made:
+            return self._made
+        return self._gate.reached(self._caller.known.catalog, execution.text)
+
+    def _met(self) -> int:
+        """How many changes of others the statements under way may have met before the server read them: one, or any number."""
+        if not self._conversation.guarded:
+            return 0
+        changes = self._caller.known.changes
+        most, begun = 0, self._session.backend.begun
+        for execution in self._conversation.running():
+            if execution.error or execution.unmet == changes.moment:
+                continue
+            names = self._reached(execution)
+            # whose answer has begun holds all that it names; what its functions read is found as they run
+            if begun and execution.whole and names is not None and execution is self._conversation.queue.head:
+                met = 0
+            else:
+                met = changes.met(execution.asof, names, self)
+            if not met:
+                execution.unmet = changes.moment
+            most = max(most, met)
+        return most
+
+    def _alike(self) -> bool:
+        """Whether the statements under way would leave now as they have left; those that need not be asked next time are taken down."""
+        known = self._caller.known
+        for execution in self._conversation.running():
+            if execution.error or execution.unmet == known.changes.moment:
+                continue
+            person = execution.identity or self._login
+            if execution.plan.uses_made or not self._caller.stands(execution.text, execution.sent_text, person):
+                execution.status, execution.sqlstate = "denied", OVERTAKEN
+                return False
+            execution.asof = known.asof
+        return True
 
     def _record_ends(self, finished: list[Execution]) -> None:
         now = perf_counter_ns()
@@ -330,7 +424,16 @@ class PostgresRelay(Relay):
         return self._conversation.closing or self._conversation.farewell
 
     def _lose(self) -> None:
+        self._overtaken_by.forget()
         self._record_ends(self._conversation.running())
+
+    def _changing(self) -> bool:
+        return bool(self._changes or self._conversation.defined) and not self._session.quiet
+
+    def _changed(self) -> None:
+        if self._changes or self._conversation.defined:
+            ended, self._changes = self._changes, []
+            self._catalogs.published(self._caller.known, ended)
 
     def _quiet(self) -> bool:
         return self._session.quiet

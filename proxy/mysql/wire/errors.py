@@ -12,6 +12,7 @@ from typing import Final
 
 from proxy.mysql.wire.messages import error, parse_error
 
+OVERTAKEN: Final = "40001"
 EXPOSED: Final = "42000"
 EXCEEDED: Final = "53400"
 """The SQLSTATE of an answer that was cut off because the server named a hidden column as its origin."""

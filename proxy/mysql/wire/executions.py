@@ -121,6 +121,7 @@ class Executions(Handling):
         execution = Execution(_RESULTS, prepared.plan, prepared.text)
         execution.cursor = not bulk and bool(payload[5] & _CURSOR)
         execution.values = values
+        execution.sent_text = prepared.sent
         prepared.cursor = prepared.plan if execution.cursor else None
         self._conversation.start(execution)
         return self._instead(payload, head, taken)

@@ -79,6 +79,8 @@ class Execution(Pending):
     files: bool = False
     cursor: bool = False
     most: int = -1
+    sent_text: bytes | None = None  # what left in place of the client's text
+    asof: int = 0  # the moment of `proxy.changes` that its ruling is as of
     identity: Identity | None = None  # for whom it was ruled, where that was said
 
     values: Bound | None = None  # of its parameters, where the audit keeps hashes of them

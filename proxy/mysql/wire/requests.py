@@ -147,6 +147,7 @@ class Requests(Executions):
             self.written = packet(0, payload)
         execution = Execution(_RESULTS, plan, statement.text)
         execution.files = loads_a_file(statement.text)
+        execution.sent_text = ruling.text
         self._conversation.start(execution)
         return FORWARD if ruling.text is None else INSTEAD
 

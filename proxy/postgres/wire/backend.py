@@ -31,6 +31,8 @@ _ASSEMBLED_LIMIT: Final = 1 << 20
 """Bytes of a message that is looked into as a whole. RowDescription of 1,600 columns with 63-byte names has 130 kB;
 a longer error or notice (RAISE with megabytes of text) passes piecewise, its SQLSTATE unread; a guarded session gets no such notice."""
 
+OVERTAKEN: Final = "40001"
+"""The SQLSTATE under which an answer is cut off that others have changed under way: serialization_failure, to be tried again."""
 EXPOSED: Final = "42501"
 EXCEEDED: Final = "53400"
 """The SQLSTATE under which an answer with a hidden column is cut off: insufficient_privilege."""
@@ -66,6 +68,15 @@ class Backend:
         self._received = 0  # bytes of the server before the data at hand
         self._mark = 0  # where the answer to the statement at hand began
         self._replacement = b""
+
+    @property
+    def begun(self) -> bool:
+        """Whether the server has begun to answer the statement at hand: then it has read it, and holds what it names."""
+        return self._received > self._mark
+
+    def rest(self) -> None:
+        """The server owes nothing: what it has said is not of the next answer."""
+        self._mark = self._received
 
     def receive(self, data: bytes) -> None:
         """Take bytes of the server. Raises ProtocolViolation."""
@@ -171,11 +182,13 @@ class Backend:
             return self._captured_row(data, position, stop)
         if kind == frames.ERROR_RESPONSE:
             return self._error(data, position, stop)
-        if kind == frames.NOTICE_RESPONSE:
-            return self._notice(data, position, stop)
-        if kind == frames.NOTIFICATION_RESPONSE:
-            return True
-        if kind == frames.PARAMETER_STATUS:
+        if kind in {frames.NOTICE_RESPONSE, frames.NOTIFICATION_RESPONSE, frames.PARAMETER_STATUS}:
+            if self._received + position == self._mark:  # said by the way: no answer has begun by it
+                self._mark = self._received + stop
+            if kind == frames.NOTICE_RESPONSE:
+                return self._notice(data, position, stop)
+            if kind == frames.NOTIFICATION_RESPONSE:
+                return True
             return self._parameter_status(data, position, stop)
         if kind == frames.EMPTY_QUERY_RESPONSE:
             return self._empty_query(stop)
@@ -298,6 +311,8 @@ class Backend:
     def _report(self, execution: Execution, stop: int) -> None:
         end = self._received + stop
         execution.sent, self._mark = end - self._mark, end
+        if execution.plan.changes_catalog:
+            self._conversation.defined = True
         self._conversation.finished.append(execution)
 
     def _ready(self, data: bytes, position: int, stop: int) -> bool:  # noqa: C901  what ends with a cycle, in its order
@@ -321,6 +336,7 @@ class Backend:
             self._report(head, stop)
         self._mark = self._received + stop
         if status == IDLE:
+            conversation.published, conversation.defined = conversation.published or conversation.defined, False
             if conversation.portals and not queue:
                 conversation.portals.clear()
                 if conversation.values:

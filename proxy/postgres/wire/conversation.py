@@ -51,7 +51,8 @@ class Conversation:
     still be there. `swallowed` counts the Syncs sent to it meanwhile, which it ignores unless it has failed
     before. `names_stale`: a statement has been sent that may change what names mean. `farewell`: the server has
     told the client why the session ends. `readable`: the server reads texts as we do (plain strings, UTF-8). `bound`: the
-    statement of the last Bind that was queued as BIND_REPLY.
+    statement of the last Bind that was queued as BIND_REPLY. `defined`: a statement has ended that may have changed definitions, but not its
+    transaction; `published`: the transaction of such a one has, which the shell takes down.
     `witness` is the world's, for what is executed without a plan of its own. `exceeded`: so many rows are the most that an answer may have, and it has more. `exposed`: the hidden column that the server has
     named as the origin of a result; nothing of the server's passes any more. `told`: the columns of which the client has been
     told that it compares masked values. `charge` counts what is compared with real values, or gives the error for it; `spend` does so for
@@ -76,6 +77,8 @@ class Conversation:
     names_touched: bool = False  # within the open transaction, so that its end may change names back
     made: list[tuple[Decision, Makes]] = field(default_factory=list)
     bound: Prepared | None = None
+    defined: bool = False
+    published: bool = False
     closing: bool = False
     farewell: bool = False
     readable: bool = True

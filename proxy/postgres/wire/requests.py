@@ -163,12 +163,15 @@ class Requests:
     def _answer_query(self, statement: Statement, ruling: Ruling) -> bytes | None:
         plan = ruling.plan
         conversation = self._conversation
-        conversation.pipelined = False
+        behind, conversation.pipelined = conversation.pipelined, False
         if plan.uses_made and conversation.outdated():
             conversation.start(Execution(_QUERY, plan, statement.text, refused=self._refusals.changed))
             return PROVOKE_QUERY
         error = plan.error or conversation.overdrawn(plan.probes) or conversation.spent(plan)
-        conversation.start(Execution(_QUERY, plan, statement.text, refused=error))
+        execution = Execution(_QUERY, plan, statement.text, refused=error)
+        execution.sent_text = ruling.text
+        execution.whole = not behind and b";" not in statement.text.rstrip(b"; \t\r\n")
+        conversation.start(execution)
         if error:
             return PROVOKE_QUERY
         return None if ruling.text is None else frame(frames.QUERY, ruling.text + b"\0")
@@ -336,6 +339,9 @@ class Requests:
         execution = Execution(_EXECUTE, plan, b"" if prepared is None else prepared.text)
         if portal:
             execution.portal = portal
+        if prepared is not None:
+            execution.sent_text = prepared.sent
+            execution.whole = True
         if conversation.values is not None and plan.judgement.columns:
             execution.values = conversation.values.get(portal)
         limit = data[stop - 4 : stop]

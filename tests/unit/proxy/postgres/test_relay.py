@@ -22,7 +22,7 @@ from proxy.outbox import Outbox
 from proxy.people import People
 from proxy.plans import Plan
 from proxy.postgres.caller import Caller
-from proxy.postgres.catalogs import PostgresCatalogs
+from proxy.postgres.catalogs import PostgresCatalogs, PostgresKnown
 from proxy.postgres.gate import PostgresGate
 from proxy.postgres.relay import PostgresRelay
 from proxy.postgres.wire.provocations import Refusals
@@ -33,8 +33,10 @@ from proxy.side import Side
 from rewriter.postgres.catalog import Catalog, Column, Relation
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
+    from proxy.changes import Change
     from proxy.relay import Relay
 
 PLAIN = "version: 1\n"
@@ -90,6 +92,17 @@ class Wire(asyncio.Transport):
         return data
 
 
+class Told(PostgresCatalogs):
+    """Catalogs that count how often they are told of a change."""
+
+    told = 0
+
+    def published(self, known: PostgresKnown, changes: Iterable[Change]) -> None:
+        """Count."""
+        self.told += 1
+        super().published(known, changes)
+
+
 class House:
     """A relay with all its parts, between two wires."""
 
@@ -97,13 +110,12 @@ class House:
         self.wire = wire
         self.reading: asyncio.Event | None = None
         self.ended: list[bool] = []
-        self.ddl = 0
         loaded = parse_policies(policies, file="p")
         self.trail = Trail.open(directory)
         self.client, self.server = Wire(), Wire()
         gate = PostgresGate(loaded, None)
         moment = Session("bank", "192.0.2.1", "psql", "app", True, dt.datetime(2026, 7, 1, 12, tzinfo=dt.UTC))
-        self.catalogs = PostgresCatalogs(loaded, self.read)
+        self.catalogs = Told(loaded, self.read)
         context = Context(Principal("ann"), lambda: moment, People(Users.none()), Vocabulary)
         caller = Caller(context, gate, self.catalogs)
         opening = Opening(
@@ -121,7 +133,7 @@ class House:
             session=PostgresSession(UNKNOWN, Refusals(b"long", b"call", b"changed", b"reshaped"), 1_000_000),
             caller=caller,
             gate=gate,
-            catalog_changed=self.changed,
+            catalogs=self.catalogs,
         )
         self.relay.begin()
 
@@ -135,9 +147,10 @@ class House:
         """The session has ended."""
         self.ended.append(cancel)
 
-    def changed(self) -> None:
-        """DDL has run."""
-        self.ddl += 1
+    @property
+    def ddl(self) -> int:
+        """How often others were told that definitions have changed."""
+        return self.catalogs.told
 
     def ask(self, line: str) -> None:
         """Bytes of the client."""
@@ -295,6 +308,32 @@ async def test_ddl_is_told_when_its_transaction_has_ended(house: House) -> None:
     house.ask("Q(commit)")
     house.answer("C(COMMIT) Z(I)")
     assert house.ddl == 1
+
+
+async def test_ddl_in_a_pipeline_is_told_when_its_sync_has_committed_it(house: House) -> None:
+    """It is answered long before: a catalog that is read then holds what was there before."""
+    house.ask("P(,create table t (a int)) B(,) E(,0) H")
+    await turn()
+    house.answer("1 2 C(CREATE TABLE)")
+    assert house.ddl == 0
+    house.ask("S")
+    house.answer("Z(I)")
+    assert house.ddl == 1
+
+
+async def test_ddl_of_a_client_that_has_left_is_told_when_the_server_has_come_to_its_end(house: House) -> None:
+    """Its connection is left to the server until then, and what is answered on it goes nowhere."""
+    house.ask("Q(create table t (a int))")
+    await turn()
+    house.relay.client_lost()
+    assert house.client.closed
+    assert not house.server.closed
+    assert house.server.take().endswith(house.wire.client("X"))
+    house.answer("C(CREATE TABLE) Z(I)")
+    assert house.ddl == 0
+    house.relay.server_lost()
+    assert house.ddl == 1
+    assert house.ended == [True]
 
 
 async def test_a_violation_of_either_side_ends_both(tmp_path: Path, wire: Any) -> None:

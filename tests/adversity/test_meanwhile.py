@@ -1,0 +1,330 @@
+"""Definitions that others change through Louver while a statement is under way: what the server reads is what was ruled.
+
+A statement waits behind a lock, or has not been parsed yet, when a name that stands in it is given another meaning.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any
+
+import psycopg
+import pytest
+from fixtures.waiting import until
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from fixtures.louver import RunningLouver
+
+    from louver.demo.postgres import LocalPostgres
+
+POLICIES = """
+version: 1
+dictionary:
+  - {column: "*.*.people.phone", category: phone, level: 3}
+categories: {phone: full}
+rules:
+  - {name: boss sees all, columns: {category: "*"}, when: principal.name == "boss", treatment: clear}
+"""
+SCHEMA = """
+DROP SCHEMA public CASCADE; CREATE SCHEMA public;
+CREATE TABLE people (id int PRIMARY KEY, name text, phone text);
+INSERT INTO people VALUES (1, 'Ann', '13800000001'), (2, 'Bo', '13800000002');
+CREATE TABLE notes (id int PRIMARY KEY, memo text);
+INSERT INTO notes VALUES (1, 'first'), (2, 'second');
+CREATE TABLE gate (id int);
+CREATE VIEW memos AS SELECT id, memo AS line FROM notes;
+CREATE VIEW lines AS SELECT id, line FROM memos;
+CREATE FUNCTION memo_of(int) RETURNS text LANGUAGE plpgsql AS 'BEGIN RETURN (SELECT memo FROM notes WHERE id = $1); END';
+"""
+CLEAR = ("13800000001", "13800000002")
+SHOW = "CREATE OR REPLACE VIEW memos AS SELECT id, phone AS line FROM people"
+UNDO = "CREATE OR REPLACE VIEW memos AS SELECT id, memo AS line FROM notes"
+SWAP = (
+    "ALTER TABLE people RENAME phone TO x",
+    "ALTER TABLE people RENAME name TO phone",
+    "ALTER TABLE people RENAME x TO name",
+)
+
+
+@pytest.fixture(scope="module")
+def running(louver_factory: Callable[..., RunningLouver], postgres: LocalPostgres) -> Iterator[RunningLouver]:
+    """A Louver by which clerk sees no phone, and boss sees all."""
+    postgres.create_database("meanwhile")
+    with louver_factory(users={"clerk": {"role": "clerk"}, "boss": {}}, policies=POLICIES) as louver:
+        yield louver
+
+
+@pytest.fixture
+def come(running: RunningLouver) -> Iterator[Callable[..., psycopg.Connection[Any]]]:
+    """Give a function that opens a session of somebody's, by Louver, on tables that are as new."""
+    opened: list[psycopg.Connection[Any]] = []
+
+    def connect(who: str = "clerk", **options: Any) -> psycopg.Connection[Any]:
+        dsn = running.dsn(who, database="meanwhile")
+        opened.append(psycopg.connect(dsn, prepare_threshold=None, **{"autocommit": True, **options}))
+        return opened[-1]
+
+    connect("boss").execute(SCHEMA)  # by Louver, which would not know of it at once
+    yield connect
+    for each in opened:
+        each.close()
+
+
+@pytest.fixture
+def house(postgres: LocalPostgres) -> Iterator[psycopg.Connection[Any]]:
+    """A session straight on the server, that sees who waits."""
+    with psycopg.connect(postgres.dsn("meanwhile"), autocommit=True) as connection:
+        yield connection
+
+
+def waiting(house: psycopg.Connection[Any], like: str) -> bool:
+    """Whether a statement whose text is so waits for a lock."""
+    sql = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE %s"
+    return bool(house.execute(sql, [like]).fetchone()[0])
+
+
+def sent(
+    house: psycopg.Connection[Any], asking: psycopg.Connection[Any], ask: str, pool: ThreadPoolExecutor
+) -> Future[Any]:
+    """Have a statement asked that waits for a lock on the server.
+
+    Louver looks every two seconds for what was changed around it, as by the tests themselves; what it cannot read then, because it is
+    locked, is refused, and the test tried again.
+    """
+    found = pool.submit(answer, asking, ask)
+    until(lambda: found.done() or waiting(house, "%|| '' FROM%") or waiting(house, "EXECUTE s"), ask)
+    if found.done():
+        assert isinstance(found.result(), psycopg.errors.InsufficientPrivilege), found.result()
+        raise Locked
+    return found
+
+
+class Locked(Exception):  # noqa: N818  a state of the test
+    """The catalog was read while the test held a lock."""
+
+
+def again(attempt: Callable[[], None]) -> None:
+    """Do what a test does until nothing has come between."""
+
+    def done() -> bool:
+        try:
+            attempt()
+        except (Locked, psycopg.errors.InsufficientPrivilege):
+            return False
+        return True
+
+    until(done, "an attempt that nothing comes between")
+
+
+def answer(session: psycopg.Connection[Any], sql: str) -> Any:
+    """The rows of a statement, or why there are none."""
+    try:
+        return session.execute(sql).fetchall()
+    except psycopg.Error as error:
+        return error
+
+
+def is_cut_off(answered: Any) -> bool:
+    """Whether the session was ended because others have changed what its statement reads."""
+    return isinstance(answered, psycopg.errors.SerializationFailure) and "changed by another session" in str(answered)
+
+
+@pytest.mark.parametrize(
+    ("who", "definitions", "ask"),
+    [
+        ("clerk", (SHOW,), "SELECT line || '' FROM memos"),
+        ("clerk", (SHOW,), "SELECT line || '' FROM lines"),
+        ("clerk", ("DROP VIEW memos CASCADE", SHOW), "SELECT line || '' FROM memos"),
+        ("boss", SWAP, "SELECT name || '' FROM people"),
+        (
+            "boss",
+            (
+                "ALTER TABLE notes RENAME TO old",
+                "ALTER TABLE people RENAME TO notes",
+                "ALTER TABLE notes RENAME phone TO memo",
+            ),
+            "SELECT memo || '' FROM notes",
+        ),
+    ],
+)
+@pytest.mark.parametrize("prepare", [False, True])
+def test_a_statement_that_waits_for_a_definition_shows_nothing_of_it(  # noqa: PLR0917  what is tried
+    come: Any, house: Any, who: str, definitions: tuple[str, ...], ask: str, prepare: bool
+) -> None:
+    """It was ruled by what was there before; one caller with two sessions can do that alone."""
+
+    def attempt() -> None:
+        changing, asking = come(who, autocommit=False), come()
+        asking.execute(ask, prepare=prepare)
+        for definition in definitions:
+            changing.execute(definition)
+        with changing, ThreadPoolExecutor(1) as pool:
+            found = sent(house, asking, ask, pool)
+            changing.commit()
+            answered = found.result(30)
+        assert is_cut_off(answered), answered
+
+    again(attempt)
+    assert not any(value in str(answer(come(), ask)) for value in CLEAR)
+
+
+def test_what_is_undone_before_anybody_looks_is_not_taken_for_unchanged(come: Any, house: Any) -> None:
+    """Three sessions in a row for one lock: a definition, a statement that reads it, and the definition as it was before."""
+    ask = "SELECT line || '' FROM memos"
+
+    def attempt() -> None:
+        showing, asking, undoing = come(autocommit=False), come(), come()
+        asking.execute(ask)
+        showing.execute(SHOW)
+        with showing, ThreadPoolExecutor(2) as pool:
+            found = sent(house, asking, ask, pool)
+            undone = pool.submit(answer, undoing, UNDO)
+            until(lambda: waiting(house, "%OR REPLACE%"))
+            showing.commit()
+            answered = found.result(30)
+            undone.result(30)
+        assert is_cut_off(answered), answered
+
+    again(attempt)
+
+
+def test_a_lock_on_another_table_holds_a_statement_while_a_view_is_replaced(come: Any, house: Any) -> None:
+    """The definition has ended long before the statement is read."""
+    holding, changing, asking = come("boss", autocommit=False), come(), come()
+    ask = "SELECT line || '' FROM gate RIGHT JOIN memos ON true"
+    asking.execute(ask)
+    holding.execute("LOCK TABLE gate IN ACCESS EXCLUSIVE MODE")
+    with holding, ThreadPoolExecutor(1) as pool:
+        found = sent(house, asking, ask, pool)
+        changing.execute(SHOW)
+        changing.execute("SELECT 1")
+        holding.rollback()
+        answered = found.result(30)
+    assert is_cut_off(answered), answered
+
+
+def test_a_function_that_runs_late_reads_no_name_that_was_given_away(come: Any, house: Any) -> None:
+    """What it reads is looked up as it runs, behind rows that the client has already."""
+    changing, asking = come(), come()
+    assert asking.execute("SELECT memo_of(1)").fetchall() == [("first",)]
+    ask = "SELECT repeat('x', 9000) UNION ALL SELECT memo_of(1) FROM pg_sleep(1.5)"
+    with ThreadPoolExecutor(1) as pool:
+        found = pool.submit(answer, asking, ask)
+        sleeping = "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep'"
+        until(lambda: house.execute(sleeping).fetchone()[0], "it sleeps")
+        changing.execute("ALTER TABLE notes RENAME TO old")
+        changing.execute("CREATE VIEW notes AS SELECT id, phone AS memo FROM people")
+        answered = found.result(30)
+    assert isinstance(answered, psycopg.OperationalError), answered  # in the midst of a row
+
+
+def test_a_statement_prepared_by_sql_is_read_anew_behind_a_lock(come: Any, house: Any) -> None:
+    """The server does so by itself, and nobody else sees its text."""
+
+    def attempt() -> None:
+        changing, asking = come(autocommit=False), come()
+        asking.execute("PREPARE s AS SELECT line || '' FROM memos")
+        assert asking.execute("EXECUTE s").fetchall() == [("first",), ("second",)]
+        changing.execute(SHOW)
+        with changing, ThreadPoolExecutor(1) as pool:
+            found = sent(house, asking, "EXECUTE s", pool)
+            changing.commit()
+            answered = found.result(30)
+        assert is_cut_off(answered), answered
+
+    again(attempt)
+
+
+def test_a_definition_in_the_midst_of_a_text_counts_at_once(come: Any) -> None:
+    """It is committed long before its text has come to its end."""
+    changing, asking = come("boss"), come()
+    ask = "SELECT line || '' FROM memos"
+    asking.execute(ask)
+    with ThreadPoolExecutor(1) as pool:
+        changed = pool.submit(answer, changing, f"{SHOW}; COMMIT; SELECT pg_sleep(1.5)")
+        end = time.monotonic() + 1.2
+        while time.monotonic() < end:
+            answered = answer(asking, ask)
+            assert not any(value in str(answered) for value in CLEAR), answered
+            if is_cut_off(answered):
+                break
+        changed.result(30)
+    assert is_cut_off(answered), answered
+
+
+def test_a_definition_counts_when_it_is_committed_not_when_it_is_answered(come: Any, house: Any) -> None:
+    """In a pipeline it is answered long before its Sync commits it; the catalog that was read in between knows nothing of it."""
+    changing, asking = come("boss"), come()
+    with changing.pipeline() as pipeline:
+        for definition in SWAP:
+            changing.execute(definition)
+        changing.pgconn.send_flush_request()
+        changing.pgconn.flush()
+        until(lambda: house.execute("SELECT count(*) FROM pg_locks WHERE mode = 'AccessExclusiveLock'").fetchone()[0])
+        time.sleep(0.2)  # for the answers to come to Louver
+        assert asking.execute("SELECT count(*) FROM notes").fetchall() == [(2,)]
+        pipeline.sync()
+    answered = answer(asking, "SELECT name || '' FROM people")
+    assert not any(value in str(answered) for value in CLEAR), answered
+
+
+@pytest.mark.parametrize("hold", [False, True])
+def test_who_leaves_at_once_has_changed_it_all_the_same(come: Any, house: Any, hold: bool) -> None:
+    """The server carries out what it was sent, and nobody is told of its end."""
+    asking = come()
+    ask = "SELECT line || '' FROM memos"
+    asking.execute(ask)
+    for _ in range(5):
+        leaving = come()
+        with house.transaction():
+            if hold:
+                house.execute("LOCK TABLE memos IN ROW EXCLUSIVE MODE")
+            leaving.pgconn.send_query(SHOW.encode())
+            leaving.pgconn.flush()
+            time.sleep(0.02)
+            leaving.pgconn.finish()
+        end = time.monotonic() + 0.5
+        while time.monotonic() < end:
+            answered = answer(asking, ask)
+            assert not any(value in str(answered) for value in CLEAR), answered
+            if isinstance(answered, psycopg.Error):
+                asking = come()
+        house.execute(UNDO)
+        time.sleep(0.05)
+
+
+def test_others_are_not_disturbed(come: Any, house: Any) -> None:
+    """Who reads something else goes on, and who has locked what he reads before it could be changed gets his answer."""
+    changing, others = come("boss"), [come(), come(autocommit=False), come()]
+    stop = threading.Event()
+
+    def change() -> int:
+        count = 0
+        while not stop.is_set():
+            changing.execute("CREATE TABLE made AS SELECT id, memo FROM notes")
+            changing.execute("CREATE TEMP TABLE mine AS SELECT id FROM people")
+            changing.execute("CREATE OR REPLACE VIEW far AS SELECT id FROM made")
+            changing.execute("DROP TABLE mine")
+            changing.execute("DROP VIEW far")
+            changing.execute("DROP TABLE made")
+            count += 1
+        return count
+
+    def read(session: psycopg.Connection[Any]) -> int:
+        count = 0
+        while not stop.is_set():
+            assert session.execute("SELECT line || '' FROM memos").fetchall() == [("first",), ("second",)]
+            assert session.execute("SELECT phone, name FROM people").fetchall() == [("****", "Ann"), ("****", "Bo")]
+            count += 1
+        return count
+
+    with ThreadPoolExecutor(4) as pool:
+        working = [pool.submit(change), *(pool.submit(read, other) for other in others)]
+        time.sleep(2.5)
+        stop.set()
+        done = [each.result(30) for each in working]
+    assert min(done) > 0, done

@@ -1,0 +1,91 @@
+"""What others change meanwhile: which changes a statement may have met, and which names a text may give another meaning."""
+
+from __future__ import annotations
+
+import pytest
+
+from proxy.changes import ANYTHING, Changes, changed_names, defines, neighbours, reached
+
+V = frozenset(("v",))
+W = frozenset(("w",))
+
+
+def test_a_change_is_met_by_who_was_ruled_before_its_end() -> None:
+    """Open or ended since; the session's own is none, nor is one of other names."""
+    changes = Changes()
+    assert changes.still(0)
+    change = changes.begin("a", V)
+    assert not changes.still(changes.moment)
+    assert changes.met(0, V, "b") == 1
+    assert changes.met(changes.moment, V, "b") == 1
+    assert changes.met(0, V, "a") == changes.met(0, W, "b") == 0
+    assert changes.met(0, None, "b") == 1
+    before = changes.moment
+    changes.end(change)
+    changes.end(change)
+    assert changes.met(before, V, "b") == 1
+    assert changes.met(changes.moment, V, "b") == 0
+    assert changes.still(changes.moment)
+    assert not changes.still(before)
+
+
+def test_two_changes_are_more_than_one() -> None:
+    """The second may have undone the first."""
+    changes = Changes()
+    for _ in range(2):
+        changes.end(changes.begin("a", V))
+    assert changes.met(0, V, "b") == 2
+    changes.begin("c", None)
+    assert changes.met(changes.moment, W, "b") == 1
+
+
+def test_who_has_been_under_way_for_longer_than_is_remembered_may_have_met_anything() -> None:
+    """A thousand changes are known, of whatever names."""
+    changes = Changes()
+    for _ in range(1001):
+        changes.end(changes.begin("a", W))
+    assert changes.met(0, V, "b") == 2
+    assert changes.met(changes.moment - 10, V, "b") == 0
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ("CREATE TEMP TABLE t AS SELECT phone FROM people", frozenset()),
+        ("create temporary table t (a int);", frozenset()),
+        ("DROP TEMPORARY TABLE t", frozenset()),
+        ("CREATE UNIQUE INDEX i ON people (phone)", frozenset()),
+        ("CREATE TABLE IF NOT EXISTS a.T AS SELECT phone FROM people", frozenset(("t",))),
+        ("CREATE UNLOGGED TABLE t (a int)", frozenset(("t",))),
+        ("ALTER TABLE People RENAME TO x", frozenset(("alter", "table", "people", "rename", "to", "x"))),
+        (
+            "CREATE TEMP TABLE t (a int); DROP VIEW v",
+            frozenset(("create", "temp", "table", "t", "a", "int", "drop", "view", "v")),
+        ),
+        ("DROP TABLE t CASCADE", None),
+        ("ALTER SCHEMA a RENAME TO b", None),
+        ('ALTER TABLE U&"\\0076" RENAME TO w', None),
+        ("CALL p()", None),
+        ("EXECUTE s", None),
+        ("DO $$BEGIN EXECUTE 'DROP TABLE t'; END$$", None),
+    ],
+)
+def test_the_names_that_a_text_may_give_another_meaning(text: str, names: frozenset[str] | None) -> None:
+    """Too many, rather than too few; None is any."""
+    assert changed_names(text.encode()) == names
+
+
+def test_code_that_defines_nothing() -> None:
+    """What cannot be read may."""
+    assert defines(None)
+    assert defines("begin; execute immediate x; end")
+    assert not defines("BEGIN SELECT created, droppings FROM t; END")
+
+
+def test_what_is_behind_a_name_is_reached() -> None:
+    """Views over views, however deep; who runs code may read anything."""
+    near = neighbours([("V", ["w"]), ("w", ["t"]), ("t", []), ("f", [ANYTHING]), ("g", ["f"])])
+    assert reached(b"SELECT * FROM V", near) == {"v", "w", "t"}
+    assert reached(b"SELECT 1 FROM nothing", near) == frozenset()
+    assert reached(b"SELECT f(a) FROM t", near) is None
+    assert reached(b"SELECT * FROM g", near) is None
