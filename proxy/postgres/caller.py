@@ -202,11 +202,10 @@ class Caller:
         for left in reversed(range(_SETTLINGS)):
             if self._known.stale:
                 await self._catalogs.refresh(self._known)
-            if self._unseen and self._known.held:
-                self._own_stale, self._unseen = True, False
+            self._own_stale = self._own_stale or (self._unseen and self._known.held > 0)
             if self._own_stale and status != b"E":
                 self._own = await read_own(ask) if status == b"T" else []
-                self._own_stale = False
+                self._own_stale = self._unseen = False
                 names_stale = True
             self._catalog = self._catalogs.laid_over(self._known, self._own) if self._own else None
             generation, decision = self._known.generation, self._decide()
@@ -233,7 +232,7 @@ class Caller:
 
     def stands(self, text: bytes, sent: bytes | None, identity: Identity) -> bool:
         """Whether a statement that has left, as `sent` or as it came, would leave so by what is known now."""
-        catalog = laid_over(self._known.catalog, self._own) if self._own else self._known.catalog
+        catalog = self._catalogs.laid_over(self._known, self._own) if self._own else self._known.catalog
         decision = self._gate.decide(identity.principal, self._context.session(), self._labels())
         names = None if decision.all_clear and self._names is None else self._names
         if names is None and not decision.all_clear:

@@ -45,8 +45,8 @@ class Ask(Protocol):
         """Raises ProtocolViolation when the server cannot answer."""
 
 
-_LOCKED_MEANWHILE: Final = 4
-"""How often a reading is begun again because a relation was locked after it had looked what is locked."""
+_MEANWHILE: Final = 12
+"""How often a reading is begun again because a relation was locked, or dropped, after it had looked what there is."""
 
 _TIMEOUT: Final = 30.0
 """Seconds for each query; a catalog of 100,000 columns takes about one."""
@@ -76,8 +76,14 @@ async def read_catalog_on(connection: asyncpg.Connection, revision: int) -> Cata
 
     Definitions in which a relation stands that somebody has locked are left out; the snapshot then is not `whole`.
     """
-    for _ in range(_LOCKED_MEANWHILE):
-        with contextlib.suppress(asyncpg.LockNotAvailableError):
+    for _ in range(_MEANWHILE):
+        with contextlib.suppress(
+            asyncpg.LockNotAvailableError,
+            asyncpg.InternalServerError,  # "could not open relation": definitions are printed as of now, not of the snapshot
+            asyncpg.UndefinedTableError,
+            asyncpg.UndefinedObjectError,
+            asyncpg.UndefinedFunctionError,
+        ):
             return await _read_catalog(connection, revision)
     return await _read_catalog(connection, revision)
 

@@ -5,14 +5,19 @@ A statement waits behind a lock, or has not been parsed yet, when a name that st
 
 from __future__ import annotations
 
+import asyncio
+import os
 import threading
 import time
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
+import asyncpg
 import psycopg
 import pytest
 from fixtures.waiting import until
+
+from proxy.postgres.introspection import read_catalog_on
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -40,6 +45,8 @@ CREATE VIEW memos AS SELECT id, memo AS line FROM notes;
 CREATE VIEW lines AS SELECT id, line FROM memos;
 CREATE FUNCTION memo_of(int) RETURNS text LANGUAGE plpgsql AS 'BEGIN RETURN (SELECT memo FROM notes WHERE id = $1); END';
 """
+SECONDS = float(os.environ.get("LOUVER_RACE_SECONDS", "2.5"))
+"""How long the tests that only run for a while do so; set it to run them for longer."""
 CLEAR = ("13800000001", "13800000002")
 SHOW = "CREATE OR REPLACE VIEW memos AS SELECT id, phone AS line FROM people"
 UNDO = "CREATE OR REPLACE VIEW memos AS SELECT id, memo AS line FROM notes"
@@ -324,7 +331,43 @@ def test_others_are_not_disturbed(come: Any, house: Any) -> None:
 
     with ThreadPoolExecutor(4) as pool:
         working = [pool.submit(change), *(pool.submit(read, other) for other in others)]
-        time.sleep(2.5)
+        time.sleep(SECONDS)
         stop.set()
         done = [each.result(30) for each in working]
     assert min(done) > 0, done
+
+
+def test_a_catalog_is_read_while_definitions_come_and_go(postgres: LocalPostgres) -> None:
+    """The server looks definitions up as they are now, in a snapshot of a moment ago: what is gone by then makes a reading begin anew."""
+    postgres.create_database("coming_and_going")
+    dsn = postgres.dsn("coming_and_going")
+    stop = threading.Event()
+
+    def define() -> None:
+        with psycopg.connect(dsn, autocommit=True) as connection:
+            while not stop.is_set():
+                connection.execute(
+                    "CREATE TABLE t (a int CHECK (abs(a) < 9), b text DEFAULT lower('X')); CREATE VIEW v AS SELECT a FROM t;"
+                    "CREATE FUNCTION f() RETURNS int LANGUAGE sql BEGIN ATOMIC SELECT a FROM t; END; CREATE INDEX ON t (abs(a))"
+                )
+                connection.execute("DROP TABLE t CASCADE")
+
+    async def read() -> int:
+        connection = await asyncpg.connect(dsn)
+        count, end = 0, time.monotonic() + SECONDS
+        try:
+            while time.monotonic() < end:
+                await read_catalog_on(connection, 1)
+                count += 1
+        finally:
+            await connection.close()
+        return count
+
+    with ThreadPoolExecutor(2) as pool:
+        defining = [pool.submit(define)]
+        try:
+            assert asyncio.run(read()) > 0
+        finally:
+            stop.set()
+        for each in defining:
+            each.result(30)
