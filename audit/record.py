@@ -11,7 +11,7 @@ caller fields     session (unique id), principal (who logged in), on_behalf_of (
                   database_user
 started           proxy (its name), version, address, policy, config
 stopped           reason
-reloaded          what (policies, users, catalog, settings), ok, revision, reason
+reloaded          what (policies, users, certificates, catalog, settings), ok, revision, reason
 session_opened    caller fields, proxy (its name), tls, login (relay, own), proof (how it was proved who it is: password, token, certificate, ldap; database:
                   by the database), origins (from where each attribute is)
 session_closed    session, principal, reason, statements, duration_us
@@ -150,7 +150,7 @@ def stopped(*, reason: str) -> bytes:
 
 
 def reloaded(*, what: str, ok: bool, revision: str | None = None, reason: str | None = None) -> bytes:
-    """Say that policies, users, settings or the catalog were read anew; when not `ok`, the old ones stay in force."""
+    """Say that policies, users, certificates, settings or the catalog were read anew; when not `ok`, the old ones stay in force."""
     return members({"event": "reloaded", "what": what, "ok": ok, "revision": revision, "reason": reason})
 
 

@@ -22,7 +22,7 @@ from audit.signing import KeyFileError, Signer
 from audit.writer import AuditUnavailable, Trail
 from louver import descriptors, granted, mysql, postgres
 from louver.compacting import compact_for_ever
-from louver.configuration import ConfigurationError, Parts, PolicyFiles, text_readers, value_key
+from louver.configuration import ConfigurationError, Parts, PolicyFiles, TLSFiles, text_readers, value_key
 from louver.retiring import retire_for_ever
 from louver.watched import watched
 from proxy.grants.granted import Granted
@@ -102,6 +102,7 @@ async def _run(parts: Parts, trail: Trail, ledger: Ledger, signer: Signer | None
         sealer=sealer,
         load_policies=files.load,
         policies_changed=files.changed,
+        certificates=None if parts.login.tls is None else TLSFiles(settings, parts.login.tls),
         people=parts.people,
         vocabulary=parts.policies.vocabulary,
         granted=grants,

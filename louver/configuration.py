@@ -126,32 +126,63 @@ def text_readers(settings: Settings) -> tuple[Reader, ...]:
     return tuple(readers.values())
 
 
-class PolicyFiles:
-    """The files of the policies in force, read again when they change."""
+class _Files:
+    """Files that are read again when they change."""
 
-    def __init__(self, settings: Settings, policies: PolicySet) -> None:
-        self._settings = settings
-        self._files = policies.files
-        self._read = self._waiting = _stamps(self._files)
+    def __init__(self, files: Iterable[Path]) -> None:
+        self.follow(files)
+        self._waiting = self._read
 
-    def load(self) -> PolicySet:
-        """Read them again. Raises PolicyError, ConfigurationError; then they count as read, too, until they change."""
-        self._read = _stamps(self._files)
-        policies = reload_policies(self._settings)
-        if policies.files != self._files:
-            self._files = policies.files
-            self._read = _stamps(self._files)
-        return policies
+    def follow(self, files: Iterable[Path]) -> None:
+        """Take these as read."""
+        self.files = tuple(files)
+        self._read = _stamps(self.files)
 
     def changed(self) -> bool:
         """Whether they have changed since they were read, and not since this was asked last: somebody may be writing still.
 
         Half a file can be a valid one, with less to protect.
         """
-        now = _stamps(self._files)
+        now = _stamps(self.files)
         settled = now != self._read and now == self._waiting
         self._waiting = now
         return settled
+
+
+class PolicyFiles:
+    """The files of the policies in force, read again when they change."""
+
+    def __init__(self, settings: Settings, policies: PolicySet) -> None:
+        self._settings = settings
+        self._files = _Files(policies.files)
+        self.changed = self._files.changed
+
+    def load(self) -> PolicySet:
+        """Read them again. Raises PolicyError, ConfigurationError; then they count as read, too, until they change."""
+        self._files.follow(self._files.files)
+        policies = reload_policies(self._settings)
+        if policies.files != self._files.files:
+            self._files.follow(policies.files)
+        return policies
+
+
+class TLSFiles:
+    """The files of TLS before clients: Louver's own certificate, the authorities of theirs, and what these have revoked."""
+
+    def __init__(self, settings: Settings, shown: tls.ServerTLS) -> None:
+        self._settings = settings
+        self._shown = shown
+        own, theirs = settings.tls, settings.certificates
+        paths = [*((own.certificate, own.key) if own else ()), *((theirs.ca, theirs.crl) if theirs else ())]
+        self._files = _Files(path for path in paths if path is not None)
+        self.changed = self._files.changed
+
+    def load(self) -> None:
+        """Read them again, for the next handshake: all of them, or, where one cannot be used, none. Raises proxy.tls.TLSError."""
+        self._files.follow(self._files.files)
+        newer = server_tls(self._settings)
+        if newer is not None:
+            self._shown.become(newer)
 
 
 def _stamps(files: Iterable[Path]) -> tuple[tuple[int, int, int] | None, ...]:
@@ -190,7 +221,7 @@ def postgres_login_settings(settings: Settings) -> PostgresLoginSettings:
         upstream=connecting.place(settings.upstream, settings.protocol),
         login=settings.login,
         service=ServiceAccount(settings.upstream.user, settings.upstream.password or ""),
-        tls=_server_tls(settings),
+        tls=server_tls(settings),
         tls_required=settings.tls is not None and settings.tls.required,
         seconds=settings.limits.login_seconds,
         ways=ways(settings),
@@ -203,14 +234,15 @@ def mysql_login_settings(settings: Settings) -> MySQLLoginSettings:
         upstream=connecting.place(settings.upstream, settings.protocol),
         login=settings.login,
         service=MySQLServiceAccount(settings.upstream.user, settings.upstream.password or ""),
-        tls=_server_tls(settings),
+        tls=server_tls(settings),
         tls_required=settings.tls is not None and settings.tls.required,
         seconds=settings.limits.login_seconds,
         ways=ways(settings),
     )
 
 
-def _server_tls(settings: Settings) -> tls.ServerTLS | None:
+def server_tls(settings: Settings) -> tls.ServerTLS | None:
+    """What clients are shown, and what theirs are verified by. Raises proxy.tls.TLSError for files that cannot be used."""
     shown = settings.tls
     if shown is None:
         return None

@@ -14,7 +14,7 @@ import logging
 import secrets
 import signal
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 from zoneinfo import ZoneInfo
 
 from audit import record
@@ -86,6 +86,18 @@ class _Accepted(Peer):
         self._accept(self)
 
 
+class Renewable(Protocol):
+    """Files that can be read again, so that what follows from them is in force."""
+
+    def changed(self) -> bool:
+        """Whether they have changed and lain still."""
+        ...
+
+    def load(self) -> None:
+        """Read them; raises when one cannot be used, and then all is as before."""
+        ...
+
+
 class Server:
     """One listener in front of one upstream. `policies_changed`, asked once a second: whether to load them again."""
 
@@ -98,6 +110,7 @@ class Server:
         sealer: Sealer | None = None,
         load_policies: Callable[[], PolicySet],
         policies_changed: Callable[[], bool] = lambda: False,
+        certificates: Renewable | None = None,
         people: People,
         vocabulary: Vocabulary,
         granted: Granted | None = None,
@@ -113,6 +126,7 @@ class Server:
         self._sealer = sealer
         self._load_policies = load_policies
         self._policies_changed = policies_changed
+        self._certificates = certificates
         self._people = people
         self._known = people.revision
         self._vocabulary = vocabulary
@@ -244,6 +258,8 @@ class Server:
                 log.exception("a fault while it was looked who may go on")
             if self._policies_changed():
                 self.reload()
+            if self._certificates is not None and self._certificates.changed():
+                self.renew(self._certificates)
             minute = int(loop.time() // 60)
             if minute != self._minute or self._known != self._people.revision:
                 self._minute, self._known = minute, self._people.revision
@@ -275,6 +291,23 @@ class Server:
         meter.reloads["ok"].number += 1
         log.info("policies reloaded, revision %s", policies.revision)
         self._note(record.reloaded(what="policies", ok=True, revision=policies.revision))
+
+    def renew(self, certificates: Renewable) -> None:
+        """Read the certificates again; where one cannot be used the old ones stay."""
+        try:
+            certificates.load()
+        except Exception as error:  # noqa: BLE001  whatever is wrong with a file, the proxy goes on
+            log.error("certificates not reloaded: %s", error)  # noqa: TRY400  the message says where
+            self._note(record.reloaded(what="certificates", ok=False, reason=str(error)))
+            return
+        log.info("certificates reloaded")
+        self._note(record.reloaded(what="certificates", ok=True))
+
+    def told_to_reload(self) -> None:
+        """Read everything again that can be."""
+        self.reload()
+        if self._certificates is not None:
+            self.renew(self._certificates)
 
     def tell(self) -> None:
         """Say how things stand: how many sessions there are, how often a plan was found again."""
@@ -427,7 +460,7 @@ class Server:
 async def run(server: Server, ready: Callable[[int], None] = lambda _port: None) -> None:
     """Serve until SIGTERM or SIGINT, a second of which ends all sessions at once.
 
-    SIGHUP reads the policies again, SIGUSR1 logs how things stand.
+    SIGHUP reads the policies and certificates again, SIGUSR1 logs how things stand.
     """
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
@@ -439,7 +472,7 @@ async def run(server: Server, ready: Callable[[int], None] = lambda _port: None)
 
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, told_to_stop)
-    loop.add_signal_handler(signal.SIGHUP, server.reload)
+    loop.add_signal_handler(signal.SIGHUP, server.told_to_reload)
     loop.add_signal_handler(signal.SIGUSR1, server.tell)
     await server.serve(stop, ready)
 

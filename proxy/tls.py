@@ -29,12 +29,16 @@ POSTGRESQL: Final = "postgresql"
 """The name of PostgreSQL's protocol in ALPN; MySQL's has none."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class ServerTLS:
-    """What the client leg's TLS needs: the context and the certificate (DER) that it shows."""
+    """What the client leg's TLS needs: the context and the certificate (DER) that it shows. Each handshake takes both at once."""
 
     context: ssl.SSLContext = field(repr=False)
     certificate: bytes = field(repr=False)
+
+    def become(self, newer: ServerTLS) -> None:
+        """From the next handshake on, be another one."""
+        self.context, self.certificate = newer.context, newer.certificate
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +91,8 @@ def _ask_for_certificates(context: ssl.SSLContext, clients: ClientAuthorities) -
         if clients.crl is not None:
             context.load_verify_locations(clients.crl)
             context.verify_flags |= ssl.VERIFY_CRL_CHECK_CHAIN
+        if clients.crl is not None and not context.cert_store_stats()["crl"]:
+            raise ssl.SSLError("there is no revocation list in it")
     except OSError as error:  # ssl.SSLError is one
         files = ", ".join(str(file) for file in (clients.ca, clients.crl) if file is not None)
         raise TLSError(f"cannot use {files} for the certificates of clients: {error}") from None

@@ -106,6 +106,7 @@ class _Attempt(Attempt):
         self._people = people
         self._cancels = cancels
         self._startup: Startup | None = None
+        self._own_certificate: bytes | None = None  # that this client was shown, should there be a newer one meanwhile
 
     async def run(self) -> Established | Cancelled:
         offered = self._settings.tls is not None
@@ -150,7 +151,7 @@ class _Attempt(Attempt):
         """Let the database check who it is."""
         upstream = await self._connect()
         shown = _certificate(upstream)
-        same = startup.tls and self._settings.tls is not None and shown == self._settings.tls.certificate
+        same = startup.tls and self._own_certificate is not None and shown == self._own_certificate
         await self.drive(
             authentication.relay_login(
                 startup,
@@ -189,7 +190,7 @@ class _Attempt(Attempt):
         user = users.find(startup.user)
         decoy = users.decoy(startup.user)  # made for known users, too, so that they take no less time
         verifier = user.verifier if user else None
-        binding = tls.end_point(self._settings.tls.certificate) if startup.tls and self._settings.tls else None
+        binding = tls.end_point(self._own_certificate) if startup.tls else None
         await self.drive(
             authentication.own_login(
                 startup.user, verifier or decoy, known=verifier is not None, binding=binding, nonce=_nonce()
@@ -232,7 +233,7 @@ class _Attempt(Attempt):
         if isinstance(request, ReadFirstByte):
             return (await self.client.peek(1))[0]
         if isinstance(request, StartTLS) and self._settings.tls is not None:
-            context = self._settings.tls.context
+            context, self._own_certificate = self._settings.tls.context, self._settings.tls.certificate
             seconds = self._settings.seconds
             await self.client.start_tls(context, server_side=True, direct=request.direct, seconds=seconds)
             chosen = self.client.ssl_object

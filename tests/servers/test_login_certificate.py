@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import os
+import socket
+import ssl
 import subprocess
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +17,7 @@ from brought.__main__ import PLACE
 from cryptography.x509.oid import ExtendedKeyUsageOID
 from fixtures.authority import Authority
 from fixtures.louver import running_louver
-from fixtures.waiting import recorded
+from fixtures.waiting import recorded, until
 
 from audit.reader import records
 from louver.demo.certificate import CertificateFiles, make_certificate
@@ -229,3 +231,76 @@ def test_on_mysql_a_certificate_of_another_is_none_either(by_mysql: Any, clients
         by_pymysql(by_mysql, "strict", clients.of["strict"], "wrong")
     with pytest.raises(pymysql.OperationalError, match="strict logs in with a certificate"):
         by_pymysql(by_mysql, "strict", None, strict)
+
+
+@pytest.fixture
+def renewing(postgres: Any, tmp_path: Any) -> Iterator[tuple[Any, Clients]]:
+    """A proxy of its own, whose files are changed."""
+    clients = Clients(tmp_path)
+    with running_louver(postgres, **{**clients.settings(), "policies": "version: 1"}) as louver:
+        yield louver, clients
+
+
+def refused(louver: Any, files: CertificateFiles) -> bool:
+    """Whether TLS does not take a certificate."""
+    try:
+        by_psycopg(louver, "tina", files, dbname="postgres").close()
+    except psycopg.OperationalError as error:
+        return "SSL" in str(error) or "closed the connection" in str(error)
+    return False
+
+
+def test_what_is_revoked_later_is_refused_without_a_restart(renewing: tuple[Any, Clients]) -> None:
+    """On SIGHUP, or when the file has changed; who is inside stays, and a broken file changes nothing."""
+    louver, clients = renewing
+    tina = clients.of["tina"]
+    inside = by_psycopg(louver, "tina", tina, dbname="postgres")
+    assert not refused(louver, tina)
+    clients.people.revoke(clients.of["revoked"], tina)
+    louver.hang_up()
+    until(lambda: refused(louver, tina), "the list counts")
+    assert inside.execute("SELECT 1").fetchone() == (1,)
+    inside.close()
+    other = clients.people.files(("cn", "tina"))
+    for broken in ("nothing", "", clients.people.file.read_text()):  # the last is a certificate, and no list
+        said = louver.log.count("certificates not reloaded")
+        clients.revoked.write_text(broken)
+        until(
+            lambda said=said: louver.log.count("certificates not reloaded") > said, "it is said that it cannot be used"
+        )
+        assert refused(louver, tina)
+        assert not refused(louver, other)
+    clients.people.revoke(other)  # by the file alone, and tina's is taken back
+    until(lambda: refused(louver, other) and not refused(louver, tina), "the newer list counts")
+    told = [
+        r["ok"] for r in records(louver.audit_directory) if r["event"] == "reloaded" and r["what"] == "certificates"
+    ]
+    assert told == [True, False, False, False, True]
+
+
+def test_another_authority_counts_without_a_restart(renewing: tuple[Any, Clients], tmp_path: Any) -> None:
+    """With its list, and so does another certificate of Louver's own."""
+    louver, clients = renewing
+    place = tmp_path / "another"
+    place.mkdir()
+    another = Authority(place, "A new authority")
+    newcomer = another.files(("cn", "tina"))
+    assert refused(louver, newcomer)
+    shown = served(louver)
+    clients.people.file.write_text(clients.people.file.read_text() + another.file.read_text())
+    clients.revoked.write_text(clients.revoked.read_text() + another.revoke().read_text())
+    newer = make_certificate(place)
+    clients.louver.key.write_bytes(newer.key.read_bytes())
+    clients.louver.certificate.write_bytes(newer.certificate.read_bytes())
+    until(lambda: not refused(louver, newcomer) and served(louver) != shown, "the newer files count")
+    assert not refused(louver, clients.of["tina"])
+    by_psycopg(louver, "svc", None, louver.passwords["svc"], dbname="postgres", channel_binding="require").close()
+
+
+def served(louver: Any) -> bytes | None:
+    """The certificate (DER) that Louver shows."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    context.set_alpn_protocols(["postgresql"])
+    with socket.create_connection(("127.0.0.1", louver.port), 30) as plain, context.wrap_socket(plain) as secured:
+        return secured.getpeercert(binary_form=True)
