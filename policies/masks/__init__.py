@@ -26,7 +26,7 @@ together.
 from policies.masks.defaults import CATEGORY_DEFAULTS, DEFAULT_MASK, DERIVED
 from policies.masks.keyed import KeyNeededError
 from policies.masks.reading import read_mask
-from policies.masks.registry import SCHEMAS, make_mask, mask_words, show
+from policies.masks.registry import SCHEMAS, make_mask, mask_words, show, show_array
 from policies.masks.schema import PAD_CHARACTERS, MaskSchema, ParameterValue, Value
 
 __all__ = [
@@ -43,4 +43,5 @@ __all__ = [
     "mask_words",
     "read_mask",
     "show",
+    "show_array",
 ]

@@ -6,7 +6,7 @@ May not do: read files, render SQL.
 from __future__ import annotations
 
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from policies.masks import (
     address,
@@ -28,7 +28,7 @@ from policies.masks.schema import Cell
 from policies.model import Mask
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from policies.masks.schema import MaskSchema, ParameterValue, Value
 
@@ -63,6 +63,12 @@ SCHEMAS: Final[Mapping[str, MaskSchema]] = MappingProxyType(
 )
 """Every mask by its name."""
 
+WHOLE: Final = frozenset({"full", "null", "constant"})
+"""Masks that hide an array as one value, so that not even its length is told."""
+
+Item = Any
+"""An element of an array, None for NULL, or a list of them: a row."""
+
 
 def make_mask(name: str, **given: ParameterValue) -> Mask:
     """Build a mask with its defaults filled in. Raises KeyError for unknown names; values are taken as they are."""
@@ -93,3 +99,24 @@ def show(mask: Mask, value: Value | None, *, length: int | None = None, secret: 
     cell = Cell(value, dict(mask.parameters), length, secret)
     shown = schema.shown(cell)
     return plain.hidden(cell) if shown is None else shown
+
+
+def show_array(
+    mask: Mask, values: Sequence[Item], *, length: int | None = None, secret: bytes | None = None
+) -> list[Item] | None:
+    """Give what a caller sees of an array, as the database computes it: each element by itself.
+
+    `values` are elements, or rows of them; all else is as of `show`.
+    """
+    if mask.name == "null":
+        return None
+    rows = [row for row in values if isinstance(row, list)]
+    elements = [each for row in rows for each in row] if rows else list(values)
+    if mask.name in WHOLE or any(isinstance(each, list) for each in elements):
+        return []
+    return [
+        [show(mask, each, length=length, secret=secret) for each in row]
+        if isinstance(row, list)
+        else show(mask, row, length=length, secret=secret)
+        for row in values
+    ]

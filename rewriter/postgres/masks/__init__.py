@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from policies.masks.registry import WHOLE
 from policies.masks.shapes import SHAPED
 from rewriter.keys import SETTING, KeyMaterial, MissingKeyError, key_material
 from rewriter.postgres.masks.address import render_address
@@ -18,6 +19,7 @@ from rewriter.postgres.masks.chinese_name import render_chinese_name
 from rewriter.postgres.masks.constant import render_constant
 from rewriter.postgres.masks.dates import render_age_band, render_month, render_year
 from rewriter.postgres.masks.digits import render_digits
+from rewriter.postgres.masks.elements import VALUE, of_elements
 from rewriter.postgres.masks.email_address import render_email
 from rewriter.postgres.masks.free_text import render_free_text
 from rewriter.postgres.masks.full import render_full, render_null
@@ -29,7 +31,7 @@ from rewriter.postgres.masks.partial import render_partial
 from rewriter.postgres.masks.replacing import render_replace
 from rewriter.postgres.masks.rounding import render_round
 from rewriter.postgres.masks.shaped import shaped
-from rewriter.postgres.masks.target import Request, target_of
+from rewriter.postgres.masks.target import Request, Target, element_of, target_of
 from rewriter.postgres.masks.token import render_token
 
 if TYPE_CHECKING:
@@ -75,8 +77,21 @@ def render(mask: Mask, column: Column, reference: str, key: KeyMaterial | None =
     `key` is None, KeyError for a mask that does not exist.
     """
     target = target_of(column)
-    request = Request(target, reference, dict(mask.parameters), key)
-    shown = RENDERERS[mask.name](request) or render_full(request)
-    if target.needs_cast and not shown.startswith("NULL::"):
-        shown = f"({shown})::{target.cast}"
+    parameters = dict(mask.parameters)
+    element = element_of(column) if target.base == "array" and mask.name not in WHOLE else None
+    if element is None:
+        shown = _rendered(mask, Request(target, reference, parameters, key))
+    else:
+        of = target_of(element)
+        one = _rendered(mask, Request(of, VALUE, parameters, key))
+        one = f"({one} COLLATE {of.collation})" if of.collation else one
+        shown = _of_type(of_elements(reference, target, one), target)
     return f"({shown} COLLATE {target.collation})" if target.collation else f"({shown})"
+
+
+def _rendered(mask: Mask, request: Request) -> str:
+    return _of_type(RENDERERS[mask.name](request) or render_full(request), request.target)
+
+
+def _of_type(shown: str, target: Target) -> str:
+    return f"({shown})::{target.cast}" if target.needs_cast and not shown.startswith("NULL::") else shown

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from rewriter.keys import KeyMaterial
@@ -139,6 +139,19 @@ def target_of(column: Column) -> Target:
         return Target("", column.type_name)
     modifiers = tuple(int(number) for number in match["modifiers"].split(",")) if match["modifiers"] else ()
     return Target(base, column.type_name, modifiers, _collation(column, base))
+
+
+def element_of(column: Column) -> Column | None:
+    """An element of an array, as a column of its own; None of a type that no mask knows."""
+    match = _TYPE_NAME.fullmatch(column.type_name)
+    if match is None or not _is_array(column.base_type):
+        return None
+    base = column.base_type[1:]
+    own = match["schema"].strip('"') == "pg_catalog" and match["name"].strip('"') in {base, column.base_type}
+    if match["rest"].endswith("]") and not own:
+        return None  # of a domain, which keeps its CHECK
+    modifiers = f"({match['modifiers']})" if own and match["modifiers"] else ""
+    return replace(column, type_name=f"pg_catalog.{base}{modifiers}", base_type=base)
 
 
 def _based_on(column: Column) -> Target:
