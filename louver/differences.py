@@ -1,4 +1,4 @@
-"""What changes for whom between two policy files: pairs of a person and a column whose treatment is not the same.
+"""What changes for whom between two policy files: the treatment of columns, the rows of tables, how much may be read.
 
 Owns the comparison. May not do: print, read a database.
 """
@@ -6,23 +6,29 @@ Owns the comparison. May not do: print, read a database.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
+from policies.expectations import shown_rows
 from policies.grants import overlay
-from policies.model import ColumnName, Label, Principal
-from policies.words import describe
+from policies.limits import NUMBERS
+from policies.model import NO_ROW, ColumnName, Label, Principal
+from policies.words import condition, describe, describe_limit
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from policies.decide import PolicySet
     from policies.grants import Grant
-    from policies.model import Session, Treatment
+    from policies.model import Decision, Limit, RowFilter, Session, Treatment
+    from policies.patterns import NamePattern
 
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """One column that one person sees otherwise. `before` and `after` are sentences; `more`: something is shown that was not."""
+    """What one person gets otherwise: of one column, of the rows of one table, or how much in all.
+
+    `column` is the name of the column or table. `before` and `after` are sentences; `more`: something is shown that was not.
+    """
 
     user: str
     database: str
@@ -30,6 +36,14 @@ class Difference:
     before: str
     after: str
     more: bool
+    what: Literal["column", "rows", "limit"] = "column"
+
+    @property
+    def about(self) -> str:
+        """What it is about, for people."""
+        return {"column": f"{self.database}.{self.column}", "rows": f"rows of {self.column}", "limit": "limit"}[
+            self.what
+        ]
 
 
 def differences(
@@ -55,6 +69,53 @@ def differences(
                         _words(name, after.get(name)),
                         _hidden(before.get(name)) > _hidden(after.get(name)),
                     )
+        yield from _of_rows(person, *(policies.decide(person, session, {}) for policies in (old, new)))
+
+
+def _of_rows(person: Principal, old: Decision, new: Decision) -> Iterator[Difference]:
+    """Compare which rows of tables there are and how much may be read; a pattern stands for the tables that it means."""
+    for schema, table in sorted({_table(*names) for each in (*old.filters, *new.filters) for names in each.tables}):
+        before, after = (decision.deciding(schema, table) for decision in (old, new))
+        told = _rows(before), _rows(after)
+        if told[0] != told[1]:
+            more = _left_out(before) > _left_out(after)
+            yield Difference(person.name, "*", f"{schema}.{table}".removeprefix("*."), *told, more, "rows")
+    if _allowed(old.limit) != _allowed(new.limit):
+        told = _limit(old.limit), _limit(new.limit)
+        more = any(
+            b is not None and (a is None or a > b)
+            for b, a in zip(_allowed(old.limit), _allowed(new.limit), strict=True)
+        )
+        yield Difference(person.name, "*", "", *told, more, "limit")
+
+
+def _table(schema: NamePattern | None, name: NamePattern) -> tuple[str, str]:
+    return "*" if schema is None else schema.written, name.written
+
+
+def _rows(decided: RowFilter | None) -> str:
+    rows = None if decided is None or decided.rows is None or decided.rows.always else decided.rows
+    if decided is None or rows is None or not rows.values:
+        return shown_rows(decided)
+    return f"only rows are there where {condition(rows)}"
+
+
+def _left_out(decided: RowFilter | None) -> int:
+    """How many rows are left out, roughly: 0 none, 1 some, 2 all of them."""
+    if decided is None or not decided.hides:
+        return 0
+    return 2 if decided.rows is None or decided.rows == NO_ROW else 1
+
+
+def _limit(limit: Limit | None) -> str:
+    return "any number of statements and rows" if limit is None else describe_limit(limit)
+
+
+def _allowed(limit: Limit | None) -> tuple[int | None, ...]:
+    """The numbers of a limit, in the order of the file."""
+    if limit is None:
+        return (None,) * len(NUMBERS)
+    return limit.statements_per_hour, limit.rows_per_statement, limit.rows_per_hour
 
 
 def _columns(policies: PolicySet) -> set[tuple[str, ColumnName]]:

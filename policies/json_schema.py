@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from policies import trials
+from policies import expectations, trials
 from policies.entries import DICTIONARY_FILE, MAX_LEVEL
+from policies.limits import MOST
 from policies.loader import SCHEMA
 from policies.masks import SCHEMAS, MaskSchema
 
@@ -147,6 +148,8 @@ def trials_schema() -> Node:
         "session": {"type": "object", "properties": dict.fromkeys(trials.SESSION, _ANY), "additionalProperties": False},
         "grants": {"type": "array", "items": grant},
         "columns": {"type": "object", "additionalProperties": {"$ref": "#/$defs/expected"}},
+        "tables": {"type": "object", "additionalProperties": {"$ref": "#/$defs/rows"}},
+        "limit": {"$ref": "#/$defs/limit"},
         "query": _TEXT,
         "rows": {"type": "array", "items": {"type": "array"}},
         "refused": _TEXT,
@@ -187,8 +190,21 @@ def trials_schema() -> Node:
         "properties": {key: properties.get(key, _ANY) for key in trials.FILE},
         "required": ["version", "tests"],
         "additionalProperties": False,
-        "$defs": {"expected": {"anyOf": shapes}, "mask": _mask()},
+        "$defs": {"expected": {"anyOf": shapes}, "mask": _mask(), "rows": _rows(), "limit": _limit()},
     }
+
+
+def _rows() -> Node:
+    """What a test expects of the rows of a table."""
+    table = {"type": "object", "properties": dict.fromkeys(expectations.TABLE, _TEXT), "additionalProperties": False}
+    return {"anyOf": [{"enum": list(expectations.ROWS)}, table]}
+
+
+def _limit() -> Node:
+    """What a test expects of how much may be read."""
+    number = {"type": "integer", "minimum": 1, "maximum": MOST}
+    properties = {key: _TEXT if key == "name" else number for key in expectations.LIMIT}
+    return {"anyOf": [{"const": "none"}, {"type": "object", "properties": properties, "additionalProperties": False}]}
 
 
 def _definitions() -> dict[str, Node]:

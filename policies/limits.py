@@ -18,8 +18,10 @@ if TYPE_CHECKING:
     from policies.conditions import Facts
     from policies.positions import Checker, Node
 
-_NUMBERS: Final = ("statements_per_hour", "rows_per_statement", "rows_per_hour")
-KEYS: Final = ("name", "description", "when", *_NUMBERS)
+NUMBERS: Final = ("statements_per_hour", "rows_per_statement", "rows_per_hour")
+"""The numbers of a limit."""
+
+KEYS: Final = ("name", "description", "when", *NUMBERS)
 """The keys of a limit."""
 
 MOST: Final = 1_000_000_000
@@ -55,7 +57,7 @@ def read_limits(node: Node, checker: Checker, condition: Callable[[Node], Condit
             what = "column" if when.per_column else "statement"
             hint = "a limit is the same for every column and statement"
             checker.problem(fields["when"], f"`when` of a limit cannot look at `{what}`", hint)
-        numbers = [checker.integer(fields[key], f"`{key}`", 1, MOST) if key in fields else None for key in _NUMBERS]
+        numbers = [checker.integer(fields[key], f"`{key}`", 1, MOST) if key in fields else None for key in NUMBERS]
         if name is None:
             continue
         if any(each.limit.rule == name.strip() for each in found):

@@ -256,11 +256,14 @@ class Decision:
 
         None for a table that no filter means, and for one of which every row is there.
         """
+        decided = self.deciding(schema, table)
+        return decided if decided is not None and decided.hides else None
+
+    def deciding(self, schema: str, table: str) -> RowFilter | None:
+        """The same, with the filter by which every row is there."""
         meant = [each for each in self.filters if each.means(schema, table)]
         decided = next((each for each in meant if each.decides), None)
-        if decided is None:
-            return replace(meant[0], rows=NO_ROW) if meant else None
-        return decided if decided.hides else None
+        return replace(meant[0], rows=NO_ROW) if decided is None and meant else decided
 
     def hides_the_same(self, other: Decision) -> bool:
         """Whether the caller of another decision gets the very same of every column and row."""

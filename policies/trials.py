@@ -7,13 +7,13 @@ do: I/O, deciding.
 from __future__ import annotations
 
 import datetime as dt
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 from zoneinfo import ZoneInfo
 
+from policies.expectations import ExpectedLimit, ExpectedRows, plain, read_limit, read_tables
 from policies.grants import Grant, labels_meant, overlay
 from policies.masks import read_mask
 from policies.model import AttributeValue, ColumnName, Mask, Principal, Session, Treatment
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from policies.decide import PolicySet
 
 FILE: Final = ("version", "description", "policies", "people", "tests")
-TRIAL: Final = ("name", "as", "session", "grants", "columns", "query", "rows", "refused")
+TRIAL: Final = ("name", "as", "session", "grants", "columns", "tables", "limit", "query", "rows", "refused")
 GRANT: Final = ("columns", "rows", "purpose")
 SESSION: Final = ("at", "address", "application", "database_user", "tls", "declared")
 EXPECTED: Final = ("treatment", "mask", "rows", "otherwise", "rule")
@@ -39,7 +39,6 @@ EXPECTED: Final = ("treatment", "mask", "rows", "otherwise", "rule")
 _UTC: Final = ZoneInfo("UTC")
 _AT: Final = "2026-01-05T12:00"  # a Monday at noon, for tests that do not care
 _TREATMENTS: Final = ("clear", "mask", "deny")
-_PLACEHOLDER: Final = re.compile(r"\{(?:principal|session)\.\w+\}")
 
 
 class TrialError(DocumentError):
@@ -73,7 +72,7 @@ class Expected:
             yield told
         if self.mask is not None and found.mask != self.mask:
             yield told
-        if self.rows is not None and (found.rows is None or _plain(found.rows.text) != _plain(self.rows)):
+        if self.rows is not None and (found.rows is None or plain(found.rows.text) != plain(self.rows)):
             yield f"{told},{rows or ' on all rows'}"
         if self.rows is None and self.treatment == "clear" and rows:
             yield f"{told}, but only{rows}"
@@ -100,9 +99,11 @@ class Trial:
     rows: tuple[tuple[str | None, ...], ...] | None = None
     refused: str | None = None
     grants: tuple[Grant, ...] = ()
+    tables: tuple[ExpectedRows, ...] = ()
+    limit: ExpectedLimit | None = None
 
     def failures(self, policies: PolicySet) -> list[str]:
-        """Say of each column that is not what is expected what it is instead."""
+        """Say of each column, table and limit that is not what is expected what it is instead."""
         labels = {
             each.name: policies.label(each.database, each.name.schema, each.name.relation, each.name.column)
             for each in self.expected
@@ -112,7 +113,10 @@ class Trial:
         at = policies.vocabulary.calendar.local(self.session)
         treatments = overlay(decision, self.grants, self.principal, at).treatments
         said = ((each.column, each.differs(treatments.get(each.name))) for each in self.expected)
-        return [f"{column}: {difference}" for column, difference in said if difference is not None]
+        found = [f"{column}: {difference}" for column, difference in said if difference is not None]
+        others = [*(each.differs(decision) for each in self.tables)]
+        others += [] if self.limit is None else [self.limit.differs(decision.limit)]
+        return [*found, *(difference for difference in others if difference is not None)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,8 +184,8 @@ class _Reader:
     def trial(self, node: Node) -> Trial | None:
         checker = self.checker
         fields = checker.fields(node, "a test", TRIAL, ("name", "as"))
-        if "columns" not in fields and "query" not in fields:
-            checker.problem(node, "a test needs `columns` or a `query`")
+        if not fields.keys() & {"columns", "tables", "limit", "query"}:
+            checker.problem(node, "a test needs `columns`, `tables`, a `limit` or a `query`")
         if "query" in fields and ("rows" in fields) == ("refused" in fields):
             checker.problem(fields["query"], "a `query` needs either `rows` or `refused`")
         name = checker.text(fields["name"], "`name`") if "name" in fields else None
@@ -189,13 +193,16 @@ class _Reader:
         session = self.session(fields.get("session"))
         stated = self.checker.items(fields["grants"], "`grants`") if "grants" in fields else ()
         expected = self.columns(fields["columns"]) if "columns" in fields else ()
+        tables = read_tables(fields["tables"], checker) if "tables" in fields else ()
+        limit = read_limit(fields["limit"], checker) if "limit" in fields else None
         query = checker.text(fields["query"], "`query`") if "query" in fields else None
         rows = self.rows(fields["rows"]) if "rows" in fields else None
         refused = checker.text(fields["refused"], "`refused`") if "refused" in fields else None
         if name is None or principal is None:
             return None
-        grants = (self.grant(number, each, principal, session) for number, each in enumerate(stated, 1))
-        return Trial(name, self.name, node.line, principal, session, expected, query, rows, refused, tuple(grants))
+        grants = tuple(self.grant(number, each, principal, session) for number, each in enumerate(stated, 1))
+        asked = (query, rows, refused)
+        return Trial(name, self.name, node.line, principal, session, expected, *asked, grants, tables, limit)
 
     def grant(self, number: int, node: Node, principal: Principal, session: Session) -> Grant:
         """A grant that is in force for a person at the moment of a session."""
@@ -328,18 +335,6 @@ def _cell(node: Node) -> str | None:
     if value is None:
         return None
     return str(value).lower() if isinstance(value, bool) else str(value)
-
-
-def _plain(condition: str) -> str:
-    """A row condition with its spaces as one and its placeholders numbered, as they are once it is bound."""
-    seen: list[str] = []
-
-    def number(match: re.Match[str]) -> str:
-        if match[0] not in seen:
-            seen.append(match[0])
-        return f"{{{seen.index(match[0])}}}"
-
-    return " ".join(_PLACEHOLDER.sub(number, condition).split())
 
 
 def _told(treatment: Treatment) -> str:

@@ -29,9 +29,9 @@ def diff(  # noqa: PLR0913  the options of a command
     ] = "",
     form: FormatOption = "text",
 ) -> None:
-    """List the pairs of user and column whose treatment differs between two policy files.
+    """List for each user what differs between two policy files: how columns are shown, which rows of tables there are, how much may be read.
 
-    The columns are those that the dictionaries name; a pattern stands for all that it means. Conditions are asked at one moment, in one
+    The columns are those that the dictionaries name, the tables those of the filters; a pattern stands for all that it means. Conditions are asked at one moment, in one
     place: try the others, too. It ends with 1 when there is a difference, so that a review can be asked for.
 
     [bold]Examples:[/bold]
@@ -87,12 +87,12 @@ def _show(found: Sequence[Difference]) -> None:
         for each in found:
             kind = "MORE" if each.more else "other"
             # rich would make spaces of the tabs
-            typer.echo(f"{kind}\t{each.user}\t{each.database}.{each.column}\t{each.before}\t{each.after}")
+            typer.echo(f"{kind}\t{each.user}\t{each.about}\t{each.before}\t{each.after}")
         return
-    table = Table("user", "column", "before", "after")
+    table = Table("user", "of", "before", "after")
     for each in found:
         style = "bold red" if each.more else ""
-        table.add_row(each.user, Text(f"{each.database}.{each.column}"), Text(each.before), Text(each.after, style))
+        table.add_row(each.user, Text(each.about), Text(each.before), Text(each.after, style))
     out.print(table)
     more = sum(each.more for each in found)
     out.print(Text(f"{len(found)} differences; in {more} of them more is shown than before", "bold"))

@@ -74,7 +74,7 @@ def mysql_bank(mysql: LocalMySQL) -> LocalMySQL:
 
 def test_there_are_scenes() -> None:
     """Each scene has policies, tests and a place in the list."""
-    assert set(SCENES) == {"approval", "purposes", "roles", "speaking", "trading", "wealth"}
+    assert set(SCENES) == {"approval", "purposes", "regions", "roles", "speaking", "trading", "wealth"}
     listed = (BANK / "README.md").read_text()
     assert all(f"[{scene}.yaml]({scene}.yaml)" in listed for scene in SCENES)
 

@@ -250,3 +250,23 @@ def test_what_changes_for_whom_is_listed(tmp_path: Path) -> None:
     )
     assert [(each["user"], each["more"]) for each in json.loads(done.stdout)] == [("ann", False)]
     assert _louver("diff", tmp_path / "none", tmp_path / "old.yaml", "--users", tmp_path / "users.yaml").returncode == 1
+
+
+def test_whose_rows_and_limits_change_is_listed(tmp_path: Path) -> None:
+    """Each table of which somebody has other rows, and each other limit, has a line."""
+    text = "version: 1\nfilters: [{name: f, tables: %s, when: \"principal.role == 'clerk'\", rows: %s}, {name: g, tables: %s, rows: 'true'}]\n"
+    rows = '"region = {principal.region}"'
+    limit = "limits: [{name: l, when: \"principal.role == 'clerk'\", rows_per_hour: %s}]\n"
+    (tmp_path / "old.yaml").write_text(text % ("people", rows, "people") + limit % 10)
+    (tmp_path / "new.yaml").write_text(text % ("people", "'true'", '[people, s."more"]'.replace('"', "")) + limit % 20)
+    (tmp_path / "users.yaml").write_text("users: {ann: {role: clerk, region: o'x}, bob: {role: boss}}\n")
+    users = ("--users", tmp_path / "users.yaml")
+    done = _louver("diff", tmp_path / "old.yaml", tmp_path / "new.yaml", *users)
+    assert done.returncode == 1
+    assert done.stdout.splitlines() == [
+        "MORE\tann\trows of people\tonly rows are there where region = 'o''x'\tall rows are there",
+        "MORE\tann\tlimit\tat most 10 rows an hour, by limit `l`\tat most 20 rows an hour, by limit `l`",
+    ]
+    done = _louver("diff", tmp_path / "new.yaml", tmp_path / "old.yaml", *users, "-f", "json")
+    told = [(each["user"], each["what"], each["column"], each["more"]) for each in json.loads(done.stdout)]
+    assert told == [("ann", "rows", "people", False), ("ann", "limit", "", False)]

@@ -65,7 +65,7 @@ def test_a_query_stands_with_its_answer():
     ("text", "message"),
     [
         ("  - {name: t, as: nina, columns: {a.b.c.d: clear}}\n", "`people` has no `nina`"),
-        ("  - {name: t, as: tina}\n", "a test needs `columns` or a `query`"),
+        ("  - {name: t, as: tina}\n", "a test needs `columns`, `tables`, a `limit` or a `query`"),
         ("  - {name: t, as: tina, query: SELECT 1}\n", "a `query` needs either `rows` or `refused`"),
         ("  - {name: t, as: tina, query: SELECT 1, rows: [], refused: x}\n", "a `query` needs either `rows` or `refused`"),
         ("  - {name: t, as: tina, columns: {b.c.d: clear}}\n", "`b.c.d` is not `database.schema.table.column`: it has 3 parts, not 4"),
@@ -92,3 +92,57 @@ def test_the_policy_file_is_named_in_the_test_file():
     assert policies_of("version: 1\ntests: []\n", "t") is None
     with pytest.raises(TrialError):
         policies_of("", "t")
+
+
+ROWS = parse_policies("""
+version: 1
+filters:
+  - {name: own, tables: people, when: principal.role == "clerk", rows: "region = {principal.region}"}
+  - {name: all of them, tables: people, when: principal.role == "boss", rows: "true"}
+limits:
+  - {name: few, when: principal.role == "clerk", rows_per_hour: 10, statements_per_hour: 5}
+""")
+
+
+@pytest.mark.parametrize(
+    ("role", "expected", "failures"),
+    [
+        ("clerk, region: x", "tables: {s.people: {rows: 'region  = {principal.region}', filter: own}, s.other: all}", []),
+        ("clerk, region: x", "tables: {s.people: {rows: 'region = 1'}}", ["s.people: only rows are there where region = {0}, by `own`"]),
+        ("clerk, region: x", "tables: {s.people: all}", ["s.people: only rows are there where region = {0}, by `own`"]),
+        ("clerk, region: x", "tables: {s.other: none}", ["s.other: all rows are there"]),
+        ("clerk", "tables: {s.people: refused}", []),
+        ("boss", "tables: {s.people: all}", []),
+        ("boss", "tables: {s.people: {filter: own}}", ["s.people: all rows are there, by `all of them`"]),
+        ("guest", "tables: {s.people: none}", []),
+        ("guest", "tables: {s.people: refused}", ["s.people: no row is there, by `own`"]),
+        ("clerk", "limit: {name: few, rows_per_hour: 10}", []),
+        ("clerk", "limit: {rows_per_statement: 10}", ["limit: at most 5 statements an hour, 10 rows an hour, by limit `few`"]),
+        ("clerk", "limit: none", ["limit: at most 5 statements an hour, 10 rows an hour, by limit `few`"]),
+        ("boss", "limit: none", []),
+        ("boss", "limit: {name: few}", ["limit: any number of statements and rows"]),
+    ],
+)  # fmt: skip
+def test_rows_and_limits_are_compared_with_what_is_expected(role, expected, failures):
+    """A test of a filter or a limit passes, or says what there is instead."""
+    (trial,) = read_trials(HEAD + f"  - {{name: t, as: {{role: {role}}}, {expected}}}\n", "t.yaml", ROWS).trials
+    assert trial.failures(ROWS) == failures
+
+
+@pytest.mark.parametrize(
+    ("expected", "problem"),
+    [
+        ("tables: {people: all}", "`schema.table`"),
+        ("tables: {s.*: all}", "a test names one table, without wildcards"),
+        ("tables: {s.people: some}", "must be one of"),
+        ("tables: {s.people: {}}", "nothing is expected of `s.people`"),
+        ("tables: {s.people: {row: x}}", "unknown key"),
+        ("limit: much", "must be one of"),
+        ("limit: {rows_per_hour: 0}", "`rows_per_hour` must be"),
+    ],
+)
+def test_mistakes_of_expectations_are_told(expected, problem):
+    """With their place."""
+    with pytest.raises(TrialError) as told:
+        read_trials(HEAD + f"  - {{name: t, as: tina, {expected}}}\n", "t.yaml", ROWS)
+    assert problem in str(told.value)
