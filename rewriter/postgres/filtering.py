@@ -201,43 +201,79 @@ def _put_where(fields: Node, condition: Node) -> None:
 
 @dataclass(frozen=True, slots=True)
 class NewValues:
-    """The values that an INSERT gives to one column, each of which has to meet a condition on the rows that the caller sees.
+    """The values that an INSERT gives to some columns, which have to meet a condition on the rows that the caller sees.
 
-    `condition` prints it over the name of a row with this column; `told` is the error when a value does not meet it, `reason`
-    why it is looked at. `refused` makes a refusal of a reason and a hint.
+    `condition` prints it over the name of a row with these columns; `told` is the error when values do not meet it, `reason`
+    why they are looked at. `refused` makes a refusal of a reason and a hint. The check stands around the first one's value.
     """
 
     relation: Relation
-    column: Column
+    columns: tuple[Column, ...]
     condition: Callable[[str], str]
     told: str
     reason: str
     refused: Callable[[str, str], Refusal]
     tokens: Tokens
+    data: bytes
 
-    def patches(self, fields: Node) -> list[Patch]:
-        """The edits that check the values. Raises Refusal where it cannot be told what they are."""
+    def patches(self, fields: Node) -> tuple[list[Patch], bool]:
+        """The edits that check the values, and whether a literal is repeated by them. Raises Refusal where it cannot be told what they are."""
         names = [item["ResTarget"]["name"] for item in fields.get("cols", [])]
         names = names or [column.name for column in self.relation.columns]
-        column = self.column
-        if column.name not in names:
-            raise self.refused(self.reason, f"Give {column.name} a value.")
-        place = names.index(column.name)
+        missing = next((column.name for column in self.columns if column.name not in names), None)
+        if missing is not None:
+            raise self.refused(self.reason, f"Give {missing} a value.")
+        places = [names.index(column.name) for column in self.columns]
         select: Node = fields.get("selectStmt", {}).get("SelectStmt", {})
         if "valuesLists" in select:
             rows = [row["List"]["items"] for row in select["valuesLists"]]
-            if any(place >= len(items) for items in rows):
-                raise self.refused(self.reason, f"Give {column.name} a value.")
-            return [self._checked(column, items[place]) for items in rows]
-        targets = select.get("targetList", [])
-        stars = any("A_Star" in str(target["ResTarget"]["val"].get("ColumnRef")) for target in targets[: place + 1])
-        if place >= len(targets) or stars or select.keys() & {"larg", "distinctClause", "groupClause"}:
-            hint = f"Use VALUES, or a plain SELECT that lists its columns, {column.name} among them."
-            raise self.refused(self.reason, hint)
-        return [self._checked(column, targets[place]["ResTarget"]["val"])]
+            short = next(
+                (c.name for c, place in zip(self.columns, places, strict=True) for r in rows if place >= len(r)), None
+            )
+            if short is not None:
+                raise self.refused(self.reason, f"Give {short} a value.")
+            holders = [[items[place] for place in places] for items in rows]
+        else:
+            targets = select.get("targetList", [])
+            last = max(places)
+            stars = any("A_Star" in str(target["ResTarget"]["val"].get("ColumnRef")) for target in targets[: last + 1])
+            if last >= len(targets) or stars or select.keys() & {"larg", "distinctClause", "groupClause"}:
+                named = " and ".join(column.name for column in self.columns)
+                hint = f"Use VALUES, or a plain SELECT that lists its columns, {named} among them."
+                raise self.refused(self.reason, hint)
+            holders = [[targets[place]["ResTarget"]["val"] for place in places]]
+        repeated = any("A_Const" in holder for row in holders for holder in row[1:])
+        return [self._checked(row) for row in holders], repeated
 
-    def _checked(self, column: Column, holder: Node) -> Patch:
-        """Put a check around one value, which is a constant, a parameter or a column: it stands in the text as it is."""
+    def _checked(self, holders: list[Node]) -> Patch:
+        """Put a check around the first of some values, which repeats the others: constants, parameters or columns, as they stand in the text."""
+        spans = [self._span(column, holder) for column, holder in zip(self.columns, holders, strict=True)]
+        own = "louver_new"
+        first = quote_identifier(self.columns[0].name)
+        told = literal(f"{MARKER}{self.told}")
+        provoked = f"(pg_catalog.concat({told}, pg_catalog.left(({own}.{first})::pg_catalog.text, 0)))::pg_catalog.int4 IS NULL"
+        arms = f"WHEN {self.condition(own)} THEN {own}.{first} WHEN {provoked} THEN NULL"
+        before = f"(SELECT CASE {arms} END FROM (SELECT CAST(("  # noqa: S608  our own text, and proved after the edit
+        written = [self.data[start:end].decode() for start, end in spans[1:]]
+        after, expected = (
+            self._after(written, own),
+            self._after([f"${number}" for number in range(2, len(spans) + 1)], own),
+        )
+        (start, end), *_ = spans
+        splices = (Splice(start, start, before), Splice(end, end, after))
+        return Patch(splices, partial(_expect_checked, holders, f"{before}$1{expected}"))
+
+    def _after(self, others: list[str], own: str) -> str:
+        """What stands behind the first value: the others, each in its column's type."""
+        first, *rest = self.columns
+        more = [
+            f"CAST(({value}) AS {plain_type(column)}) AS {quote_identifier(column.name)}"
+            for column, value in zip(rest, others, strict=True)
+        ]
+        return f"{', '.join([f') AS {plain_type(first)}) AS {quote_identifier(first.name)}', *more])}) AS {own})"
+
+    def _span(self, column: Column, holder: Node) -> tuple[int, int]:
+        """Where a value stands in the text."""
         kind, value = next(iter(holder.items()))
         if kind not in {"A_Const", "ParamRef", "ColumnRef"} or (kind == "A_Const" and "location" not in value):
             hint = f"Write {column.name} as a constant or a parameter."
@@ -247,24 +283,13 @@ class NewValues:
             last = first + 2 * (len(value["fields"]) - 1)
         elif self.tokens.word(first) in {"-", "+"}:
             last += 1
-        start, end = self.tokens.starts[first], self.tokens.ends[last]
-        own = "louver_new"
-        name = quote_identifier(column.name)
-        told = literal(f"{MARKER}{self.told}")
-        provoked = (
-            f"(pg_catalog.concat({told}, pg_catalog.left(({own}.{name})::pg_catalog.text, 0)))::pg_catalog.int4 IS NULL"
-        )
-        arms = f"WHEN {self.condition(own)} THEN {own}.{name} WHEN {provoked} THEN NULL"
-        before = f"(SELECT CASE {arms} END FROM (SELECT CAST(("  # noqa: S608  our own text, and proved after the edit
-        after = f") AS {plain_type(column)}) AS {name}) AS {own})"
-        splices = (Splice(start, start, before), Splice(end, end, after))
-        return Patch(splices, partial(_expect_checked, holder, f"{before}$1{after}"))
+        return self.tokens.starts[first], self.tokens.ends[last]
 
 
-def _expect_checked(holder: Node, whole: str) -> None:
-    made = proof.around(whole, dict(holder))
-    holder.clear()
-    holder.update(made)
+def _expect_checked(holders: list[Node], whole: str) -> None:
+    made = proof.around_all(whole, [dict(holder) for holder in holders])
+    holders[0].clear()
+    holders[0].update(made)
 
 
 def seen(own: str, column: str, key: str, other: CallerView) -> str:

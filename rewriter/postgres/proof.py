@@ -99,6 +99,18 @@ def around(sql: str, inner: Node) -> Node:
     return dict(made)
 
 
+def around_all(sql: str, inners: list[Node]) -> Node:
+    """Parse an expression that holds each of the placeholders $1, $2, ... once, and put `inners` in their places."""
+    made = _expressions(f"SELECT {sql}")[0]["ResTarget"]["val"]
+    holders = sorted(_holders(made, "ParamRef"), key=lambda holder: int(holder["ParamRef"]["number"]))
+    if [holder["ParamRef"]["number"] for holder in holders] != list(range(1, len(inners) + 1)):
+        raise unproved()
+    for holder, inner in zip(holders, inners, strict=True):
+        holder.clear()
+        holder.update(inner)
+    return dict(made)
+
+
 def around_query(sql: str, inner: Node) -> Node:
     """Parse a subquery (SELECT ... FROM (SELECT $1) ...) and put `inner` in place of the inner one."""
     made = _expressions(f"SELECT {sql}")[0]["ResTarget"]["val"]

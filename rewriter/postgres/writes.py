@@ -152,12 +152,14 @@ class Target:
         if self.kind == "InsertStmt":
             view.filter("louver_new")  # a filter that closes the relation says so
             decides = filtering.deciding(self.filters) or frozenset()
-            if len(decides) != 1:
-                reason = "more than one column decides which are shown" if decides else "none of them is shown to you"
-                raise self._unseen(reason, "Insert through an account from which no rows are hidden.")
-            (name,) = decides
-            told = f"the new row would be hidden from you by {name}"
-            self._check_new(name, view.filter, told, f"{name} decides whether you see it")
+            if not decides:
+                raise self._unseen(
+                    "none of them is shown to you", "Insert through an account from which no rows are hidden."
+                )
+            named = " and ".join(sorted(decides))
+            told = f"the new row would be hidden from you by {named}"
+            verb = "decides" if len(decides) == 1 else "decide"
+            self._check_new(decides, view.filter, told, f"{named} {verb} whether you see it")
             return
         first, _ = name_tokens(self.reference.node, self.tokens)
         span = filtering.where_of(first, self.fields, self.tokens)
@@ -165,11 +167,13 @@ class Target:
         condition = view.filter(self.reference.alias)
         self.patches.append(filtering.narrowed(self.fields, condition, span, self.tokens, fenced=not plain))
 
-    def _check_new(self, name: str, condition: Callable[[str], str], told: str, reason: str) -> None:
-        """Check the values that an INSERT gives to a column."""
-        column = next(column for column in self.relation.columns if column.name == name)
-        values = filtering.NewValues(self.relation, column, condition, told, reason, self._unseen, self.tokens)
-        self.patches += values.patches(self.fields)
+    def _check_new(self, names: frozenset[str], condition: Callable[[str], str], told: str, reason: str) -> None:
+        """Check the values that an INSERT gives to some columns."""
+        columns = tuple(column for column in self.relation.columns if column.name in names)
+        checks = (condition, told, reason, self._unseen, self.tokens, self.data)
+        patches, repeated = filtering.NewValues(self.relation, columns, *checks).patches(self.fields)
+        self.patches += patches
+        self.literal_free &= not repeated
 
     def _referring(self, made: Assigned) -> dict[str, Link]:
         """The columns of which an INSERT's values can be checked against the filtered relation that they refer to."""
@@ -193,7 +197,9 @@ class Target:
         full = f"{other.schema}.{other.name}"
         told = f"no row of {full} that you see has this value of {link.there[0]}"
         condition = partial(filtering.seen, column=name, key=link.there[0], other=view)
-        self._check_new(name, condition, told, f"{name} refers to rows of {full}, of which you see some only")
+        self._check_new(
+            frozenset({name}), condition, told, f"{name} refers to rows of {full}, of which you see some only"
+        )
 
     def _unseen(self, reason: str, hint: str) -> Refusal:
         full = f"{self.relation.schema}.{self.relation.name}"
