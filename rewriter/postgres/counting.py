@@ -10,26 +10,33 @@ from typing import TYPE_CHECKING, Final
 from rewriter.postgres.names import written_name
 
 if TYPE_CHECKING:
-    from rewriter.postgres.scopes import Findings
+    from collections.abc import Collection
+
+    from rewriter.postgres.scopes import Findings, Reference
 
 _ESTIMATES: Final = frozenset({"reltuples", "relpages", "relallvisible", "relallfrozen"})
 """Columns of pg_class."""
 _COUNTERS: Final = ("pg_stat_", "pg_statio_")
-_SIZES: Final = frozenset(
+SIZES: Final = frozenset(
     {"pg_relation_size", "pg_table_size", "pg_total_relation_size", "pg_indexes_size", "pg_database_size"}
-    | {"pg_tablespace_size", "setval"}
+    | {"pg_tablespace_size"}
 )
-"""Functions that measure relations; and setval, by which a sequence could be made to run into keys of hidden rows."""
+"""Functions that measure relations."""
+_NUMBERING: Final = "setval"
+"""By it a sequence could be made to run into keys of hidden rows."""
 
 
-def counts(found: Findings) -> str | None:
-    """What of a statement would count rows that are hidden, as a reader calls it; None when nothing does."""
+def counts(found: Findings, unmeasured: Collection[int] = ()) -> str | None:
+    """What of a statement would count rows that are hidden, as a reader calls it; None when nothing does.
+
+    `unmeasured` are the ids of calls that give NULL instead.
+    """
     told = sorted(found.names & _ESTIMATES)
     if told:
         return f"column {told[0]}"
-    called = [call["funcname"][-1]["String"]["sval"] for call in found.functions]
+    called = [call["funcname"][-1]["String"]["sval"] for call in found.functions if id(call) not in unmeasured]
     for name in (*called, *found.attributes, *(x for each in found.qualified.values() for x in each)):
-        if name in _SIZES or name.startswith(_COUNTERS):
+        if name in SIZES or name == _NUMBERING or name.startswith(_COUNTERS):
             return f"function {name}()"
     for reference in found.references:
         schema, name = reference.written
@@ -37,12 +44,14 @@ def counts(found: Findings) -> str | None:
             continue
         if name.startswith(_COUNTERS):
             return f"reading {written_name(reference)}"
-        if name == "pg_class" and _shows_all(found, reference.alias):
+        if name == "pg_class" and (reference.role != "read" or _shows_all(found, reference)):
             return "every column of pg_class"
     return None
 
 
-def _shows_all(found: Findings, alias: str) -> bool:
-    """Whether a star or a whole row may show every column of what is known by a name."""
-    bare = any(len(star["fields"]) == 1 for star in found.stars)
-    return bare or found.natural or alias in found.starred or alias in found.alone
+def _shows_all(found: Findings, reference: Reference) -> bool:
+    """Whether a star, a whole row or other names of its columns may show every column of a relation."""
+    level, alias = reference.level, reference.alias
+    if level is None or level.star or level.positional or "colnames" in reference.node.get("alias", {}):
+        return True
+    return alias in found.starred or alias in found.alone

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from rewriter.model import Refusal
+from rewriter.postgres import uncounted
 from rewriter.postgres.administration import ROWS_HIDDEN, strings_of, truncated_with
 from rewriter.postgres.catalog import Relation
 from rewriter.postgres.counting import counts
@@ -26,15 +27,19 @@ _HINT: Final = "Leave it out, or count the rows that you see."
 
 
 def check(ruling: Ruling, where: Circumstances) -> None:
-    """Refuse what would count rows that the caller does not have, or touch them. Raises Refusal 42501 and 0A000."""
-    check_counts(ruling)
+    """Refuse what would count rows that the caller does not have, or touch them. Raises Refusal 42501 and 0A000.
+
+    Calls that measure relations give NULL where they can, for tools ask for sizes unasked.
+    """
+    check_counts(ruling, frozenset(id(call) for call in ruling.found.functions if uncounted.measures(call)))
+    ruling.patches += uncounted.patches(ruling.found, where.data)
     _check_places(ruling, where)
     _check_locks(ruling, where)
 
 
-def check_counts(ruling: Ruling) -> None:
+def check_counts(ruling: Ruling, unmeasured: frozenset[int] = frozenset()) -> None:
     """Refuse what would count rows that the caller does not have. Raises Refusal 42501."""
-    told = counts(ruling.found)
+    told = counts(ruling.found, unmeasured)
     if told is not None:
         message = f"{told} is not available to you, because rows are hidden from you that it would count"
         raise Refusal("42501", message, hint=_HINT)

@@ -156,6 +156,8 @@ def _store(ruling: Ruling, fields: Node, where: Circumstances) -> None:
         raise Refusal("0A000", "CREATE TABLE AS EXECUTE is not available to you", hint="Write the query out.")
     _references(ruling, where, mentions=False)
     check_mentions(ruling, where)
+    if fields.get("objtype") == "OBJECT_MATVIEW" and where.world.filters:
+        inventory.check_counts(ruling)  # nothing of it is edited for the one who makes it alone
     if fields.get("objtype") == "OBJECT_MATVIEW" and ruling.substitutes and not ruling.unknown:
         meant = {id(each.reference): each.relation for each in ruling.substitutes}
         if any(where.world.filters_behind(each.relation) for each in ruling.substitutes):
