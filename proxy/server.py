@@ -236,21 +236,13 @@ class Server:
     async def _tick(self) -> None:
         """Once a second: make the audit durable, end idle sessions, and let time-bound decisions be made again."""
         loop = asyncio.get_running_loop()
+        syncing: asyncio.Task[None] | None = None
         while True:
             due = loop.time() + 1.0
             await asyncio.sleep(1.0)
-            began = loop.time()
-            self._meter.delay = max(0.0, began - due)
-            try:
-                self._trail.flush()
-                await loop.run_in_executor(None, self._trail.sync)
-                self._meter.recording, self._meter.synced_at = self._trail.trouble is None, began
-                if self._trail.trouble is not None:
-                    log.error("audit: %s", self._trail.trouble)
-            except AuditUnavailable as unavailable:
-                self._meter.recording = False
-                self._meter.unrecorded += 1
-                log.error("audit: %s", unavailable)  # noqa: TRY400  it has no trace worth reading
+            self._meter.delay = max(0.0, loop.time() - due)
+            if syncing is None or syncing.done():  # a disk that hangs holds up nothing of what follows
+                syncing = loop.create_task(self._sync())
             try:
                 self._people.refresh()
                 self._sessions.end_those_who_may_not_go_on()
@@ -267,6 +259,21 @@ class Server:
             idle = self._settings.idle_seconds
             if idle:
                 self._sessions.end_idle(idle, loop.time())
+
+    async def _sync(self) -> None:
+        """Make the audit durable."""
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        try:
+            self._trail.flush()
+            await loop.run_in_executor(None, self._trail.sync)
+            self._meter.recording, self._meter.synced_at = self._trail.trouble is None, began
+            if self._trail.trouble is not None:
+                log.error("audit: %s", self._trail.trouble)
+        except AuditUnavailable as unavailable:
+            self._meter.recording = False
+            self._meter.unrecorded += 1
+            log.error("audit: %s", unavailable)  # noqa: TRY400  it has no trace worth reading
 
     def _measures_changed(self, begun: list[Measure]) -> None:
         """Measures have begun or ended: sessions end at once, and what everybody may see is decided again."""

@@ -228,8 +228,12 @@ class MySQLDeliberation:
         if self._may_kill_others(statement):
             return self._kill(statement)
         if caller.guarded:
-            now = self._conversation.tracked or await self._track()
-            return self._found(text, statement.tracked or now) or await caller.look_up(self._tell, text)
+            now = statement.tracked or self._conversation.tracked
+            if now is None:
+                now = await self._track()
+                await caller.settle(self._tell)  # policies and definitions may have moved on meanwhile
+            if caller.guarded:
+                return self._found(text, now) or await caller.look_up(self._tell, text)
         return self._unguarded(statement, caller.find(text) or await caller.look_up(self._tell, text))
 
     async def _remembered(self, statement: Statement) -> bool:

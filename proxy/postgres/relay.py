@@ -409,7 +409,7 @@ class PostgresRelay(Relay):
 
     def _count_rows(self, plan: Plan, identity: Identity | None, status: str, rows: bytes, sent: int) -> None:
         """Count the rows of a statement that has ended, of the person for whom it was."""
-        person = (identity or self._context.identity).principal.name
+        person = (identity or self._login).principal.name
         self._gate.had(person, plan.decision, status, int(rows or b"0"), sent, self._loop.time())
 
     # -- the end -------------------------------------------------------------------------------------------------

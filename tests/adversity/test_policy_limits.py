@@ -37,6 +37,7 @@ USERS: dict[str, dict[str, Any]] = {
     "short": {"role": "short"},
     "masked": {"role": "short"},
     "nobody": {},
+    "app": {"role": "rows", "speaks_for": ["rows"]},
 }
 
 
@@ -73,6 +74,18 @@ def test_statements_are_counted_over_sessions(louver: RunningLouver) -> None:
     trail = list(records(louver.directory / "audit"))
     ends = [entry for entry in trail if entry["event"] == "outcome" and entry["principal"] == "few"]
     assert [end["status"] for end in ends].count("denied") == 2
+
+
+def test_rows_are_counted_for_whom_they_were_asked(louver: RunningLouver) -> None:
+    """An account's own statement ends while the one behind it is somebody else's already."""
+    with connect(louver, "app") as app:
+        with app.pipeline():
+            own = app.execute("SELECT g, pg_sleep(0.02) FROM generate_series(1, 20) g")
+            app.execute("SELECT 1 /*louver_user='rows'*/")
+        assert len(own.fetchall()) == 20
+        assert app.execute("SELECT 2 /*louver_user='rows'*/").fetchall() == [(2,)]
+        with pytest.raises(psycopg.errors.ConfigurationLimitExceeded):
+            app.execute("SELECT 3")
 
 
 def test_rows_an_hour_are_counted_when_they_have_come(louver: RunningLouver) -> None:

@@ -7,6 +7,7 @@ import os
 import resource
 import signal
 import socket
+import threading
 from typing import TYPE_CHECKING, Any
 
 import psycopg
@@ -124,6 +125,26 @@ async def test_a_reload_puts_new_policies_in_force(trail: Trail) -> None:
     server.reload()
     assert gate.policies is new
     assert catalogs.known("bank").generation > generation
+
+
+async def test_a_disk_that_hangs_holds_up_no_change_of_policies(trail: Trail, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What has to happen each second happens while the trail is being made durable: the clock of conditions goes on, too."""
+    hangs, loaded, stop = threading.Event(), asyncio.Event(), asyncio.Event()
+    monkeypatch.setattr(Trail, "sync", lambda _trail: hangs.wait(30))
+
+    def load() -> PolicySet:
+        loaded.set()
+        return parse_policies(POLICIES, file="p")
+
+    server, _, _ = server_of(trail, load)
+    server._policies_changed = lambda: True
+    serving = asyncio.get_running_loop().create_task(server.serve(stop))
+    try:
+        await asyncio.wait_for(loaded.wait(), 15)
+    finally:
+        hangs.set()
+        stop.set()
+        await serving
 
 
 async def test_a_reload_that_fails_changes_nothing(trail: Trail, caplog: pytest.LogCaptureFixture) -> None:
