@@ -18,6 +18,7 @@ from proxy.mysql.wire.replies import Execution
 from proxy.overtaken import Overtaken
 from proxy.relay import HELD_BYTES, Opening, Relay
 from rewriter.model import Refusal
+from rewriter.mysql.catalog import Catalog
 
 if TYPE_CHECKING:
     import asyncio
@@ -203,7 +204,7 @@ class MySQLRelay(Relay):
             assert execution.plan is not None
             self._recorder.start(execution.plan, execution.number, execution.text, execution.identity, execution.values)
             execution.started = perf_counter_ns()
-            execution.asof = self._caller.known.asof
+            execution.asof, execution.catalog = self._caller.known.asof, self._caller.world.catalog
             if execution.plan.changes_catalog or "PREPARE" in execution.plan.judgement.kinds:
                 self._defines(execution)
             self._posted = True
@@ -260,7 +261,8 @@ class MySQLRelay(Relay):
             return 0
         known = self._caller.known
         runs = "EXECUTE" in owed.plan.judgement.kinds
-        names = self._made if runs else self._gate.reached(known.catalog, owed.text)
+        assert isinstance(owed.catalog, Catalog)  # not that of now, in which a name may be gone again
+        names = self._made if runs else self._gate.reached(owed.catalog, owed.text)
         if self._session.backend.begun and names is not None and b";" not in owed.text.rstrip(b"; \t\r\n"):
             return 0  # it holds all that it names
         return known.changes.met(owed.asof, names, self)

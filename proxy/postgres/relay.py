@@ -22,6 +22,7 @@ from proxy.postgres.wire.frames import frame
 from proxy.postgres.wire.messages import error_response
 from proxy.relay import HELD_BYTES, Opening, Relay
 from rewriter.model import Refusal
+from rewriter.postgres.catalog import Catalog
 
 if TYPE_CHECKING:
     import asyncio
@@ -187,7 +188,7 @@ class PostgresRelay(Relay):
                 self._since = asof
             for execution in started:
                 assert execution.plan is not None
-                execution.asof = asof
+                execution.asof, execution.catalog = asof, self._caller.world.catalog
                 if execution.plan.changes_catalog or execution.plan.makes != "none":
                     self._defines(execution)
                 self._recorder.start(
@@ -355,7 +356,8 @@ class PostgresRelay(Relay):
     def _reached(self, execution: Execution) -> frozenset[str] | None:
         if execution.plan.uses_made:
             return self._made
-        return self._gate.reached(self._caller.known.catalog, execution.text)
+        assert isinstance(execution.catalog, Catalog)  # not that of now, in which a name may be gone again
+        return self._gate.reached(execution.catalog, execution.text)
 
     def _met(self) -> int:
         """How many changes of others the statements under way may have met before the server read them: one, or any number."""

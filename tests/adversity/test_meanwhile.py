@@ -371,3 +371,33 @@ def test_a_catalog_is_read_while_definitions_come_and_go(postgres: LocalPostgres
             stop.set()
         for each in defining:
             each.result(30)
+
+
+def test_a_client_that_reads_later_is_shown_nothing_of_what_is_gone_again(come: Any, house: Any) -> None:
+    """Its answer lies in a socket until the view that it has read is dropped, and the catalog knows of no such name any more."""
+    holding, changing, asking, other = come("boss", autocommit=False), come(), come(), come()
+    ask = "SELECT line || '' FROM gate RIGHT JOIN memos ON true"
+    asking.execute(ask)
+    holding.execute("LOCK TABLE gate IN ACCESS EXCLUSIVE MODE")
+    changing.execute("DROP VIEW lines")
+    low = asking.pgconn
+    low.enter_pipeline_mode()
+    low.nonblocking = 1
+    for sql in ("SELECT repeat('x', 1000) FROM generate_series(1, 3000)", ask):
+        low.send_query_params(sql.encode(), None)
+        low.pipeline_sync()
+    while low.flush():
+        time.sleep(0.01)
+    until(lambda: waiting(house, "%|| '' FROM%"))
+    changing.execute(SHOW)
+    holding.rollback()
+    until(lambda: not waiting(house, "%|| '' FROM%"))
+    changing.execute("DROP VIEW memos")
+    assert isinstance(answer(other, "SELECT 1 FROM memos"), psycopg.errors.UndefinedTable)  # it is known by now
+    found = b""
+    low.nonblocking = 0
+    for _ in range(6):
+        result = low.get_result()
+        if result is not None and result.ntuples:
+            found += result.get_value(0, 0) or b""
+    assert not any(value.encode() in found for value in CLEAR), found[-100:]

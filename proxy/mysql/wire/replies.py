@@ -80,6 +80,7 @@ class Execution(Pending):
     cursor: bool = False
     most: int = -1
     sent_text: bytes | None = None  # what left in place of the client's text
+    catalog: object = None  # that it was ruled by
     asof: int = 0  # the moment of `proxy.changes` that its ruling is as of
     identity: Identity | None = None  # for whom it was ruled, where that was said
 

@@ -143,6 +143,7 @@ class Execution(Pending):
     sent_text: bytes | None = None  # what left in place of the client's text
     whole: bool = False  # once its answer begins, the server has read all of it
     asof: int = 0  # the moment of `proxy.changes` that its ruling is as of
+    catalog: object = None  # that it was ruled by
     unmet: int = 0  # until when it surely has met no change
     identity: Identity | None = None  # for whom it was ruled, where that was said
     values: Bound | None = None  # what is bound to its parameters, where the audit keeps hashes of it
