@@ -11,6 +11,7 @@ from setuptools import setup
 HOT_PATH = [
     "audit/chain.py",
     "audit/fingerprint.py",
+    "audit/medium.py",
     "audit/record.py",
     "audit/scrub.py",
     "audit/sealing.py",

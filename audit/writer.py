@@ -1,6 +1,6 @@
 """The trail: the one place that writes audit records.
 
-Owns the open segment, the running hash, the buffer between append and flush, rotation and durability.
+Owns the numbers and times of records, the running hash, the buffer between append and flush, and rotation; the files are audit.medium's.
 May not do: know what a record means, wait, or drop a record once it was appended.
 
 The order of things for the caller: `append` each record, `flush` once, and only then let the statement go. When
@@ -12,22 +12,20 @@ in another thread.
 
 from __future__ import annotations
 
-import fcntl
-import os
-import threading
 import time
-from typing import TYPE_CHECKING, Literal, NamedTuple, Self
+from typing import TYPE_CHECKING, NamedTuple, Self
 
-from audit import chain, heads, segments
+from audit import chain
+from audit.heads import SegmentHead
+from audit.medium import AuditUnavailable, Fsync, Medium
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from audit.heads import SegmentHead
     from audit.signing import Signer
 
-Fsync = Literal["always", "interval", "none"]
+__all__ = ["AuditUnavailable", "Fsync", "Standing", "Trail"]
 
 SEGMENT_BYTES = 64 * 1024 * 1024
 """Size after which a segment is closed: some 80,000 records, verified in well under a second."""
@@ -42,10 +40,6 @@ _SECOND = 1_000_000_000  # nanoseconds
 _STAMP_NS = 1_000_000
 """Nanoseconds for which one rendered time serves all records: their order stands in `seq`, and rendering it for each
 would cost as much as their hash."""
-
-
-class AuditUnavailable(Exception):  # noqa: N818  a state of the trail, not a fault of the caller
-    """The record could not be written, so the statement it stands for must not run."""
 
 
 class Standing(NamedTuple):
@@ -71,52 +65,28 @@ class Trail:
     """
 
     __slots__ = (
-        "_age", "_begun", "_block", "_broken", "_clock", "_closed", "_directory", "_durable", "_file", "_first", "_fsync", "_full", "_hash",
-        "_head", "_lenient", "_limit", "_lock", "_lost", "_lost_ever", "_lost_since", "_offset", "_pending", "_pending_bytes", "_sealed", "_segment", "_seq", "_signer",
-        "_stamp", "_stamped", "_standing", "_switching", "_trouble", "_written",
+        "_age", "_begun", "_clock", "_first", "_full", "_hash", "_lenient", "_limit", "_lost", "_lost_ever", "_lost_since", "_medium", "_pending",
+        "_pending_bytes", "_segment", "_seq", "_stamp", "_stamped", "_standing", "_trouble",
     )  # fmt: skip
 
-    def __init__(  # noqa: PLR0913, PLR0917  what `open` is given
-        self,
-        directory: Path,
-        lock: int,
-        limit: int,
-        age: int,
-        fsync: Fsync,
-        clock: Callable[[], int],
-        signer: Signer | None,
-        lenient: bool,
-    ) -> None:
-        self._directory = directory
-        self._lock = lock
+    def __init__(self, medium: Medium, limit: int, age: int, clock: Callable[[], int]) -> None:
+        self._medium = medium
         self._limit = limit
         self._age = age  # nanoseconds
         self._begun = 0  # when the segment was begun, or gone on with
-        self._fsync = fsync
         self._clock = clock
-        self._signer = signer
-        self._lenient = lenient
+        self._lenient: bool = medium.lenient
         self._lost = 0  # records that were not taken, since when
         self._lost_since = 0
         self._lost_ever = 0  # since the start
         self._trouble: str | None = None
-        self._switching = threading.Lock()  # held while descriptors change, so that sync never meets a closed one
-        self._broken: str | None = None
-        self._file = -1
-        self._head = -1
         self._segment = 0
         self._first = 0  # the first record of the segment
-        self._closed: SegmentHead | None = None  # of a closed segment, while it does not stand in the file of heads
-        self._offset = 0
         self._full = False
         self._seq = 0
         self._hash = chain.GENESIS
         self._pending: list[bytes] = []  # lines of the next block
         self._pending_bytes = 0
-        self._block = b""  # what the disk has not taken of the blocks that are sealed
-        self._sealed = 0  # the last record of those
-        self._written = (0, chain.GENESIS)
-        self._durable = (0, chain.GENESIS)
         self._stamped = -_STAMP_NS
         self._stamp = b""
         self._standing = b""  # what is said again in each segment
@@ -144,15 +114,14 @@ class Trail:
         Raises AuditUnavailable when another process writes the trail, or it cannot be read, repaired or written.
         """
         try:
-            directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-            lock = _take_lock(directory)
+            medium = Medium(directory, fsync, signer, lenient=lenient)
         except OSError as error:
             raise AuditUnavailable(f"the audit trail in {directory} cannot be opened: {error}") from error
-        trail = cls(directory, lock, segment_bytes, segment_seconds * _SECOND, fsync, clock, signer, lenient)
+        trail = cls(medium, segment_bytes, segment_seconds * _SECOND, clock)
         try:
             trail._resume()
         except BaseException as error:
-            trail._release()
+            medium.release()
             if isinstance(error, OSError):
                 raise AuditUnavailable(f"the audit trail in {directory} cannot be resumed: {error}") from error
             raise
@@ -161,7 +130,7 @@ class Trail:
     @property
     def head(self) -> tuple[int, str]:
         """(seq, hash) of the last record that was flushed: what one notes elsewhere to prove the trail later."""
-        seq, digest = self._written
+        seq, digest = self._medium.written
         return seq, digest.decode()
 
     @property
@@ -169,18 +138,18 @@ class Trail:
         """How far the trail has come. May be asked by another thread."""
         return Standing(
             self._seq,
-            self._written[0],
-            self._durable[0],
+            self._medium.written[0],
+            self._medium.durable[0],
             self._segment,
             self._lost_ever,
             self._lenient,
-            self._broken is None,
+            self._medium.broken is None,
         )
 
     @property
     def segment(self) -> int:
         """Number of the segment that the next record goes to; 0 when a new one may have to be begun for it."""
-        return 0 if self._full or self._pending_bytes > PENDING_BYTES or self._block else self._segment
+        return 0 if self._full or self._pending_bytes > PENDING_BYTES or self._medium.rest else self._segment
 
     @property
     def trouble(self) -> str | None:
@@ -190,7 +159,7 @@ class Trail:
     @property
     def deaf(self) -> bool:
         """Whether a lenient trail takes nothing until the process starts anew, so that no record need be made for it."""
-        return self._lenient and self._broken is not None
+        return self._lenient and self._medium.broken is not None
 
     def append(self, body: bytes) -> int:
         """Give a record its seq and time, put it into the buffer and return its seq; 0 when a lenient trail cannot take it.
@@ -200,7 +169,7 @@ class Trail:
 
         Raises AuditUnavailable when the buffer is full or a new segment cannot be begun; then nothing was appended.
         """
-        if self._full or self._broken is not None or self._pending_bytes > PENDING_BYTES:
+        if self._full or self._medium.broken is not None or self._pending_bytes > PENDING_BYTES:
             if self._lenient:
                 return self._append_if_possible(body)
             self._make_room()
@@ -226,8 +195,8 @@ class Trail:
 
     def _append_if_possible(self, body: bytes) -> int:
         """Make room and append; where that cannot be done, count the record as lost."""
-        if self._broken is not None:
-            self._trouble = self._broken
+        if self._medium.broken is not None:
+            self._trouble = self._medium.broken
             self._lost += 1
             return 0
         try:
@@ -272,18 +241,21 @@ class Trail:
 
     def _flush(self) -> None:
         pending = self._pending
+        medium = self._medium
+        block = b""
         if pending:
             self._hash, block = chain.seal(self._hash, pending[0] if len(pending) == 1 else b"".join(pending))
             pending.clear()
-            self._sealed = self._seq
-            self._block = self._block + block if self._block else block
-        if self._block:
-            self._write()
+        if block or medium.rest:
+            offset = medium.offset
+            try:
+                medium.put(block, self._seq, self._hash)
+            finally:
+                if medium.offset != offset:
+                    self._pending_bytes = len(medium.rest)
             self._begun = self._begun or self._stamped
-            if self._offset >= self._limit or self._stamped - self._begun >= self._age:
+            if medium.offset >= self._limit or self._stamped - self._begun >= self._age:
                 self._full = True
-            if self._fsync == "always":
-                self.sync()
 
     def sync(self) -> None:
         """Make durable what was flushed, and note the last record in the head file. May run in another thread.
@@ -291,193 +263,92 @@ class Trail:
         Raises AuditUnavailable when the disk reports a failure, or the segment was removed or written by someone
         else: then the trail stays unavailable until the process starts anew and the end of the trail is read again.
         """
-        with self._switching:
-            written = self._written
-            if self._broken is not None:
-                raise AuditUnavailable(self._broken)
-            if self._file < 0 or written == self._durable:
-                return
-            try:
-                if self._fsync != "none":
-                    os.fdatasync(self._file)
-                if os.fstat(self._file).st_nlink == 0:
-                    raise self._break("its open segment was removed")
-                os.pwrite(self._head, segments.head_bytes(*written), 0)
-            except OSError as error:
-                # after a failed fsync the kernel may have dropped the pages: trying again would hide the loss
-                raise self._break(str(error)) from error
-            self._durable = written
+        self._medium.sync()
 
     def close(self) -> None:
         """Write the closing record, make everything durable and let go of the directory. Closing twice is fine.
 
         Raises AuditUnavailable when the last records could not be written; the directory is let go all the same.
         """
-        if self._lock < 0:
+        medium = self._medium
+        if medium.released:
             return
         try:
-            if self._broken is None:
-                if self._file >= 0 and not (self._full and self._waiting):  # else a closing record waits already
+            if medium.broken is None:
+                if medium.is_open and not (self._full and self._waiting):  # else a closing record waits already
                     self._full = False
                     self.append(chain.segment_closed("stopped"))
                 self._flush()
-                self.sync()
-                if self._file >= 0:
+                medium.sync()
+                if medium.is_open:
                     self._closes_segment()
-                self._note_head()
+                medium.note_head()
         except OSError as error:
-            raise self._unavailable(error) from error
+            raise medium.unavailable(error) from error
         finally:
-            self._release()
+            medium.release()
 
     def _resume(self) -> None:
-        end = segments.find_end(self._directory)
-        self._head = os.open(
-            self._directory / segments.HEAD, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600
-        )
+        medium = self._medium
+        end = medium.find_end()
         self._segment, self._seq, self._hash, self._first = end.segment, end.seq, end.hash, end.first
-        self._written = (end.seq, end.hash)
         if end.segment and end.size and not end.closed:
-            self._use(os.open(segments.segment_path(self._directory, end.segment), _APPEND), end.size)
+            medium.go_on(end.segment, end.size)
         elif end.segment and not end.size and not end.closed:
             self._segment -= 1
-            segments.segment_path(self._directory, end.segment).unlink()
+            medium.remove_empty(end.segment)
             self._begin_segment()
         else:
-            if end.closed and end.segment not in {
-                head.segment for head in heads.read(self._directory / heads.HEADS).found
-            }:
+            if end.closed and not medium.has_head(end.segment):
                 self._closes_segment()
-            self._note_head()
+            medium.note_head()
             self._begin_segment()
         if not end.clean or end.torn or end.missing or end.head_differs:
             self.append(chain.recovered(end.torn, end.missing, head_differs=end.head_differs))
         self.flush()
-        self.sync()
+        medium.sync()
 
     @property
     def _waiting(self) -> bool:
         """True while something that was appended is not written."""
-        return bool(self._pending or self._block)
-
-    def _use(self, file: int, offset: int) -> None:
-        with self._switching:
-            if self._file >= 0:
-                os.close(self._file)
-            self._file = file
-            self._offset = offset
-            self._begun = max(self._stamped, 0)
-            self._full = False
+        return bool(self._pending or self._medium.rest)
 
     def _begin_segment(self) -> None:
-        """Create the next segment and put its header into the buffer, which is empty here."""
-        path = segments.segment_path(self._directory, self._segment + 1)
-        file = os.open(path, _APPEND | os.O_CREAT | os.O_EXCL, 0o600)
-        try:
-            segments.sync_directory(self._directory)
-        except OSError:
-            os.close(file)
-            path.unlink()
-            raise
+        """Create the next segment and put its header into the buffer, which is empty here. Raises OSError."""
+        self._medium.begin(self._segment + 1)
         self._segment += 1
         self._first = self._seq + 1
-        self._use(file, 0)
+        self._begun = max(self._stamped, 0)
+        self._full = False
         self.append(chain.segment_header(self._segment, self._hash))
         if self._standing:
             self.append(self._standing)
 
     def _make_room(self) -> None:
         """Close a full segment and begin the next one; raise when that, or anything at all, cannot be done."""
-        if self._broken is not None:
-            raise AuditUnavailable(self._broken)
+        medium = self._medium
+        if medium.broken is not None:
+            raise AuditUnavailable(medium.broken)
         if self._pending_bytes > PENDING_BYTES:
             self._flush()
         if not self._full:
             return
-        if self._file >= 0:
+        if medium.is_open:
             if not self._waiting:
                 self._full = False
                 self.append(chain.segment_closed("rotated"))
                 self._full = True
             self._flush()
-            self.sync()
-            with self._switching:
-                os.close(self._file)
-                self._file = -1
+            medium.sync()
+            medium.leave()
             self._closes_segment()
         try:
-            self._note_head()
+            medium.note_head()
             self._begin_segment()
         except OSError as error:
-            raise self._unavailable(error) from error
+            raise medium.unavailable(error) from error
 
     def _closes_segment(self) -> None:
         """Take down the head of the segment, all of which is written."""
         when = chain.timestamp(self._stamped if self._stamped >= 0 else self._clock())
-        self._closed = heads.SegmentHead(self._segment, self._first, self._seq, self._hash.decode(), when)
-
-    def _note_head(self) -> None:
-        """Write the head of a closed segment to the file of heads, unless it stands there. Raises OSError."""
-        if self._closed is not None:
-            heads.append(self._directory, self._closed, self._signer)
-            self._closed = None
-
-    def _write(self) -> None:
-        """Write what is sealed. A failure leaves exactly the unwritten part in the buffer."""
-        if self._broken is not None:
-            raise AuditUnavailable(self._broken)
-        block = self._block
-        while block:
-            try:
-                written = os.write(self._file, block)
-            except OSError as error:
-                raise self._unavailable(error) from error
-            self._offset += written
-            block = self._block = block[written:]
-            self._pending_bytes = len(block)
-        self._written = (self._sealed, self._hash)
-
-    def _unavailable(self, error: OSError) -> AuditUnavailable:
-        return AuditUnavailable(
-            f"the audit trail in {self._directory} cannot be written: {error.strerror or error}; "
-            + (
-                "statements pass without a record"
-                if self._lenient
-                else "statements are refused until it can (no record, no statement)"
-            )
-        )
-
-    def _break(self, why: str) -> AuditUnavailable:
-        self._broken = (
-            f"the audit trail in {self._directory} is no longer safe: {why}; restart louver to resume it "
-            "and run `louver audit verify`"
-        )
-        return AuditUnavailable(self._broken)
-
-    def _release(self) -> None:
-        with self._switching:
-            for handle in (self._file, self._head, self._lock):
-                if handle >= 0:
-                    os.close(handle)
-            self._file = self._head = self._lock = -1
-            self._broken = self._broken or f"the audit trail in {self._directory} is closed"
-
-
-_APPEND = os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
-
-
-def _take_lock(directory: Path) -> int:
-    """Lock the directory for this process; the lock goes with the process. Raises AuditUnavailable when it is taken."""
-    lock = os.open(directory / segments.LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        holder = os.pread(lock, 32, 0).decode(errors="replace").strip() or "unknown"
-        os.close(lock)
-        raise AuditUnavailable(
-            f"the audit trail in {directory} is being written by process {holder}; "
-            "stop that one, or give this one another audit.directory"
-        ) from None
-    os.ftruncate(lock, 0)
-    os.pwrite(lock, b"%d\n" % os.getpid(), 0)
-    return lock
+        self._medium.closes(SegmentHead(self._segment, self._first, self._seq, self._hash.decode(), when))

@@ -6,6 +6,7 @@ import itertools
 import pytest
 
 from audit import heads, reader, segments, signing
+from audit.medium import Medium
 from audit.writer import AuditUnavailable, Trail
 
 
@@ -101,7 +102,7 @@ def test_a_crash_before_the_head_is_made_good(tmp_path, clock, signer, monkeypat
         directory = tmp_path / f"a{len(torn)}"
         trail = Trail.open(directory, clock=clock, signer=signer)
         with monkeypatch.context() as patch:
-            patch.setattr(Trail, "_note_head", lambda _: None)
+            patch.setattr(Medium, "note_head", lambda _: None)
             trail.close()
         (directory / heads.HEADS).write_bytes(torn)
         Trail.open(directory, clock=clock, signer=signer).close()

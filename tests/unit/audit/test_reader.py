@@ -70,7 +70,7 @@ def test_following_sees_what_comes_once_and_in_order(tmp_path, clock):
         assert reasons(seen)[-1] == "19"
         file.write(b'"reason":"20"}\n')
     read_on()
-    trail._release()
+    trail._medium.release()
     assert reasons(seen) == list(map(str, range(21)))
     after = reader.follow(tmp_path / "a", seen[5]["seq"])
     assert next(after) == seen[6]

@@ -45,7 +45,7 @@ def sound(tmp_path_factory: pytest.TempPathFactory, signer: Signer) -> Path:
     number, last = segments.segments(directory)[-1]
     with last.open("ab") as file:
         file.write(b'{"seq":999,"time":"2027-01-')
-    trail._release()  # the process dies
+    trail._medium.release()  # the process dies
     trail = Trail.open(directory, segment_bytes=900, clock=lambda: next(ticks), signer=signer)
     write(trail, 5)
     trail.close()

@@ -260,7 +260,7 @@ def test_a_crash_at_any_byte_loses_no_earlier_record(tmp_path, clock):
     trail = Trail.open(tmp_path / "a", clock=clock)
     put(trail, "one")
     put(trail, "two", "three")
-    trail._release()  # what a kill leaves: no closing record
+    trail._medium.release()  # what a kill leaves: no closing record
     content = segments.segment_path(tmp_path / "a", 1).read_bytes()
     ends = [at for at in range(len(content)) if content[at : at + 1] == b"\n"]
     blocks = [end + 1 for end in ends if b'"hash":' in content[end - 80 : end]]
@@ -288,7 +288,7 @@ def test_a_crash_between_two_segments_is_noted_as_one(tmp_path, clock, monkeypat
     put(trail, "fills the segment " + "x" * 200)
     monkeypatch.setattr(Trail, "_begin_segment", lambda _: None)
     trail._make_room()
-    trail._release()
+    trail._medium.release()
     monkeypatch.undo()
     if begun:
         segments.segment_path(tmp_path, 2).touch()
