@@ -131,7 +131,7 @@ class Joining:
             if len(self.running) >= RUNNING:
                 del self.running[next(iter(self.running))]
             kept = {name: record[name] for name in _CALLER if name in record}
-            kept["text"] = self._shape(kept.get("text") or "")
+            kept["text"] = self._shape(kept.get("text") or "", record.get("fingerprint") or "")
             self.running[key] = kept
             return _fact(record, kept)
         if event == "outcome":
@@ -141,8 +141,12 @@ class Joining:
             self.running.clear()  # whoever wrote before is gone: no end will come any more
         return None if event in {"segment", "closed", "text_key"} else _fact(record, {})
 
-    def _shape(self, text: str) -> str:
-        """What statements have in common that differ in literals alone; empty where there is no literal or parameter."""
+    def _shape(self, text: str, fingerprint: str) -> str:
+        """What statements have in common that differ in literals alone; empty where there is no literal or parameter.
+
+        It is their fingerprint, which the length of a list, letter case and comments leave as it is; of those that have none, as records of
+        before, what their text says.
+        """
         found = self._texts.get(text)
         if found is None:
             bare = " ".join(scrub(text).split())
@@ -151,7 +155,7 @@ class Joining:
             if len(self._texts) >= _SHAPES:
                 self._texts.clear()
             self._texts[text] = found
-        return found
+        return fingerprint if found and fingerprint else found
 
 
 _SHAPES: Final = 2000

@@ -9,9 +9,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from alerts.loader import kinds
+from audit.fingerprint import fingerprint
+from audit.scrub import scrub
 
 if TYPE_CHECKING:
     from unit.alerts.conftest import Stream
+
+    from audit.scrub import Family
 
 HOUR, DAY = 3600.0, 86_400.0
 Watch = Callable[..., list[Any]]
@@ -90,6 +94,30 @@ def test_one_statement_with_other_literals(watch: Watch, stream: Stream) -> None
         each for number in range(100) for each in stream.asked(number, MASKED, text="SELECT phone FROM t LIMIT ALL")
     ]
     assert len(watch("  - changing-literals", whole)) == 1
+    assert watch("  - changing-literals", same) == []
+
+
+@pytest.mark.parametrize("family", ["postgresql", "mysql"])
+def test_one_statement_in_other_clothes(watch: Watch, stream: Stream, family: Family) -> None:
+    """Lists of other lengths, letter case and comments hide nothing: the trail has one fingerprint for them."""
+    texts = [
+        scrub(f"{word} 1 FROM t -- {number}\nWHERE id IN ({', '.join('1' * (number + 1))})", family=family)
+        for number, word in enumerate(("SELECT", "select") * 50)
+    ]
+    assert len(set(texts)) == 100
+    dressed = [
+        each
+        for number, text in enumerate(texts)
+        for each in stream.asked(number, MASKED, text=text, fingerprint=fingerprint(text, family))
+    ]
+    assert len(watch("  - changing-literals", dressed)) == 1
+    before = [{name: value for name, value in each.items() if name != "fingerprint"} for each in dressed]
+    assert watch("  - changing-literals", before) == []  # of old records nothing else is known than their texts
+    same = [
+        each
+        for number in range(100)
+        for each in stream.asked(number, MASKED, text="SELECT phone FROM t", fingerprint="ba79a336f93d6419")
+    ]
     assert watch("  - changing-literals", same) == []
 
 
