@@ -23,7 +23,7 @@ from proxy.grants.granted import BYTES_A_ROW, Granted
 from proxy.measures.inforce import InForce
 from proxy.plans import Plan, PlanCache, Ruling, Tally
 from proxy.positions import moves_of
-from proxy.seen import Attempt, attempted, column_use, grants_of, labelled, refused_use, seen, words
+from proxy.seen import ATTEMPTED, Attempt, attempted, column_use, grants_of, labelled, refused_use, seen, words
 from proxy.witness import Witness
 from proxy.world import COPYING, C, Effects, N, World
 from rewriter.kept import Kept
@@ -273,7 +273,7 @@ class Gate(ABC, Generic[C, N]):
     def deny(self, world: World[C, N], text: bytes, refusal: Refusal) -> Ruling:
         """The ruling that refuses `text`; the audit is told what it would have read."""
         recorded, shape = self._recorded(text)
-        decision, attempt = self._attempted(world, text[: min(self.analysed_bytes, MAX_BYTES)])
+        decision, attempt = self._attempted(world, text[:ATTEMPTED])
         judgement = Judgement(
             kinds=(),
             text=recorded,

@@ -33,6 +33,9 @@ _HIDDEN: Final = Treatment("mask", "audit", mask=make_mask("null"), explain=True
 READ_AGAIN: Final = 64 * 1024
 """Bytes of a text that is read once more for the audit; of a longer one all labelled columns of what it names count."""
 
+ATTEMPTED: Final = 256 * 1024
+"""Bytes of a refused text that are looked at: some 50 ms when each word is another one, and the refusal itself is cheap."""
+
 _WORD: Final = re.compile(r"\w+")
 _DEPTH: Final = 8
 """How far views over views are followed."""

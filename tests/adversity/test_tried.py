@@ -93,6 +93,8 @@ def rules_of(record: dict[str, Any]) -> dict[str, str]:
         ("selct phone from customers", ALL, {"public.customers"}),
         ("select 'phone from CUSTOMERS", ALL, {"public.customers"}),
         (f"select phone from customers where {' or '.join(['(id = 1)'] * 30000)}", ALL, {"public.customers"}),
+        (f"select phone from customers where '{'x ' * 600_000}' = ''", ALL, {"public.customers"}),
+        (f"selct '{'x ' * 100_000}' phone from customers", ALL, {"public.customers"}),
         # and what names nothing of it
         ("select pg_read_file('customers')", set(), set()),
         ("selct 1", set(), set()),
