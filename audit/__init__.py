@@ -5,6 +5,7 @@ scrub     literals out of SQL text
 chain     the bytes of a line and how it is bound to the one before
 segments  the files of the trail, and the repair of a torn end
 heads     what each closed segment ended with, signed
+medium    the files that a trail is written to: lock, open segment, durability
 writer    Trail: append, flush, rotate, sync
 blocks    lines in the blocks that were written at once
 verify    is the trail complete and untouched, and if not, where

@@ -11,7 +11,8 @@ gate          from a statement's text to its ruling; plans and shapes keep rulin
 grants/       what people may see for a time; kept in a file or a database that proxies share
 catalogs      what each database holds, with its labels
 witness       where the server says that the columns of an answer come from
-recording     what the audit is told; outbox lets statements leave once it is written
+recording     what the audit is told; outbox lets statements leave once it is written; seen says what a statement reads, values and
+              types what it names and binds
 wording       refusals of the shells
 
 postgres/     PostgreSQL: its session's shell, its gate, its catalogs; postgres/wire/ the protocol without I/O
