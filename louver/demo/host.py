@@ -27,6 +27,9 @@ a port between its choice and its use."""
 
 _PORT_CHOICES = 100
 
+_claims: list[socket.socket] = []
+"""One for each port that this process was given: the UDP port of the same number, held until the process ends."""
+
 START_SECONDS = 60.0  # making the files of a cluster included, a slow disk needs some 10 s
 
 
@@ -131,12 +134,20 @@ def reachable(install: Path, program: str, directory: Path, identity: Identity) 
 
 
 def free_port() -> int:
-    """Return a TCP port of 127.0.0.1 that nobody listens on at this moment. Raises ServerUnavailable."""
+    """Return a TCP port of 127.0.0.1 that nobody listens on. Raises ServerUnavailable.
+
+    As long as this process lives no other is given the same one here, so that two which start servers at the same time do not
+    meet on it, and a server that has ended leaves a port where nobody answers.
+    """
     for _ in range(_PORT_CHOICES):
         port = _PORTS.start + secrets.randbelow(len(_PORTS))
+        claim = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         with socket.socket() as probe, contextlib.suppress(OSError):
+            claim.bind(("127.0.0.1", port))
             probe.bind(("127.0.0.1", port))
+            _claims.append(claim)
             return port
+        claim.close()
     raise ServerUnavailable(f"no free port was found on 127.0.0.1 between {_PORTS.start} and {_PORTS.stop}")
 
 

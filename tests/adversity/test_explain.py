@@ -42,7 +42,7 @@ CREATE TABLE plain (id int PRIMARY KEY, note text);
 CREATE TABLE guarded (id int);
 CREATE TABLE branches (id int, name text);
 CREATE TABLE small_branches (chief text) INHERITS (branches);
-INSERT INTO people SELECT i, 'n' || i, 'north', '1381234560' || i % 3, 4711 FROM generate_series(1, 300) i;
+INSERT INTO people SELECT i, 'n' || i, 'north', '1381234560' || i % 3, 47110815.25 FROM generate_series(1, 300) i;
 INSERT INTO staff SELECT i, 'n' || i, 'SECRET' || i FROM generate_series(1, 50) i;
 INSERT INTO tokens VALUES (1, 'SECRETREF');
 INSERT INTO closed VALUES (1, 'SECRETCODE');
@@ -62,7 +62,7 @@ CREATE INDEX by_phone ON people (phone);
 ANALYZE;
 GRANT ALL ON ALL TABLES IN SCHEMA public TO public
 """
-HIDDEN = ("1381234560", "SECRET", "4711", "louver.")
+HIDDEN = ("1381234560", "SECRET", "47110815", "louver.")
 
 SHOWN = [
     "SELECT * FROM people",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import signal
@@ -14,6 +15,7 @@ import psycopg
 import pytest
 from fixtures.waiting import until
 
+from louver.demo import host
 from louver.demo import postgres as module
 from louver.demo.host import ServerUnavailable, free_port, port_taken
 from louver.demo.postgres import LocalPostgres
@@ -86,6 +88,26 @@ def test_a_bad_setting_is_reported_with_the_servers_words() -> None:
 def test_a_free_port_is_free() -> None:
     """A port given out has no listener."""
     assert not port_taken(free_port())
+
+
+def test_no_two_processes_are_given_the_same_port(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However few there are; and one that is not used stays with whom it was given to."""
+    ports = range(31_900, 31_910)
+    monkeypatch.setattr(host, "_PORTS", ports)
+    ask = "from louver.demo import host; host._PORTS = {!r}; print(host.free_port(), flush=True); input()"
+    with contextlib.ExitStack() as stack:
+        started = [
+            stack.enter_context(
+                subprocess.Popen(
+                    [sys.executable, "-c", ask.format(ports)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+                )
+            )
+            for _ in range(3)
+        ]
+        given = [int(each.stdout.readline()) for each in started if each.stdout is not None]
+        assert len({free_port(), *given}) == 4
+        for each in started:
+            each.communicate("\n", timeout=60)
 
 
 @pytest.mark.parametrize("closed", ["install"])

@@ -10,6 +10,7 @@ import pymysql
 import pytest
 
 from louver.demo.certificate import CertificateFiles, make_certificate
+from louver.demo.host import free_port
 from proxy.front import LoginRefused
 from proxy.identity import Users, add_user
 from proxy.mysql.login import MySQLLoginSettings
@@ -153,11 +154,9 @@ def test_a_client_names_its_schema_and_program(
     assert (proxy.outcomes[0].database, proxy.outcomes[0].application) == (schema, "report")
 
 
-def test_a_database_that_is_not_there_is_told(
-    mysql_logins: Callable[..., MySQLLoginProxy], unused_tcp_port: int
-) -> None:
+def test_a_database_that_is_not_there_is_told(mysql_logins: Callable[..., MySQLLoginProxy]) -> None:
     """A client is told which place cannot be reached, as the server tells its own trouble before a greeting."""
-    proxy = mysql_logins(MySQLLoginSettings(Upstream("127.0.0.1", unused_tcp_port, upstream_tls("disable"))))
+    proxy = mysql_logins(MySQLLoginSettings(Upstream("127.0.0.1", free_port(), upstream_tls("disable"))))
     with pytest.raises(pymysql.OperationalError, match="cannot reach the database at"):
         asked(proxy.port, "root", "x", ssl_disabled=True)
 

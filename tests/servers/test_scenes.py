@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -202,4 +203,4 @@ def test_a_preview_tells_no_words_of_the_database_about_masked_columns(bank: Any
         )
     assert done.returncode == 1
     assert "the database could not run it (error 22P02)" in done.stderr
-    assert "138" not in done.stderr + done.stdout
+    assert not re.search(r"138\d{8}", done.stderr + done.stdout)

@@ -188,4 +188,4 @@ def test_what_a_proxy_writes_is_shipped_while_it_runs(louver_factory: Any, stage
     assert read["src_endpoint"]["ip"] == "127.0.0.1"
     said = json.dumps(events)
     assert "Zaphod" not in said
-    assert "1380000" not in said
+    assert not any(f"1380000{number:04}" in said for number in range(1, 10))

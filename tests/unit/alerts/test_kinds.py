@@ -151,11 +151,13 @@ def test_somebody_is_back(watch: Watch, stream: Stream) -> None:
 
 def test_a_grant_without_approval(watch: Watch, stream: Stream) -> None:
     """The broken glass is told, with the number of the grant; an approval is not. The reason is somebody's text and stays away."""
-    approved = stream.record(0, "grant", grant=6, what="approved", person="mona", reason="secret 4711")
-    broken = stream.record(1, "grant", grant=7, what="broken glass", person="tina", reason="secret 4711")
+    approved = stream.record(0, "grant", grant=6, what="approved", person="mona", reason="a secret that was whispered")
+    broken = stream.record(
+        1, "grant", grant=7, what="broken glass", person="tina", reason="a secret that was whispered"
+    )
     (told,) = watch("  - break-glass", [approved, broken])
     assert told.fields["grants"] == [7]
-    assert "4711" not in told.text
+    assert "whispered" not in told.text
 
 
 def test_what_no_rule_shows(watch: Watch, stream: Stream) -> None:

@@ -206,7 +206,7 @@ def test_each_segment_is_enough_by_itself(tmp_path, caller, judgement):
     sealed.trail.close()
     paths = [path for _, path in reader.existing(sealed.directory)]
     assert len(paths) > 4
-    assert not any(b"1381234" in path.read_bytes() or b"whispered" in path.read_bytes() for path in paths)
+    assert not any(b"13812345678" in path.read_bytes() or b"whispered" in path.read_bytes() for path in paths)
     assert reader.verified(sealed.directory).intact
     opened = []
     for number, path in enumerate(paths, 1):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from louver.demo.host import free_port
 from proxy.postgres.cancel import CancelRegistry
 from proxy.postgres.wire.messages import VERSION_3_0, VERSION_3_2, BackendKey, cancel_request
 from proxy.tls import upstream_tls
@@ -83,9 +84,9 @@ async def test_strange_and_ended_keys_reach_nobody(databases: Databases) -> None
     assert await cancels.cancel(other)
 
 
-async def test_a_database_that_is_down_is_logged(unused_tcp_port: int, caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_database_that_is_down_is_logged(caplog: pytest.LogCaptureFixture) -> None:
     """A cancel request that cannot be delivered raises nothing."""
     cancels = CancelRegistry()
-    key = cancels.issue(THEIRS, Upstream("127.0.0.1", unused_tcp_port, upstream_tls("disable")), VERSION_3_0)
+    key = cancels.issue(THEIRS, Upstream("127.0.0.1", free_port(), upstream_tls("disable")), VERSION_3_0)
     assert await cancels.cancel(key)
     assert "did not reach" in caplog.text
