@@ -150,7 +150,7 @@ def test_labels_follow(house: RunningLouver, either: LocalMySQL, number: int) ->
                     if "DATABASE" not in sql:
                         direct.select_db(schema)
                     send(direct, named(sql))
-                time.sleep(2.5)
+                house.hang_up()  # it looks at all definitions again, as it does by itself after a while
                 continue
             if user not in sessions:
                 sessions[user] = stack.enter_context(connect(house, user, schema))

@@ -54,7 +54,7 @@ def server_of(server: Any) -> dict[str, Any]:
 def source(protocol: str, database: str = NAME, **more: Any) -> dict[str, Any]:
     """A source of attributes."""
     sql = {"query": QUERY, "protocol": protocol, "database": database, "lists": "roles", **more.pop("sql", {})}
-    return {"name": "hr", "sql": sql, "lifetime_seconds": 1, "grace_seconds": 2, "answer_seconds": 3, **more}
+    return {"name": "hr", "sql": sql, "lifetime_seconds": 1, "grace_seconds": 30, "answer_seconds": 20, **more}
 
 
 @pytest.fixture(scope="module")
@@ -330,7 +330,7 @@ def test_a_source_that_goes_away(postgres_bank: LocalPostgres, hr_server: Callab
         psycopg.connect(louver.dsn("tina", database=NAME), autocommit=True) as client,
     ):
         hr.stop()
-        end = time.monotonic() + 2.5  # longer than the lifetime
+        end = time.monotonic() + 1.5  # longer than the lifetime
         while time.monotonic() < end:
             assert client.execute("SELECT phone FROM customers").fetchone() == (CLEAR,)
             time.sleep(0.1)
@@ -368,7 +368,7 @@ def test_a_source_that_goes_away(postgres_bank: LocalPostgres, hr_server: Callab
 )
 def test_a_query_that_cannot_be_used_lets_nobody_in(postgres_bank: LocalPostgres, query: str, told: str) -> None:
     """The client is told where the reason stands, the log which it is."""
-    hr = source("postgresql", sql={"query": query, "lists": []})
+    hr = source("postgresql", sql={"query": query, "lists": []}, answer_seconds=3)
     with running_louver(postgres_bank, policies=POLICIES, users={"tina": {}}, attributes=[hr]) as louver:
         with pytest.raises(psycopg.OperationalError, match="what hr knows of tina cannot be looked up"):
             ask_postgres(louver, "tina")
@@ -380,7 +380,7 @@ def test_a_query_that_cannot_be_used_lets_nobody_in(postgres_bank: LocalPostgres
 )
 def test_a_query_that_mysql_cannot_answer_lets_nobody_in(mysql_bank: Any, query: str) -> None:
     """The same where the driver waits in a thread of its own; the proxy ends as quickly as ever."""
-    hr = source("mysql", sql={"query": query, "lists": []})
+    hr = source("mysql", sql={"query": query, "lists": []}, answer_seconds=3)
     with running_louver(mysql_bank, policies=POLICIES, users={"tina": {}}, protocol="mysql", attributes=[hr]) as louver:
         with pytest.raises(pymysql.MySQLError, match="what hr knows of tina cannot be looked up"):
             ask_mysql(louver, "tina")

@@ -65,7 +65,7 @@ def settings_of(
     taken = {"attributes": {"region": "l", "shifts": "employeeType"}, "lists": ["shifts"]} | {
         k: v for k, v in groups.items() if v
     }
-    source = {"name": "directory", "ldap": taken, "lifetime_seconds": 1, "grace_seconds": 1, "answer_seconds": 3}
+    source = {"name": "directory", "ldap": taken, "lifetime_seconds": 1, "grace_seconds": 30, "answer_seconds": 20}
     return {
         "policies": POLICIES,
         "users": {"svc": {}},

@@ -82,9 +82,16 @@ def lifted(request: pytest.FixtureRequest) -> Iterator[None]:
     yield
     if "louver" in request.fixturenames:
         running: RunningLouver = request.getfixturevalue("louver")
-        for each in measures(running):
-            alerts(config(running), "lift", str(each["measure"]), "--reason", "the test is over")
-        time.sleep(1.0)
+        numbers = [each["measure"] for each in measures(running)]
+        for number in numbers:
+            alerts(config(running), "lift", str(number), "--reason", "the test is over")
+        for number in numbers:  # the proxy has seen it when its trail has it
+            until(
+                lambda number=number: any(
+                    each.get("response") == number and each["what"] == "lifted"
+                    for each in records(running.audit_directory)
+                )
+            )
 
 
 def config(louver: RunningLouver) -> Path:

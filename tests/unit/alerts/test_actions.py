@@ -20,6 +20,7 @@ from alerts.actions.delivery import ChannelUnusable, DeliveryFailed, Message
 from alerts.sending import Sending, pause
 from alerts.store import State
 from alerts.watching import Watching
+from louver.demo.host import free_port
 
 if TYPE_CHECKING:
     from fixtures.alerting import Hook
@@ -50,8 +51,7 @@ def test_a_redirect_is_no_arrival(hook: Hook, tmp_path: Path) -> None:
 
 def test_what_cannot_be_reached_or_used_says_why(tmp_path: Path) -> None:
     """Without a secret in the text."""
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
+    port = free_port()
     with pytest.raises(DeliveryFailed, match="cannot be reached"):
         webhook.sender({"url": f"http://127.0.0.1:{port}/", "seconds": 2}, tmp_path)(MESSAGE)
     with pytest.raises(ChannelUnusable, match="the secret of the webhook"):

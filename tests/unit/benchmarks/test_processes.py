@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import subprocess
 import sys
 import time
 
+import pytest
+
+from benchmarks import processes
 from benchmarks.processes import Stat, all_seconds, family, parse_stat, processor_seconds, resident_megabytes, settle
 
 _STAT = "4242 (odd) name) S 17 4242 4242 0 -1 4194560 900 0 0 0 123 45 6 7 20 0 1 0 5000 1000000 300\n"
@@ -46,21 +50,20 @@ def test_what_has_ended_still_counts() -> None:
     before, begun = all_seconds(), time.process_time()
     work = "import time\nwhile time.process_time() < 0.3: pass"
     subprocess.run([sys.executable, "-c", work], check=True)
-    while time.process_time() < begun + 0.4:
+    while time.process_time() < begun + 0.6:
         pass
-    assert 0.25 < all_seconds() - before < 0.45
+    assert 0.25 < all_seconds() - before < 0.3 + 0.6  # the child takes some time to start, more on a busy machine
 
 
-def test_settling_ends_when_nothing_comes_or_goes() -> None:
-    """While children come and go it waits, two seconds at most; then it returns at once."""
-    busy = [sys.executable, "-c", "import subprocess\nfor _ in range(400): subprocess.run(['sleep', '0.03'])"]
-    with subprocess.Popen(busy) as child:
-        time.sleep(0.3)
-        begun = time.monotonic()
-        settle()
-        waited = time.monotonic() - begun
-        child.kill()
-    assert waited > 0.09  # one look is never enough: the sleeping child is another one each time
+def test_settling_ends_when_nothing_comes_or_goes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """While children come and go it looks again, for two seconds at most."""
+    looks: list[set[int]] = [{1}, {1, 2}, {1, 3}, {1, 3}, {1, 4}]
+    monkeypatch.setattr(processes, "family", lambda _: looks.pop(0))
+    settle()
+    assert looks == [{1, 4}]
+    numbers = itertools.count()
+    monkeypatch.setattr(processes, "family", lambda _: {next(numbers)})
     begun = time.monotonic()
     settle()
-    assert time.monotonic() - begun < 1.9  # it waits two seconds at most
+    assert time.monotonic() - begun > 1.9
+    assert next(numbers) > 2
