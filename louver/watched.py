@@ -11,7 +11,6 @@ import logging
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
-from louver import mysql, postgres
 from louver.configuration import ConfigurationError, Parts
 
 if TYPE_CHECKING:
@@ -31,6 +30,7 @@ async def watched(parts: Parts, server: Server, meter: Meter, trail: Trail) -> A
     if settings.metrics is None:
         yield
         return
+    from louver import mysql, postgres  # noqa: PLC0415  who is not watched loads the protocol that is served alone
     from louver.endpoint import Endpoint  # noqa: PLC0415  prometheus-client is there only for those who use it
     from louver.metrics import Sources, registry  # noqa: PLC0415
     from louver.readiness import Readiness, Upstream  # noqa: PLC0415
