@@ -36,9 +36,11 @@ servers: .venv/dev.stamp ## find a MySQL and a MariaDB for the tests, or fetch t
 
 # In the order of their names, the small files of tests/unit come last and leave no core idle; xdist would rather begin with what has most
 # tests, and end with the few that take longest. Without the servers the tests that need one fail and say what to do; the others run.
+# Half as many again as there are cores, for a test waits a third of its time: for servers to start, sessions to end, grants to be over.
+WORKERS ?= $(shell echo $$((($$(getconf _NPROCESSORS_ONLN) * 3 + 1) / 2)))
 test: .venv/dev.stamp ## all tests, on real servers (ARGS="-k name" for some)
 	-@PYTHONPATH=tests $(BIN)/python -m brought
-	$(BIN)/pytest -n auto --dist loadfile --no-loadscope-reorder $(ARGS)
+	$(BIN)/pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 check: .venv/dev.stamp ## format, lint, types, import contracts, docker files, documents
 	$(BIN)/ruff format --check .

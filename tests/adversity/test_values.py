@@ -224,7 +224,7 @@ def test_on_mysql_too(mysql_house: MySQLHouse, user: str) -> None:
             cursor.fetchall()
     assert named(louver, str(base + 2)) == 3
     types = [each["parameters"] for each in asked_with(louver, str(base + 2))]
-    assert types == [["smallint unsigned", "char", "char", "double"]] * 3  # as this driver sends them
+    assert types == [["bigint unsigned", "char", "char", "double"]] * 3  # as this driver sends them
     assert named(louver, f"Li {base + 3}") == 3
     assert str(base).encode() not in trail(louver)
     assert SCHEMA.encode() in trail(louver)
