@@ -37,15 +37,24 @@ def descriptors(louver: RunningLouver) -> int:
     return len(list(Path(f"/proc/{louver.pid}/fd").iterdir()))
 
 
-def sessions(house: MySQLHouse) -> int:
-    """How many sessions of the bank's schema the server has, but for the one that asks."""
-    query = "SELECT count(*) FROM information_schema.processlist WHERE db = '%s' AND id <> connection_id()"
-    return int(house.real(query % SCHEMA)[0][0])
+def until_alone(house: MySQLHouse) -> None:
+    """Wait until the server has no session of the bank's schema; it is asked by one session, which is not one of those."""
+    query = "SELECT id, command, time, state, left(info, 80) FROM information_schema.processlist WHERE db = %s AND id <> connection_id()"
+    with house.server.connect() as connection, connection.cursor() as cursor:
+
+        def there() -> tuple[tuple[Any, ...], ...]:
+            cursor.execute(query, [SCHEMA])
+            return tuple(cursor.fetchall())
+
+        until(lambda: not there(), lambda: f"the server's sessions end: {there()}, {house.louver.log}")
 
 
 def watched(house: MySQLHouse) -> bool:
     """Whether Louver has its own connection to the server by now; without sessions it is the only one."""
-    holds = [str(each.readlink()) for each in Path(f"/proc/{house.louver.pid}/fd").iterdir() if each.is_symlink()]
+    holds = []
+    for each in Path(f"/proc/{house.louver.pid}/fd").iterdir():
+        with contextlib.suppress(FileNotFoundError):  # closed since it was listed
+            holds.append(str(each.readlink()))
     remote = f"0100007F:{house.server.port:04X}"
     table = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
     return any(row[2] == remote and row[3] == "01" and f"socket:[{row[9]}]" in holds for row in table)
@@ -56,7 +65,8 @@ def watched(house: MySQLHouse) -> bool:
 def test_a_client_that_vanishes_frees_both_sides(mysql_house: MySQLHouse, user: str, when: str) -> None:
     """Whatever it was doing, its descriptors are given back, and the server's session ends."""
     mysql_house.ask(user, "SELECT phone FROM customers")
-    until(lambda: sessions(mysql_house) == 0 and watched(mysql_house), "earlier sessions end")
+    until_alone(mysql_house)
+    until(lambda: watched(mysql_house), "Louver has a connection of its own")
     before = descriptors(mysql_house.louver)
     connection = mysql_house.connect(user)
     if when != "idle":
@@ -64,7 +74,7 @@ def test_a_client_that_vanishes_frees_both_sides(mysql_house: MySQLHouse, user: 
     if when == "reading":
         connection._sock.recv(1000)
     connection._sock.shutdown(socket.SHUT_RDWR)
-    until(lambda: sessions(mysql_house) == 0, "the server's session ends")
+    until_alone(mysql_house)
     until(lambda: descriptors(mysql_house.louver) <= before, "the descriptors are given back")
     connection._force_close()
 
