@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import socket
+import sys
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
@@ -32,6 +34,8 @@ thousand statements."""
 _CHANGING_SECONDS: Final = 600.0
 """How long a server may go on with what a session that is gone has sent it to change: it is told to stop at once."""
 
+_CLOSE_WAIT: Final = b"\x08"  # as Linux counts the states of TCP, in the first byte of tcp_info
+
 _LINGER_SECONDS: Final = 5.0
 """How long a peer may take to read what was sent to it last; a session that has ended holds no socket longer."""
 
@@ -51,6 +55,17 @@ class Opening:
     again: Callable[[Coroutine[Any, Any, Any]], None]
 
 
+def _is_closed_beneath(transport: asyncio.Transport) -> bool:
+    """Whether the other end of a TLS connection has closed its TCP connection (RFC 9293 section 3.3.2: CLOSE-WAIT)."""
+    if sys.platform != "linux" or transport.get_extra_info("ssl_object") is None:
+        return False
+    try:
+        state = transport.get_extra_info("socket").getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)
+    except OSError:  # it is closed
+        return False
+    return bool(state == _CLOSE_WAIT)
+
+
 class Relay(ABC):
     """One session from the end of its login to its own end.
 
@@ -61,6 +76,7 @@ class Relay(ABC):
         self, client: asyncio.Transport, server: asyncio.Transport, opening: Opening, first: tuple[bytes, bytes, bytes]
     ) -> None:
         self._client = client
+        self._seen_closed = False
         self._server = server
         self._recorder = opening.recorder
         self._outbox = opening.outbox
@@ -236,6 +252,16 @@ class Relay(ABC):
             self._client.write(self._farewell("08006", "louver: the database closed the connection", "Connect again."))
         self._finish("the database closed the connection", cancel=False)
 
+    def look(self) -> None:
+        """End the session of a client that was found to have closed its connection beneath TLS, twice: what it sent before is read by then.
+
+        The event loop keeps that to itself until all is sent, which a peer that does not read puts off for ever.
+        """
+        left = _is_closed_beneath(self._client)
+        if left and self._seen_closed:
+            self._client_left()
+        self._seen_closed = left
+
     def end(self, sqlstate: str, message: str, hint: str | None = None) -> None:
         """End the session from our side, with an error for the client."""
         if not self._reason:
@@ -327,7 +353,8 @@ class Relay(ABC):
             if (transport is self._server and changing) or (transport is self._client and keeps_client):
                 continue
             transport.close()
-            if transport.get_write_buffer_size():
+            # TLS does not count what waits beneath it
+            if transport.get_write_buffer_size() or transport.get_extra_info("ssl_object"):
                 self._loop.call_later(_LINGER_SECONDS, transport.abort)
         try:
             self._lose()

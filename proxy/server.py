@@ -246,6 +246,7 @@ class Server:
             try:
                 self._people.refresh()
                 self._sessions.end_those_who_may_not_go_on()
+                self._sessions.end_those_that_were_left()
             except Exception:  # the sessions that are to end must not go on because of a fault in one of them
                 log.exception("a fault while it was looked who may go on")
             if self._policies_changed():

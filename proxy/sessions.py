@@ -96,6 +96,11 @@ class Sessions:
             if serving.idle_since() < now - seconds:
                 serving.end("57P05", f"terminating connection: idle for more than {seconds:g} s")
 
+    def end_those_that_were_left(self) -> None:
+        """End those whose client has gone without a word."""
+        for serving in self:
+            serving.look()
+
     def end_those_who_may_not_go_on(self) -> None:
         """End the sessions whose proof has expired, and those of people who are suspended or not known any more."""
         for serving in self:

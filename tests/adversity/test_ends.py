@@ -220,6 +220,28 @@ def test_a_client_that_leaves_without_reading_is_gone(
     until(lambda: descriptors(louver) <= before, "the socket is closed")
 
 
+def test_a_client_with_tls_that_leaves_without_reading_is_gone(
+    louver_factory: Callable[..., Any], stage: Any, tmp_path: Path
+) -> None:
+    """The same where it says so to TCP alone, without a goodbye of TLS, and its window is full."""
+    files = make_certificate(tmp_path)
+    tls = {"certificate": str(files.certificate), "key": str(files.key)}
+    with louver_factory(policies=stage.policies, users=PEOPLE, tls=tls) as louver:
+        with psycopg.connect(louver.dsn("bob", database=stage.database)) as client:
+            client.execute("select phone from people limit 1")
+        before = descriptors(louver)
+        dsn = f"{louver.dsn('bob', database=stage.database)}?sslmode=require&application_name=half-closed-tls"
+        connection = psycopg.pq.PGconn.connect(dsn.encode())
+        assert connection.ssl_in_use
+        connection.send_query(b"select repeat('x', 1000) from generate_series(1, 2000000)")
+        until(lambda: stage.sessions("half-closed-tls", "AND wait_event = 'ClientWrite'"), "nobody takes any more")
+        with socket.fromfd(connection.socket, socket.AF_INET, socket.SOCK_STREAM) as raw:
+            raw.shutdown(socket.SHUT_WR)
+            stage.wait_free("half-closed-tls")
+            until(lambda: descriptors(louver) <= before, "the socket is closed")
+        connection.finish()
+
+
 def test_a_client_with_tls_that_does_not_read_holds_up_no_end(
     louver_factory: Callable[..., Any], tmp_path: Path
 ) -> None:
