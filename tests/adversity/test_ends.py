@@ -226,9 +226,11 @@ def test_a_client_with_tls_that_leaves_without_reading_is_gone(
     """The same where it says so to TCP alone, without a goodbye of TLS, and its window is full."""
     files = make_certificate(tmp_path)
     tls = {"certificate": str(files.certificate), "key": str(files.key)}
+    watching = watches(stage)
     with louver_factory(policies=stage.policies, users=PEOPLE, tls=tls) as louver:
         with psycopg.connect(louver.dsn("bob", database=stage.database)) as client:
             client.execute("select phone from people limit 1")
+        until(lambda: watches(stage) > watching, "definitions are watched")
         before = descriptors(louver)
         dsn = f"{louver.dsn('bob', database=stage.database)}?sslmode=require&application_name=half-closed-tls"
         connection = psycopg.pq.PGconn.connect(dsn.encode())
