@@ -1,8 +1,8 @@
 """A throw-away MySQL or MariaDB from the programs of this machine, for the demo and the tests.
 
 Owns the finding of the programs and the life of one server: its private directory, its unprivileged account, its start
-and its end. Loopback only, TLS on. The data is gone with the server, and the server with the process that started it,
-or with the last of those that share it (see supervise.py).
+and its end. Loopback only, TLS on. The data is gone with the server, and the server with the process that started it
+(see supervise.py).
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import subprocess
 import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, Final, Literal, Self
+from typing import TYPE_CHECKING, Any, Final, Literal, Self
 
 import pymysql
 
@@ -121,16 +121,13 @@ class LocalMySQL:
     socket: Path
     certificate: Path
     directory: Path
-    _process: subprocess.Popen[bytes] | None = field(default=None, repr=False)
+    _process: subprocess.Popen[bytes] = field(repr=False)
 
     @classmethod
-    def start(
-        cls, flavour: Flavour, program: Path, *, settings: Mapping[str, str] | None = None, lifeline: int | None = None
-    ) -> Self:
+    def start(cls, flavour: Flavour, program: Path, *, settings: Mapping[str, str] | None = None) -> Self:
         """Make an empty server of `program` in a private directory and start it on a free port of 127.0.0.1.
 
-        `settings` are options by name, as on its command line. With `lifeline`, the reading end of a pipe, it lives as
-        long as someone holds the writing end, and `stop()` does nothing. Raises ServerUnavailable.
+        `settings` are options by name, as on its command line. Raises ServerUnavailable.
         """
         identity = unprivileged(_ACCOUNTS, TITLES[flavour])
         directory = private_directory(identity, f"louver-{flavour}-")
@@ -142,7 +139,7 @@ class LocalMySQL:
             for attempt in range(_PORT_ATTEMPTS):
                 port = free_port()
                 try:
-                    process, version = making.launch(port, password, files, lifeline)
+                    process, version = making.launch(port, password, files)
                     break
                 except ServerUnavailable:
                     if attempt == _PORT_ATTEMPTS - 1 or not port_taken(port):
@@ -170,9 +167,8 @@ class LocalMySQL:
 
     def stop(self) -> None:
         """End the server and remove its data. A second call does nothing."""
-        if self._process is not None:
-            supervise.end(self._process)
-            shutil.rmtree(self.directory, ignore_errors=True)
+        supervise.end(self._process)
+        shutil.rmtree(self.directory, ignore_errors=True)
 
     def __enter__(self) -> Self:
         return self
@@ -264,8 +260,8 @@ class _Making:
         return done.stdout
 
     def launch(
-        self, port: int, password: str, files: CertificateFiles, lifeline: int | None
-    ) -> tuple[subprocess.Popen[bytes] | None, tuple[int, int, int]]:
+        self, port: int, password: str, files: CertificateFiles
+    ) -> tuple[subprocess.Popen[bytes], tuple[int, int, int]]:
         """Start the server under its supervisor, wait for its first login, and read its version."""
         command = [
             *self._command,
@@ -277,44 +273,28 @@ class _Making:
             f"--ssl-key={files.key}",
         ]
         with tempfile.TemporaryFile() as log:
-            process, pid = self._start(command, lifeline, log)
+            process = supervise.start(
+                command,
+                stop_signal="TERM",  # an orderly shutdown of either server
+                directory=self.directory,
+                remove_directory=True,
+                log=log,
+                environment=_environment(self.directory),
+                user=self.identity.user,
+                group=self.identity.group,
+            )
             for _ in ticks(START_SECONDS):
-                if (process is not None and process.poll() is not None) or not Path(f"/proc/{pid}").exists():
+                if process.poll() is not None:
                     break
                 version = _version(port, password)
                 if version is not None:
                     return process, version
-            if process is not None:
-                supervise.end(process)
+            supervise.end(process)
             raise ServerUnavailable(f"{TITLES[self.flavour]} did not start:\n{supervise.tail(log)}")
-
-    def _start(
-        self, command: Sequence[str | Path], lifeline: int | None, log: IO[bytes]
-    ) -> tuple[subprocess.Popen[bytes] | None, int]:
-        common: dict[str, Any] = {
-            "stop_signal": "TERM",  # an orderly shutdown of either server
-            "directory": self.directory,
-            "log": log,
-            "environment": _environment(self.directory),
-            "user": self.identity.user,
-            "group": self.identity.group,
-        }
-        if lifeline is not None:
-            return None, supervise.start_shared(command, lifeline=lifeline, **common)
-        process = supervise.start(command, remove_directory=True, **common)
-        return process, process.pid
 
 
 def _environment(directory: Path) -> dict[str, str]:
     return {"PATH": os.defpath, "LC_ALL": "C", "TZ": "UTC", "HOME": str(directory)}
-
-
-def _alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    return True
 
 
 def _version(port: int, password: str) -> tuple[int, int, int] | None:

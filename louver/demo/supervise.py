@@ -68,38 +68,6 @@ def start(  # noqa: PLR0913  what a process is started with
     )
 
 
-def start_shared(  # noqa: PLR0913  what a process is started with
-    command: Sequence[str | Path],
-    *,
-    stop_signal: str,
-    lifeline: int,
-    directory: Path,
-    log: IO[bytes],
-    environment: Mapping[str, str] | None = None,
-    user: int | None = None,
-    group: int | None = None,
-) -> int:
-    """Start `command` so that it lives as long as anyone holds the writing end of `lifeline`, a pipe's reading end.
-
-    It is no child of ours. `directory` is removed at its end. Gives its supervisor's process id. Raises OSError.
-    """
-    detach = 'exec 3<&0; "$@" <&3 >&2 & echo $!'  # a background command of a shell gets no input unless told
-    done = subprocess.run(  # noqa: S603  our own arguments; the shell's text is a constant
-        ["/bin/sh", "-c", detach, "detach", *_supervised(command, stop_signal, directory)],
-        stdin=lifeline,
-        stdout=subprocess.PIPE,
-        stderr=log,
-        check=True,
-        cwd=directory,
-        env=environment,
-        start_new_session=True,
-        user=user,
-        group=group,
-        extra_groups=None if user is None else [],
-    )
-    return int(done.stdout)
-
-
 def _supervised(command: Sequence[str | Path], stop_signal: str, directory: Path | None) -> list[str | Path]:
     """Give the command line of the supervisor of `command`, which removes `directory` at the end."""
     return ["/bin/sh", "-c", _SHELL, "supervisor", stop_signal, directory or "", *command]

@@ -23,13 +23,11 @@ from louver.demo.mysql import LocalMySQL, find
 if TYPE_CHECKING:
     pass
 
-_SHARER = """
-import os, sys, time
+_CHILD = """
+import sys, time
 from pathlib import Path
 from louver.demo.mysql import LocalMySQL
-reader, writer = os.pipe()
-server = LocalMySQL.start("mariadb", Path(sys.argv[1]), lifeline=reader)
-os.close(reader)
+server = LocalMySQL.start("mariadb", Path(sys.argv[1]))
 print(server.port, server.directory, flush=True)
 time.sleep(600)
 """
@@ -88,9 +86,9 @@ def test_settings_reach_the_server_and_its_end_leaves_nothing() -> None:
     assert not directory.exists()
 
 
-def test_a_shared_server_ends_with_its_last_user() -> None:
-    """A server on a lifeline ends when the process that holds it is killed, and its directory is gone."""
-    with subprocess.Popen([sys.executable, "-c", _SHARER, _mariadb()], stdout=subprocess.PIPE, text=True) as child:
+def test_the_server_dies_with_a_killed_parent() -> None:
+    """However the process ends that has started it, the server ends, and its directory is gone."""
+    with subprocess.Popen([sys.executable, "-c", _CHILD, _mariadb()], stdout=subprocess.PIPE, text=True) as child:
         assert child.stdout is not None
         port, directory = child.stdout.readline().split()
         assert port_taken(int(port))
