@@ -109,6 +109,7 @@ PEOPLE = (
     ),
     _lifted(_person("trading", "bea"), lambda row: row.get("region") == "East", "name", "phone"),
     _lifted(_WEALTH, lambda row: "balance" in row and row["balance"] < 50000, "name", "phone", "balance"),
+    _person("regions", "hanna", name=CLEAR, phone=CLEAR),
     _person("wealth", "paul", name=CLEAR, phone=CLEAR, balance=CLEAR),
 )  # fmt: skip
 """Everybody but who sees all. Purposes: one account, and each purpose is another person."""
