@@ -110,7 +110,12 @@ def condition(criteria: Criteria) -> Condition:
         parts.append(f"list_bool_or(list_transform(m.columns, lambda u: {use}))")
     if criteria.errors:
         parts.append(f"({_STATUS} IN {_FAILED} OR m.event IN {_REFUSED} OR m.ok = false)")
-    return Condition(" AND ".join(parts), values, criteria.errors)
+    if criteria.shown:
+        parts.append("list_contains(o.shown, $shown)")
+        values["shown"] = criteria.shown
+    if criteria.unlisted:
+        parts.append(_UNLISTED)
+    return Condition(" AND ".join(parts), values, criteria.errors or bool(criteria.shown) or criteria.unlisted)
 
 
 def _of_use(criteria: Criteria, values: dict[str, object]) -> str:
@@ -129,6 +134,11 @@ def _ends(name: str, wanted: str) -> str:
     return f"(lower({name}) = ${wanted} OR ends_with(lower({name}), '.' || ${wanted}))"
 
 
+_UNLISTED: Final = (
+    "m.event = 'statement' AND m.ruling <> 'deny' AND coalesce(o.rows, 1) > 0 AND NOT coalesce(o.listed, false) AND "
+    "list_bool_or(list_transform(m.columns, lambda u: u.treatment = 'clear' OR u.rows IS NOT NULL))"
+)
+"""Statements that have shown a labelled column as it is, in rows that are not all listed: there were too many, or nobody listed them."""
 _SAID: Final = "concat(m.text, chr(10), m.rewritten)"
 _TABLE: Final = "regexp_replace(u.\"column\", '[.][^.]*$', '')"
 _FOLDED: Final = frozenset({"user", "database", "table", "fingerprint"})

@@ -27,6 +27,8 @@ statement         statement (number within the session), caller fields, kinds, t
                   or: statement, hashes, parameters, session, like (and its own text or sealed): all else is as in record `like`, an earlier one of the same segment
 outcome           session, principal, statement, status (ok, error, denied, cancelled, skipped, lost), sqlstate, rows, bytes,
                   duration_us
+                  of one that shows a labelled column as it is: shown (keyed hashes of values in its rows, see audit.values), shown_of (columns that they
+                  come from, as far as known), listed (whether every row is in there)
 labelled          database, column, category, level, why (renamed, detached, copied), sources (the columns it has it from),
                   principal (who copied): a column has got a label by what happened to it
 grant             grant (its number), what (requested, approved, denied, revoked, broken glass, begun, expired, used up, reviewed),
@@ -48,7 +50,7 @@ leaves; one without an outcome was still running, or the proxy died: then it cou
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
@@ -122,6 +124,11 @@ class Judgement:
     grants: tuple[int, ...] = ()
     filters: tuple[tuple[str, str], ...] = ()
     fingerprint: str | None = None
+
+    @property
+    def shows(self) -> bool:
+        """Whether some labelled column is shown as it is, be it in some rows alone."""
+        return any(use.treatment == "clear" or use.rows is not None for use in self.columns)
 
 
 def _caller(caller: Caller) -> dict[str, Any]:
@@ -336,13 +343,14 @@ def outcome(  # noqa: PLR0913  one call per statement: a record object for its a
     bytes_: int | None = None,
     duration_us: int,
     sqlstate: str = "",
+    shown: bytes = b"",
 ) -> bytes:
     """Say how statement `number` ended; `prefix` from outcome_prefix, `status` one of those above.
 
     `rows` are the digits of the count in the command tag (b"": it has none), `bytes_` what the server sent in answer,
-    `duration_us` from the ruling to the end of the answer in microseconds.
+    `duration_us` from the ruling to the end of the answer in microseconds, `shown` is from the function of that name.
     """
-    return b'%b,"statement":%d,"status":"%b","sqlstate":%b,"rows":%b,"bytes":%b,"duration_us":%d' % (
+    return b'%b,"statement":%d,"status":"%b","sqlstate":%b,"rows":%b,"bytes":%b,"duration_us":%d%b' % (
         prefix,
         number,
         status.encode(),
@@ -350,4 +358,14 @@ def outcome(  # noqa: PLR0913  one call per statement: a record object for its a
         rows or b"null",
         b"null" if bytes_ is None else b"%d" % bytes_,
         duration_us,
+        shown,
+    )
+
+
+def shown(hashes: Iterable[str], origins: Iterable[str], *, listed: bool) -> bytes:
+    """Render what the rows of an answer have shown, to stand at the end of its outcome."""
+    return b',"shown":%b,"shown_of":%b,"listed":%b' % (
+        encode(list(hashes)),
+        encode(list(origins)),
+        b"true" if listed else b"false",
     )

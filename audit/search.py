@@ -51,7 +51,8 @@ class Criteria:
 
     Names compare without regard to case. `table` and `column` fit from the right: `customers` fits `public.customers`,
     `customers.phone` fits `public.customers.phone`. column, category, treatment, mask and rule must be met by one and
-    the same column use. `hash` is that of a value that the statement names (audit.values). `text` occurs in the text or the rewritten text, `pattern` is searched in them.
+    the same column use. `hash` is that of a value that the statement names (audit.values). `shown` is that of one that its
+    answer held; `unlisted` are statements of whose answers not every row is known, though they show a labelled column as it is. `text` occurs in the text or the rewritten text, `pattern` is searched in them.
     `since` is inclusive, `until` exclusive, both as in the records.
     """
 
@@ -74,6 +75,8 @@ class Criteria:
     pattern: re.Pattern[str] | None = None
     errors: bool = False
     fingerprint: str | None = None
+    shown: str | None = None
+    unlisted: bool = False
 
 
 def join(records: Iterable[Fields]) -> Iterator[Entry]:

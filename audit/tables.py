@@ -37,23 +37,21 @@ COLUMNS: Final[dict[str, Any]] = {
     "ruling": "VARCHAR", "policy": "VARCHAR", "catalog": "BIGINT", "reason": "VARCHAR", "sqlstate": "VARCHAR", "status": "VARCHAR",
     "rows": "BIGINT", "bytes": "BIGINT", "duration_us": "BIGINT", "ok": "BOOLEAN", "what": "VARCHAR", "grant": "BIGINT",
     "hashes": ["VARCHAR"], "person": "VARCHAR", "column": "VARCHAR", "category": "VARCHAR", "level": "INTEGER",
-    "proxy": "VARCHAR", "sealed": "VARCHAR", "parameters": ["VARCHAR"],
+    "proxy": "VARCHAR", "sealed": "VARCHAR", "parameters": ["VARCHAR"], "shown": ["VARCHAR"], "shown_of": ["VARCHAR"],
+    "listed": "BOOLEAN",
 }  # fmt: skip
 """Columns of `records` by their DuckDB types; those of one event alone are told by audit.record."""
 
 LATER: Final = {
-    "fingerprint": "VARCHAR",
-    "proxy": "VARCHAR",
-    "sealed": "VARCHAR",
-    "hashes": "VARCHAR[]",
-    "parameters": "VARCHAR[]",
-}
+    "fingerprint": "VARCHAR", "proxy": "VARCHAR", "sealed": "VARCHAR", "hashes": "VARCHAR[]",
+    "parameters": "VARCHAR[]", "shown": "VARCHAR[]", "shown_of": "VARCHAR[]", "listed": "BOOLEAN",
+}  # fmt: skip
 """Columns that compacted segments may lack, for they were made before there were these, by their types."""
 
 _LONGEST: Final = 2**29
 """Bytes of a line: a statement of 64 MiB that is kept whole, all of it escaped."""
 
-ENDING: Final = ("status", "rows", "bytes", "duration_us", "sqlstate")
+ENDING: Final = ("status", "rows", "bytes", "duration_us", "shown", "shown_of", "listed", "sqlstate")
 """What an outcome says of its statement."""
 
 _OF_USE: Final = (

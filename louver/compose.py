@@ -23,7 +23,7 @@ from audit.signing import KeyFileError, Signer
 from audit.writer import AuditUnavailable, Trail
 from louver import descriptors, granted
 from louver.compacting import compact_for_ever
-from louver.configuration import ConfigurationError, Parts, PolicyFiles, TLSFiles, text_readers, value_key
+from louver.configuration import ConfigurationError, Parts, PolicyFiles, TLSFiles, memory, text_readers
 from louver.retiring import retire_for_ever
 from louver.watched import watched
 from proxy.front import Front
@@ -101,7 +101,6 @@ async def _run(parts: Parts, trail: Trail, ledger: Ledger, signer: Signer | None
         ),
         front=_front(parts, trail, ledger, grants),
         trail=trail,
-        sealer=sealer,
         load_policies=files.load,
         policies_changed=files.changed,
         certificates=None if parts.login.tls is None else TLSFiles(settings, parts.login.tls),
@@ -109,7 +108,7 @@ async def _run(parts: Parts, trail: Trail, ledger: Ledger, signer: Signer | None
         vocabulary=parts.policies.vocabulary,
         granted=grants,
         grant_watch=granted.watch(settings, grants, trail),
-        hashes=value_key(settings),
+        memory=memory(settings, sealer),
         measures=parts.measures,
         measure_watch=_watch_measures(parts, trail),
         meter=meter,

@@ -31,12 +31,15 @@ from proxy.mysql.wire.authentication import ServiceAccount as MySQLServiceAccoun
 from proxy.people import People
 from proxy.postgres.login import PostgresLoginSettings
 from proxy.postgres.wire.authentication import ServiceAccount
+from proxy.recording import Memory
+from proxy.shown import Snapshots
 from rewriter.keys import SETTING, KeyMaterial, key_material
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
+    from audit.sealing import Sealer
     from policies.decide import PolicySet
     from policies.positions import Problem
     from proxy.sources.source import Keeping
@@ -101,11 +104,8 @@ def load(path: Path | str) -> Parts:
         )
     except (tls.TLSError, CannotArriveError, KeyFileError) as error:
         mistakes.append(str(error))
-    if policies is not None and settings.secret_file is None and uses_keyed_masks(policies):
-        mistakes.append(
-            f"{settings.policies} uses the mask `hash`, which needs a secret; make one by `louver secret FILE` "
-            "and name it as `secret_file`"
-        )
+    if settings.secret_file is None:
+        mistakes += _wants_secret(settings, policies)
     if settings.metrics is not None and find_spec("prometheus_client") is None:
         mistakes.append("`metrics` needs the package prometheus-client: pip install 'louver[metrics]'")
     if mistakes or policies is None or login is None:
@@ -113,6 +113,17 @@ def load(path: Path | str) -> Parts:
     measures = InForce()
     people = People(users, known, own=settings.login == "own", suspended=measures)
     return Parts(settings, policies, people, key, login, measures)
+
+
+def _wants_secret(settings: Settings, policies: PolicySet | None) -> list[str]:
+    """What cannot be without a secret."""
+    wanting = []
+    if policies is not None and uses_keyed_masks(policies):
+        wanting.append(f"{settings.policies} uses the mask `hash`")
+    if settings.audit.shown:
+        wanting.append("`audit.shown` keeps keyed hashes of what answers show")
+    make = "which needs a secret; make one by `louver secret FILE` and name it as `secret_file`"
+    return [f"{what}, {make}" for what in wanting]
 
 
 def text_readers(settings: Settings) -> tuple[Reader, ...]:
@@ -251,11 +262,17 @@ def server_tls(settings: Settings) -> tls.ServerTLS | None:
     return tls.server_tls(shown.certificate, shown.key, _ALPN[settings.protocol], clients)
 
 
-def value_key(settings: Settings) -> ValueKey | None:
-    """The key under which the trail keeps the values that statements name; None when it keeps none. Raises SecretError."""
-    if settings.audit.values == "none" or settings.secret_file is None:
-        return None
-    return ValueKey(load_secret(settings.secret_file))
+def memory(settings: Settings, sealer: Sealer | None) -> Memory:
+    """What the trail keeps of values. Raises SecretError."""
+    audit = settings.audit
+    if settings.secret_file is None:
+        return Memory(sealer=sealer)
+    key = ValueKey(load_secret(settings.secret_file))
+    return Memory(
+        hashes=key if audit.values == "hashed" else None,
+        snapshots=Snapshots(key, audit.shown) if audit.shown else None,
+        sealer=sealer,
+    )
 
 
 def _key(secret_file: Path) -> KeyMaterial:

@@ -48,6 +48,7 @@ class Audit:
     )
     text_key: tuple[Path, ...] = field(default=(), metadata=keys.files("PEM file, or several"))
     values: Literal["hashed", "none"] = field(default="hashed", metadata=keys.choice("hashed", "none"))
+    shown: int = field(default=0, metadata=keys.integer("values of an answer; 0 keeps none", 0, 1_000_000))
     segment_bytes: int = field(default=64 * 2**20, metadata=keys.integer("bytes", 4096, 2**40))
     segment_hours: float = field(default=24.0, metadata=keys.number("hours", 0.01, 8760))
     compact_days: float = field(

@@ -7,25 +7,27 @@ May not do: decide, know the protocol.
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from time import perf_counter_ns
 from typing import TYPE_CHECKING, Final, Literal
 
 from audit import record
+from audit.sealing import Sealer
+from audit.values import ValueKey
 from proxy.meter import Meter
+from proxy.shown import Snapshots
 from proxy.values import literals
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from audit.record import Caller
-    from audit.sealing import Sealer
-    from audit.values import ValueKey
     from audit.writer import Trail
     from proxy.context import Identity
     from proxy.meter import Count
     from proxy.plans import Plan
     from proxy.values import Bound
+    from proxy.shown import Shown
 
 _PLANS: Final = 4096
 """Plans whose record one session refers back to, some 200 bytes each; as many as its world keeps plans."""
@@ -34,22 +36,29 @@ _CANCELED: Final = ("57014", "70100")
 """The SQLSTATE of a statement that somebody stopped: PostgreSQL's query_canceled, MySQL's ER_QUERY_INTERRUPTED."""
 
 
-class Recorder:
-    """Writes one session's records to the trail. Every method may raise AuditUnavailable. `sealer`: texts are kept for the auditor."""
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """What records keep of values, beyond what their statements have in common; None of each keeps nothing.
 
-    def __init__(
-        self,
-        trail: Trail,
-        caller: Caller,
-        hashes: ValueKey | None = None,
-        meter: Meter | None = None,
-        sealer: Sealer | None = None,
-    ) -> None:
-        """`hashes` is the key under which values are kept that statements over labelled columns name; None keeps none."""
+    `hashes` is the key for values that statements over labelled columns name, `snapshots` makes what takes down the rows of an answer
+    that shows such a column as it is, `sealer` keeps texts for the auditor.
+    """
+
+    hashes: ValueKey | None = None
+    snapshots: Snapshots | None = None
+    sealer: Sealer | None = None
+
+
+class Recorder:
+    """Writes one session's records to the trail. Every method may raise AuditUnavailable."""
+
+    def __init__(self, trail: Trail, caller: Caller, memory: Memory | None = None, meter: Meter | None = None) -> None:
+        memory = Memory() if memory is None else memory
         self._trail = trail
-        self._sealer = sealer
+        self._sealer = memory.sealer
         self._caller = caller
-        self.hashes = hashes
+        self.hashes = memory.hashes
+        self.snapshots = memory.snapshots
         self._meter = Meter() if meter is None else meter
         # the segment that holds the plan's record for somebody, what refers to it, and what counts such statements
         self._told: dict[tuple[Plan, Identity | None], tuple[int, bytes, Count]] = {}
@@ -125,8 +134,17 @@ class Recorder:
         shown = text.decode(errors="backslashreplace")
         return self._trail.append(record.statement_with_text(self._hashed + prefix, number, shown))
 
-    def finish(self, number: int, status: str, rows: bytes, sent: int, nanoseconds: int, sqlstate: str) -> None:  # noqa: PLR0913, PLR0917  the fields of the record
-        """One statement has ended; written with the next flush."""
+    def finish(  # noqa: PLR0913, PLR0917  the fields of the record
+        self,
+        number: int,
+        status: str,
+        rows: bytes,
+        sent: int,
+        nanoseconds: int,
+        sqlstate: str,
+        shown: Shown | None = None,
+    ) -> None:
+        """One statement has ended; written with the next flush. `shown` is what its rows were."""
         if status == "suspended":
             status = "ok"
         elif sqlstate in _CANCELED:
@@ -143,6 +161,7 @@ class Recorder:
                 bytes_=sent,
                 duration_us=nanoseconds // 1000,
                 sqlstate=sqlstate,
+                shown=b"" if shown is None else record.shown(shown.hashes, shown.origins, listed=shown.whole),
             )
         )
 

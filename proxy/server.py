@@ -33,8 +33,6 @@ from proxy.sessions import Open, Sessions
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
 
-    from audit.sealing import Sealer
-    from audit.values import ValueKey
     from audit.writer import Trail
     from policies.decide import PolicySet
     from policies.vocabulary import Vocabulary
@@ -46,6 +44,7 @@ if TYPE_CHECKING:
     from proxy.measures.watch import MeasureWatch
     from proxy.people import People
     from proxy.plans import Tally
+    from proxy.recording import Memory
     from proxy.relay import Relay
 
 log = logging.getLogger(__name__)
@@ -107,7 +106,6 @@ class Server:
         *,
         front: Front[Any],
         trail: Trail,
-        sealer: Sealer | None = None,
         load_policies: Callable[[], PolicySet],
         policies_changed: Callable[[], bool] = lambda: False,
         certificates: Renewable | None = None,
@@ -115,7 +113,7 @@ class Server:
         vocabulary: Vocabulary,
         granted: Granted | None = None,
         grant_watch: GrantWatch | None = None,
-        hashes: ValueKey | None = None,
+        memory: Memory | None = None,
         measures: InForce | None = None,
         measure_watch: MeasureWatch | None = None,
         meter: Meter | None = None,
@@ -123,7 +121,6 @@ class Server:
         self._settings = settings
         self._front = front
         self._trail = trail
-        self._sealer = sealer
         self._load_policies = load_policies
         self._policies_changed = policies_changed
         self._certificates = certificates
@@ -131,7 +128,7 @@ class Server:
         self._known = people.revision
         self._vocabulary = vocabulary
         self._grant_watch = grant_watch
-        self._hashes = hashes
+        self._memory = memory
         self._measure_watch = measure_watch
         if measures is not None:
             measures.changed = self._measures_changed
@@ -408,9 +405,8 @@ class Server:
                 established.database_user,
                 person.attributes,
             ),
-            self._hashes,
+            self._memory,
             self._meter,
-            self._sealer,
         )
         recorder.opened(
             tls=established.tls,

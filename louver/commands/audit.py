@@ -140,6 +140,16 @@ def search(  # noqa: PLR0913  the options of a command
         str | None,
         typer.Option(help="A value that the statement names, such as a customer's number; needs the proxy's secret."),
     ] = None,
+    shown: Annotated[
+        str | None,
+        typer.Option(
+            help="A value that stood in the answer, such as a customer's number or phone; needs the proxy's secret."
+        ),
+    ] = None,
+    unlisted: Annotated[
+        bool,
+        typer.Option("--unlisted", help="Statements that showed something clear in rows that --shown does not know."),
+    ] = False,
     fingerprint: Annotated[
         str | None, typer.Option(help="The fingerprint of a shape: all statements that differ in values alone.")
     ] = None,
@@ -191,6 +201,8 @@ def search(  # noqa: PLR0913  the options of a command
 
     louver audit search --value 4711 --since 2026-05-01 --until 2026-06-01
 
+    louver audit search --shown 4711 --since 2026-05-01 --until 2026-06-01
+
     Exit codes: 0 something found, 1 nothing found, 2 called wrongly or no trail there.
     """
     from dataclasses import astuple
@@ -229,6 +241,8 @@ def search(  # noqa: PLR0913  the options of a command
             since=moment(since, now) if since else None,
             until=moment(until, now) if until else None,
             hash=value_hash(config, value) if value else None,
+            shown=value_hash(config, shown) if shown else None,
+            unlisted=unlisted,
             text=text,
             pattern=re.compile(regex, re.IGNORECASE | re.DOTALL) if regex else None,
             errors=errors,

@@ -48,7 +48,7 @@ def value_hash(config: Path | None, value: str) -> str:
     try:
         secret = load_settings(path).secret_file
         if secret is None:
-            fail([f"--value needs the secret of the proxy, and {path} names no secret_file"], Exit.USAGE)
+            fail([f"--value and --shown need the secret of the proxy, and {path} names no secret_file"], Exit.USAGE)
         return ValueKey(load_secret(secret)).digest(value.encode())
     except SettingsError as error:
         fail(error.problems, Exit.USAGE)

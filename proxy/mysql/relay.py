@@ -97,6 +97,7 @@ class MySQLRelay(Relay):
         self._conversation.unclaimed = gate.grants.unpaid
         self._conversation.origins_of = gate.origins_of
         self._conversation.hashes_values = self._recorder.hashes is not None
+        self._conversation.snapshots = self._recorder.snapshots
 
     # -- the walk ------------------------------------------------------------------------------------------------
 
@@ -226,6 +227,7 @@ class MySQLRelay(Relay):
                 execution.sent,
                 now - execution.started,
                 execution.sqlstate,
+                execution.shown,
             )
             self._caller.ended(execution.number - 1, execution.status)
             if execution.plan is not None and execution.plan.decision.limit is not None:

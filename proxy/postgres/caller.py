@@ -101,6 +101,12 @@ class Caller:
         """True when something is hidden from this caller, as far as is known."""
         return self._names is not None
 
+    def origin(self, table: int, number: int) -> str:
+        """The column of a table by its OID and its number there, as the audit names it; "" when the catalog lacks it."""
+        relation = self._known.catalog.relations.get(table)
+        column = None if relation is None else next((each for each in relation.columns if each.number == number), None)
+        return f"{relation.schema}.{relation.name}.{column.name}" if relation is not None and column is not None else ""
+
     def defines(self) -> None:
         """A statement goes off that may define something in the open transaction, or undo that."""
         if self._known.held:

@@ -86,6 +86,8 @@ class PostgresRelay(Relay):
         self._conversation.unclaimed = gate.grants.unpaid
         if self._recorder.hashes is not None:
             self._conversation.values = {}
+        self._conversation.snapshots = self._recorder.snapshots
+        self._conversation.origin = caller.origin
 
     # -- the walk ------------------------------------------------------------------------------------------------
 
@@ -402,6 +404,7 @@ class PostgresRelay(Relay):
                 execution.sent,
                 now - execution.started,
                 execution.sqlstate,
+                execution.shown,
             )
             if execution.plan is not None and execution.plan.decision.limit is not None:
                 self._count_rows(execution.plan, execution.identity, execution.status, execution.rows, execution.sent)

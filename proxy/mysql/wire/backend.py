@@ -27,10 +27,12 @@ from proxy.mysql.wire.packets import (
 from proxy.mysql.wire.provocations import NO_FILE
 from proxy.mysql.wire.replies import Action, Execution, Pending, Reply
 from proxy.mysql.wire.results import CURSOR_EXISTS, MORE_RESULTS, STATE_CHANGED, Ok, ok, parse_ok, status_of_eof
+from proxy.mysql.wire.spelling import described, take, tell
 from proxy.mysql.wire.tracking import may_change_state, moved
 
 if TYPE_CHECKING:
     from proxy.mysql.wire.conversation import Conversation
+    from proxy.shown import Field, Shown
 
 _ASSEMBLED_LIMIT: Final = 1 << 20
 """Bytes of a packet that is assembled to be looked into: an OK packet, an error, a column's definition. Rows are not."""
@@ -82,6 +84,9 @@ class Backend:
         self._received = 0
         self._mark = 0  # the end of the last answer
         self._origins = Origins()
+        self._described: list[
+            tuple[Field, int, bool]
+        ] = []  # the columns of the answer at hand, where the audit looks at its rows
 
     @property
     def begun(self) -> bool:
@@ -131,6 +136,8 @@ class Backend:
                     self._state = _ROWS
                 is_row = self._state is _ROWS and (first < EOF or (first == EOF and size >= self._end_limit))
                 if is_row and isinstance(owed, Execution):
+                    if owed.shown is not None and not self._look(owed.shown, data, position, size):
+                        break
                     owed.count += 1
                     if owed.count > owed.most >= 0 and owed.action is _FORWARD:
                         self.sequence = data[position + 3]
@@ -238,6 +245,7 @@ class Backend:
         if read != len(payload) or not self._left:
             raise ProtocolViolation("a malformed number of columns")
         self._state = _COLUMNS
+        self._described = []
         return self._seen(owed)
 
     def _prepared(self, owed: Pending, first: int, payload: bytes, end: int) -> bool:
@@ -258,6 +266,26 @@ class Backend:
         else:
             self._after_parameters(owed, end)
         return self._seen(owed)
+
+    def _describe(self, execution: Execution, shown: Shown, definition: bytes) -> None:
+        """Take a column, and behind the last say what the rows are that follow; also those of its cursor, which come without."""
+        self._described.append(described(definition))
+        if self._left:
+            return
+        if execution.fetched is not None:
+            execution.fetched.columns = self._described
+        tell(shown, self._described, binary=execution.fetched is not None)
+
+    def _look(self, shown: Shown, data: bytes, position: int, size: int) -> bool:
+        """Tell the audit of a row; False when more of it has to come first."""
+        stop = position + HEADER_SIZE + size
+        if size > _ASSEMBLED_LIMIT or shown.full:
+            shown.missed()
+        elif stop > len(data):
+            return False
+        else:
+            take(shown, data[position + HEADER_SIZE : stop], shown.kinds)
+        return True
 
     def _exceed(self, owed: Execution) -> None:
         """Let nothing more pass: the answer has more rows than the caller may have."""
@@ -291,6 +319,8 @@ class Backend:
                     conversation.finished.append(owed)
                 return False
         self._left -= 1
+        if isinstance(owed, Execution) and owed.shown is not None:
+            self._describe(owed, owed.shown, payload)
         if not self._left:
             if self._plain_ends:
                 self._state = State.COLUMNS_EOF

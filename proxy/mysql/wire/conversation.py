@@ -16,6 +16,7 @@ from proxy.mysql.wire.replies import Execution, Pending
 from proxy.mysql.wire.statements import Prepared
 from proxy.mysql.wire.tracking import Tracked
 from proxy.plans import Plan
+from proxy.shown import Snapshots
 from rewriter.model import Probe
 
 
@@ -40,7 +41,7 @@ class Conversation:
     `leaving` is the COM_CHANGE_USER of a client that wants to be another: it is looked at no more.
     `charge` counts what is compared with real values, or gives the error for it; `spend` does so for
     executions under grants, of which `unclaimed` are those that have to be counted elsewhere first.
-    `hashes_values`: the audit keeps hashes of what parameters are.
+    `hashes_values`: the audit keeps hashes of what parameters are; `snapshots` makes what takes down the rows of answers that show something.
     `identity` is for whom statements are ruled now; None as long as nothing has been said of it since the login. `forgotten` is called
     when the server has forgotten what the session had.
     """
@@ -60,6 +61,7 @@ class Conversation:
     files_asked: bool = False
     guarded: bool = True
     hashes_values: bool = False
+    snapshots: Snapshots | None = None
     witness: OriginWitness | None = None
     exposed: str = ""
     exceeded: int = -1
@@ -88,6 +90,8 @@ class Conversation:
         execution.number = self.number
         if self.identity is not None:
             execution.identity = self.identity
+        if self.snapshots is not None and (execution.plan.uses_made or execution.plan.judgement.shows):
+            execution.shown = self.snapshots.begin()
         self.owed = execution
         self.started.append(execution)
 

@@ -13,6 +13,7 @@ from proxy.mysql.wire.commands import COM_STMT_CLOSE, COM_STMT_PREPARE
 from proxy.mysql.wire.handling import AGAIN, DROP, WAIT, Handling, Step
 from proxy.mysql.wire.packets import LARGEST, ProtocolViolation, packet
 from proxy.mysql.wire.replies import Action, Execution, Pending, Reply
+from proxy.mysql.wire.spelling import tell
 from proxy.mysql.wire.statements import Prepared, Statement, still_prepared
 from proxy.values import LONGEST, executed
 
@@ -122,6 +123,7 @@ class Executions(Handling):
         execution.cursor = not bulk and bool(payload[5] & _CURSOR)
         execution.values = values
         execution.sent_text = prepared.sent
+        execution.fetched = prepared
         prepared.cursor = prepared.plan if execution.cursor else None
         self._conversation.start(execution)
         return self._instead(payload, head, taken)
@@ -174,7 +176,11 @@ class Executions(Handling):
             self.waiting = Statement(prepared.text, "fetch", prepared.tracked)
             return WAIT
         self._ruled = None
-        conversation.start(Execution(Reply.ROWS, prepared.plan if plan is None else plan, prepared.text))
+        execution = Execution(Reply.ROWS, prepared.plan if plan is None else plan, prepared.text)
+        execution.fetched = prepared
+        conversation.start(execution)
+        if execution.shown is not None and prepared.columns is not None:
+            tell(execution.shown, prepared.columns, binary=True)
         return self._instead(payload, payload[:1] + prepared.server_id.to_bytes(4, "little"), 5)
 
     def _answer_fetch(self, statement: Statement, ruling: Ruling) -> Step:

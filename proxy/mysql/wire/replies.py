@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from proxy.mysql.wire.statements import Prepared
     from proxy.plans import Plan
     from proxy.values import Bound
+    from proxy.shown import Shown
 
 
 class Reply(IntEnum):
@@ -67,6 +68,7 @@ class Execution(Pending):
     `status` is ok, error, denied, or lost when the connection ends first. `count` are the rows of its results or those that
     it has changed, `sent` is the size of its answer in bytes. `errno` and `sqlstate` are those of the error that ended it.
     `most` rows may come, any number when it is -1. `started` is stamped by the shell, in nanoseconds. `files`: it may ask the client for a file. `cursor`: it asks for a cursor.
+    `fetched` is the prepared statement whose rows these are, in binary.
     """
 
     number: int = 0
@@ -85,6 +87,8 @@ class Execution(Pending):
     identity: Identity | None = None  # for whom it was ruled, where that was said
 
     values: Bound | None = None  # of its parameters, where the audit keeps hashes of them
+    shown: Shown | None = None  # what its rows are, where the audit keeps hashes of them
+    fetched: Prepared | None = None
 
     def __init__(self, reply: Reply, plan: Plan, text: bytes, *, refused: bytes = b"") -> None:
         self.reply = reply

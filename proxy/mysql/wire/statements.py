@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from proxy.context import Identity
     from proxy.mysql.wire.tracking import Tracked
     from proxy.plans import Plan, Ruling
+    from proxy.shown import Field
 
 Source = Literal["query", "prepare", "execute", "fetch", "init_db", "field_list", "kill"]
 
@@ -48,6 +49,7 @@ class Prepared:
     cursor: Plan | None = None
     broken: bytes = b""
     identity: Identity | None = None  # for whom it was ruled last, where that was said
+    columns: list[tuple[Field, int, bool]] | None = None  # of the rows of its cursor, where the audit looks at them
 
     def __init__(self, text: bytes, plan: Plan, sent: bytes | None, tracked: Tracked | None) -> None:
         self.text = text

@@ -7,7 +7,7 @@ May not do: I/O, deciding.
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from proxy.postgres.wire import frames
 from proxy.postgres.wire.contents import columns, hidden_origin, sqlstate_of
@@ -26,6 +26,10 @@ from proxy.postgres.wire.replies import (
 )
 from proxy.postgres.wire.reports import discreet, logged, repositioned
 from proxy.types import KNOWN
+from proxy.postgres.wire.spelling import fields
+
+if TYPE_CHECKING:
+    from proxy.shown import Shown
 
 _ASSEMBLED_LIMIT: Final = 1 << 20
 """Bytes of a message that is looked into as a whole. RowDescription of 1,600 columns with 63-byte names has 130 kB;
@@ -116,7 +120,7 @@ class Backend:
             if kind == DATA_ROW or kind == COPY_DATA:  # noqa: PLR1714, SIM109  no tuple per message
                 if not queue:
                     raise ProtocolViolation("rows from the server that nothing asked for")
-                if queue.head.action is _FORWARD and queue.head.left < 0:
+                if queue.head.action is _FORWARD and not queue.head.watched:
                     position += 1 + length
                     while position <= last:  # a run of rows: only hop from header to header
                         kind = data[position]
@@ -178,7 +182,7 @@ class Backend:
             return self._parameters(data, position, stop)
         if kind in {DATA_ROW, COPY_DATA}:
             if self._conversation.queue.head.action is _FORWARD:
-                return self._limited_row()
+                return self._watched_row(kind, data, position, stop)
             return self._captured_row(data, position, stop)
         if kind == frames.ERROR_RESPONSE:
             return self._error(data, position, stop)
@@ -245,15 +249,33 @@ class Backend:
                 return False
         if isinstance(head, Description) and head.prepared is not None and witness is not None:
             head.prepared.described = True
+        if head.shown is not None:
+            self._tell_fields(head.shown, data, position, stop)
         return head.action is _FORWARD or _unseen(head)
 
-    def _limited_row(self) -> bool:
-        """A row of a caller who may have no more than so many; behind them nothing passes."""
+    def _tell_fields(self, shown: Shown, data: bytes, position: int, stop: int) -> None:
+        """Say what the rows are that follow a description."""
+        origin = self._conversation.origin
+        known = origin is not None and stop <= len(data)
+        shown.fields = fields(data[position + HEADER_SIZE : stop], origin) if known and origin is not None else None
+
+    def _watched_row(self, kind: int, data: bytes, position: int, stop: int) -> bool:
+        """A row that the audit is told of, or of a caller who may have no more than so many; behind them nothing passes."""
         head = self._conversation.queue.head
-        if head.left > 0:
-            head.left -= 1
-            return True
         assert isinstance(head, Execution)
+        if head.left != 0:
+            if head.left > 0:
+                head.left -= 1
+            shown = head.shown
+            if shown is not None:
+                if kind == COPY_DATA or shown.full:  # and none of the others will be
+                    shown.missed()
+                    head.watched = head.left >= 0
+                elif stop > len(data):
+                    shown.missed()
+                else:
+                    shown.row(columns(data, position + HEADER_SIZE))
+            return True
         self._conversation.exceeded = head.plan.most_rows
         self._conversation.exposed = "more rows"
         head.status, head.sqlstate = "denied", EXCEEDED

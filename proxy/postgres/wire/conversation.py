@@ -15,6 +15,7 @@ from proxy.plans import Makes, Plan
 from proxy.postgres.wire.replies import BIND_REPLY, Action, Execution, Owed, Pending
 from proxy.postgres.wire.statements import Prepared
 from proxy.values import Bound
+from proxy.shown import Shown, Snapshots
 from proxy.violation import Violation
 from proxy.witness import Witness
 from rewriter.model import Probe
@@ -57,6 +58,8 @@ class Conversation:
     named as the origin of a result; nothing of the server's passes any more. `told`: the columns of which the client has been
     told that it compares masked values. `charge` counts what is compared with real values, or gives the error for it; `spend` does so for
     executions under grants, of which `unclaimed` are those that have to be counted elsewhere first.
+    `snapshots` makes what takes down the rows of answers that show something, for which `origin` names columns by the OID of their table
+    and their number there.
     `identity` is for whom statements are ruled now; None as long as nothing has been said of it since the login.
     """
 
@@ -90,6 +93,8 @@ class Conversation:
     charge: Callable[[Sequence[Probe]], bytes] | None = None
     spend: Callable[[tuple[int, ...]], bytes] | None = None
     unclaimed: Callable[[tuple[int, ...]], bool] | None = None
+    snapshots: Snapshots | None = None
+    origin: Callable[[int, int], str] | None = None
     identity: Identity | None = None
     number: int = 0
     started: list[Execution] = field(default_factory=list)
@@ -101,6 +106,8 @@ class Conversation:
         execution.number = self.number
         if self.identity is not None:
             execution.identity = self.identity
+        if self.snapshots is not None and execution.shown is None and self.showing(execution.plan):
+            self.watch(execution)
         self.queue.append(execution)
         self.started.append(execution)
         plan = execution.plan
@@ -112,6 +119,17 @@ class Conversation:
             if self.names_touched:
                 self.names_stale = True
                 self.epoch = 0
+
+    def showing(self, plan: Plan) -> bool:
+        """Whether the audit is told what the rows of an answer are; of what SQL has prepared or opened it is not known what it shows."""
+        return self.snapshots is not None and (plan.uses_made or plan.judgement.shows)
+
+    def watch(self, execution: Execution) -> Shown:
+        """Have the rows of an execution looked at."""
+        assert self.snapshots is not None
+        execution.watched = True
+        execution.shown = shown = self.snapshots.begin()
+        return shown
 
     def subject(self, entry: Pending) -> tuple[Plan | None, bytes]:
         """The plan and the client's text of the statement that an answer is about, where one is known."""

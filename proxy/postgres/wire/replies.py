@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from proxy.plans import Plan
     from proxy.postgres.wire.statements import Prepared
     from proxy.values import Bound
+    from proxy.shown import Shown
     from proxy.witness import Witness
 
 
@@ -57,15 +58,16 @@ class Pending:
     """One answer that is owed.
 
     `error` is the ErrorResponse payload that REPLACE gives the client; `question` reads the rows of CAPTURE; `prepared` is
-    the statement that is parsed, bound or described, `witness` what a description is checked against. Defaults stand on the
-    class: one of these is made for every statement.
+    the statement that is parsed, bound or described, `witness` what a description is checked against. `watched`: its rows are looked
+    at one by one; `shown` is told what they are, where the audit keeps hashes of them. Defaults stand on the class: one of these is made for every statement.
     """
 
     error: bytes = b""
     prepared: Prepared | None = None
     question: Question | None = None
     witness: Witness | None = None
-    left: int = -1
+    watched: bool = False
+    shown: Shown | None = None
 
     def __init__(
         self,
@@ -114,7 +116,10 @@ class Change(Pending):
 
 
 class Description(Pending):
-    """A Describe whose answer is looked at: of a prepared statement, or of a portal of it; None when it is made by SQL."""
+    """A Describe whose answer is looked at: of a prepared statement, or of a portal of it; None when it is made by SQL.
+
+    It is checked against `witness`, and tells `shown` what the rows are that follow.
+    """
 
     def __init__(self, prepared: Prepared | None, witness: Witness | None, action: Action = _FORWARD) -> None:
         self.reply = Reply.DESCRIBE
@@ -128,7 +133,7 @@ class Execution(Pending):
 
     `status` is ok, suspended, error, denied, skipped, or lost when the connection ends first. `tag` is the last
     command tag and `rows` the count in it (b"" when it has none); `sent` is the size of its answer in bytes. `limit` is
-    the row limit of an Execute as it was sent; zero means all; `portal` is what it names. `started` is stamped by the shell, in nanoseconds.
+    the row limit of an Execute as it was sent; zero means all; `portal` is what it names. `left` are the rows that may still come, -1: any number. `started` is stamped by the shell, in nanoseconds.
     """
 
     number: int = 0
@@ -153,6 +158,7 @@ class Execution(Pending):
         self.plan = plan
         self.text = text
         self.left = plan.most_rows
+        self.watched = plan.most_rows >= 0
         self.action = _FORWARD
         if refused:
             self.action = _REPLACE

@@ -348,9 +348,14 @@ class Requests:
         if limit != _ALL_ROWS:
             execution.limit = limit
         witness = plan.witness if prepared is not None else conversation.witness
-        if witness is not None and self._undescribed(prepared):
-            conversation.queue.append(Description(prepared, witness, _DROPPED))
-            self._described = prepared
+        unchecked = witness is not None and self._undescribed(prepared)
+        if unchecked or conversation.showing(plan):
+            description = Description(prepared, witness, _DROPPED)
+            if conversation.showing(plan):
+                description.shown = conversation.watch(execution)
+            conversation.queue.append(description)
+            if unchecked:
+                self._described = prepared
             self.preceding = frame(frames.DESCRIBE, b"P" + portal + b"\0")
             conversation.start(execution)
             return PRECEDE
