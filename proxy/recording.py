@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from proxy.context import Identity
     from proxy.meter import Count
     from proxy.plans import Plan
-    from proxy.values import Bound
     from proxy.shown import Shown
+    from proxy.values import Bound
 
 _PLANS: Final = 4096
 """Plans whose record one session refers back to, some 200 bytes each; as many as its world keeps plans."""

@@ -14,7 +14,16 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from louver.commands import holding, proof, shipping
-from louver.commands.elsewhere import ClickHouseOption, TrailOption, ask_there, check_trail, search_there, tell_count
+from louver.commands.elsewhere import (
+    ClickHouseOption,
+    TrailOption,
+    ask_there,
+    check_trail,
+    not_listed,
+    search_there,
+    tell_count,
+    tell_unlisted,
+)
 from louver.commands.report import report
 from louver.commands.texts import TextKeyOption, opened, opened_rows, opening_with, read_key, tell_unopened
 from louver.commands.trail import ConfigOption, DirectoryOption, find_trail, value_hash
@@ -271,6 +280,8 @@ def search(  # noqa: PLR0913  the options of a command
                 save = partial(query.save, connection, file) if file else None
                 opener = opening_with(key, query.text_keys(connection).get) if key else None
                 count = _show_found(query.find(connection, criteria, limit), form, save, opener)
+                if shown:
+                    tell_unlisted(query.find(connection, not_listed(criteria), 1).count)
     except (NoTrail, CriterionError, tables.QueryError) as error:
         fail([error], Exit.USAGE)
     tell_count(count, limit, by, form)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -72,6 +73,8 @@ def search_there(  # noqa: PLR0913, PLR0917  what a search is told
                     opener = opening_with(key, there.text_keys().get) if key else None
                     show(opened(found.entries, opener), form)
                     tell_unopened(opener)
+                if criteria.shown:
+                    tell_unlisted(there.find(not_listed(criteria), 1).count)
             else:
                 counts = sorted(there.counts(criteria, by), key=attrgetter(order), reverse=True)
                 count = len(counts)
@@ -118,6 +121,21 @@ def check_trail(clickhouse: str | None, trail: str | None) -> None:
 def _check_form(form: FileFormat, output: Path | None) -> None:
     if parquet_path(form, output) is not None:
         fail(["--format parquet is for the trail itself; leave --clickhouse out, or write csv"], Exit.USAGE)
+
+
+def not_listed(criteria: Criteria) -> Criteria:
+    """What else may have been shown, to a search for what was."""
+    return replace(criteria, shown=None, unlisted=True)
+
+
+def tell_unlisted(count: int) -> None:
+    """Say of how many statements it is not known whether they have shown what was searched for."""
+    if count:
+        err.print(
+            f"{count} other statement{'s' if count > 1 else ''} showed something clear in rows that are not all listed; "
+            "--unlisted in place of --shown shows which",
+            style="yellow",
+        )
 
 
 @contextmanager

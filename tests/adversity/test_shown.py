@@ -215,6 +215,8 @@ def test_it_is_found_by_the_command(louver_factory: Callable[..., RunningLouver]
             client.execute("select phone from people where id = 8")
         recorded(louver, "session_closed")
         assert search("--shown", "13800000008") == ["select phone from people where id = ?"]
+        said = CliRunner().invoke(app, ["audit", "search", "--shown", "13800000008", *config]).stderr
+        assert "1 other statement showed something clear in rows that are not all listed" in " ".join(said.split())
         assert search("--unlisted") == ["select id, phone from people"]
         louver.stop()
         before = [search("--shown", "13800000008"), search("--unlisted"), search("--shown", "none of these")]

@@ -35,6 +35,7 @@ ODD = [
     ),
     b'"event":"statement","statement":10,"session":"s9","principal":null,"text":null,"relations":[],"columns":[],"ruling":"pass","kinds":[],"grants":[]',
     b'"event":"outcome","statement":10,"session":"s9","principal":null,"status":"lost","sqlstate":null,"rows":null,"bytes":null,"duration_us":1',
+    b'"event":"outcome","statement":9,"session":"s9","principal":null,"status":"ok","sqlstate":null,"rows":2,"bytes":9,"duration_us":1,"shown":["h7","h8"],"shown_of":["s.t.x"],"listed":true',
 ]
 """Names beyond ASCII, backslashes, and what is missing."""
 
@@ -80,6 +81,7 @@ CRITERIA: list[dict[str, Any]] = [
     {"pattern": re.compile("电.$|x")}, {"since": "2027-01-15T08:00:06.000000Z"}, {"until": "2027-01-15T08:00:06.000000Z"},
     {"since": "2027-01-15T08:00:03.000001Z", "until": "2027-01-15T08:00:09.000000Z"}, {"errors": True}, {"errors": True, "user": "tina"},
     {"user": "tina", "table": "staff"}, {"user": "x' OR 1=1 --"}, {"user": "x\\' OR 1=1 --"}, {"text": "{user:String}"}, {"hash": "h2"}, {"hash": "h"},
+    {"shown": "h7"}, {"shown": "h"}, {"shown": "h8", "column": "x"}, {"unlisted": True}, {"unlisted": True, "user": "tina"},
 ]  # fmt: skip
 
 

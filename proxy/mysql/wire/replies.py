@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from proxy.context import Identity
     from proxy.mysql.wire.statements import Prepared
     from proxy.plans import Plan
-    from proxy.values import Bound
     from proxy.shown import Shown
+    from proxy.values import Bound
 
 
 class Reply(IntEnum):

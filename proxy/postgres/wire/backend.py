@@ -25,8 +25,8 @@ from proxy.postgres.wire.replies import (
     swallow_syncs,
 )
 from proxy.postgres.wire.reports import discreet, logged, repositioned
-from proxy.types import KNOWN
 from proxy.postgres.wire.spelling import fields
+from proxy.types import KNOWN
 
 if TYPE_CHECKING:
     from proxy.shown import Shown

@@ -14,8 +14,8 @@ from proxy.context import Identity
 from proxy.plans import Makes, Plan
 from proxy.postgres.wire.replies import BIND_REPLY, Action, Execution, Owed, Pending
 from proxy.postgres.wire.statements import Prepared
-from proxy.values import Bound
 from proxy.shown import Shown, Snapshots
+from proxy.values import Bound
 from proxy.violation import Violation
 from proxy.witness import Witness
 from rewriter.model import Probe
@@ -106,7 +106,7 @@ class Conversation:
         execution.number = self.number
         if self.identity is not None:
             execution.identity = self.identity
-        if self.snapshots is not None and execution.shown is None and self.showing(execution.plan):
+        if self.snapshots is not None and execution.shown is None:
             self.watch(execution)
         self.queue.append(execution)
         self.started.append(execution)
@@ -124,12 +124,12 @@ class Conversation:
         """Whether the audit is told what the rows of an answer are; of what SQL has prepared or opened it is not known what it shows."""
         return self.snapshots is not None and (plan.uses_made or plan.judgement.shows)
 
-    def watch(self, execution: Execution) -> Shown:
-        """Have the rows of an execution looked at."""
-        assert self.snapshots is not None
-        execution.watched = True
-        execution.shown = shown = self.snapshots.begin()
-        return shown
+    def watch(self, execution: Execution) -> Shown | None:
+        """Have the rows of an execution looked at, if the audit is told of them."""
+        if self.snapshots is not None and self.showing(execution.plan):
+            execution.watched = True
+            execution.shown = self.snapshots.begin()
+        return execution.shown
 
     def subject(self, entry: Pending) -> tuple[Plan | None, bytes]:
         """The plan and the client's text of the statement that an answer is about, where one is known."""

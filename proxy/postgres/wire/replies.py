@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from proxy.context import Identity
     from proxy.plans import Plan
     from proxy.postgres.wire.statements import Prepared
-    from proxy.values import Bound
     from proxy.shown import Shown
+    from proxy.values import Bound
     from proxy.witness import Witness
 
 

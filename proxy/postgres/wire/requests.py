@@ -351,8 +351,7 @@ class Requests:
         unchecked = witness is not None and self._undescribed(prepared)
         if unchecked or conversation.showing(plan):
             description = Description(prepared, witness, _DROPPED)
-            if conversation.showing(plan):
-                description.shown = conversation.watch(execution)
+            description.shown = conversation.watch(execution)
             conversation.queue.append(description)
             if unchecked:
                 self._described = prepared

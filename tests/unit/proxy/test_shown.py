@@ -126,7 +126,9 @@ def test_numerics_read_as_their_text(value: Decimal) -> None:
     assert numeric(numeric_of(value)).decode() in {expected, expected.removeprefix("-") if value == 0 else expected}
 
 
-@pytest.mark.parametrize("value", [b"", b"\0\1", struct.pack("!hhHh", 0, 0, 0xC000, 0), struct.pack("!hhHh", 9, 0, 0, 0)])
+@pytest.mark.parametrize(
+    "value", [b"", b"\0\1", struct.pack("!hhHh", 0, 0, 0xC000, 0), struct.pack("!hhHh", 9, 0, 0, 0)]
+)
 def test_numerics_that_are_none_stay_as_they_came(value: bytes) -> None:
     """Not a number, and what is cut off."""
     assert numeric(value) == value
@@ -155,7 +157,15 @@ def description(*columns: tuple[int, int, int, int]) -> bytes:
 def test_a_description_names_and_spells() -> None:
     """By origin, type and format."""
     found = fields(
-        description((7, 1, 23, 1), (7, 2, 23, 0), (0, 0, 25, 1), (7, 3, 16, 0), (7, 4, 3802, 0), (7, 5, 99999, 0), (8, 1, 869, 1)),
+        description(
+            (7, 1, 23, 1),
+            (7, 2, 23, 0),
+            (0, 0, 25, 1),
+            (7, 3, 16, 0),
+            (7, 4, 3802, 0),
+            (7, 5, 99999, 0),
+            (8, 1, 869, 1),
+        ),
         lambda table, number: f"s.t{table}.c{number}" if table == 7 else "",
     )
     assert found == [
@@ -174,7 +184,9 @@ def test_any_description_is_read_or_not(data: bytes) -> None:
 # -- MySQL and MariaDB -------------------------------------------------------------------------------------------------
 
 
-def definition(kind: int, *, table: bytes = b"t", charset: int = 45, flags: int = 0, extended: bytes | None = None) -> bytes:
+def definition(
+    kind: int, *, table: bytes = b"t", charset: int = 45, flags: int = 0, extended: bytes | None = None
+) -> bytes:
     """A column definition; MariaDB tells of `extended` types."""
     names = b"".join(map(lenenc_string, (b"def", b"s", b"alias", table, b"c", b"c" if table else b"")))
     more = b"" if extended is None else lenenc_string(extended)
@@ -200,7 +212,17 @@ def test_a_definition_names_and_spells(told: bytes, expected: tuple[Field, int, 
 
 def test_rows_in_binary_read_as_their_text() -> None:
     """Numbers with and without a sign, dates, texts, NULL."""
-    kinds = [(8, False), (8, True), (1, False), (10, False), (253, False), (246, False), (3, False), (5, False), (10, False)]
+    kinds = [
+        (8, False),
+        (8, True),
+        (1, False),
+        (10, False),
+        (253, False),
+        (246, False),
+        (3, False),
+        (5, False),
+        (10, False),
+    ]
     values = (
         struct.pack("<q", -5) + struct.pack("<Q", 2**64 - 1) + b"\xff" + b"\4" + struct.pack("<HBB", 1980, 2, 3)
         + lenenc_string("李娜".encode()) + lenenc_string(b"1234.50") + struct.pack("<d", 1.5) + b"\0"
@@ -212,7 +234,7 @@ def test_rows_in_binary_read_as_their_text() -> None:
 
 
 @given(some.binary(max_size=40), some.booleans())
-def test_any_row_is_read_or_missed(data: bytes, binary: bool) -> None:  # noqa: FBT001  hypothesis gives it
+def test_any_row_is_read_or_missed(data: bytes, binary: bool) -> None:
     """Whatever the bytes, there is no fault, and nothing is taken for whole that is not."""
     made = shown()
     tell(made, [described(definition(3)), described(definition(253))], binary=binary)
