@@ -90,6 +90,9 @@ class MySQLRelay(Relay):
         self._change_user = change_user
         self._was_guarded = False
         self._world: MySQLWorld | None = None  # that the conversation goes by
+        self._ruled: tuple[int, Catalog] | None = (
+            None  # as of when, and by what, an execution was ruled that has not started yet
+        )
         self._conversation.charge = lambda probes: gate.charge(
             self._context.identity.principal.name, probes, self._loop.time()
         )
@@ -197,6 +200,9 @@ class MySQLRelay(Relay):
         if world is not self._world:
             self._world = world
             conversation.witness = self._gate.origins(world)
+        waiting = self._session.next_statement()
+        if waiting is not None and waiting.source == "execute":  # it may have to be prepared anew first
+            self._ruled = self._caller.known.asof, world.catalog
         self._session.answer(ruling)
 
     def _send(self) -> None:
@@ -205,7 +211,8 @@ class MySQLRelay(Relay):
             assert execution.plan is not None
             self._recorder.start(execution.plan, execution.number, execution.text, execution.identity, execution.values)
             execution.started = perf_counter_ns()
-            execution.asof, execution.catalog = self._caller.known.asof, self._caller.world.catalog
+            execution.asof, execution.catalog = self._ruled or (self._caller.known.asof, self._caller.world.catalog)
+            self._ruled = None
             if execution.plan.changes_catalog or "PREPARE" in execution.plan.judgement.kinds:
                 self._defines(execution)
             self._posted = True

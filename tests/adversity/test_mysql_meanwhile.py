@@ -7,6 +7,7 @@ import time
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
+import mysql.connector
 import pymysql
 import pytest
 from fixtures.mysql_house import STATEMENTS, MySQLHouse, mysql_house_of
@@ -205,3 +206,39 @@ def test_who_leaves_at_once_has_changed_it_all_the_same(house: Any, come: Any) -
             if isinstance(answered, pymysql.Error):
                 asking = come()
         run(come("anna"), UNDO)
+
+
+def test_a_statement_that_is_prepared_anew_behind_a_lock_was_ruled_before(house: Any, come: Any) -> None:
+    """Its ruling is as old as that, however much later it runs; what it reads is replaced, and the catalog read, in between."""
+    reading, locking, changing, other = come("anna", autocommit=False), come("anna"), come("anna"), come()
+    text = "SELECT concat(m.line, ''), c.* FROM gate JOIN customers c JOIN memos m ON m.id = c.id WHERE c.id < ?"
+    with (
+        mysql.connector.connect(**house.arguments("tina"), autocommit=True) as connection,
+        connection.cursor(prepared=True) as prepared,
+        ThreadPoolExecutor(2) as pool,
+    ):
+
+        def execute() -> Any:
+            try:
+                prepared.execute(text, (9,))
+                return prepared.fetchall()
+            except mysql.connector.Error as error:
+                return error
+
+        assert sorted(row[0] for row in execute()) == ["first", "second"]
+        run(changing, "ALTER TABLE customers ADD COLUMN more int")  # the star lists it: the text is another now
+        run(reading, "SELECT id FROM gate")
+        locked = pool.submit(answer, locking, "ALTER TABLE gate ADD COLUMN more int")
+        until(lambda: waits(house, "ALTER TABLE gate%"))
+        try:
+            found = pool.submit(execute)
+            time.sleep(0.4)
+            assert not found.done(), found.result()
+            run(changing, SHOW)
+            run(other, "SELECT count(*) FROM customers")
+        finally:
+            reading.rollback()
+        locked.result(30)
+        answered = found.result(30)
+    run(changing, "ALTER TABLE customers DROP COLUMN more")
+    assert not any(value in str(answered) for value in CLEAR), answered
