@@ -21,8 +21,9 @@ ANYTHING: Final = "*"
 """Stands among names for whatever is read when a function runs: that is not known before."""
 
 _WORD: Final = re.compile(r"\w+")
-_FAR: Final = frozenset(("call", "cascade", "database", "do", "execute", "extension", "prepare", "schema", "u"))
-"""Words of texts that may change more than they name; U&"..." is a name that is written otherwise."""
+_FAR: Final = frozenset(("call", "cascade", "database", "do", "execute", "extension", "prepare", "schema"))
+"""Words of texts that may change more than they name."""
+_OTHERWISE: Final = re.compile(r"\bu&\"", re.IGNORECASE)  # a name by the numbers of its letters
 _OWN: Final = re.compile(
     r"\s*(?:create\s+(?:or\s+replace\s+)?(?:(?:global|local)\s+)?temp(?:orary)?\s+table|drop\s+temporary\s+table)\b[^;]*;?\s*",
     re.IGNORECASE,
@@ -103,7 +104,7 @@ def changed_names(text: bytes) -> frozenset[str] | None:
     if new is not None:
         return frozenset((new[1].lower(),))
     found = frozenset(_words(written))
-    return found if found.isdisjoint(_FAR) else None
+    return found if found.isdisjoint(_FAR) and _OTHERWISE.search(written) is None else None
 
 
 def defines(body: str | None) -> bool:

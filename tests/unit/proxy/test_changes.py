@@ -62,6 +62,7 @@ def test_who_has_been_under_way_for_longer_than_is_remembered_may_have_met_anyth
             "CREATE TEMP TABLE t (a int); DROP VIEW v",
             frozenset(("create", "temp", "table", "t", "a", "int", "drop", "view", "v")),
         ),
+        ("DROP VIEW u", frozenset(("drop", "view", "u"))),
         ("DROP TABLE t CASCADE", None),
         ("ALTER SCHEMA a RENAME TO b", None),
         ('ALTER TABLE U&"\\0076" RENAME TO w', None),
