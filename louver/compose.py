@@ -33,6 +33,7 @@ from proxy.measures.records import MeasuresUnavailable
 from proxy.measures.store import MeasureStore
 from proxy.measures.watch import MeasureWatch
 from proxy.meter import Meter
+from proxy.reloading import Reloading
 from proxy.server import Server, ServerSettings, run
 
 log = logging.getLogger(__name__)
@@ -88,6 +89,7 @@ async def _run(parts: Parts, trail: Trail, ledger: Ledger, signer: Signer | None
     files = PolicyFiles(settings, parts.policies)
     grants = Granted(monotonic)
     meter = Meter()
+    front = _front(parts, trail, ledger, grants)
     server = Server(
         ServerSettings(
             host=settings.listen.host,
@@ -99,13 +101,18 @@ async def _run(parts: Parts, trail: Trail, ledger: Ledger, signer: Signer | None
             timezone=settings.timezone,
             name=name,
         ),
-        front=_front(parts, trail, ledger, grants),
+        front=front,
         trail=trail,
-        load_policies=files.load,
-        policies_changed=files.changed,
-        certificates=None if parts.login.tls is None else TLSFiles(settings, parts.login.tls),
+        reloading=Reloading(
+            front,
+            trail,
+            meter,
+            vocabulary=parts.policies.vocabulary,
+            load_policies=files.load,
+            policies_changed=files.changed,
+            certificates=None if parts.login.tls is None else TLSFiles(settings, parts.login.tls),
+        ),
         people=parts.people,
-        vocabulary=parts.policies.vocabulary,
         granted=grants,
         grant_watch=granted.watch(settings, grants, trail),
         memory=memory(settings, sealer),

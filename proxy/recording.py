@@ -7,6 +7,7 @@ May not do: decide, know the protocol.
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass, replace
 from time import perf_counter_ns
 from typing import TYPE_CHECKING, Final, Literal
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, Final, Literal
 from audit import record
 from audit.sealing import Sealer
 from audit.values import ValueKey
+from audit.writer import AuditUnavailable
 from proxy.meter import Meter
 from proxy.shown import Snapshots
 from proxy.values import literals
@@ -28,6 +30,8 @@ if TYPE_CHECKING:
     from proxy.plans import Plan
     from proxy.shown import Shown
     from proxy.values import Bound
+
+log = logging.getLogger(__name__)
 
 _PLANS: Final = 4096
 """Plans whose record one session refers back to, some 200 bytes each; as many as its world keeps plans."""
@@ -201,3 +205,14 @@ def _caller(caller: Caller, identity: Identity) -> Caller:
         on_behalf_of=identity.on_behalf_of,
         declared=identity.declared,
     )
+
+
+def note(trail: Trail, meter: Meter, body: bytes) -> None:
+    """Write a record that no statement waits for; of a trail that takes none the log tells."""
+    try:
+        trail.append(body)
+        trail.flush()
+    except AuditUnavailable as unavailable:
+        meter.recording = False
+        meter.unrecorded += 1
+        log.error("audit: %s", unavailable)  # noqa: TRY400  it has no trace worth reading

@@ -14,7 +14,7 @@ import logging
 import secrets
 import signal
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 from audit import record
@@ -26,7 +26,7 @@ from proxy.meter import Meter, cause
 from proxy.outbox import Outbox
 from proxy.peer import Peer, PeerClosed
 from proxy.people import Portrait
-from proxy.recording import Recorder
+from proxy.recording import Recorder, note
 from proxy.relay import Opening
 from proxy.sessions import Open, Sessions
 
@@ -34,8 +34,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
 
     from audit.writer import Trail
-    from policies.decide import PolicySet
-    from policies.vocabulary import Vocabulary
     from proxy.front import Front, LoggedIn
     from proxy.grants.granted import Granted
     from proxy.grants.watch import GrantWatch
@@ -46,6 +44,7 @@ if TYPE_CHECKING:
     from proxy.plans import Tally
     from proxy.recording import Memory
     from proxy.relay import Relay
+    from proxy.reloading import Reloading
 
 log = logging.getLogger(__name__)
 
@@ -85,20 +84,8 @@ class _Accepted(Peer):
         self._accept(self)
 
 
-class Renewable(Protocol):
-    """Files that can be read again, so that what follows from them is in force."""
-
-    def changed(self) -> bool:
-        """Whether they have changed and lain still."""
-        ...
-
-    def load(self) -> None:
-        """Read them; raises when one cannot be used, and then all is as before."""
-        ...
-
-
 class Server:
-    """One listener in front of one upstream. `policies_changed`, asked once a second: whether to load them again."""
+    """One listener in front of one upstream; once a second it looks whether `reloading` has anything to read again."""
 
     def __init__(  # noqa: PLR0913  what a server is made of
         self,
@@ -106,11 +93,8 @@ class Server:
         *,
         front: Front[Any],
         trail: Trail,
-        load_policies: Callable[[], PolicySet],
-        policies_changed: Callable[[], bool] = lambda: False,
-        certificates: Renewable | None = None,
+        reloading: Reloading,
         people: People,
-        vocabulary: Vocabulary,
         granted: Granted | None = None,
         grant_watch: GrantWatch | None = None,
         memory: Memory | None = None,
@@ -121,12 +105,9 @@ class Server:
         self._settings = settings
         self._front = front
         self._trail = trail
-        self._load_policies = load_policies
-        self._policies_changed = policies_changed
-        self._certificates = certificates
+        self._reloading = reloading
         self._people = people
         self._known = people.revision
-        self._vocabulary = vocabulary
         self._grant_watch = grant_watch
         self._memory = memory
         self._measure_watch = measure_watch
@@ -246,10 +227,7 @@ class Server:
                 self._sessions.end_those_that_were_left()
             except Exception:  # the sessions that are to end must not go on because of a fault in one of them
                 log.exception("a fault while it was looked who may go on")
-            if self._policies_changed():
-                self.reload()
-            if self._certificates is not None and self._certificates.changed():
-                self.renew(self._certificates)
+            self._reloading.look()
             minute = int(loop.time() // 60)
             if minute != self._minute or self._known != self._people.revision:
                 self._minute, self._known = minute, self._people.revision
@@ -280,52 +258,12 @@ class Server:
         self._sessions.end_those_who_may_not_go_on()
 
     def reload(self) -> None:
-        """Read the policies again; with a mistake in them the old ones stay in force."""
-        meter = self._meter
-        try:
-            policies = self._load_policies()
-        except Exception as error:  # noqa: BLE001  whatever is wrong with the file, the proxy goes on
-            meter.current = False
-            meter.reloads["failed"].number += 1
-            log.error("policies not reloaded: %s", error)  # noqa: TRY400  the message says where
-            self._note(record.reloaded(what="policies", ok=False, reason=str(error)))
-            return
-        self._vocabulary = policies.vocabulary
-        self._front.policies_changed(policies)
-        meter.current = True
-        meter.reloads["ok"].number += 1
-        log.info("policies reloaded, revision %s", policies.revision)
-        self._note(record.reloaded(what="policies", ok=True, revision=policies.revision))
-
-    def renew(self, certificates: Renewable) -> None:
-        """Read the certificates again; where one cannot be used the old ones stay."""
-        try:
-            certificates.load()
-        except Exception as error:  # noqa: BLE001  whatever is wrong with a file, the proxy goes on
-            log.error("certificates not reloaded: %s", error)  # noqa: TRY400  the message says where
-            self._note(record.reloaded(what="certificates", ok=False, reason=str(error)))
-            return
-        log.info("certificates reloaded")
-        self._note(record.reloaded(what="certificates", ok=True))
-
-    def told_to_reload(self) -> None:
         """Read everything again that can be."""
-        self.reload()
-        if self._certificates is not None:
-            self.renew(self._certificates)
+        self._reloading.everything()
 
     def tell(self) -> None:
         """Say how things stand: how many sessions there are, how often a plan was found again."""
         log.info("%d sessions; plans: %s", len(self._sessions), self._front.tally)
-
-    def _note(self, body: bytes) -> None:
-        try:
-            self._trail.append(body)
-            self._trail.flush()
-        except AuditUnavailable as unavailable:
-            self._meter.recording = False
-            self._meter.unrecorded += 1
-            log.error("audit: %s", unavailable)  # noqa: TRY400  it has no trace worth reading
 
     # -- one connection ------------------------------------------------------------------------------------------
 
@@ -366,7 +304,9 @@ class Server:
         except LoginRefused as refused:
             caller = record.Caller("", refused.principal, refused.address, "", refused.database, "")
             self._meter.refused[cause(refused.sqlstate)].number += 1
-            self._note(record.login_refused(caller, reason=refused.reason, sqlstate=refused.sqlstate))
+            note(
+                self._trail, self._meter, record.login_refused(caller, reason=refused.reason, sqlstate=refused.sqlstate)
+            )
             return
         except Abandoned:
             return
@@ -419,7 +359,7 @@ class Server:
             Principal(user, person.attributes),
             lambda: self._moment(established),
             self._people,
-            lambda: self._vocabulary,
+            lambda: self._reloading.vocabulary,
             proof.attributes,
         )
         opening = Opening(recorder, self._outbox, context, self._ended, self._let_in)
@@ -476,7 +416,7 @@ async def run(server: Server, ready: Callable[[int], None] = lambda _port: None)
 
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, told_to_stop)
-    loop.add_signal_handler(signal.SIGHUP, server.told_to_reload)
+    loop.add_signal_handler(signal.SIGHUP, server.reload)
     loop.add_signal_handler(signal.SIGUSR1, server.tell)
     await server.serve(stop, ready)
 

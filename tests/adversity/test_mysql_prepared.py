@@ -125,6 +125,14 @@ def test_sql_statements_are_of_the_definitions_that_they_were_ruled_under(house:
         assert ask(tina, prepare, "EXECUTE s") == [[], [("138****5678",)]]
 
 
+def test_sql_statements_stay_while_nothing_is_otherwise(house: MySQLHouse) -> None:
+    """Policies that are read again and say the same, and time that passes, end nothing; nor where the session has tables of its own."""
+    with house.connect("tina") as tina:
+        ask(tina, "CREATE TEMPORARY TABLE tt (id int)", "SELECT * FROM tt", f"PREPARE s FROM '{COPY}1'")
+        house.louver.hang_up()
+        assert ask(tina, "SELECT * FROM tt", "EXECUTE s") == [[], []]
+
+
 def test_sql_statements_do_not_outlive_their_policies(house: MySQLHouse) -> None:
     """After a reload that shows more, too, the text has to be prepared again."""
     with house.connect("tina") as tina:

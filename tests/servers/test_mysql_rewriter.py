@@ -31,7 +31,7 @@ class Worlds:
 
     def __init__(self, server: LocalMySQL) -> None:
         self.server = server
-        mine = os.environ.get("PYTEST_XDIST_WORKER", "one")  # the server is shared by all test processes
+        mine = os.environ.get("PYTEST_XDIST_WORKER", "one")  # so that a message says whose it is
         self.real, self.masked = (server.create_schema(f"bank_{kind}_{mine}") for kind in ("real", "masked"))
         self.connection = server.connect()
         for schema in (self.real, self.masked):

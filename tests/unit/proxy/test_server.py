@@ -18,6 +18,7 @@ from fixtures.waiting import until
 from audit.writer import Trail
 from policies.loader import parse_policies
 from proxy.identity import Users
+from proxy.meter import Meter
 from proxy.peer import KEEPALIVE, Peer
 from proxy.people import People
 from proxy.postgres.cancel import CancelRegistry
@@ -27,6 +28,7 @@ from proxy.postgres.front import PostgresFront
 from proxy.postgres.gate import PostgresGate
 from proxy.postgres.login import PostgresLoginSettings
 from proxy.postgres.watch import Watch
+from proxy.reloading import Reloading
 from proxy.server import Server, ServerSettings, _plain_address, run
 from proxy.upstream import Upstream
 
@@ -49,7 +51,7 @@ def trail(tmp_path: Path) -> Iterator[Trail]:
 
 
 def server_of(
-    trail: Trail, load: Callable[[], PolicySet], **limits: Any
+    trail: Trail, load: Callable[[], PolicySet], *, changed: bool = False, **limits: Any
 ) -> tuple[Server, PostgresGate, PostgresCatalogs]:
     """A server that nothing stands behind, with its gate and its catalogs."""
 
@@ -70,9 +72,16 @@ def server_of(
         ServerSettings("127.0.0.1", 0, **limits),
         front=front,
         trail=trail,
-        load_policies=load,
+        reloading=Reloading(
+            front,
+            trail,
+            Meter(),
+            vocabulary=policies.vocabulary,
+            load_policies=load,
+            policies_changed=lambda: changed,
+            certificates=None,
+        ),
         people=People(Users.none()),
-        vocabulary=policies.vocabulary,
     )
     return made, gate, catalogs
 
@@ -136,8 +145,7 @@ async def test_a_disk_that_hangs_holds_up_no_change_of_policies(trail: Trail, mo
         loaded.set()
         return parse_policies(POLICIES, file="p")
 
-    server, _, _ = server_of(trail, load)
-    server._policies_changed = lambda: True
+    server, _, _ = server_of(trail, load, changed=True)
     serving = asyncio.get_running_loop().create_task(server.serve(stop))
     try:
         await asyncio.wait_for(loaded.wait(), 15)
