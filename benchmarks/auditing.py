@@ -1,7 +1,8 @@
 """`python -m benchmarks.auditing`: what the audit trail costs. pgbench -S through Louver with a trail, and without one.
 
-Owns the ways that are compared: a trail made durable each second (the default), one made durable before each statement leaves, and
-none, which is a trail whose open segment was removed, with `audit.unavailable: pass`. They take turns, round after round.
+Owns the ways that are compared: a trail made durable each second (the default), the same with hashes of the values that statements name, and with
+those of what answers showed, too; one made durable before each statement leaves; and none, which is a trail whose open segment was
+removed, with `audit.unavailable: pass`. They take turns, round after round.
 """
 
 from __future__ import annotations
@@ -30,11 +31,13 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 WAYS = {
-    "none": "{unavailable: pass, sync: none}",
-    "interval": "{sync: interval}",
-    "always": "{sync: always}",
+    "none": ("{unavailable: pass, sync: none}", False),
+    "interval": ("{sync: interval}", False),
+    "values": ("{sync: interval}", True),
+    "shown": ("{sync: interval, shown: 1000}", True),
+    "always": ("{sync: always}", False),
 }
-"""The settings of the audit by way."""
+"""The settings of the audit by way, and whether there is a secret."""
 
 GOAL = 0.9
 """Throughput with the default trail over that without one, as a median."""
@@ -75,11 +78,11 @@ def measure(points: Sequence[load.Point], seconds: int, rounds: int) -> list[loa
         password = secrets.token_urlsafe(16)
         fill(postgres, password)
         opened = partial(open_louver, postgres, password, masked=False)
-        legs = [stack.enter_context(opened(name=name, audit=audit)) for name, audit in WAYS.items()]
+        legs = [stack.enter_context(opened(name=n, audit=audit, secret=secret)) for n, (audit, secret) in WAYS.items()]
         _take_away(legs[0])
         pgbench = postgres.bin / "pgbench"
         logins = {leg.name: load.login(pgbench, leg) for leg in legs}
-        turns = [[*legs[number % 3 :], *legs[: number % 3]] for number in range(rounds)]
+        turns = [[*legs[n % len(legs) :], *legs[: n % len(legs)]] for n in range(rounds)]
         return [
             load.run(pgbench, leg, point, seconds, logins[leg.name])
             for legs_in_turn in turns
@@ -99,19 +102,20 @@ def _take_away(leg: Leg) -> None:
 def table(samples: Sequence[load.Sample], points: Sequence[load.Point]) -> Table:
     """Show transactions a second, and what of them is left with a trail."""
     shown = Table(title="pgbench -S, transactions a second by what is done about the trail", title_justify="left")
-    for name in ("mode", "clients", "none", "interval (default)", "always", "interval\nof none", "always\nof none"):
+    trails = [name for name in WAYS if name != "none"]
+    for name in ("mode", "clients", *WAYS, *(f"{name}\nof none" for name in trails)):
         shown.add_column(name, justify="left" if name == "mode" else "right")
     tps = {name: results.medians(samples, name, lambda sample: sample.tps) for name in WAYS}
-    ratios = {name: results.throughput_ratios(samples, name, "none") for name in ("interval", "always")}
+    ratios = {name: results.throughput_ratios(samples, name, "none") for name in trails}
     for point in points:
         cells = [f"{tps[name][point]:,.0f}" for name in WAYS]
         shown.add_row(point.mode, str(point.clients), *cells, *(f"{ratios[name][point]:.2f}" for name in ratios))
     shown.add_section()
     medians = {name: median(found.values()) for name, found in ratios.items()}
     met = "green" if medians["interval"] >= GOAL else "yellow"
-    shown.add_row(
-        "median", "", "", "", "", f"[{met}]{medians['interval']:.2f}[/] (goal {GOAL})", f"{medians['always']:.2f}"
-    )
+    cells = [f"{medians[name]:.2f}" for name in trails]
+    cells[trails.index("interval")] = f"[{met}]{medians['interval']:.2f}[/] (goal {GOAL})"
+    shown.add_row("median", "", *("" for _ in WAYS), *cells)
     return shown
 
 

@@ -23,6 +23,7 @@ from typing import IO, TYPE_CHECKING
 from louver.demo import supervise
 from louver.demo.host import free_port
 from louver.demo.postgres import LocalPostgres
+from louver.secret import create_secret
 from proxy.identity import add_user
 
 if TYPE_CHECKING:
@@ -188,12 +189,18 @@ def fill(postgres: LocalPostgres, password: str) -> None:
 
 
 @contextlib.contextmanager
-def open_louver(
-    postgres: LocalPostgres, password: str, *, masked: bool, name: str | None = None, audit: str = "{}"
+def open_louver(  # noqa: PLR0913  what ways differ in
+    postgres: LocalPostgres,
+    password: str,
+    *,
+    masked: bool,
+    name: str | None = None,
+    audit: str = "{}",
+    secret: bool = False,
 ) -> Iterator[Leg]:
     """Start `louver serve` with one user who sees balances as they are, or rounded to hundreds.
 
-    `name` is that of the way; `audit` the section of the settings, in YAML's flow style.
+    `name` is that of the way; `audit` the section of the settings, in YAML's flow style. With a `secret` the trail has hashes of values.
     """
     name = name or ("masked" if masked else "allow_all")
     treatment = "{mask: round, step: 100}" if masked else "clear"
@@ -210,6 +217,9 @@ def open_louver(
             connections=CONNECTIONS,
             audit=audit,
         )
+        if secret:
+            create_secret(directory / "secret")
+            settings += "secret_file: secret\n"
         (directory / "louver.yaml").write_text(settings, encoding="utf-8")
         add_user(directory / "users.yaml", _USER, password, {})
         process = supervise.start(
