@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from policies.grants import Grant
     from policies.masks import ParameterValue
-    from policies.model import ColumnName, Limit, Mask, RowFilter, Treatment
+    from policies.model import Allowance, ColumnName, Limit, Mask, RowFilter, Treatment
 
     Phrase = Callable[[Mapping[str, ParameterValue]], str]
 
@@ -93,14 +93,20 @@ def describe(column: ColumnName, treatment: Treatment) -> str:
     return f"{subject}：{_shown(treatment)}，{by}{_WRITES[treatment.on_write]}{plans}"
 
 
+def _often(allowed: Allowance) -> str:
+    """How often something may be done."""
+    a_day = "" if allowed.per_day is None else f"、每天最多{allowed.per_day}次"
+    return f"每小时最多{allowed.per_hour}次{a_day}"
+
+
 def _shown(treatment: Treatment) -> str:
     if treatment.kind == "deny":
         return "不得读取"
     shown = "原样显示" if treatment.mask is None else mask_words(treatment.mask)
     if treatment.search is not None:
-        shown += f"，可按真实值查找，每小时最多{treatment.search}次"
+        shown += f"，可按真实值查找，{_often(treatment.search)}"
     if treatment.join is not None:
-        shown += f"，可按真实值关联，每小时最多{treatment.join}次"
+        shown += f"，可按真实值关联，{_often(treatment.join)}"
     if treatment.rows is None:
         return shown
     elsewhere = "全部隐藏" if treatment.fallback is None else mask_words(treatment.fallback)

@@ -37,7 +37,14 @@ _PERMISSION: Final[Node] = {
         {"const": "exact"},
         {
             "type": "object",
-            "properties": {"exact": {"type": "object", "properties": {"per_hour": {"type": "integer", "minimum": 1}}}},
+            "properties": {
+                "exact": {
+                    "type": "object",
+                    "properties": {name: {"type": "integer", "minimum": 1} for name in ("per_hour", "per_day")},
+                    "additionalProperties": False,
+                    "minProperties": 1,
+                }
+            },
             "additionalProperties": False,
         },
     ]

@@ -23,6 +23,7 @@ from policies.filters import read_filters
 from policies.limits import KEYS as LIMIT
 from policies.limits import read_limits
 from policies.masks import CATEGORY_DEFAULTS, read_mask
+from policies.model import Allowance
 from policies.positions import Checker, DocumentError, Node, Problem, compose
 from policies.rows import RowsError, RowTemplate, read_rows
 from policies.rules import Rule, Selector
@@ -267,9 +268,9 @@ class _Reader:
 
     def permissions(
         self, fields: Mapping[str, Node], columns: Selector, on_write: str | None, *, masked: bool
-    ) -> tuple[int | None, int | None]:
-        """`search` and `join`, how often an hour each; `masked`: the rule masks its columns on all rows."""
-        found: dict[str, int | None] = {"search": None, "join": None}
+    ) -> tuple[Allowance | None, Allowance | None]:
+        """`search` and `join`, how often each; `masked`: the rule masks its columns on all rows."""
+        found: dict[str, Allowance | None] = {"search": None, "join": None}
         for name, usual in (("search", SEARCHES_PER_HOUR), ("join", JOINS_PER_HOUR)):
             if name not in fields:
                 continue
@@ -281,18 +282,21 @@ class _Reader:
             self.check_join(fields["join"], columns, on_write)
         return found["search"], found["join"]
 
-    def permission(self, name: str, node: Node, usual: int) -> int | None:
-        """`exact`, or {exact: {per_hour: N}}: how often an hour the real values may be compared."""
+    def permission(self, name: str, node: Node, usual: int) -> Allowance | None:
+        """`exact`, or {exact: {per_hour: N, per_day: N}}: how often the real values may be compared."""
         if node.value == "exact":
-            return usual
+            return Allowance(usual)
         if not isinstance(node.value, dict):
-            self.checker.problem(node, f"`{name}` must be `exact` or {{exact: {{per_hour: NUMBER}}}}")
+            self.checker.problem(node, f"`{name}` must be `exact` or {{exact: {{per_hour: NUMBER, per_day: NUMBER}}}}")
             return None
         fields = self.checker.fields(node, f"`{name}`", ("exact",), ("exact",))
         if "exact" not in fields:
             return None
-        limits = self.checker.fields(fields["exact"], "`exact`", ("per_hour",), ("per_hour",))
-        return self.checker.integer(limits["per_hour"], "`per_hour`", 1, 1_000_000) if "per_hour" in limits else None
+        given = self.checker.fields(fields["exact"], "`exact`", ("per_hour", "per_day"), ())
+        if not given:
+            self.checker.problem(fields["exact"], "`exact` must say `per_hour` or `per_day`, or stand by itself")
+        limits = {key: self.checker.integer(node, f"`{key}`", 1, 1_000_000) for key, node in given.items()}
+        return Allowance(limits.get("per_hour") or usual, limits.get("per_day"))
 
     def check_join(self, node: Node, columns: Selector, on_write: str | None) -> None:
         """Whoever could put guesses into a column that he may join by its real values would try out a dictionary."""

@@ -131,6 +131,19 @@ class RowCondition:
 
 
 @dataclass(frozen=True, slots=True)
+class Allowance:
+    """How often something may be done within the last hour, and within the last 24; None: as often as each hour allows."""
+
+    per_hour: int
+    per_day: int | None = None
+
+    def within(self, other: Allowance) -> Allowance:
+        """What both allow."""
+        days = [each for each in (self.per_day, other.per_day) if each is not None]
+        return Allowance(min(self.per_hour, other.per_hour), min(days, default=None))
+
+
+@dataclass(frozen=True, slots=True)
 class Treatment:
     """What a caller gets of one column, and the rule that said so.
 
@@ -144,10 +157,10 @@ class Treatment:
     mask: Mask | None = None
     rows: RowCondition | None = None
     fallback: Mask | None = None  # what rows outside `rows` get: the category's default mask
-    search: int | None = (
-        None  # values an hour that may be compared with the real ones; None: only masked ones are compared
+    search: Allowance | None = (
+        None  # values that may be compared with the real ones; None: only masked ones are compared
     )
-    join: int | None = None  # executions an hour that may join by the real values; None: only masked ones are joined
+    join: Allowance | None = None  # executions that may join by the real values; None: only masked ones are joined
     reason: str | None = None  # why a rule that could not be evaluated denies, for the audit and `explain`
     on_write: OnWrite = "preserve"
     explain: bool = False  # plans made from statistics of the real values may be shown

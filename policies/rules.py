@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal
 
 from policies.conditions import Condition
-from policies.model import Mask, OnWrite
+from policies.model import Allowance, Mask, OnWrite
 from policies.patterns import NamePattern
 from policies.rows import RowTemplate
 
@@ -82,6 +82,6 @@ class Rule:
     when: Condition | None = None
     rows: RowTemplate | None = None
     on_write: OnWrite = "preserve"
-    search: int | None = None  # values an hour
-    join: int | None = None  # executions an hour
+    search: Allowance | None = None  # values
+    join: Allowance | None = None  # executions
     explain: bool = False

@@ -15,7 +15,16 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from policies.grants import Grant
-    from policies.model import AttributeValue, ColumnName, Decision, Limit, RowCondition, RowFilter, Treatment
+    from policies.model import (
+        Allowance,
+        AttributeValue,
+        ColumnName,
+        Decision,
+        Limit,
+        RowCondition,
+        RowFilter,
+        Treatment,
+    )
 
 
 _WRITES: Final = {
@@ -87,14 +96,20 @@ def describe_grant(grant: Grant) -> str:
     return f"grant {grant.id} is in force{until}{purpose}, {by}: {grant.reason}"
 
 
+def _often(allowed: Allowance) -> str:
+    """How often something may be done."""
+    a_day = "" if allowed.per_day is None else f" and {allowed.per_day} times a day"
+    return f"up to {allowed.per_hour} times an hour{a_day}"
+
+
 def _shown(treatment: Treatment) -> str:
     if treatment.kind == "deny":
         return "may not be read"
     shown = mask_words(treatment.mask) if treatment.mask is not None else "is shown as it is"
     if treatment.search is not None:
-        shown += f" and found by its real value, up to {treatment.search} times an hour"
+        shown += f" and found by its real value, {_often(treatment.search)}"
     if treatment.join is not None:
-        shown += f" and joined by its real value, up to {treatment.join} times an hour"
+        shown += f" and joined by its real value, {_often(treatment.join)}"
     if treatment.rows is None:
         return shown
     elsewhere = mask_words(treatment.fallback) if treatment.fallback is not None else "is hidden entirely"

@@ -1,4 +1,4 @@
-"""How many values each caller has compared with the real ones of a column, and how many statements and rows he has had, within the last hour.
+"""How many values each caller has compared with the real ones of a column, within the last hour and day, and how many statements and rows he has had.
 
 Owns the count, in this process's memory, and the words of a refusal. May not do: look at a clock, decide who may search.
 """
@@ -16,24 +16,28 @@ if TYPE_CHECKING:
     from rewriter.model import Probe
 
 HOUR: Final = 3600.0  # seconds
+DAY: Final = 24 * HOUR
 EXHAUSTED: Final = "53400"  # configuration_limit_exceeded
 
-_Kind = Literal["search", "join", "statement", "rows"]
+_Kind = Literal["search", "join", "statement", "rows", "search a day", "join a day"]
 _Account = tuple[str, str, _Kind]  # the caller, the column or limit, what is counted
 _BLURRED: Final = frozenset({"statement", "rows"})
 """What is counted so often that what falls into one second is one entry."""
 
 
+_A_DAY: Final[dict[str, _Kind]] = {"search": "search a day", "join": "join a day"}
 _WORDS: Final = {
     "join": "joins an hour by {}",
+    "join a day": "joins a day by {}",
     "search": "searches an hour of {}",
+    "search a day": "searches a day of {}",
     "statement": 'statements an hour by limit "{}"',
     "rows": 'rows an hour by limit "{}"',
 }
 
 
 class Budgets:
-    """The budgets of all callers. One holds as many entries as its column allows values an hour, at most."""
+    """The budgets of all callers. One holds as many entries as its column allows values an hour or a day, at most."""
 
     def __init__(self) -> None:
         self._spent: dict[_Account, deque[tuple[float, int]]] = {}
@@ -43,9 +47,17 @@ class Budgets:
         asked: dict[_Account, int] = {}
         limits: dict[_Account, int] = {}
         for probe in probes:
-            account = (principal, probe.column.column if probe.kind in _BLURRED else str(probe.column), probe.kind)
-            asked[account] = asked.get(account, 0) + probe.values
-            limits[account] = min(probe.per_hour, limits.get(account, probe.per_hour))
+            account: _Account = (
+                principal,
+                probe.column.column if probe.kind in _BLURRED else str(probe.column),
+                probe.kind,
+            )
+            allowed: dict[_Account, int] = {account: probe.per_hour}
+            if probe.per_day is not None:
+                allowed[*account[:2], _A_DAY[probe.kind]] = probe.per_day
+            for each, limit in allowed.items():
+                asked[each] = asked.get(each, 0) + probe.values
+                limits[each] = min(limit, limits.get(each, limit))
         for account, values in asked.items():
             refusal = self._refusal(self._current(account, now), account, values, limits[account], now)
             if refusal is not None:
@@ -68,11 +80,11 @@ class Budgets:
             spent.append((now, values))
 
     def _current(self, account: _Account, now: float) -> deque[tuple[float, int]]:
-        """What was spent within the last hour; older entries are forgotten."""
+        """What was spent within the last hour, or day; older entries are forgotten."""
         spent = self._spent.get(account)
         if spent is None:
             return deque()
-        while spent and spent[0][0] <= now - HOUR:
+        while spent and spent[0][0] <= now - _window(account):
             spent.popleft()
         if not spent:
             del self._spent[account]
@@ -87,16 +99,22 @@ class Budgets:
         if values <= left:
             return None
         if values > limit and kind not in _BLURRED:
-            if kind == "join":
-                message = f"joining by {column} {values} times at once is more than your {limit} times an hour"
+            unit = "a day" if kind.endswith("a day") else "an hour"
+            if kind.startswith("join"):
+                message = f"joining by {column} {values} times at once is more than your {limit} times {unit}"
                 return Refusal(EXHAUSTED, message, hint="Join fewer columns in one statement.")
-            message = f"searching {column} for {values} values at once is more than your {limit} an hour"
+            message = f"searching {column} for {values} values at once is more than your {limit} {unit}"
             return Refusal(EXHAUSTED, message, hint="Search for fewer values.")
         when = now
         for when, count in spent:  # noqa: B007  the one that makes room
             left += count
             if values <= left:
                 break
-        minutes = max(1, -int(-(when + HOUR - now) // 60))
+        minutes = max(1, -int(-(when + _window(account) - now) // 60))
         message = f"your {limit} {_WORDS[kind].format(column)} are used up"
         return Refusal(EXHAUSTED, message, hint=f"There will be room for this one in {minutes} min.")
+
+
+def _window(account: _Account) -> float:
+    """Seconds for which what was spent counts."""
+    return DAY if account[2].endswith("a day") else HOUR

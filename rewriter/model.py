@@ -80,7 +80,7 @@ class Use:
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """A column whose real values a statement compares with `values` constants, of which `per_hour` are allowed.
+    """A column whose real values a statement compares with `values` constants, of which `per_hour` are allowed, and `per_day`.
 
     `parameter`: with those of the array that this parameter is, which are counted when it is bound; 0 for none. `kind`
     join: compares it with another column instead, which counts one. statement, rows: it is no column, but a limit by its name, under
@@ -92,6 +92,7 @@ class Probe:
     values: int
     parameter: int = 0
     kind: Literal["search", "join", "statement", "rows"] = "search"
+    per_day: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -227,7 +227,9 @@ def _compared(side: _Side, joins: Joins, world: World, key: KeyMaterial, stem: s
     column = column_name(side.table, side.column.name)
     limit = world.treatments[side.table.schema, side.table.name][side.column.name.lower()].join
     assert limit is not None
-    joins.probes.setdefault(id(side.reference), []).append(Probe(column, limit, 1, kind="join"))
+    joins.probes.setdefault(id(side.reference), []).append(
+        Probe(column, limit.per_hour, 1, kind="join", per_day=limit.per_day)
+    )
     known = joins.hashes.setdefault(id(side.reference), [])
     made = next((each for each in known if each.column == column), None)
     if made is None:

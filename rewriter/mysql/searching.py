@@ -127,7 +127,9 @@ def search(  # noqa: PLR0913  a reference and all that what it means depends on
         nodes.append(conjunct)
         treatment = treatments.get(meant.name.lower())
         if treatment is not None and treatment.search is not None:
-            probes.append(Probe(column_name(table, meant.name), treatment.search, len(values)))
+            allowed = treatment.search
+            name = column_name(table, meant.name)
+            probes.append(Probe(name, allowed.per_hour, len(values), per_day=allowed.per_day))
         named.append((meant.name.lower(), len(values)))
     if not conditions:
         return None

@@ -145,7 +145,7 @@ def _probe(side: _Side, substitutes: list[Substitute], world: World) -> Probe:
     relation = substitutes[side.place].relation
     limit = world.treatments[relation.oid][side.column.name].join
     assert limit is not None
-    return Probe(column_name(relation, side.column.name), limit, 1, kind="join")
+    return Probe(column_name(relation, side.column.name), limit.per_hour, 1, kind="join", per_day=limit.per_day)
 
 
 def _stem(found: Findings, lexed: Tokens) -> str:

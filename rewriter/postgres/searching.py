@@ -107,7 +107,8 @@ def in_place(fields: Node, lexed: Tokens) -> dict[int, tuple[Node, Equality]]:
 def probe_of(relation: Relation, name: str, treatment: Treatment, found: Equality) -> Probe:
     """What an equality on the real column asks for."""
     assert treatment.search is not None
-    return Probe(column_name(relation, name), treatment.search, found.values, found.parameter)
+    allowed = treatment.search
+    return Probe(column_name(relation, name), allowed.per_hour, found.values, found.parameter, per_day=allowed.per_day)
 
 
 def compares_safely(column: Column) -> bool:

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import reduce
 from typing import TYPE_CHECKING
 
 from policies.masks import SCHEMAS
-from policies.model import Decision, RowFilter, Treatment
+from policies.model import Allowance, Decision, RowFilter, Treatment
 from rewriter.kept import Kept
 from rewriter.model import Name, Use
 from rewriter.origins import filters_of
@@ -128,8 +129,9 @@ def _permitted(best: Treatment, candidates: list[Treatment]) -> Treatment:
     )
 
 
-def _least(allowed: list[int | None]) -> int | None:
-    return None if None in allowed else min(number for number in allowed if number is not None)
+def _least(allowed: list[Allowance | None]) -> Allowance | None:
+    known = [each for each in allowed if each is not None]
+    return reduce(Allowance.within, known) if known and len(known) == len(allowed) else None
 
 
 def _strictness(treatment: Treatment) -> int:

@@ -4,7 +4,7 @@ import pytest
 
 from policies.chinese import PHRASES, describe
 from policies.masks import SCHEMAS, make_mask
-from policies.model import ColumnName, RowCondition, Treatment
+from policies.model import Allowance, ColumnName, RowCondition, Treatment
 
 PHONE = ColumnName("public", "customers", "phone")
 
@@ -33,7 +33,7 @@ def test_the_words_take_every_mask_with_its_defaults(name):
             "public.customers 的 phone：显示为电话号码（仅保留网号、区号或国家代码及后4位），依据类别“phone”的默认脱敏方式",
         ),
         (
-            Treatment("mask", "柜员", make_mask("partial", keep_first=3, keep_last=4), search=100),
+            Treatment("mask", "柜员", make_mask("partial", keep_first=3, keep_last=4), search=Allowance(100)),
             "public.customers 的 phone：部分显示（仅保留前3位、后4位），可按真实值查找，每小时最多100次，依据规则“柜员”",
         ),
         (

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 import policies
 from policies.loader import SCHEMA, PolicyError, load_policies, parse_policies
 from policies.masks import make_mask
-from policies.model import Label
+from policies.model import Allowance, Label
 
 EXAMPLES = sorted((Path(policies.__file__).parent / "examples").glob("*.yaml"))
 
@@ -117,7 +117,7 @@ HEAD = "version: 1\ndictionary: [{column: a.b.c.d, category: phone, level: 3}]\n
         (HEAD + "rules:\n  - {name: a, columns: {level: 3}, treatment: clear, search: exact}\n",
          ["p.yaml:4:62: `search` goes with a mask on all rows; leave it out, or write a rule of its own"]),
         (HEAD + "rules:\n  - {name: a, columns: {level: 3}, treatment: {mask: full}, search: like}\n",
-         ["p.yaml:4:69: `search` must be `exact` or {exact: {per_hour: NUMBER}}"]),
+         ["p.yaml:4:69: `search` must be `exact` or {exact: {per_hour: NUMBER, per_day: NUMBER}}"]),
         (HEAD + "rules:\n  - {name: a, columns: {level: 3}, treatment: clear}\n  - {name: a, columns: {level: 3}, treatment: deny}\n",
          ["p.yaml:5:5: rule `a` stands twice; the first is in line 4; the audit tells rules apart by name"]),
         (HEAD + "rules:\n  - name: a\n    columns: {level: 3}\n    when: session.hours > 3\n    treatment: clear\n",
@@ -194,18 +194,26 @@ def test_no_shape_of_file_does_worse_than_problems(tree):
         return
 
 
-@pytest.mark.parametrize(("written", "per_hour"), [("exact", 100), ("{exact: {per_hour: 7}}", 7)])
-def test_search_is_a_number_of_values_an_hour(written, per_hour):
-    """The default and a number of one's own."""
+OFTEN = [
+    ("exact", Allowance(100)),
+    ("{exact: {per_hour: 7}}", Allowance(7)),
+    ("{exact: {per_day: 20}}", Allowance(100, 20)),
+    ("{exact: {per_hour: 7, per_day: 20}}", Allowance(7, 20)),
+]
+
+
+@pytest.mark.parametrize(("written", "allowed"), OFTEN)
+def test_search_is_a_number_of_values(written, allowed):
+    """The default and numbers of one's own, an hour and a day."""
     rule = "  - {name: a, columns: {level: 3}, treatment: {mask: full}, search: %s}\n" % written  # noqa: UP031  braces
-    assert parse_policies(HEAD + "rules:\n" + rule).rules[0].search == per_hour
+    assert parse_policies(HEAD + "rules:\n" + rule).rules[0].search == allowed
 
 
-@pytest.mark.parametrize(("written", "per_hour"), [("exact", 100), ("{exact: {per_hour: 7}}", 7)])
-def test_join_is_a_number_of_executions_an_hour(written, per_hour):
+@pytest.mark.parametrize(("written", "allowed"), OFTEN)
+def test_join_is_a_number_of_executions(written, allowed):
     """`exact` alone allows the default; it stands with tables named in full and `on_write: deny`."""
     rule = "  - {name: a, columns: {table: [s.t, s.u]}, treatment: {mask: full}, on_write: deny, join: %s}\n" % written  # noqa: UP031  braces
-    assert parse_policies(HEAD + "rules:\n" + rule).rules[0].join == per_hour
+    assert parse_policies(HEAD + "rules:\n" + rule).rules[0].join == allowed
 
 
 LISTED = """version: 1

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import pytest
 
 from policies.model import ColumnName
-from proxy.budgets import HOUR, Budgets
+from proxy.budgets import DAY, HOUR, Budgets
 from rewriter.model import Probe
 
 PHONE, CARD = ColumnName("public", "people", "phone"), ColumnName("public", "people", "card")
@@ -40,6 +42,27 @@ def test_what_is_more_than_all_is_refused_for_good() -> None:
     assert "4 values at once" in refusal.message
     assert budgets.charge("ann", [Probe(PHONE, 3, 3), Probe(CARD, 1, 2)], 0.0) is not None
     assert budgets.charge("ann", [Probe(PHONE, 3, 3)], 0.0) is None
+
+
+@pytest.mark.parametrize("kind", ["search", "join"])
+def test_a_day_has_a_budget_beside_that_of_an_hour(kind: Literal["search", "join"]) -> None:
+    """What an hour has room for the day may have none; each refusal says which is used up, and takes nothing from the other."""
+    budgets = Budgets()
+    probe = Probe(PHONE, 2, 1, kind=kind, per_day=3)
+    assert [budgets.charge("ann", [probe], now) for now in (0.0, 1.0)] == [None, None]
+    refusal = budgets.charge("ann", [probe], 2.0)
+    assert refusal is not None
+    assert "an hour" in refusal.message
+    assert budgets.charge("ann", [probe], HOUR + 2) is None
+    refusal = budgets.charge("ann", [probe], HOUR + 3)
+    assert refusal is not None
+    assert "3 " in refusal.message
+    assert "a day" in refusal.message
+    assert refusal.hint == f"There will be room for this one in {23 * 60} min."
+    assert budgets.charge("ann", [probe], DAY) is None
+    several = budgets.charge("bob", [Probe(PHONE, 9, 4, kind=kind, per_day=3)], 0.0)
+    assert several is not None
+    assert "a day" in several.message
 
 
 def test_joins_have_budgets_of_their_own() -> None:

@@ -7,19 +7,19 @@ from dataclasses import replace
 import pytest
 from fixtures.mysql_rewriting import FULL, catalog, decision
 
-from policies.model import ColumnName, Decision, Label
+from policies.model import Allowance, ColumnName, Decision, Label
 from rewriter.keys import key_material
 from rewriter.model import Refusal, Rewritten
 from rewriter.mysql.catalog import Facts, Flavour, Link
 from rewriter.mysql.rewrite import rewrite
 
-JOINING = replace(FULL, on_write="deny", join=3)
+JOINING = replace(FULL, on_write="deny", join=Allowance(3))
 KEY = key_material(b"a secret of thirty-two bytes.....", "louver.key_c0ffee")
 FOUND = "select c.id from customers c join parts p on c.phone = p.secret"
 
 
 def joining(*, category: str = "phone", per_hour: int = 5) -> Decision:
-    made = decision(customers__phone=JOINING, parts__secret=replace(JOINING, join=per_hour))
+    made = decision(customers__phone=JOINING, parts__secret=replace(JOINING, join=Allowance(per_hour)))
     labels = {
         ColumnName("bank", "customers", "phone"): Label("phone", 3),
         ColumnName("bank", "parts", "secret"): Label(category, 3),

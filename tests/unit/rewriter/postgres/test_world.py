@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from policies.model import ColumnName, Decision, Label, Mask, RowCondition, Treatment
+from policies.model import Allowance, ColumnName, Decision, Label, Mask, RowCondition, Treatment
 from rewriter.kept import Kept
 from rewriter.postgres.catalog import Catalog, Column, Relation
 from rewriter.postgres.world import hidden_columns, strictest, world_of
@@ -146,9 +146,9 @@ def test_hidden_columns_are_named_by_their_places():
 
 def test_a_family_is_searched_as_the_least_of_it_allows():
     """Who hides a column must allow the search; a member that shows it does not matter; the lowest number counts."""
-    many, few = replace(FULL, search=50), replace(FULL, search=5)
-    assert strictest(many, [few]).search == 5
-    assert strictest(many, [CLEAR]).search == 50
+    many, few = replace(FULL, search=Allowance(50, 60)), replace(FULL, search=Allowance(5))
+    assert strictest(many, [few]).search == Allowance(5, 60)
+    assert strictest(many, [CLEAR]).search == Allowance(50, 60)
     assert strictest(many, [FULL]).search is None
     assert strictest(many, [OSLO]).search is None
     assert strictest(FULL, [many]).search is None
