@@ -141,5 +141,6 @@ _SAID = {
     "session_closed": ("reason", "statements"),
     "login_refused": ("address", "application", "database", "reason", "sqlstate"),
     "denial": ("what", "reason"),
+    "cancel": ("address", "session", "ok"),
     "outcome": ("statement", "status", "sqlstate", "rows"),
 }

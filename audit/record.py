@@ -40,6 +40,8 @@ response          response (its number), what (begun, done, over, lifted), kind 
 retired           segments (removed because they are old: first and last of each run), before (when they had been closed), held (the
                   segments that are as old and are kept by a hold)
 denial            caller fields, what, reason, sqlstate: something other than a statement was refused
+cancel            session and principal (whose statement was to be stopped by PostgreSQL's cancel request; null: the key was nobody's), address (who
+                  asked), ok (whether it was passed on)
 text_key          key, reader, wrapped: the key of the texts that are sealed from here on, for its reader; in each segment anew
                   others: the same key for each other reader, if there are any (reader, wrapped)
 segment, closed, recovered, unrecorded: the trail's own, see audit.chain
@@ -60,7 +62,7 @@ Ruling = Literal["pass", "rewrite", "deny"]
 
 EVENTS = (
     "started", "stopped", "reloaded", "session_opened", "session_closed", "login_refused",
-    "statement", "outcome", "labelled", "grant", "alert", "response", "retired", "denial",
+    "statement", "outcome", "labelled", "grant", "alert", "response", "retired", "denial", "cancel",
     "segment", "closed", "recovered", "unrecorded", "text_key",
 )  # fmt: skip
 """Every event that can stand in a trail."""
@@ -273,6 +275,13 @@ def retired(*, segments: list[tuple[int, int]], before: str, held: list[int]) ->
 def denial(caller: Caller, *, what: str, reason: str, sqlstate: str) -> bytes:
     """Say that something other than a statement was refused, such as a function call or a replication start."""
     return members({"event": "denial", **_caller(caller), "what": what, "reason": reason, "sqlstate": sqlstate})
+
+
+def cancel(whose: Caller | None, *, address: str) -> bytes:
+    """Say that somebody at this address has asked to stop what a session runs; None: with a key that is nobody's."""
+    session, principal = (None, None) if whose is None else (whose.session, whose.principal)
+    fields = {"session": session, "principal": principal, "address": address, "ok": whose is not None}
+    return members({"event": "cancel", **fields})
 
 
 def statement_prefix(caller: Caller, judgement: Judgement) -> bytes:

@@ -7,7 +7,10 @@ May not do: anything.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Generic, Literal, Protocol, TypeVar
+
+from audit.record import Caller
 
 if TYPE_CHECKING:
     import asyncio
@@ -67,6 +70,14 @@ class LoggedIn(Protocol):
     def upstream(self) -> Peer: ...  # noqa: D102
 
 
+@dataclass(frozen=True, slots=True)
+class Cancelled:
+    """The connection carried a request to stop what a session runs, which is dealt with; `whose` is None when its key was nobody's."""
+
+    address: str
+    whose: Caller | None
+
+
 L = TypeVar("L", bound=LoggedIn)
 
 
@@ -77,12 +88,12 @@ class Front(ABC, Generic[L]):
     tally: Tally
 
     @abstractmethod
-    async def login(self, peer: Peer) -> L | None:
+    async def login(self, peer: Peer) -> L | Cancelled | None:
         """Log a connection in; None when it wanted something else, which is done. Raises LoginRefused and Abandoned."""
 
     @abstractmethod
-    async def turn_away(self, peer: Peer, limit: str) -> None:
-        """Tell a connection that there are too many, over which limit. May raise PeerClosed."""
+    async def turn_away(self, peer: Peer, limit: str) -> Cancelled | None:
+        """Tell a connection that there are too many, over which limit; what needs no place is done. May raise PeerClosed."""
 
     @abstractmethod
     def refuse(self, established: L, sqlstate: str, message: str) -> None:

@@ -60,7 +60,7 @@ class Recorder:
         memory = Memory() if memory is None else memory
         self._trail = trail
         self._sealer = memory.sealer
-        self._caller = caller
+        self._caller = self.caller = caller
         self.hashes = memory.hashes
         self.snapshots = memory.snapshots
         self._meter = Meter() if meter is None else meter

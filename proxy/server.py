@@ -21,7 +21,7 @@ from audit import record
 from audit.writer import AuditUnavailable
 from policies.model import Principal, Session
 from proxy.context import Context
-from proxy.front import Abandoned, LoginRefused
+from proxy.front import Abandoned, Cancelled, LoginRefused
 from proxy.meter import Meter, cause
 from proxy.outbox import Outbox
 from proxy.peer import Peer, PeerClosed
@@ -279,7 +279,7 @@ class Server:
             return
         self._let_in(self._front.login(peer))
 
-    def _let_in(self, login: Coroutine[Any, Any, LoggedIn | None]) -> None:
+    def _let_in(self, login: Coroutine[Any, Any, LoggedIn | Cancelled | None]) -> None:
         """Wait for a login, of a new connection or of one whose session has ended with a change of its user."""
         task = asyncio.get_running_loop().create_task(self._login(login))
         self._connections.add(task)
@@ -289,7 +289,9 @@ class Server:
         """Tell a connection over the limit why."""
         with contextlib.suppress(TimeoutError, PeerClosed):
             async with asyncio.timeout(_TURN_AWAY_SECONDS):
-                await self._front.turn_away(peer, f"the limit is {self._settings.connections} in all")
+                done = await self._front.turn_away(peer, f"the limit is {self._settings.connections} in all")
+                if done is not None:
+                    note(self._trail, self._meter, record.cancel(done.whose, address=done.address))
         peer.close()
 
     def _logged_in(self, task: asyncio.Task[None]) -> None:
@@ -298,7 +300,7 @@ class Server:
         if not task.cancelled() and task.exception() is not None:
             log.error("a connection ended by a fault", exc_info=task.exception())
 
-    async def _login(self, login: Coroutine[Any, Any, LoggedIn | None]) -> None:
+    async def _login(self, login: Coroutine[Any, Any, LoggedIn | Cancelled | None]) -> None:
         try:
             result = await login
         except LoginRefused as refused:
@@ -311,6 +313,9 @@ class Server:
         except Abandoned:
             return
         if result is None:
+            return
+        if isinstance(result, Cancelled):
+            note(self._trail, self._meter, record.cancel(result.whose, address=result.address))
             return
         try:
             self._open(result)

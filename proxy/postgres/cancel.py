@@ -12,11 +12,15 @@ import logging
 import secrets
 import ssl
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from proxy.peer import Peer, PeerClosed
 from proxy.postgres.connection import connect
 from proxy.postgres.wire.messages import VERSION_3_2, BackendKey, MalformedMessage, cancel_request
 from proxy.upstream import Unreachable, Upstream
+
+if TYPE_CHECKING:
+    from audit.record import Caller
 
 log = logging.getLogger(__name__)
 
@@ -37,6 +41,7 @@ class CancelRegistry:
 
     def __init__(self) -> None:
         self._entries: dict[int, list[_Entry]] = {}  # by pid, of which two databases may have the same
+        self._callers: dict[BackendKey, Caller] = {}
 
     def issue(self, theirs: BackendKey, upstream: Upstream, version: int) -> BackendKey:
         """A key for the client: the database's pid, which clients compare with pg_backend_pid(), a secret of ours."""
@@ -46,9 +51,21 @@ class CancelRegistry:
 
     def forget(self, ours: BackendKey) -> None:
         """The session is over: its key cancels nothing any more."""
+        self._callers.pop(ours, None)
         left = [entry for entry in self._entries.pop(ours.pid, []) if entry.ours != ours]
         if left:
             self._entries[ours.pid] = left
+
+    def opened(self, ours: BackendKey, caller: Caller) -> None:
+        """The key's session has begun, with this name in the trail."""
+        self._callers[ours] = caller
+
+    def whose(self, key: BackendKey) -> Caller | None:
+        """Whose session a key stands for; None when it is none of ours."""
+        for ours, caller in self._callers.items():
+            if ours.pid == key.pid and hmac.compare_digest(ours.secret, key.secret):
+                return caller
+        return None
 
     async def cancel(self, key: BackendKey) -> bool:
         """Pass the request on to the database and wait until it has taken it.

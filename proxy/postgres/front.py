@@ -8,10 +8,10 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from proxy.front import Front
+from proxy.front import Cancelled, Front
 from proxy.postgres.caller import Caller
 from proxy.postgres.connection import read_startup_packet
-from proxy.postgres.login import Cancelled, Established, PostgresLoginSettings, login
+from proxy.postgres.login import Established, PostgresLoginSettings, login
 from proxy.postgres.relay import PostgresRelay
 from proxy.postgres.wire.messages import (
     CancelRequest,
@@ -61,12 +61,11 @@ class PostgresFront(Front[Established]):
         self._statement_bytes = statement_bytes
         self._refusals = refusals(statement_bytes)
 
-    async def login(self, peer: Peer) -> Established | None:
+    async def login(self, peer: Peer) -> Established | Cancelled:
         """Log a connection in, or pass a cancel request on. Raises LoginRefused and Abandoned."""
-        result = await login(peer, self._settings, self._people, self._cancels)
-        return None if isinstance(result, Cancelled) else result
+        return await login(peer, self._settings, self._people, self._cancels)
 
-    async def turn_away(self, peer: Peer, limit: str) -> None:
+    async def turn_away(self, peer: Peer, limit: str) -> Cancelled | None:
         """Tell a connection that there are too many. A cancel request is passed on: it is what gives places free."""
         try:
             packet = parse_startup_packet(await read_startup_packet(peer))
@@ -74,11 +73,13 @@ class PostgresFront(Front[Established]):
                 peer.write(b"N")
                 packet = parse_startup_packet(await read_startup_packet(peer))
         except MalformedMessage:
-            return
+            return None
         if isinstance(packet, CancelRequest):
+            whose = self._cancels.whose(packet.key)
             await self._cancels.cancel(packet.key)
-        else:
-            peer.write(too_many(limit))
+            return Cancelled(peer.address, whose)
+        peer.write(too_many(limit))
+        return None
 
     def refuse(self, established: Established, sqlstate: str, message: str) -> None:
         """Tell a client that has logged in that there is no session for it."""
@@ -92,6 +93,8 @@ class PostgresFront(Front[Established]):
         """The session of a login. Raises PeerClosed when one side has gone."""
         caller = Caller(opening.context, self._gate, self._catalogs)
         session = PostgresSession(unknown_plan(), self._refusals, self._statement_bytes)
+        if established.key is not None:
+            self._cancels.opened(established.key, opening.recorder.caller)
         client, client_rest = established.client.detach()
         server, server_rest = established.upstream.detach()
         return PostgresRelay(

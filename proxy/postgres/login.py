@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from policies.model import AttributeValue
 from proxy import tls
 from proxy.context import NotKnown
+from proxy.front import Cancelled
 from proxy.login import Attempt, LoginSettings
 from proxy.peer import Peer, PeerClosed, UnencryptedBytes
 from proxy.postgres.connection import connect, read_message, read_startup_packet
@@ -76,14 +77,6 @@ class Established:
     address: str
 
 
-@dataclass(frozen=True, slots=True)
-class Cancelled:
-    """The connection carried a cancel request, which is dealt with. `known`: it named a session of ours."""
-
-    address: str
-    known: bool
-
-
 async def login(
     client: Peer, settings: PostgresLoginSettings, people: People, cancels: CancelRegistry
 ) -> Established | Cancelled:
@@ -112,9 +105,10 @@ class _Attempt(Attempt):
         offered = self._settings.tls is not None
         first = await self.drive(greet(tls_offered=offered, tls_required=self._settings.tls_required))
         if isinstance(first, CancelRequest):
-            known = await self._cancels.cancel(first.key)
+            whose = self._cancels.whose(first.key)
+            await self._cancels.cancel(first.key)
             self.client.close()
-            return Cancelled(self.address, known)
+            return Cancelled(self.address, whose)
         self._startup = first
         own = self._settings.login == "own"
         proof = await (self._own(first) if own else self._relay(first))

@@ -5,12 +5,13 @@ from __future__ import annotations
 import contextlib
 import select
 import socket
+import struct
 import time
 from typing import TYPE_CHECKING, Any
 
 import psycopg
 import pytest
-from fixtures.waiting import WAIT_SECONDS, afterwards, until, until_runs
+from fixtures.waiting import WAIT_SECONDS, afterwards, recorded, until, until_runs
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -113,3 +114,23 @@ def test_a_full_proxy_still_cancels(louver: Any, postgres: Any) -> None:
         with pytest.raises(psycopg.errors.QueryCanceled):
             busy.execute("select pg_sleep(61)")
         cancelling.join()
+        (said,) = recorded(louver, "cancel")
+        assert (said["principal"], said["address"], said["ok"]) == ("ann", "127.0.0.1", True)
+
+
+def test_who_asks_to_stop_a_statement_is_in_the_trail(louver: Any, postgres: Any) -> None:
+    """With the session that it is of; and who has tried a key that is nobody's, with nothing else."""
+    known = len(recorded(louver, "cancel", count=0))
+    with opened(louver, "bob") as (busy,):
+        runs = lambda: until_runs(postgres.dsn("postgres"), "pg_sleep(62)")  # noqa: E731
+        cancelling = afterwards(runs, lambda: busy.pgconn.get_cancel().cancel())
+        with pytest.raises(psycopg.errors.QueryCanceled):
+            busy.execute("select pg_sleep(62)")
+        cancelling.join()
+        with socket.create_connection((louver.host, louver.port)) as stranger:
+            stranger.sendall(struct.pack("!IIII", 16, 80877102, busy.pgconn.backend_pid, 1))
+            assert stranger.recv(1) == b""
+    asked, tried = recorded(louver, "cancel", count=known + 2)[known:]
+    (stopped,) = recorded(louver, "outcome", lambda each: each["session"] == asked["session"])
+    assert (asked["principal"], asked["ok"], stopped["status"]) == ("bob", True, "cancelled")
+    assert (tried["session"], tried["principal"], tried["address"], tried["ok"]) == (None, None, "127.0.0.1", False)

@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 
 from louver.demo.certificate import make_certificate
 from louver.demo.host import free_port
-from proxy.front import Abandoned, LoginRefused
-from proxy.postgres.login import Cancelled, PostgresLoginSettings
+from proxy.front import Abandoned, Cancelled, LoginRefused
+from proxy.postgres.login import PostgresLoginSettings
 from proxy.postgres.wire import messages
 from proxy.postgres.wire.authentication import ServiceAccount
 from proxy.postgres.wire.messages import BackendKey
@@ -292,7 +292,7 @@ def test_a_cancel_request_with_a_strange_key(login_proxy, database) -> None:
     reached: list[bool] = []
     proxy = login_proxy(plain(database(lambda _: reached.append(True))))
     assert talk(proxy.port, messages.cancel_request(BackendKey(1, b"abcd"))) == b""
-    assert proxy.outcome(Cancelled).known is False
+    assert proxy.outcome(Cancelled).whose is None
     assert reached == []
 
 
