@@ -72,7 +72,7 @@ def seen(
         return tuple(told)
     found = sorted(named, key=str)
     try:
-        found = [use.column for use in read(_observed(decision)).uses]
+        found = _columns(read(_observed(decision)), decision, lambda: named)
     except (Refusal, UnknownNames, UnicodeDecodeError):
         pass
     except Exception as error:  # noqa: BLE001  the statement leaves all the same; the message may hold its values
@@ -105,7 +105,14 @@ def attempted(
     except (Refusal, UnknownNames, UnicodeDecodeError):
         columns = tuple(sorted(mentioned(), key=str))
         return Attempt(columns, tuple(written) or tuple(dict.fromkeys((c.schema, c.relation) for c in columns)))
-    return Attempt(tuple(dict.fromkeys(use.column for use in found.uses)), tuple(found.relations))
+    return Attempt(tuple(_columns(found, decision, mentioned)), tuple(found.relations))
+
+
+def _columns(reading: Reading, decision: Decision, mentioned: Callable[[], Collection[ColumnName]]) -> list[ColumnName]:
+    """The labelled columns that a reading uses; for a column of a view, which has no label of its own, all that are `mentioned`."""
+    found = list(dict.fromkeys(use.column for use in reading.uses))
+    known = [column for column in found if column in decision.treatments]
+    return known if len(known) == len(found) else list(dict.fromkeys((*known, *sorted(mentioned(), key=str))))
 
 
 def words(text: str) -> set[tuple[None, str]]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 import pymysql
 import pytest
-from fixtures.mysql_house import SCHEMA, MySQLHouse, mysql_house_of
+from fixtures.mysql_house import SCHEMA, STATEMENTS, MySQLHouse, mysql_house_of
 from fixtures.waiting import recorded
 from typer.testing import CliRunner
 
@@ -34,7 +34,7 @@ rules:
   - {name: bosses see all, columns: {category: "*"}, when: principal.name == "bob", treatment: clear}
   - {name: salaries are nobody's business, columns: {category: salary}, treatment: deny}
   - {name: names are for all, columns: {category: name}, treatment: clear}
-  - {name: stars, columns: {category: phone}, treatment: {mask: full}}
+  - {name: stars, columns: {category: phone}, treatment: {mask: full}, on_write: deny}
 """
 POLICIES = f"""
 version: 1
@@ -170,7 +170,8 @@ dictionary:
 @pytest.fixture(scope="module")
 def house(either: LocalMySQL) -> Iterator[MySQLHouse]:
     """A proxy before MySQL, then before MariaDB."""
-    with mysql_house_of(either, policies=MYSQL_POLICIES, users={"tina": {}, "bob": {}}) as found:
+    statements = (*STATEMENTS, "CREATE VIEW dialled AS SELECT id, phone AS number FROM customers")
+    with mysql_house_of(either, policies=MYSQL_POLICIES, users={"tina": {}, "bob": {}}, statements=statements) as found:
         yield found
 
 
@@ -186,6 +187,8 @@ def house(either: LocalMySQL) -> Iterator[MySQLHouse]:
         ("select 'phone from CUSTOMERS", {"phone", "balance"}),
         ("select phone from customers where no_such_column = 1 and @@x /*!99999 */ := ", {"phone", "balance"}),
         ("selct 1", set()),
+        ("insert into dialled (id) values (1) on duplicate key update number = '1'", {"phone", "balance"}),
+        ("update dialled set number = '1'", {"phone", "balance"}),
     ],
 )
 def test_on_mysql_too(house: MySQLHouse, statement: str, columns: set[str]) -> None:
@@ -198,3 +201,17 @@ def test_on_mysql_too(house: MySQLHouse, statement: str, columns: set[str]) -> N
     assert {column.rpartition(".")[0] for column in found} <= {f"{SCHEMA}.customers"}
     assert bool(record["relations"]) == bool(columns)
     assert search(house.louver, "--table", "customers", "--limit", "0") != []
+
+
+def test_writing_through_a_view_by_who_sees_everything(house: MySQLHouse) -> None:
+    """What is behind the view is named, for a view's columns have no labels of their own; the session goes on."""
+    with house.connect("bob") as client, client.cursor() as cursor:
+        for statement in (
+            "insert into dialled values (7, '77')",
+            "insert into dialled (id) values (7) on duplicate key update number = '1'",
+            "update dialled set number = concat(number, '2') where id = 7",
+            "delete from customers where id = 7",
+        ):
+            assert cursor.execute(statement)
+    named = [each["columns"] for each in recorded(house.louver, "statement", lambda each: each["principal"] == "bob")]
+    assert f"{SCHEMA}.customers.phone" in [each["column"] for each in named[2]]
