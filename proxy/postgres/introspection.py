@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from dataclasses import replace
+from time import monotonic
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import asyncpg
@@ -45,8 +46,9 @@ class Ask(Protocol):
         """Raises ProtocolViolation when the server cannot answer."""
 
 
-_MEANWHILE: Final = 12
-"""How often a reading is begun again because a relation was locked, or dropped, after it had looked what there is."""
+_MEANWHILE: Final = 15.0
+"""Seconds for which a reading is begun again because a relation was locked, or dropped, after it had looked what there is."""
+_PAUSE: Final = 0.01  # seconds before it is
 
 _TIMEOUT: Final = 30.0
 """Seconds for each query; a catalog of 100,000 columns takes about one."""
@@ -76,7 +78,8 @@ async def read_catalog_on(connection: asyncpg.Connection, revision: int) -> Cata
 
     Definitions in which a relation stands that somebody has locked are left out; the snapshot then is not `whole`.
     """
-    for _ in range(_MEANWHILE):
+    end = monotonic() + _MEANWHILE
+    while monotonic() < end:
         with contextlib.suppress(
             asyncpg.LockNotAvailableError,
             asyncpg.InternalServerError,  # "could not open relation": definitions are printed as of now, not of the snapshot
@@ -85,6 +88,7 @@ async def read_catalog_on(connection: asyncpg.Connection, revision: int) -> Cata
             asyncpg.UndefinedFunctionError,
         ):
             return await _read_catalog(connection, revision)
+        await asyncio.sleep(_PAUSE)
     return await _read_catalog(connection, revision)
 
 
