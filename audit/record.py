@@ -277,10 +277,10 @@ def denial(caller: Caller, *, what: str, reason: str, sqlstate: str) -> bytes:
     return members({"event": "denial", **_caller(caller), "what": what, "reason": reason, "sqlstate": sqlstate})
 
 
-def cancel(whose: Caller | None, *, address: str) -> bytes:
-    """Say that somebody at this address has asked to stop what a session runs; None: with a key that is nobody's."""
+def cancel(whose: Caller | None, *, address: str, known: bool) -> bytes:
+    """Say that somebody at this address has asked to stop what a session runs; not `known`: with a key that is nobody's."""
     session, principal = (None, None) if whose is None else (whose.session, whose.principal)
-    fields = {"session": session, "principal": principal, "address": address, "ok": whose is not None}
+    fields = {"session": session, "principal": principal, "address": address, "ok": known}
     return members({"event": "cancel", **fields})
 
 

@@ -72,9 +72,13 @@ class LoggedIn(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Cancelled:
-    """The connection carried a request to stop what a session runs, which is dealt with; `whose` is None when its key was nobody's."""
+    """The connection carried a request to stop what a session runs, which is dealt with.
+
+    `known`: its key stood for a session of ours; `whose` is that of one that has begun.
+    """
 
     address: str
+    known: bool
     whose: Caller | None
 
 

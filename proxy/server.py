@@ -291,7 +291,7 @@ class Server:
             async with asyncio.timeout(_TURN_AWAY_SECONDS):
                 done = await self._front.turn_away(peer, f"the limit is {self._settings.connections} in all")
                 if done is not None:
-                    note(self._trail, self._meter, record.cancel(done.whose, address=done.address))
+                    note(self._trail, self._meter, record.cancel(done.whose, address=done.address, known=done.known))
         peer.close()
 
     def _logged_in(self, task: asyncio.Task[None]) -> None:
@@ -315,7 +315,7 @@ class Server:
         if result is None:
             return
         if isinstance(result, Cancelled):
-            note(self._trail, self._meter, record.cancel(result.whose, address=result.address))
+            note(self._trail, self._meter, record.cancel(result.whose, address=result.address, known=result.known))
             return
         try:
             self._open(result)

@@ -76,8 +76,8 @@ class PostgresFront(Front[Established]):
             return None
         if isinstance(packet, CancelRequest):
             whose = self._cancels.whose(packet.key)
-            await self._cancels.cancel(packet.key)
-            return Cancelled(peer.address, whose)
+            known = await self._cancels.cancel(packet.key)
+            return Cancelled(peer.address, known, whose)
         peer.write(too_many(limit))
         return None
 

@@ -106,9 +106,9 @@ class _Attempt(Attempt):
         first = await self.drive(greet(tls_offered=offered, tls_required=self._settings.tls_required))
         if isinstance(first, CancelRequest):
             whose = self._cancels.whose(first.key)
-            await self._cancels.cancel(first.key)
+            known = await self._cancels.cancel(first.key)
             self.client.close()
-            return Cancelled(self.address, whose)
+            return Cancelled(self.address, known, whose)
         self._startup = first
         own = self._settings.login == "own"
         proof = await (self._own(first) if own else self._relay(first))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -44,6 +45,16 @@ def compare(answer: Answer, world: Answer, *, ordered: bool) -> str:
     return "same" if mine == theirs else f"{mine} instead of {theirs}"
 
 
+def spoken(answers: list[Answer]) -> list[list[tuple[int, bytes]]]:
+    """The messages without what says where in its source the server has made an error: in a transaction that has failed, Louver says
+    the same in its place when policies or the catalog have to be looked at again, which may be so in one twin alone.
+    """
+    return [[(each.kind, _PLACE.sub(b"", each.payload)) for each in answer.messages] for answer in answers]
+
+
+_PLACE = re.compile(rb"F[a-z_]+\.c\0L[0-9]+\0R[a-z_A-Z0-9]+\0(?=\0$)")
+
+
 @pytest.mark.parametrize("sql", STATEMENTS, ids=[f"{n}-{sql[:50]}" for n, sql in enumerate(STATEMENTS)])
 def test_the_twins_answer_alike_and_as_the_masked_world(twins: Twins, sql: str) -> None:
     """Rows, names, types, tags, errors and notices agree between the twins; rows and errors with the masked world."""
@@ -54,6 +65,6 @@ def test_the_twins_answer_alike_and_as_the_masked_world(twins: Twins, sql: str) 
             sorted(map(repr, answer.messages)) for answer in b
         ]
     else:
-        assert a == b
+        assert spoken(a) == spoken(b)
     world = tell(twins.wire("m"), steps[0])[0]
     assert compare(a[0], world, ordered="ORDER BY" in sql) in {"same", "refused"}
