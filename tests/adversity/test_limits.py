@@ -33,9 +33,16 @@ def louver(louver_factory: Callable[..., Any]) -> Any:
 
 @contextlib.contextmanager
 def opened(louver: Any, *users: str) -> Iterator[list[psycopg.Connection[Any]]]:
-    """Some sessions at the same time."""
+    """Some sessions at the same time; those of before give their places back when the proxy has heard that they ended."""
     with contextlib.ExitStack() as stack:
-        yield [stack.enter_context(psycopg.connect(louver.dsn(user), autocommit=True)) for user in users]
+        yield [stack.enter_context(until(lambda user=user: let_in(louver, user), "there is a place")) for user in users]
+
+
+def let_in(louver: Any, user: str) -> psycopg.Connection[Any] | None:
+    """A session, unless the proxy has no place for it."""
+    with contextlib.suppress(psycopg.OperationalError):
+        return psycopg.connect(louver.dsn(user), autocommit=True)
+    return None
 
 
 def test_connections_of_one_user_are_limited(louver: Any) -> None:
@@ -71,16 +78,8 @@ def test_a_login_has_its_time(louver_factory: Callable[..., Any]) -> None:
                 while connection.recv(1000):
                     pass
         assert 0.5 < time.monotonic() - started < WAIT_SECONDS
-        until(lambda: comes_in(louver), "there is a place")
-
-
-def comes_in(louver: Any) -> bool:
-    """Whether a login gets through in its second."""
-    try:
-        psycopg.connect(louver.dsn("ann")).close()
-    except psycopg.OperationalError:
-        return False
-    return True
+        with opened(louver, "ann"):
+            pass
 
 
 def test_an_idle_session_ends_and_a_working_one_does_not(louver_factory: Callable[..., Any]) -> None:
