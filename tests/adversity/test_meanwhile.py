@@ -251,16 +251,20 @@ def test_a_definition_in_the_midst_of_a_text_counts_at_once(come: Any) -> None:
     changing, asking = come("boss"), come()
     ask = "SELECT line || '' FROM memos"
     asking.execute(ask)
+
+    def counts() -> bool:
+        answered = answer(asking, ask)
+        assert not any(value in str(answered) for value in CLEAR), answered
+        return is_cut_off(answered) or "****" in str(answered)  # the catalog may have been read in between
+
     with ThreadPoolExecutor(1) as pool:
-        changed = pool.submit(answer, changing, f"{SHOW}; COMMIT; SELECT pg_sleep(1.5)")
-        end = time.monotonic() + 1.2
-        while time.monotonic() < end:
-            answered = answer(asking, ask)
-            assert not any(value in str(answered) for value in CLEAR), answered
-            if is_cut_off(answered):
-                break
+        changed = pool.submit(answer, changing, f"{SHOW}; COMMIT; SELECT pg_sleep(120)")
+        try:
+            until(counts, "the definition counts")
+            assert not changed.done()
+        finally:
+            changing.cancel_safe()
         changed.result(30)
-    assert is_cut_off(answered), answered
 
 
 def test_a_definition_counts_when_it_is_committed_not_when_it_is_answered(come: Any, house: Any) -> None:
@@ -311,7 +315,7 @@ def test_others_are_not_disturbed(come: Any, house: Any) -> None:
 
     def change() -> int:
         count = 0
-        while not stop.is_set():
+        while not (count and stop.is_set()):
             changing.execute("CREATE TABLE made AS SELECT id, memo FROM notes")
             changing.execute("CREATE TEMP TABLE mine AS SELECT id FROM people")
             changing.execute("CREATE OR REPLACE VIEW far AS SELECT id FROM made")
@@ -323,7 +327,7 @@ def test_others_are_not_disturbed(come: Any, house: Any) -> None:
 
     def read(session: psycopg.Connection[Any]) -> int:
         count = 0
-        while not stop.is_set():
+        while not (count and stop.is_set()):
             assert session.execute("SELECT line || '' FROM memos").fetchall() == [("first",), ("second",)]
             assert session.execute("SELECT phone, name FROM people").fetchall() == [("****", "Ann"), ("****", "Bo")]
             count += 1
@@ -333,8 +337,8 @@ def test_others_are_not_disturbed(come: Any, house: Any) -> None:
         working = [pool.submit(change), *(pool.submit(read, other) for other in others)]
         time.sleep(SECONDS)
         stop.set()
-        done = [each.result(30) for each in working]
-    assert min(done) > 0, done
+        for each in working:
+            each.result(60)
 
 
 def test_a_catalog_is_read_while_definitions_come_and_go(postgres: LocalPostgres) -> None:
@@ -356,7 +360,7 @@ def test_a_catalog_is_read_while_definitions_come_and_go(postgres: LocalPostgres
         connection = await asyncpg.connect(dsn)
         count, end = 0, time.monotonic() + SECONDS
         try:
-            while time.monotonic() < end:
+            while not count or time.monotonic() < end:
                 await read_catalog_on(connection, 1)
                 count += 1
         finally:

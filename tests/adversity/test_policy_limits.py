@@ -9,8 +9,7 @@ import pymysql
 import pytest
 from fixtures.louver import running_louver
 from fixtures.mysql_house import MySQLHouse, mysql_house_of
-
-from audit.reader import records
+from fixtures.waiting import recorded
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -71,9 +70,8 @@ def test_statements_are_counted_over_sessions(louver: RunningLouver) -> None:
     with connect(louver, "boss") as other:
         for _ in range(9):
             other.execute("SELECT 1")
-    trail = list(records(louver.directory / "audit"))
-    ends = [entry for entry in trail if entry["event"] == "outcome" and entry["principal"] == "few"]
-    assert [end["status"] for end in ends].count("denied") == 2
+    denied = recorded(louver, "outcome", lambda each: (each["principal"], each["status"]) == ("few", "denied"), count=2)
+    assert len(denied) == 2
 
 
 def test_rows_are_counted_for_whom_they_were_asked(louver: RunningLouver) -> None:
@@ -131,8 +129,7 @@ def test_a_long_answer_is_cut_off(louver: RunningLouver, user: str, sql: str) ->
     with connect(louver, "boss") as other:
         assert other.execute("SELECT to_regclass('left_behind')").fetchone() == (None,)
         assert len(other.execute("SELECT id FROM people").fetchall()) == 9
-    trail = list(records(louver.directory / "audit"))
-    assert any("more than 5 rows" in str(entry.get("reason")) for entry in trail)
+    recorded(louver, "denial", lambda each: "more than 5 rows" in each["reason"])
 
 
 def test_a_limit_that_cannot_be_evaluated_holds(louver: RunningLouver) -> None:

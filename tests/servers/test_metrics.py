@@ -263,6 +263,7 @@ def test_a_database_that_goes_makes_unready(louver_factory: Callable[..., Any]) 
         numbers = watched.metrics()
         assert (numbers["louver_upstream_up",], numbers["louver_ready",]) == (0, 0)
         assert numbers["louver_upstream_failures_total",] >= 1
+        louver.wait_for_said("the database does not answer")
         assert louver.log.count("the database does not answer") == 1
 
 
@@ -295,7 +296,8 @@ def test_policies_with_a_mistake_are_told_of(watched: Watched) -> None:
     watched.louver.policies.write_text("version: 1\nrulez: []\n")
     watched.louver.hang_up()
     numbers = watched.metrics()
-    assert (numbers["louver_policies_current",], numbers["louver_policies_reloads_total", "failed"]) == (0, 1)
+    assert numbers["louver_policies_current",] == 0
+    assert numbers["louver_policies_reloads_total", "failed"] >= 1  # it may have seen for itself that they have changed
     assert watched.ready()
     watched.louver.policies.write_text(POLICIES)
     watched.louver.hang_up()

@@ -139,6 +139,6 @@ def test_lists_of_any_length_are_one(words, more):
 )
 def test_hostile_texts_take_linear_time(text):
     """What opens lists within lists, and never ends them, is done in a moment."""
-    begun = time.perf_counter()
+    begun = time.process_time()
     of(text)
-    assert time.perf_counter() - begun < 2
+    assert time.process_time() - begun < 2

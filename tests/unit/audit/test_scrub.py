@@ -182,7 +182,7 @@ HOSTILE = [
 @pytest.mark.parametrize("text", HOSTILE, ids=range(len(HOSTILE)))
 def test_hostile_texts_take_linear_time(text):
     """A megabyte of what might make a lexer search again and again is done in a moment."""
-    begun = time.perf_counter()
+    begun = time.process_time()
     scrub(text)
     scrub(text, family="mysql")
-    assert time.perf_counter() - begun < 2
+    assert time.process_time() - begun < 2

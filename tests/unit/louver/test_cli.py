@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
-import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -53,7 +53,7 @@ def house(tmp_path: Path) -> Path:
 
 def test_help_comes_at_once_and_names_every_command() -> None:
     """`louver --help` lists the commands without loading what they need."""
-    begin = time.perf_counter()
+    before = os.times()
     done = _louver("--help")
     assert done.returncode == 0
     for command in (
@@ -72,7 +72,8 @@ def test_help_comes_at_once_and_names_every_command() -> None:
         "version",
     ):
         assert f" {command} " in done.stdout
-    assert time.perf_counter() - begin < 5
+    after = os.times()
+    assert after.children_user - before.children_user < 2  # seconds of a processor, however busy the machine is
     loaded = subprocess.run(
         [
             sys.executable,

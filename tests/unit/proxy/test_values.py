@@ -131,6 +131,6 @@ def test_hashes_are_keyed_and_few() -> None:
 @pytest.mark.parametrize("part", [b"\\'", b'\\"', b"''", b'""', b"'\"", b"1a", b"'", b"\\\\'"])
 def test_hostile_texts_take_linear_time(text: bytes, part: bytes) -> None:
     """A string that does not end is looked through once, not from each quote in it: one caller must not hold up all others."""
-    begun = time.perf_counter()
+    begun = time.process_time()
     literals(text + part * LONGEST)
-    assert time.perf_counter() - begun < 2
+    assert time.process_time() - begun < 2
