@@ -2,7 +2,8 @@
 
 Owns that stage, sysbench's command line and the section `sysbench` of the results. Loopback only, without TLS on any leg.
 HAProxy passes bytes on and reads nothing; it is the cheapest thing that can stand there. A relay on Louver's event loop that
-reads nothing either says how much of the rest is Python's and the loop's.
+reads nothing either says how much of the rest is Python's and the loop's. And HAProxy once more with the statement that the
+masking Louver sends on, written by hand: what masks cost the database, whoever asks for them.
 """
 
 from __future__ import annotations
@@ -15,11 +16,12 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
+import pymysql
 from rich.table import Table
 
 from benchmarks.processes import processor_seconds, settle
@@ -40,6 +42,13 @@ MODES: Mapping[str, tuple[str, ...]] = {
 }
 """What is run, by name: the script of sysbench with its options."""
 
+BY_HAND: Mapping[str, tuple[str, ...]] = {
+    "point": ("--point-selects=1", "--db-ps-mode=disable"),
+    "read_only": ("--db-ps-mode=disable",),
+    "prepared": ("--point-selects=1", "--db-ps-mode=auto"),
+}
+"""The same with a statement of one's own, which the script beside this file takes."""
+
 CLIENTS = (1, 8, 32)
 GOALS = {"allow_all_vs_haproxy": 0.75, "masked_vs_haproxy": 0.70}
 NOT_INSTALLED = "sysbench or a MySQL or MariaDB server is not installed, so neither was measured; apt install sysbench mariadb-server"
@@ -49,6 +58,8 @@ _SCHEMA = "sbtest"
 _USER = "bench"
 _ROWS = 100_000
 _SLACK_SECONDS = 60
+_SCRIPT = Path(__file__).with_name("masked.lua")
+_POINT = "SELECT c FROM sbtest1 WHERE id="
 _QUERIES = re.compile(r"queries:\s+(\d+)\s+\(([0-9.]+) per sec\.\)")
 _ERRORS = re.compile(r"ignored errors:\s+(\d+)")
 _POLICIES = """\
@@ -82,13 +93,14 @@ listen mysql
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """One way to the database. `pid` is the proxy's supervisor, None on the direct way."""
+    """One way to the database. `pid` is the proxy's supervisor, None on the direct way. `statement` is sent instead of sysbench's own."""
 
     name: str
     title: str
     port: int
     pid: int | None = None
     trail: Path | None = None
+    statement: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +157,9 @@ def open_stage() -> Iterator[MySQLStage | None]:
             ways.append(stack.enter_context(_open_haproxy(Path(haproxy), server)))
         ways.append(stack.enter_context(_open_relay(server)))
         ways += [stack.enter_context(_open_louver(server, password, masked=masked)) for masked in (False, True)]
+        if ways[1].name == "haproxy":
+            masked = _sent_on(server, ways[-1], password)
+            ways.append(replace(ways[1], name="by_hand", title="HAProxy, masked by hand", statement=masked))
         yield MySQLStage(Path(sysbench), server, password, tuple(ways))
 
 
@@ -218,9 +233,28 @@ def _open_louver(server: LocalMySQL, password: str, *, masked: bool) -> Iterator
             supervise.end(process)
 
 
+def _sent_on(server: LocalMySQL, way: Way, password: str) -> str:
+    """What the server gets for a point select that is sent over `way`, by its own log, with `?` for the id. Raises BenchError."""
+    with server.connect(_SCHEMA) as connection, connection.cursor() as cursor:
+        cursor.execute("SET GLOBAL log_output = 'TABLE', GLOBAL general_log = ON")
+        try:
+            asking = pymysql.connect(host="127.0.0.1", port=way.port, user=_USER, password=password, database=_SCHEMA)
+            with asking, asking.cursor() as asked:
+                asked.execute(f"{_POINT}4711")
+        finally:
+            cursor.execute("SET GLOBAL general_log = OFF")
+        cursor.execute("SELECT CONVERT(argument USING utf8mb4) FROM mysql.general_log WHERE argument LIKE '%id=4711'")
+        said = [str(text) for (text,) in cursor.fetchall()]
+    if len(said) != 1 or said[0].startswith(_POINT):
+        raise BenchError(f"{way.title} has sent on {said or 'nothing'} for a point select")
+    return said[0].replace("4711", "?")
+
+
 def run(stage: MySQLStage, way: Way, mode: str, clients: int, seconds: int) -> Sample:
     """Run sysbench for `seconds`. Raises BenchError."""
     script, *options = MODES[mode]
+    if way.statement is not None:
+        script, options = str(_SCRIPT), [*BY_HAND[mode], f"--statement={way.statement}"]
     options = [f"--table-size={_ROWS}", f"--threads={clients}", f"--time={seconds}", *options]
     settle()
     before = processor_seconds(way.pid) if way.pid is not None else 0.0
@@ -262,6 +296,9 @@ def section(samples: Sequence[Sample], title: str) -> dict[str, Any]:
     for base in ("haproxy", "direct"):
         for way in ("relay", "allow_all", "masked"):
             made[f"{way}_vs_{base}"] = ratios(samples, way, base) if base in ways else None
+    if "by_hand" in ways:
+        made["by_hand_vs_haproxy"] = ratios(samples, "by_hand", "haproxy")
+        made["masked_vs_by_hand"] = ratios(samples, "masked", "by_hand")
     made["qps"] = {way: _by_point(samples, way, "qps") for way in ways}
     made["cpu_us_per_query"] = {way: _by_point(samples, way, "cpu_us") for way in ways if way != "direct"}
     return made
