@@ -84,6 +84,9 @@ def main() -> int:
         return _regress(parser, options)
     if "mysqltest" in options.suites:
         return _mysqltest(parser, options)
+    unknown = [name for name in options.suites if name not in ALL]
+    if unknown:
+        parser.error(f"there is no suite {', '.join(unknown)}; there are {', '.join([*ALL, 'regress', 'mysqltest'])}")
     sources = dict(item.split("=", 1) for item in options.source)
     build = options.build.resolve()
     build.mkdir(parents=True, exist_ok=True)
