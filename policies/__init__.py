@@ -7,6 +7,7 @@ patterns    names as policies write them; entries: the dictionary's, as YAML has
 conditions  `when`, in CEL; rows: `rows`, with its placeholders; vocabulary: the calendar and what sessions declare, declarations reads them
 masks       the masks by name and parameter, default masks; `rewriter.postgres.masks` has their SQL
 decide      `PolicySet.decide`: what one caller sees of every labelled column; words: the same in sentences, chinese: in Chinese
+remembered  decisions that were made, by all that they depend on
 filters     which rows of a table a caller has at all
 statements  kinds of statements, and what holds where the kind is not certain
 limits      how much a caller may read

@@ -18,6 +18,7 @@ from policies.filters import FilteredColumns, for_caller
 from policies.limits import limit_of
 from policies.masks import CATEGORY_DEFAULTS, DEFAULT_MASK
 from policies.model import ColumnName, Decision, Label, Mask, Principal, RowCondition, Session, Treatment
+from policies.remembered import Read, Remembered
 from policies.rows import BindingError
 from policies.statements import KINDS, together
 from policies.vocabulary import Vocabulary
@@ -92,6 +93,9 @@ class PolicySet:
         self.description = description
         self._worlds: OrderedDict[int, _World] = OrderedDict()
         self._together: dict[tuple[int, ...], tuple[tuple[Decision, ...], Decision]] = {}
+        conditions = (*(each.when for each in rules), *(each.when for each in filters), *(each.when for each in limits))
+        self._read = Read.of(conditions, (*(each.rows for each in rules), *(each.rows for each in filters)), vocabulary)
+        self._remembered = Remembered()
 
     @property
     def has_labels(self) -> bool:
@@ -110,8 +114,19 @@ class PolicySet:
         """Give the treatment of every labelled column. Deterministic; raises nothing.
 
         `labels` must not change once given. While it is the same object and the rules come out the same, the answer
-        is the same object too, so comparing two decisions costs next to nothing.
+        is the same object too, so comparing two decisions costs next to nothing. What was decided before for all that
+        the rules look at is found again (`policies.remembered`).
         """
+        key = self._read.key(principal, session)
+        found = None if key is None else self._remembered.find(labels, key)
+        if found is None:
+            found = self._decided(principal, session, labels)
+            if key is not None:
+                self._remembered.keep(labels, key, found)
+        return found
+
+    def _decided(self, principal: Principal, session: Session, labels: Mapping[ColumnName, Label]) -> Decision:
+        """`decide`, anew."""
         world = self._grouped(labels)
         session = self.vocabulary.calendar.local(session)
         known = Facts.of(principal, session, self.vocabulary)

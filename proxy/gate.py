@@ -78,7 +78,10 @@ class Gate(ABC, Generic[C, N]):
         self._shapes: dict[str, str | None] = {}  # fingerprints by scrubbed text, where texts differ in comments alone
         self._budgets = Budgets()
         self._witness = Kept[Witness](self._witness_of, _WITNESSES)
+        self._needs_key = Kept[bool](_needs_key, _KEYED)
         self._worlds: dict[tuple[object, ...], World[C, N]] = {}
+        # the same by the identity of a decision, which is held here so that it stays its own: its treatments may be thousands
+        self._near: dict[tuple[object, ...], tuple[Decision, World[C, N]]] = {}
         self._revisions: dict[str, int] = {}
         self._listed: tuple[object, frozenset[str]] = ((), frozenset())
 
@@ -141,8 +144,10 @@ class Gate(ABC, Generic[C, N]):
     def decide(self, principal: Principal, session: Session, labels: Mapping[ColumnName, Label]) -> Decision:
         """The caller's decision at this moment, with the grants that the caller has, and the measures against him."""
         decision = self.policies.decide(principal, session, labels)
-        granted = self.grants.lay_over(decision, principal, self.policies.vocabulary.calendar.local(session))
-        return self._measures.lay_over(granted, principal.name)
+        if self.grants.any_for(principal.name):
+            local = self.policies.vocabulary.calendar.local(session)
+            decision = self.grants.lay_over(decision, principal, local)
+        return self._measures.lay_over(decision, principal.name)
 
     def world(
         self,
@@ -158,6 +163,11 @@ class Gate(ABC, Generic[C, N]):
         One over a catalog that one open transaction has of its own is not `shared`: nobody else comes into it, and it
         would be kept, with its catalog, long after the transaction.
         """
+        meaning = None if names is None else self._key_of(names)
+        near = (id(catalog), id(decision), held, meaning)
+        found = self._near.get(near)
+        if found is not None:
+            return found[1]
         key = (
             id(catalog),  # the worlds hold their catalogs, so it stays this one's
             decision.policy,
@@ -166,7 +176,7 @@ class Gate(ABC, Generic[C, N]):
             decision.filters,
             decision.limit,
             tuple((kind, frozenset(each.treatments.items())) for kind, each in decision.kinds),
-            None if names is None else self._key_of(names),
+            meaning,
         )
         world = self._worlds.get(key)
         if world is None:
@@ -175,10 +185,15 @@ class Gate(ABC, Generic[C, N]):
                 self._forget_others(catalog)
             if len(self._worlds) >= _WORLDS:
                 self._worlds.clear()  # sessions keep the ones they are in
+                self._near.clear()
             witness = self._witness(catalog, decision) if names is not None else None
             world = World(decision, catalog, names, held, witness, plans=PlanCache(tally=self.tally))
-            if shared:
-                self._worlds[key] = world
+            if not shared:
+                return world
+            self._worlds[key] = world
+        if len(self._near) >= _NEAR:
+            self._near.clear()
+        self._near[near] = (decision, world)
         return world
 
     def _forget_others(self, catalog: C) -> None:
@@ -188,14 +203,11 @@ class Gate(ABC, Generic[C, N]):
             for key, world in self._worlds.items()
             if world.catalog.database != catalog.database or world.catalog.revision == catalog.revision
         }
+        self._near.clear()
 
     def key_for(self, decision: Decision) -> KeyMaterial | None:
         """The key, when any mask of the decision is keyed, or a column may be joined by its real values."""
-        decisions = (decision, *(each for _, each in decision.kinds))
-        treatments = [treatment for each in decisions for treatment in each.treatments.values()]
-        masks = (mask for treatment in treatments for mask in (treatment.mask, treatment.fallback))
-        keyed = any(mask is not None and SCHEMAS[mask.name].keyed for mask in masks)
-        return self._key if keyed or any(treatment.join is not None for treatment in treatments) else None
+        return self._key if self._needs_key(decision) else None
 
     def rule(self, world: World[C, N], text: bytes) -> Ruling:
         """Rule a statement in full and remember it. Raises UnknownNames when the catalog does not know a name."""
@@ -438,6 +450,15 @@ class Gate(ABC, Generic[C, N]):
         return None if self._whole_text else scrub(text.decode(errors="surrogateescape"), family=self._family)
 
 
+def _needs_key(decision: Decision) -> bool:
+    """Whether any mask of a decision is keyed, or a column may be joined by its real values."""
+    decisions = (decision, *(each for _, each in decision.kinds))
+    treatments = [treatment for each in decisions for treatment in each.treatments.values()]
+    masks = (mask for treatment in treatments for mask in (treatment.mask, treatment.fallback))
+    keyed = any(mask is not None and SCHEMAS[mask.name].keyed for mask in masks)
+    return keyed or any(treatment.join is not None for treatment in treatments)
+
+
 def _most_rows(decision: Decision) -> int:
     most = None if decision.limit is None else decision.limit.rows_per_statement
     return -1 if most is None else most
@@ -451,3 +472,9 @@ _WITNESSES = 64
 
 _WORLDS = 1024
 """Worlds kept for sharing. Each has its plans; a bank has some dozen roles times regions, far below this."""
+
+_NEAR = _WORLDS
+"""Decisions by which a world is found at once: equal ones that were made apart lead to the same."""
+
+_KEYED = 256
+"""Decisions of which it is remembered whether a key belongs to them."""

@@ -78,6 +78,10 @@ class Granted:
         self._claims: dict[int, Claim] = {}  # what came of the last one
         self._overlays = Overlays()
 
+    def any_for(self, name: str) -> bool:
+        """Whether a person has any grant, be it one that has not begun."""
+        return name in self._by_person
+
     def lay_over(self, decision: Decision, principal: Principal, session: Session) -> Decision:
         """The decision with the grants of a person; the same object for the same decision and grants."""
         grants = self._by_person.get(principal.name)

@@ -269,7 +269,7 @@ class MySQLCaller:
 
     def _changes(self, decision: Decision) -> bool:
         """Whether less is shown of a column than this session may have seen of it, or other rows of a table."""
-        if not self._entered or self._context.speaking:
+        if decision is self._decision or not self._entered or self._context.speaking:
             return False  # who speaks for others is trusted with what each of them may see
         if self._identity is not self._context.identity:
             return False  # it has declared another purpose itself, and has seen what it holds

@@ -292,18 +292,15 @@ class Caller:
 
     def _labels(self) -> Mapping[ColumnName, Label]:
         """The labels of the catalog's columns, and of those looked up on the session."""
-        labels = self._known.labels
-        if self._names is not None and self._names.looked_up:
-            own = dict(labels)
+        own: dict[ColumnName, Label] = {}
+        if self._names is not None:
             for relation in self._names.looked_up.values():
                 if relation is not None:
                     own |= self._catalogs.labels_of(self._known, relation)
-            labels = own
-        if self._own:
-            labels = dict(labels)
-            for relation in self._own:
-                labels |= self._catalogs.labels_of(self._known, relation)
-        return labels
+        for relation in self._own:
+            own |= self._catalogs.labels_of(self._known, relation)
+        # the snapshot's own, wherever it can be: what was decided for them is known
+        return {**self._known.labels, **own} if own else self._known.labels
 
     def _stands(self, entered: _Entered) -> bool:
         """Whether a world that was entered for an identity is its world still."""
