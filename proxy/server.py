@@ -13,6 +13,7 @@ import ipaddress
 import logging
 import secrets
 import signal
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
@@ -228,13 +229,17 @@ class Server:
             except Exception:  # the sessions that are to end must not go on because of a fault in one of them
                 log.exception("a fault while it was looked who may go on")
             self._reloading.look()
-            minute = int(loop.time() // 60)
-            if minute != self._minute or self._known != self._people.revision:
-                self._minute, self._known = minute, self._people.revision
-                self._front.time_passed()
+            self._look_at_clock(time.time())
             idle = self._settings.idle_seconds
             if idle:
                 self._sessions.end_idle(idle, loop.time())
+
+    def _look_at_clock(self, now: float) -> None:
+        """Let decisions be made again when people are known otherwise, or a minute of the clock is over: conditions tell no less of the time."""
+        minute = int(now // 60)  # zones are whole minutes apart
+        if minute != self._minute or self._known != self._people.revision:
+            self._minute, self._known = minute, self._people.revision
+            self._front.time_passed()
 
     async def _sync(self) -> None:
         """Make the audit durable."""

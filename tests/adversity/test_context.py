@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import random
 from typing import TYPE_CHECKING, Any
 
 import asyncpg
@@ -237,3 +238,31 @@ def test_running_sessions_follow_the_users_file(louver: Any) -> None:
             assert column(app, by("tina")) == WEST
         finally:
             users.write_text(before)
+
+
+def test_each_session_has_what_is_decided_for_its_like(louver: Any) -> None:
+    """What was decided for a session is found again for those of the same person and purpose, and for no other."""
+    meant = [
+        ("bob", None, MASKED),
+        ("bob", "care", CLEAR),
+        ("bob", "marketing", MASKED),
+        ("tina", None, EAST),
+        ("theo", "marketing", WEST),
+        ("anna", None, CLEAR),
+    ]
+    chance = random.Random(5)
+    users = louver.directory / "users.yaml"
+    before = users.read_text()
+    reading = louver.log.count("read the users file")
+    for user, purpose, expected in chance.sample(meant * 4, 24):
+        with psycopg.connect(louver.dsn(user, database="speaking"), autocommit=True) as session:
+            if purpose is not None:
+                session.execute(f"SET louver.purpose = '{purpose}'")
+            assert column(session, PHONES) == expected, (user, purpose)
+    try:
+        users.write_text(before.replace("region: east", "region: west"))
+        louver.wait_for_log(lambda text: text.count("read the users file") > reading)
+        with psycopg.connect(louver.dsn("tina", database="speaking"), autocommit=True) as session:
+            assert column(session, PHONES) == WEST
+    finally:
+        users.write_text(before)

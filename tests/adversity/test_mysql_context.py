@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from typing import TYPE_CHECKING, Any
 
 import mysql.connector
@@ -209,3 +210,20 @@ def test_who_asks_must_be_plain(app: Any, text: str) -> None:
 def test_nobody_else_speaks_by_a_comment(bob: Any) -> None:
     """To an account that may speak for nobody a comment is a comment."""
     assert column(bob, by("anna")) == MASKED
+
+
+def test_each_session_has_what_is_decided_for_its_like(house: MySQLHouse) -> None:
+    """What was decided for a session is found again for those of the same person and purpose, and for no other."""
+    meant = [
+        ("bob", None, MASKED),
+        ("bob", "care", CLEAR),
+        ("bob", "marketing", MASKED),
+        ("tina", None, EAST),
+        ("theo", "marketing", WEST),
+        ("anna", None, CLEAR),
+    ]
+    for user, purpose, expected in random.Random(5).sample(meant * 4, 24):
+        with house.connect(user) as session:
+            if purpose is not None:
+                run(session, f"SET @louver_purpose = '{purpose}'")
+            assert column(session, PHONES) == expected, (user, purpose)

@@ -136,6 +136,18 @@ async def test_a_reload_puts_new_policies_in_force(trail: Trail) -> None:
     assert catalogs.known("bank").generation > generation
 
 
+async def test_what_the_time_decides_is_decided_with_the_minute_of_the_clock(trail: Trail) -> None:
+    """A rule until 18:00 ends there, and not some seconds later: minutes begin where the clock's do, also when that is set back."""
+    server, _, catalogs = server_of(trail, lambda: parse_policies(POLICIES, file="p"))
+    generation = catalogs.known("bank").generation
+    began = 1_795_456_800.0  # 2026-11-23T18:00Z
+    passed = []
+    for seconds in (-0.9, 0.1, 1.1, 59.9, 60.0, 0.0):
+        server._look_at_clock(began + seconds)
+        passed.append(catalogs.known("bank").generation - generation)
+    assert passed == [1, 2, 2, 2, 3, 4]
+
+
 async def test_a_disk_that_hangs_holds_up_no_change_of_policies(trail: Trail, monkeypatch: pytest.MonkeyPatch) -> None:
     """What has to happen each second happens while the trail is being made durable: the clock of conditions goes on, too."""
     hangs, loaded, stop = threading.Event(), asyncio.Event(), asyncio.Event()
