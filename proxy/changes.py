@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import re
 from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
 
 _REMEMBERED: Final = 1000
 """Changes that have ended and are still known; whoever has been under way for longer may have met any."""
@@ -35,8 +37,16 @@ _NEW: Final = re.compile(
 _DEFINING: Final = re.compile(r"\b(?:create|alter|drop|rename|replace|truncate|call|execute|prepare)\b", re.IGNORECASE)
 
 
+@dataclass(frozen=True, slots=True)
+class Near:
+    """What is read with a name, in words of lower case: `plain` by names that are one word, `odd` by the words of others (`a-b`, `c$d`)."""
+
+    plain: Mapping[str, frozenset[str]]
+    odd: tuple[tuple[frozenset[str], frozenset[str]], ...]
+
+
 class Change:
-    """What one session changes, of which others may see something from some moment on; `names` are in lower case, None: any."""
+    """What one session changes, of which others may see something from some moment on; `names` are words of names in lower case, None: any."""
 
     __slots__ = ("by", "ended", "names")
 
@@ -112,22 +122,43 @@ def defines(body: str | None) -> bool:
     return body is None or _DEFINING.search(body) is not None
 
 
-def reached(text: bytes, near: Mapping[str, frozenset[str]]) -> frozenset[str] | None:
-    """The names that a text reads, and what is behind them, by what stands `near` each; None when that cannot be told before it runs."""
-    found: set[str] = set()
-    level = {word for word in _words(text.decode(errors="replace")) if word in near}
-    while level:
-        found |= level
-        level = {name for each in level for name in near.get(each, ())} - found
-    return None if ANYTHING in found else frozenset(found)
+def reached(text: bytes, near: Near) -> frozenset[str] | None:
+    """The words of the names that a text may read, and of what is behind them; None when that cannot be told before it runs."""
+    written = text.decode(errors="replace")
+    if _OTHERWISE.search(written):
+        return None
+    seen, found, odd = _words(written), set[str](), near.odd
+    while True:
+        plain = {word for word in seen if word in near.plain} - found
+        met = [each for each in odd if each[0] <= seen]
+        if not plain and not met:
+            return frozenset(found)
+        odd = tuple(each for each in odd if not each[0] <= seen)
+        found |= plain
+        for name in plain:
+            seen |= near.plain[name]
+        for words, behind in met:
+            found |= words
+            seen |= behind
+        if ANYTHING in seen:
+            return None
 
 
-def neighbours(pairs: Iterable[tuple[str, Iterable[str]]]) -> dict[str, frozenset[str]]:
-    """What stands near each name in lower case, put together from pairs."""
-    near: dict[str, set[str]] = {}
+def neighbours(pairs: Iterable[tuple[str, Iterable[str]]]) -> Near:
+    """What stands near each name, put together from pairs of a name and the names behind it."""
+    plain: dict[str, set[str]] = {}
+    odd: dict[frozenset[str], set[str]] = {}
     for name, others in pairs:
-        near.setdefault(name.lower(), set()).update(other.lower() for other in others)
-    return {name: frozenset(others) for name, others in near.items()}
+        words = frozenset(_words(name))
+        behind = plain.setdefault(name.lower(), set()) if words == {name.lower()} else odd.setdefault(words, set())
+        for other in others:
+            behind |= {ANYTHING} if other == ANYTHING else _words(other)
+        if not words:  # no text has a word of it
+            behind.add(ANYTHING)
+    return Near(
+        {name: frozenset(behind) for name, behind in plain.items()},
+        tuple((words, frozenset(behind)) for words, behind in odd.items()),
+    )
 
 
 def _words(text: str) -> set[str]:

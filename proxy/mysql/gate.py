@@ -9,7 +9,7 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from audit.record import Judgement
-from proxy.changes import ANYTHING, changed_names, defines, neighbours, reached
+from proxy.changes import ANYTHING, Near, changed_names, defines, neighbours, reached
 from proxy.gate import Gate
 from proxy.mysql.wire.messages import error
 from proxy.plans import Plan, Ruling
@@ -202,15 +202,14 @@ def _views_of(catalog: Catalog) -> dict[str, list[tuple[str, str]]]:
 _views: Kept[dict[str, list[tuple[str, str]]]] = Kept(_views_of, 16)
 
 
-def _near_of(catalog: Catalog) -> dict[str, frozenset[str]]:
+def _near_of(catalog: Catalog) -> Near:
     """By the name of a table: the words of a view's definition; what runs a routine reads anything."""
     pairs: list[tuple[str, Iterable[str]]] = [(name, (ANYTHING,)) for _, name in catalog.routines]
-    pairs += [(table.name, _WORDS.findall(table.definition or "")) for table in catalog.tables.values()]
+    pairs += [(table.name, (table.definition or "",)) for table in catalog.tables.values()]
     return neighbours(pairs)
 
 
-_near: Kept[dict[str, frozenset[str]]] = Kept(_near_of, 16)
-_WORDS: Final = re.compile(r"\w+")
+_near: Kept[Near] = Kept(_near_of, 16)
 
 
 class Origins:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from proxy.changes import ANYTHING, changed_names, defines, neighbours, reached
+from proxy.changes import ANYTHING, Near, changed_names, defines, neighbours, reached
 from proxy.declaring import Declaration, Family, forgets
 from proxy.gate import Gate
 from proxy.postgres.wire.messages import notice_response, report_fields
@@ -156,7 +156,7 @@ def _kin_of(catalog: Catalog) -> dict[str, list[tuple[str, list[int]]]]:
 _kin: Kept[dict[str, list[tuple[str, list[int]]]]] = Kept(_kin_of, 16)
 
 
-def _near_of(catalog: Catalog) -> tuple[tuple[bytes, ...], dict[str, frozenset[str]]]:
+def _near_of(catalog: Catalog) -> tuple[tuple[bytes, ...], Near]:
     """The operators that run code of users; and what is near a name: what a view reads, the parents and children of a table.
 
     Code reads anything, and so does a relation whose reading runs code.
@@ -175,7 +175,7 @@ def _near_of(catalog: Catalog) -> tuple[tuple[bytes, ...], dict[str, frozenset[s
     return operators, neighbours(pairs)
 
 
-_near: Kept[tuple[tuple[bytes, ...], dict[str, frozenset[str]]]] = Kept(_near_of, 16)
+_near: Kept[tuple[tuple[bytes, ...], Near]] = Kept(_near_of, 16)
 
 
 def _likely_names(world: PostgresWorld) -> Names:

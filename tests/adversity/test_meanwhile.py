@@ -43,12 +43,15 @@ INSERT INTO notes VALUES (1, 'first'), (2, 'second');
 CREATE TABLE gate (id int);
 CREATE VIEW memos AS SELECT id, memo AS line FROM notes;
 CREATE VIEW lines AS SELECT id, line FROM memos;
+CREATE VIEW "a-b" AS SELECT id, memo AS line FROM notes;
+CREATE VIEW c$d AS SELECT id, line FROM "a-b";
 CREATE FUNCTION memo_of(int) RETURNS text LANGUAGE plpgsql AS 'BEGIN RETURN (SELECT memo FROM notes WHERE id = $1); END';
 """
 SECONDS = float(os.environ.get("LOUVER_RACE_SECONDS", "2.5"))
 """How long the tests that only run for a while do so; set it to run them for longer."""
 CLEAR = ("13800000001", "13800000002")
 SHOW = "CREATE OR REPLACE VIEW memos AS SELECT id, phone AS line FROM people"
+SHOW_ODD = SHOW.replace("memos", '"a-b"')
 UNDO = "CREATE OR REPLACE VIEW memos AS SELECT id, memo AS line FROM notes"
 SWAP = (
     "ALTER TABLE people RENAME phone TO x",
@@ -145,6 +148,9 @@ def is_cut_off(answered: Any) -> bool:
     [
         ("clerk", (SHOW,), "SELECT line || '' FROM memos"),
         ("clerk", (SHOW,), "SELECT line || '' FROM lines"),
+        ("clerk", (SHOW,), "SELECT line || '' FROM U&\"memo\\0073\""),
+        ("clerk", (SHOW_ODD,), "SELECT line || '' FROM \"a-b\""),
+        ("clerk", (SHOW_ODD,), "SELECT line || '' FROM c$d"),
         ("clerk", ("DROP VIEW memos CASCADE", SHOW), "SELECT line || '' FROM memos"),
         ("boss", SWAP, "SELECT name || '' FROM people"),
         (

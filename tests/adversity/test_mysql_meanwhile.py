@@ -29,9 +29,11 @@ MADE = (
     "INSERT INTO gate VALUES (1)",
     UNDO,
     "CREATE VIEW rows_of AS SELECT id, line FROM memos",
+    "CREATE VIEW `a-b` AS SELECT id, memo AS line FROM notes",
+    "CREATE VIEW c$d AS SELECT id, line FROM `a-b`",
 )
 TIDY = (
-    "DROP VIEW IF EXISTS memos, rows_of",
+    "DROP VIEW IF EXISTS memos, rows_of, `a-b`, c$d",
     "DROP TABLE IF EXISTS notes, gate, old, copies",
     *MADE,
 )
@@ -97,13 +99,17 @@ def is_cut_off(answered: Any) -> bool:
 
 
 @pytest.mark.parametrize(
-    "ask",
+    ("ask", "show"),
     [
-        "SELECT concat(line, '') FROM gate LEFT JOIN memos ON true",
-        "SELECT concat(line, '') FROM gate LEFT JOIN rows_of ON true",
+        ("SELECT concat(line, '') FROM gate LEFT JOIN memos ON true", SHOW),
+        ("SELECT concat(line, '') FROM gate LEFT JOIN rows_of ON true", SHOW),
+        ("SELECT concat(line, '') FROM gate LEFT JOIN `a-b` ON true", SHOW.replace("memos", "`a-b`")),
+        ("SELECT concat(line, '') FROM gate LEFT JOIN c$d ON true", SHOW.replace("memos", "`a-b`")),
     ],
 )
-def test_a_lock_on_another_table_holds_a_statement_while_a_view_is_replaced(house: Any, come: Any, ask: str) -> None:
+def test_a_lock_on_another_table_holds_a_statement_while_a_view_is_replaced(
+    house: Any, come: Any, ask: str, show: str
+) -> None:
     """The definition has ended long before the statement is read."""
     holding, changing, asking = come("anna"), come("anna"), come()
     assert sorted(run(asking, ask)) == [("first",), ("second",)]
@@ -111,7 +117,7 @@ def test_a_lock_on_another_table_holds_a_statement_while_a_view_is_replaced(hous
     with ThreadPoolExecutor(1) as pool:
         try:
             found = sent(house, asking, ask, pool)
-            run(changing, SHOW)
+            run(changing, show)
         finally:
             run(holding, "UNLOCK TABLES")
         answered = found.result(30)

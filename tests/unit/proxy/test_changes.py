@@ -90,3 +90,15 @@ def test_what_is_behind_a_name_is_reached() -> None:
     assert reached(b"SELECT 1 FROM nothing", near) == frozenset()
     assert reached(b"SELECT f(a) FROM t", near) is None
     assert reached(b"SELECT * FROM g", near) is None
+
+
+def test_names_that_are_no_single_word_are_reached_by_their_words() -> None:
+    """Too many, rather than too few: in whatever quotes; a name by the numbers of its letters may be any, and so may one without words."""
+    near = neighbours([("a-B", ["t"]), ("c$d", ["a-B"]), ("t", []), ("e f", [ANYTHING]), ("sch\u00f6n", ["t"])])
+    assert reached(b'SELECT * FROM "a-B"', near) == reached(b"SELECT b FROM a", near) == {"a", "b", "t"}
+    assert reached(b"SELECT * FROM c$d", near) == {"a", "b", "c", "d", "t"}
+    assert reached(b"SELECT * FROM a", near) == frozenset()
+    assert reached(b"SELECT * FROM `e f`", near) is None
+    assert reached("SELECT * FROM SCH\u00d6N".encode(), near) == {"sch\u00f6n", "t"}
+    assert reached(b'SELECT * FROM u&"\\0074"', near) is None
+    assert reached(b"SELECT 1", neighbours([("!", []), ("t", [])])) is None
