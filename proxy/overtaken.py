@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+OVERTAKEN: Final = "40001"
+"""The SQLSTATE under which an answer is cut off that others have changed under way: serialization_failure, to be tried again."""
+
 MANY: Final = 2
 """Changes that a statement may have met one of, and another have undone: that nothing is otherwise now says nothing then."""
 

@@ -17,13 +17,14 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from audit.writer import AuditUnavailable
+from proxy import wording
 from proxy.context import Context
 from proxy.outbox import Outbox
+from proxy.overtaken import OVERTAKEN, Overtaken
 from proxy.peer import Peer
 from proxy.recording import Recorder
 from proxy.side import Side
 from proxy.violation import Violation
-from proxy.wording import CUT_OFF_HINT, OVERTAKEN, OVERTAKEN_HINT
 
 log = logging.getLogger(__name__)
 
@@ -86,6 +87,7 @@ class Relay(ABC):
         self._read_at: int = 0  # when the client was read last, in nanoseconds of perf_counter_ns
         self._open = 2  # connections
         self._task: asyncio.Task[None] | None = None
+        self._held = Overtaken(self._read_again, self._met, self._alike, self._take_held, self._cut_overtaken)
         self._client_congested = self._server_congested = False
         self._draining = False
         self._reason = ""
@@ -100,8 +102,24 @@ class Relay(ABC):
         """Bytes of the client."""
 
     @abstractmethod
-    def server_received(self, data: bytes) -> None:
-        """Bytes of the server."""
+    def _take(self, data: bytes) -> None:
+        """Take bytes of the server, and send on what is for the client."""
+
+    @abstractmethod
+    def _overtaken(self) -> bool:
+        """Whether others may have changed what the statements under way read; asked before each word of the server's."""
+
+    @abstractmethod
+    def _met(self) -> int:
+        """How many changes of others the statements under way may have met before the server read them: one, or any number."""
+
+    @abstractmethod
+    def _alike(self) -> bool:
+        """Whether the statements under way would leave now as they have left."""
+
+    @abstractmethod
+    async def _read_again(self) -> None:
+        """Have the catalog read by what is there from now on. Raises CatalogUnavailable and LedgerUnavailable."""
 
     @abstractmethod
     def _advance(self) -> None:
@@ -158,6 +176,21 @@ class Relay(ABC):
             self.server_received(server_rest)
         if client_rest:
             self.client_received(client_rest)
+
+    def server_received(self, data: bytes) -> None:
+        """Bytes of the server: held back, when others may have changed what they answer."""
+        if self._reason:
+            return
+        if self._held.holding or self._overtaken():
+            self._server.pause_reading()
+            self._held.hold(data)
+        else:
+            self._take(data)
+
+    def _take_held(self, data: bytes) -> None:
+        """What was held back may pass."""
+        self._take(data)
+        self._resume_server()
 
     def _go_on(self) -> None:
         """Advance, outside of a call that sees to the faults itself."""
@@ -295,7 +328,7 @@ class Relay(ABC):
             self._recorder.exposed(column, sqlstate)
         except AuditUnavailable as unavailable:
             log.error("that is not recorded: %s", unavailable)  # noqa: TRY400  it has no trace worth reading
-        self.end(sqlstate, f"louver: the answer would show {column}, which is hidden from you", CUT_OFF_HINT)
+        self.end(sqlstate, f"louver: the answer would show {column}, which is hidden from you", wording.CUT_OFF_HINT)
 
     def _cut_short(self, most: int, sqlstate: str) -> None:
         """End the session: an answer has more rows than a limit allows. Only so is it certain what becomes of its transaction."""
@@ -307,14 +340,14 @@ class Relay(ABC):
         hint = "Ask for fewer rows; the session ends, and what its transaction has changed is undone."
         self.end(sqlstate, f"louver: {reason}, which is the most that you may have at once", hint)
 
-    def _overtaken(self, sqlstate: str) -> None:
+    def _cut_overtaken(self) -> None:
         """End the session: what its statement reads may have become something else between its ruling and its reading."""
         log.warning("an answer was cut off before its first row: others have changed what it reads")
         try:
-            self._recorder.overtaken(OVERTAKEN, sqlstate)
+            self._recorder.overtaken(wording.OVERTAKEN, OVERTAKEN)
         except AuditUnavailable as unavailable:
             log.error("that is not recorded: %s", unavailable)  # noqa: TRY400  it has no trace worth reading
-        self.end(sqlstate, OVERTAKEN, OVERTAKEN_HINT)
+        self.end(OVERTAKEN, wording.OVERTAKEN, wording.OVERTAKEN_HINT)
 
     def _unrecorded(self, unavailable: AuditUnavailable) -> None:
         log.error("statement refused, session ended: %s", unavailable)
@@ -356,6 +389,7 @@ class Relay(ABC):
             # TLS does not count what waits beneath it
             if transport.get_write_buffer_size() or transport.get_extra_info("ssl_object"):
                 self._loop.call_later(_LINGER_SECONDS, transport.abort)
+        self._held.forget()
         try:
             self._lose()
             self._recorder.closed(reason)

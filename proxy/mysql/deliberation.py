@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 from proxy.catalogs import CatalogUnavailable
 from proxy.context import Unmet
 from proxy.ledger import LedgerUnavailable
+from proxy.listening import Listening
 from proxy.mysql.gate import may_make
 from proxy.mysql.threads import ONLY_NUMBERS, kills, may_hide_kill
 from proxy.mysql.wire.packets import ProtocolViolation
@@ -82,7 +83,7 @@ class MySQLDeliberation:
         self._caller = caller
         self._gate = gate
         self._send = send
-        self._context = context
+        self._listening = Listening(context, lambda text, refusal: gate.deny(caller.world, text, refusal))
         self._threads = threads
         self._shared_account = shared_account
         # by Louver itself; else the database may have let any name in, as nobody in particular
@@ -99,34 +100,17 @@ class MySQLDeliberation:
     def at_hand(self, statement: Statement) -> Ruling | None:
         """The ruling of a statement, by what it and those before say of the session, when nothing of the outside is needed for it."""
         try:
-            ruling = self._hear(statement.text)
+            ruling = self._listening.hear(statement.text)
             while ruling is None:
                 found = self._found_now(statement)
                 if found is None or found.plan.declares is None:
                     return found
-                ruling = self._declare(found, statement.text)
+                ruling = self._listening.declare(found, statement.text)
                 if ruling is None and self._caller.current:
                     return found
         except Unmet:
             return None
         return ruling
-
-    def _hear(self, text: bytes) -> Ruling | None:
-        """Listen to what a statement says of itself; the ruling of one that may not say so."""
-        try:
-            self._context.hear(text)
-        except Refusal as refusal:
-            return self._gate.deny(self._caller.world, text, refusal)
-        return None
-
-    def _declare(self, ruling: Ruling, text: bytes) -> Ruling | None:
-        """Take down what a statement declares; the ruling of one that may not."""
-        assert ruling.plan.declares is not None
-        try:
-            self._context.declare(ruling.plan.declares)
-        except Refusal as refusal:
-            return self._gate.deny(self._caller.world, text, refusal)
-        return None
 
     def _found_now(self, statement: Statement) -> Ruling | None:
         caller = self._caller
@@ -174,30 +158,13 @@ class MySQLDeliberation:
 
     async def rule(self, statement: Statement) -> Ruling:
         """Rule a statement for which something has to be asked first. Raises ProtocolViolation when the session has to end."""
-        ruling = await self._heard(statement.text) or await self._ruled(statement)
+        ruling = await self._listening.heard(statement.text) or await self._ruled(statement)
         while ruling.plan.declares is not None:
-            denied = await self._declared(ruling, statement.text)
+            denied = await self._listening.declared(ruling, statement.text)
             if denied is not None or self._caller.current:
                 return denied or ruling
             ruling = await self._ruled(statement)
         return ruling
-
-    async def _heard(self, text: bytes) -> Ruling | None:
-        """As `_hear`, and look up whom the statement is for."""
-        try:
-            await self._context.heard(text)
-        except Refusal as refusal:
-            return self._gate.deny(self._caller.world, text, refusal)
-        return None
-
-    async def _declared(self, ruling: Ruling, text: bytes) -> Ruling | None:
-        """As `_declare`, and look up whom the statement is about."""
-        assert ruling.plan.declares is not None
-        try:
-            await self._context.declared(ruling.plan.declares)
-        except Refusal as refusal:
-            return self._gate.deny(self._caller.world, text, refusal)
-        return None
 
     async def _ruled(self, statement: Statement) -> Ruling:
         """Rule a statement in the world as it is found to be now, or refuse it when that cannot be found."""

@@ -12,10 +12,10 @@ from audit.writer import AuditUnavailable
 from proxy.mysql.deliberation import MySQLDeliberation
 from proxy.mysql.gate import error_payload
 from proxy.mysql.wire.commands import COM_QUIT
-from proxy.mysql.wire.errors import EXCEEDED, EXPOSED, OVERTAKEN
+from proxy.mysql.wire.errors import EXCEEDED, EXPOSED
 from proxy.mysql.wire.packets import ProtocolViolation, packet
 from proxy.mysql.wire.replies import Execution
-from proxy.overtaken import Overtaken
+from proxy.overtaken import OVERTAKEN
 from proxy.relay import HELD_BYTES, Opening, Relay
 from rewriter.model import Refusal
 from rewriter.mysql.catalog import Catalog
@@ -68,13 +68,6 @@ class MySQLRelay(Relay):
         self._catalogs = catalogs
         self._change: Change | None = None  # of the statement under way, that others may see at any moment
         self._made: frozenset[str] | None = frozenset()  # the names in what PREPARE has left
-        self._overtaken_by = Overtaken(
-            lambda: catalogs.read_again(caller.known),
-            self._met,
-            self._alike,
-            self._take_held,
-            lambda: self._overtaken(OVERTAKEN),
-        )
         self._deliberation = MySQLDeliberation(
             session,
             caller,
@@ -127,23 +120,9 @@ class MySQLRelay(Relay):
         if not self._caller.current:
             self._conversation.epoch, self._conversation.decision = 0, None
 
-    def server_received(self, data: bytes) -> None:
-        """Bytes of the server: held back, when others may have changed what they answer."""
-        if self._reason:
-            return
+    def _overtaken(self) -> bool:
         owed = self._conversation.owed
-        if self._overtaken_by.holding or (
-            isinstance(owed, Execution) and not self._caller.known.changes.still(owed.asof) and self._met()
-        ):
-            self._server.pause_reading()
-            self._overtaken_by.hold(data)
-        else:
-            self._take(data)
-
-    def _take_held(self, data: bytes) -> None:
-        """What was held back may pass."""
-        self._take(data)
-        self._resume_server()
+        return isinstance(owed, Execution) and not self._caller.known.changes.still(owed.asof) and self._met() > 0
 
     def _take(self, data: bytes) -> None:
         session = self._session
@@ -250,6 +229,9 @@ class MySQLRelay(Relay):
 
     # -- what others change while a statement is under way -------------------------------------------------------
 
+    async def _read_again(self) -> None:
+        await self._catalogs.read_again(self._caller.known)
+
     def _defines(self, execution: Execution) -> None:
         """A statement leaves that changes definitions, or that leaves something behind which runs later."""
         if execution.error:
@@ -333,7 +315,6 @@ class MySQLRelay(Relay):
         return True  # by the end of its connection, as the server itself tells it
 
     def _lose(self) -> None:
-        self._overtaken_by.forget()
         for execution in self._conversation.running():
             self._recorder.finish(execution.number, "lost", b"", execution.sent, 0, "")
             self._count(execution)

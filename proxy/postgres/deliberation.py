@@ -1,6 +1,6 @@
-"""The ruling of a statement for which something has to be looked up first.
+"""The ruling of each statement of a PostgreSQL session: at hand, or after something was looked up.
 
-Owns the order: wait until the server owes nothing, settle the caller's world, ask the session's own server what names mean, rule,
+Owns the order: hear what a statement says of itself, wait until the server owes nothing, settle the caller's world, ask the session's own server what names mean, rule,
 remember what is copied. May not do: read or write a socket, know how a statement that has its ruling goes on.
 """
 
@@ -10,7 +10,9 @@ import asyncio
 from typing import TYPE_CHECKING, Final
 
 from proxy.catalogs import CatalogUnavailable
+from proxy.context import Unmet
 from proxy.ledger import LedgerUnavailable
+from proxy.listening import Listening
 from proxy.postgres.wire.conversation import FAILED, ProtocolViolation
 from proxy.postgres.wording import ABORTED, UNREADABLE
 from proxy.wording import NO_CATALOG, NO_LEDGER, OUTGROWN, UNSETTLED
@@ -20,6 +22,7 @@ from rewriter.model import Refusal, UnknownNames
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from proxy.context import Context
     from proxy.plans import Ruling
     from proxy.postgres.caller import Caller
     from proxy.postgres.gate import PostgresGate
@@ -38,17 +41,30 @@ _REFUSALS: Final[dict[type[Exception], Refusal]] = {
 
 
 class Deliberation:
-    """Rules the statements of one session that cannot be ruled at once; one at a time.
+    """Rules the statements of one session, one at a time.
 
-    `send` sends what the session has for its server. Call `answered` whenever the server has said something.
+    `context` is who the caller is. `send` sends what the session has for its server; call `answered` whenever that has said something.
+    `renew` lets the session go by the world that the caller is in by now.
     """
 
-    def __init__(self, session: PostgresSession, caller: Caller, gate: PostgresGate, send: Callable[[], None]) -> None:
+    def __init__(  # noqa: PLR0913  what a ruling takes
+        self,
+        session: PostgresSession,
+        caller: Caller,
+        gate: PostgresGate,
+        send: Callable[[], None],
+        *,
+        context: Context,
+        renew: Callable[[], None],
+    ) -> None:
         self._session = session
         self._conversation = session.conversation
         self._caller = caller
         self._gate = gate
         self._send = send
+        self._context = context
+        self._renew = renew
+        self._listening = Listening(context, lambda text, refusal: gate.deny(caller.world, text, refusal))
         self._quiet: asyncio.Future[None] | None = None
 
     def answered(self) -> None:
@@ -56,8 +72,61 @@ class Deliberation:
         if self._quiet is not None and self._session.quiet and not self._quiet.done():
             self._quiet.set_result(None)
 
+    def at_hand(self, text: bytes) -> Ruling | None:
+        """The ruling of a statement, by what it and those before say of the session; None when something has to be asked first."""
+        caller = self._caller
+        try:
+            ruling = self._hear(text)
+            while ruling is None:
+                found = caller.find(text) if self._is_settled() else None
+                if found is None or found.plan.declares is None:
+                    return found
+                ruling = self._listening.declare(found, text)
+                if not caller.current:
+                    self._renew()
+                elif ruling is None:
+                    return found
+        except Unmet:
+            return None
+        return ruling
+
+    def _hear(self, text: bytes) -> Ruling | None:
+        if not self._context.speaking:
+            return None
+        denied = self._listening.hear(text)
+        if denied is None and not self._caller.current:
+            self._renew()
+        return denied
+
+    def _is_settled(self) -> bool:
+        """Whether the caller's world is known, so that a ruling needs nothing of the outside."""
+        caller = self._caller
+        conversation = self._conversation
+        return caller.current and not (caller.guarded and (conversation.names_stale or not conversation.readable))
+
     async def rule(self, text: bytes, *, portal: bool) -> Ruling:
-        """Rule a text; `portal`: it is executed again under a name. Raises ProtocolViolation when the session has to end."""
+        """Rule a text for which something has to be asked first; `portal`: it is executed again under a name.
+
+        Raises ProtocolViolation when the session has to end.
+        """
+        ruling = await self._heard(text) or await self._ruled(text, portal=portal)
+        while ruling.plan.declares is not None:
+            denied = await self._listening.declared(ruling, text)
+            if denied is not None or self._caller.current:
+                return denied or ruling
+            ruling = await self._ruled(text, portal=portal)
+        return ruling
+
+    async def _heard(self, text: bytes) -> Ruling | None:
+        if not self._context.speaking:
+            return None
+        denied = await self._listening.heard(text)
+        if denied is None and not self._caller.current:
+            self._caller.renew()
+        return denied
+
+    async def _ruled(self, text: bytes, *, portal: bool) -> Ruling:
+        """Rule a text in the world as it is found to be now, or refuse it when that cannot be found."""
         conversation = self._conversation
         caller = self._caller
         if not portal and not conversation.skipping and (conversation.readable or not caller.guarded):

@@ -10,18 +10,16 @@ from time import perf_counter_ns
 from typing import TYPE_CHECKING, Final
 
 from audit.writer import AuditUnavailable
-from proxy.context import Unmet
-from proxy.overtaken import Overtaken
+from proxy.overtaken import OVERTAKEN
 from proxy.postgres.deliberation import Deliberation
 from proxy.postgres.gate import only_kind
 from proxy.postgres.undoing import Undoing
 from proxy.postgres.wire import frames
-from proxy.postgres.wire.backend import EXCEEDED, EXPOSED, OVERTAKEN
+from proxy.postgres.wire.answers import EXCEEDED, EXPOSED
 from proxy.postgres.wire.conversation import ProtocolViolation
 from proxy.postgres.wire.frames import frame
 from proxy.postgres.wire.messages import error_response
 from proxy.relay import HELD_BYTES, Opening, Relay
-from rewriter.model import Refusal
 from rewriter.postgres.catalog import Catalog
 
 if TYPE_CHECKING:
@@ -66,17 +64,10 @@ class PostgresRelay(Relay):
         self._login = opening.context.identity
         self._gate = gate
         self._catalogs = catalogs
-        self._deliberation = Deliberation(session, caller, gate, self._send)
+        self._deliberation = Deliberation(session, caller, gate, self._send, context=opening.context, renew=self._renew)
         self._changes: list[Change] = []  # of this session, that others may see at any moment
         self._since = -1  # as of which moment the oldest statement under way was ruled; -1 when there is none
         self._made: frozenset[str] | None = frozenset()  # the names in what PREPARE and DECLARE have left
-        self._overtaken_by = Overtaken(
-            lambda: catalogs.read_again(caller.known),
-            self._met,
-            self._alike,
-            self._take_held,
-            lambda: self._overtaken(OVERTAKEN),
-        )
         self._undoing = Undoing(only_kind)
         self._was_guarded = False  # an earlier decision hid something, and what it has left may still speak
         self._conversation.charge = lambda probes: gate.charge(
@@ -110,22 +101,8 @@ class PostgresRelay(Relay):
         except AuditUnavailable as unavailable:
             self._unrecorded(unavailable)
 
-    def server_received(self, data: bytes) -> None:
-        """Bytes of the server: held back, when others may have changed what they answer."""
-        if self._reason:
-            return
-        if self._overtaken_by.holding or (
-            self._since >= 0 and not self._caller.known.changes.still(self._since) and self._met()
-        ):
-            self._server.pause_reading()
-            self._overtaken_by.hold(data)
-        else:
-            self._take(data)
-
-    def _take_held(self, data: bytes) -> None:
-        """What was held back may pass."""
-        self._take(data)
-        self._resume_server()
+    def _overtaken(self) -> bool:
+        return self._since >= 0 and not self._caller.known.changes.still(self._since) and self._met() > 0
 
     def _take(self, data: bytes) -> None:
         session = self._session
@@ -165,7 +142,7 @@ class PostgresRelay(Relay):
         session = self._session
         statement = session.next_statement()
         while statement is not None and self._task is None:
-            ruling = self._at_once(statement.text)
+            ruling = self._deliberation.at_hand(statement.text)
             if (
                 ruling is None
                 or (ruling.plan.copies and self._caller.makes(statement.text, self._conversation.number))
@@ -202,50 +179,6 @@ class PostgresRelay(Relay):
         if out:
             self._write(out)
 
-    def _at_once(self, text: bytes) -> Ruling | None:
-        """The ruling of a statement, by what it and those before say of the session; None when something has to be asked first."""
-        caller = self._caller
-        try:
-            ruling = self._hear(text)
-            while ruling is None:
-                found = caller.find(text) if self._at_hand() else None
-                if found is None or found.plan.declares is None:
-                    return found
-                ruling = self._declare(found, text)
-                if not caller.current:
-                    self._renew()
-                elif ruling is None:
-                    return found
-        except Unmet:
-            return None
-        return ruling
-
-    def _hear(self, text: bytes) -> Ruling | None:
-        """Listen to what a statement says of itself; the ruling of one that may not say so."""
-        if self._context.speaking:
-            try:
-                self._context.hear(text)
-            except Refusal as refusal:
-                return self._gate.deny(self._caller.world, text, refusal)
-            if not self._caller.current:
-                self._renew()
-        return None
-
-    def _declare(self, ruling: Ruling, text: bytes) -> Ruling | None:
-        """Take down what a statement declares; the ruling of one that may not."""
-        assert ruling.plan.declares is not None
-        try:
-            self._context.declare(ruling.plan.declares)
-        except Refusal as refusal:
-            return self._gate.deny(self._caller.world, text, refusal)
-        return None
-
-    def _at_hand(self) -> bool:
-        """True when the caller's world is known, so that a ruling needs nothing of the outside."""
-        caller = self._caller
-        conversation = self._conversation
-        return caller.current and not (caller.guarded and (conversation.names_stale or not conversation.readable))
-
     def _renew(self) -> None:
         """Policies, time or catalog have moved on: decide again, or let the next statement wait until that is done."""
         if self._task is not None:  # it decides again when it is done
@@ -275,43 +208,14 @@ class PostgresRelay(Relay):
     # -- statements whose ruling takes a look-up -----------------------------------------------------------------
 
     async def _consider(self, statement: Statement) -> None:
-        ruling = await self._ruled(statement)
+        portal = statement.source == "portal"
+        ruling = await self._deliberation.rule(statement.text, portal=portal)
         if statement.source in _RUN and self._conversation.unpaid(ruling.plan):
             await self._gate.claim(ruling.plan.judgement.grants)
-            ruling = await self._ruled(statement)  # whatever has changed meanwhile
+            ruling = await self._deliberation.rule(statement.text, portal=portal)  # whatever has changed meanwhile
         self._enter()
         self._session.answer(ruling)
         self._answered(ruling)
-
-    async def _ruled(self, statement: Statement) -> Ruling:
-        portal = statement.source == "portal"
-        ruling = await self._heard(statement.text) or await self._deliberation.rule(statement.text, portal=portal)
-        while ruling.plan.declares is not None:
-            denied = await self._declared(ruling, statement.text)
-            if denied is not None or self._caller.current:
-                return denied or ruling
-            ruling = await self._deliberation.rule(statement.text, portal=portal)
-        return ruling
-
-    async def _heard(self, text: bytes) -> Ruling | None:
-        """As `_hear`, and look up whom the statement is for."""
-        if self._context.speaking:
-            try:
-                await self._context.heard(text)
-            except Refusal as refusal:
-                return self._gate.deny(self._caller.world, text, refusal)
-            if not self._caller.current:
-                self._caller.renew()
-        return None
-
-    async def _declared(self, ruling: Ruling, text: bytes) -> Ruling | None:
-        """As `_declare`, and look up whom the statement is about."""
-        assert ruling.plan.declares is not None
-        try:
-            await self._context.declared(ruling.plan.declares)
-        except Refusal as refusal:
-            return self._gate.deny(self._caller.world, text, refusal)
-        return None
 
     def _answered(self, ruling: Ruling) -> None:
         """A statement that defines something leaves: what follows it is ruled by what it has defined."""
@@ -342,6 +246,9 @@ class PostgresRelay(Relay):
         self._catalogs.published(self._caller.known, ended)
 
     # -- what others change while a statement is under way -------------------------------------------------------
+
+    async def _read_again(self) -> None:
+        await self._catalogs.read_again(self._caller.known)
 
     def _defines(self, execution: Execution) -> None:
         """A statement leaves that changes definitions, or that leaves something behind which runs later."""
@@ -429,7 +336,6 @@ class PostgresRelay(Relay):
         return self._conversation.closing or self._conversation.farewell
 
     def _lose(self) -> None:
-        self._overtaken_by.forget()
         self._record_ends(self._conversation.running())
 
     def _changing(self) -> bool:

@@ -12,10 +12,10 @@ from typing import Final
 
 from proxy.mysql.wire.messages import error, parse_error
 
-OVERTAKEN: Final = "40001"
 EXPOSED: Final = "42000"
-EXCEEDED: Final = "53400"
 """The SQLSTATE of an answer that was cut off because the server named a hidden column as its origin."""
+EXCEEDED: Final = "53400"
+"""And of one with more rows than the caller may have."""
 
 _KNOWN: Final = (range(1000, 2000), range(3000, 4200))
 """The numbers of MySQL 9.7 and MariaDB 10.11 and before. What a later server adds is taken to quote values."""

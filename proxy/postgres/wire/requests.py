@@ -7,11 +7,11 @@ May not do: I/O, parsing of SQL, deciding.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from enum import IntEnum
 from typing import TYPE_CHECKING, Final
 
 from proxy.postgres.wire import frames
+from proxy.postgres.wire.admission import Admission
 from proxy.postgres.wire.conversation import Conversation, ProtocolViolation
 from proxy.postgres.wire.frames import HEADER_SIZE, frame, zero
 from proxy.postgres.wire.parameters import counted
@@ -20,7 +20,6 @@ from proxy.postgres.wire.provocations import (
     PROVOKE_EXECUTE,
     PROVOKE_QUERY,
     REFUSED,
-    parse_frame,
     provoke_parse,
 )
 from proxy.postgres.wire.replies import (
@@ -35,7 +34,7 @@ from proxy.postgres.wire.replies import (
     Execution,
     Reply,
 )
-from proxy.postgres.wire.statements import NO_EPOCH, Prepared, Statement, reshaped, still_prepared
+from proxy.postgres.wire.statements import Prepared, Statement
 from proxy.values import LONGEST, UNREAD, bound
 
 if TYPE_CHECKING:
@@ -91,7 +90,7 @@ class Requests:
         self._conversation = conversation
         self._statement_limit = statement_limit
         self._refusals = refusals
-        self._ruled: Prepared | None = None  # by the ruling at hand; its Bind comes next, whatever the epoch
+        self._admission = Admission(conversation, refusals)
         self._heard: Prepared | None = None  # of the portal that was waited for: what its text says of itself is known
         self._claimed = False  # the Execute at hand was waited for: what there is to count of it is counted
         self._described: Prepared | None = None  # since the last Sync: if it fails, the server skips what follows
@@ -136,13 +135,7 @@ class Requests:
         assert statement is not None
         if self._conversation.skipping:  # an error has come meanwhile: the server would not look at it
             return b"", False
-        if statement.source == "query":
-            return self._answer_query(statement, ruling), False
-        if statement.source == "parse":
-            return self._answer_parse(statement, ruling), False
-        if statement.source == "portal":
-            return self._answer_portal(statement, ruling)
-        return self._answer_again(statement, ruling)
+        return self._admission.admit(statement, ruling)
 
     # -- messages that carry SQL ---------------------------------------------------------------------------------
 
@@ -159,22 +152,6 @@ class Requests:
         _check_no_copy(conversation)
         self.waiting = Statement(data[position + HEADER_SIZE : stop - 1], "query")
         return WAIT
-
-    def _answer_query(self, statement: Statement, ruling: Ruling) -> bytes | None:
-        plan = ruling.plan
-        conversation = self._conversation
-        behind, conversation.pipelined = conversation.pipelined, False
-        if plan.uses_made and conversation.outdated():
-            conversation.start(Execution(_QUERY, plan, statement.text, refused=self._refusals.changed))
-            return PROVOKE_QUERY
-        error = plan.error or conversation.overdrawn(plan.probes) or conversation.spent(plan)
-        execution = Execution(_QUERY, plan, statement.text, refused=error)
-        execution.sent_text = ruling.text
-        execution.whole = not behind and b";" not in statement.text.rstrip(b"; \t\r\n")
-        conversation.start(execution)
-        if error:
-            return PROVOKE_QUERY
-        return None if ruling.text is None else frame(frames.QUERY, ruling.text + b"\0")
 
     def _parse(self, data: bytes, position: int, stop: int) -> Step:
         conversation = self._conversation
@@ -194,61 +171,6 @@ class Requests:
         )
         return WAIT
 
-    def _answer_parse(self, statement: Statement, ruling: Ruling) -> bytes | None:
-        plan = ruling.plan
-        conversation = self._conversation
-        conversation.pipelined = True
-        name = statement.name
-        if plan.verdict == "deny":
-            conversation.start(Execution(_PARSE, plan, statement.text, refused=plan.error))
-            return provoke_parse(name)
-        if plan.uses_made and conversation.outdated():
-            conversation.start(Execution(_PARSE, plan, statement.text, refused=self._refusals.changed))
-            return provoke_parse(name)
-        identity = conversation.identity
-        prepared = Prepared(statement.text, statement.parameter_types, plan, ruling.text, identity)
-        conversation.queue.append(Change(_PARSE, conversation.statements, name, prepared))
-        return None if ruling.text is None else parse_frame(name, ruling.text, statement.parameter_types)
-
-    def _answer_again(self, statement: Statement, ruling: Ruling) -> tuple[bytes | None, bool]:
-        """Re-prepare a statement whose decision has changed, behind the client's back, before its Bind goes on."""
-        conversation = self._conversation
-        plan = ruling.plan
-        name = statement.name
-        statements = conversation.statements
-        if plan.verdict == "deny":
-            conversation.start(Execution(_BIND, plan, statement.text, refused=plan.error))
-            conversation.pipelined = True
-            return PROVOKE_BIND, False
-        old = statements[name]
-        identity = conversation.identity
-        if old.plan is plan and old.identity is identity:  # ruled the same again: what is prepared stands
-            self._ruled = old
-            return None, True
-        if still_prepared(old, ruling):
-            self._ruled = statements[name] = old.under(plan, identity)
-            return None, True
-        if reshaped(old.plan, plan):
-            # The result may have another shape than the client was told; the server itself would refuse this, too.
-            conversation.start(Execution(_BIND, plan, statement.text, refused=self._refusals.reshaped))
-            conversation.pipelined = True
-            return PROVOKE_BIND, False
-        # If only the Close succeeds, the name must be prepared again before it can be bound.
-        unprepared = old.under(replace(old.plan, epoch=NO_EPOCH), identity)
-        self._ruled = Prepared(statement.text, statement.parameter_types, plan, ruling.text, identity)
-        conversation.queue.append(Change(_CLOSE, statements, name, unprepared, Action.DROP))
-        conversation.queue.append(Change(_PARSE, statements, name, self._ruled, Action.DROP))
-        text = statement.text if ruling.text is None else ruling.text
-        return frame(frames.CLOSE, b"S" + name + b"\0") + parse_frame(name, text, statement.parameter_types), True
-
-    def _answer_portal(self, statement: Statement, ruling: Ruling) -> tuple[bytes | None, bool]:
-        """Go on with an Execute once the caller's decision is known again; refuse it when that cannot be known."""
-        if self._conversation.decision is not None:
-            return None, True
-        error = ruling.plan.error or self._refusals.changed
-        self._conversation.start(Execution(_EXECUTE, ruling.plan, statement.text, refused=error))
-        return PROVOKE_EXECUTE, False
-
     # -- the rest of the extended query protocol -----------------------------------------------------------------
 
     def _bind(self, data: bytes, position: int, stop: int) -> Step:
@@ -266,7 +188,7 @@ class Requests:
         if (
             prepared is not None
             and (prepared.plan.epoch != conversation.epoch or prepared.identity is not conversation.identity)
-            and prepared is not self._ruled
+            and prepared is not self._admission.ruled
         ):
             _check_no_copy(conversation)
             self.waiting = Statement(prepared.text, "again", name, prepared.parameter_types)
@@ -281,7 +203,7 @@ class Requests:
                 return GATHER
             types = prepared.known_types
             conversation.values[portal] = bound(data[name_end + 1 : stop], types) if stop <= len(data) else UNREAD
-        self._ruled = None
+        self._admission.ruled = None
         portals = conversation.portals
         previous = portals.get(portal)
         if not conversation.queue and prepared is not None and (previous is prepared or not (previous or portal)):
@@ -307,7 +229,7 @@ class Requests:
             error = conversation.overdrawn(probes) if whole else self._refusals.too_long
         if not error:
             return None
-        self._ruled = None
+        self._admission.ruled = None
         return self._refuse(_BIND, error, PROVOKE_BIND, prepared)
 
     def _execute(self, data: bytes, position: int, stop: int) -> Step:  # noqa: C901  each a case
