@@ -1,6 +1,6 @@
-"""The server: accepts connections, keeps the limits, ticks, drains.
+"""The server: listens, opens sessions, ticks, drains.
 
-Owns the listener, logins that are on their way, and what happens by itself; the sessions stand in proxy.sessions. A fault of one session never reaches another.
+Owns the listener, and what happens by itself; logins stand in proxy.door, sessions in proxy.sessions. A fault of one session never reaches another.
 May not do: read SQL, know a protocol: that is its front's.
 """
 
@@ -22,17 +22,17 @@ from audit import record
 from audit.writer import AuditUnavailable
 from policies.model import Principal, Session
 from proxy.context import Context
-from proxy.front import Abandoned, Cancelled, LoginRefused
-from proxy.meter import Meter, cause
+from proxy.door import Door
+from proxy.meter import Meter
 from proxy.outbox import Outbox
-from proxy.peer import Peer, PeerClosed
+from proxy.peer import PeerClosed
 from proxy.people import Portrait
-from proxy.recording import Recorder, note
+from proxy.recording import Recorder
 from proxy.relay import Opening
 from proxy.sessions import Open, Sessions
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine
+    from collections.abc import Callable
 
     from audit.writer import Trail
     from proxy.front import Front, LoggedIn
@@ -52,11 +52,6 @@ log = logging.getLogger(__name__)
 _BACKLOG = 1024
 """Connections the kernel holds while we are busy; pools of some hundred clients connect at once after a restart."""
 
-_TURNED_AWAY = 100
-_TURN_AWAY_SECONDS = 2.0
-"""How many connections over the limit are told so at the same time, and how long each may take to ask for it; more
-are closed without a word."""
-
 
 @dataclass(frozen=True, slots=True)
 class ServerSettings:
@@ -70,19 +65,6 @@ class ServerSettings:
     drain_seconds: float = 30.0
     timezone: str = "UTC"
     name: str | None = None
-
-
-class _Accepted(Peer):
-    """A connection that has come in."""
-
-    def __init__(self, accept: Callable[[Peer], None]) -> None:
-        super().__init__()
-        self._accept = accept
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Begin to serve it."""
-        super().connection_made(transport)
-        self._accept(self)
 
 
 class Server:
@@ -117,12 +99,19 @@ class Server:
         if granted is not None:
             granted.changed = front.time_passed
         self._zone = ZoneInfo(settings.timezone)
-        self._connections: set[asyncio.Task[None]] = set()
         self._sessions = Sessions(people)
-        self._turned_away: set[asyncio.Task[None]] = set()
         self._afterwards: set[asyncio.Task[None]] = set()
         self._minute = -1
         self._meter = Meter() if meter is None else meter
+        self._door = Door(
+            front,
+            trail,
+            self._meter,
+            places=settings.connections,
+            taken=self._sessions.__len__,
+            enter=self._enter,
+            ended=self._stir,
+        )
         self._outbox = Outbox(trail, asyncio.get_running_loop(), self._meter)
         self._draining: asyncio.Event | None = None  # set while draining, when a session or a login ends, or all must
         self._hurried = False
@@ -157,9 +146,7 @@ class Server:
         """Serve until `stop` is set, then drain. `ready` is told the port once connections are taken."""
         loop = asyncio.get_running_loop()
         settings = self._settings
-        listener = await loop.create_server(
-            lambda: _Accepted(self._accept), settings.host, settings.port, backlog=_BACKLOG
-        )
+        listener = await loop.create_server(self._door.connection, settings.host, settings.port, backlog=_BACKLOG)
         self.port = listener.sockets[0].getsockname()[1]
         ticking = loop.create_task(self._tick())
         watching = [loop.create_task(self._front.watch())]
@@ -183,19 +170,17 @@ class Server:
 
     async def _drain(self) -> None:
         """Let sessions come to the end of their transactions, for as long as the settings allow."""
-        for task in (*self._connections, *self._turned_away):
-            task.cancel()
+        self._door.close()
         for serving in self._sessions:
             serving.drain()
         self._draining = asyncio.Event()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(self._settings.drain_seconds):
                 # a login that is still there is that of a client whose session has ended with a change of its user
-                while (self._sessions or self._connections) and not self._hurried:
+                while (self._sessions or self._door.busy) and not self._hurried:
                     self._draining.clear()
                     await self._draining.wait()
-        for task in self._connections:
-            task.cancel()
+        self._door.close()
         for serving in self._sessions:
             serving.end("57P01", "terminating connection: louver is shutting down")
         if self._afterwards:
@@ -270,66 +255,18 @@ class Server:
         """Say how things stand: how many sessions there are, how often a plan was found again."""
         log.info("%d sessions; plans: %s", len(self._sessions), self._front.tally)
 
-    # -- one connection ------------------------------------------------------------------------------------------
+    # -- one session ---------------------------------------------------------------------------------------------
 
-    def _accept(self, peer: Peer) -> None:
-        if len(self._connections) + len(self._sessions) >= self._settings.connections:
-            self._meter.refused["limit"].number += 1
-            if len(self._turned_away) >= _TURNED_AWAY:
-                peer.abort()
-                return
-            turning = asyncio.get_running_loop().create_task(self._turn_away(peer))
-            self._turned_away.add(turning)
-            turning.add_done_callback(self._turned_away.discard)
-            return
-        self._let_in(self._front.login(peer))
-
-    def _let_in(self, login: Coroutine[Any, Any, LoggedIn | Cancelled | None]) -> None:
-        """Wait for a login, of a new connection or of one whose session has ended with a change of its user."""
-        task = asyncio.get_running_loop().create_task(self._login(login))
-        self._connections.add(task)
-        task.add_done_callback(self._logged_in)
-
-    async def _turn_away(self, peer: Peer) -> None:
-        """Tell a connection over the limit why."""
-        with contextlib.suppress(TimeoutError, PeerClosed):
-            async with asyncio.timeout(_TURN_AWAY_SECONDS):
-                done = await self._front.turn_away(peer, f"the limit is {self._settings.connections} in all")
-                if done is not None:
-                    note(self._trail, self._meter, record.cancel(done.whose, address=done.address, known=done.known))
-        peer.close()
-
-    def _logged_in(self, task: asyncio.Task[None]) -> None:
-        self._connections.discard(task)
-        self._stir()
-        if not task.cancelled() and task.exception() is not None:
-            log.error("a connection ended by a fault", exc_info=task.exception())
-
-    async def _login(self, login: Coroutine[Any, Any, LoggedIn | Cancelled | None]) -> None:
+    def _enter(self, established: LoggedIn) -> None:
+        """Somebody has logged in."""
         try:
-            result = await login
-        except LoginRefused as refused:
-            caller = record.Caller("", refused.principal, refused.address, "", refused.database, "")
-            self._meter.refused[cause(refused.sqlstate)].number += 1
-            note(
-                self._trail, self._meter, record.login_refused(caller, reason=refused.reason, sqlstate=refused.sqlstate)
-            )
-            return
-        except Abandoned:
-            return
-        if result is None:
-            return
-        if isinstance(result, Cancelled):
-            note(self._trail, self._meter, record.cancel(result.whose, address=result.address, known=result.known))
-            return
-        try:
-            self._open(result)
+            self._open(established)
         except PeerClosed:
-            self._close_both(result)
+            self._close_both(established)
         except AuditUnavailable as unavailable:
             log.error("login refused: %s", unavailable)  # noqa: TRY400  it has no trace worth reading
-            self._front.refuse(result, "58030", "louver: the audit trail cannot be written")
-            self._close_both(result)
+            self._front.refuse(established, "58030", "louver: the audit trail cannot be written")
+            self._close_both(established)
 
     def _open(self, established: LoggedIn) -> None:
         """Turn an established login into a session. Raises PeerClosed and AuditUnavailable."""
@@ -372,7 +309,7 @@ class Server:
             lambda: self._reloading.vocabulary,
             proof.attributes,
         )
-        opening = Opening(recorder, self._outbox, context, self._ended, self._let_in)
+        opening = Opening(recorder, self._outbox, context, self._ended, self._door.let_in)
         try:
             serving = self._front.open(established, opening)
         except PeerClosed:

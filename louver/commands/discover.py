@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -112,6 +112,7 @@ def discover(  # noqa: PLR0913  the options of a command
     louver discover --url mysql://me@127.0.0.1/shop --pack gdpr --pack pci-dss --format json
     """
     from louver.discovery.bounds import Bounds
+    from louver.discovery.telling import conclude, report, show
     from policies.discovery.listing import compare
 
     if ctx.invoked_subcommand is not None:
@@ -130,10 +131,10 @@ def discover(  # noqa: PLR0913  the options of a command
     changes = compare(wanted, entries, _known(policies, found), scope=lambda name: _in_scope(name, target, schemas))
     written = dictionary is not None and not check and _keep(dictionary, listing, changes)
     if form == "json":
-        print_json(_report(found, changes, written=written))
+        print_json(report(found, changes, written=written))
     else:
-        _show(found, changes, plain=form == "plain" or not out.is_terminal)
-        _conclude(found, changes, dictionary, check=check, written=written)
+        show(found, changes, plain=form == "plain" or not out.is_terminal)
+        conclude(found, changes, dictionary, check=check, written=written)
     if check and any(change.status in {"new", "gone", "changed"} for change in changes):
         raise typer.Exit(Exit.CHANGED)
 
@@ -169,6 +170,7 @@ def accept(  # noqa: PLR0913  the options of a command
 
     louver discover accept columns.yaml --by mona --column "bank.public.log.*" --reject
     """
+    from louver.discovery.telling import counted, visible
     from policies.discovery.listing import ListingError
     from policies.discovery.reviewing import choice, reviewed
     from policies.patterns import PatternError
@@ -193,9 +195,9 @@ def accept(  # noqa: PLR0913  the options of a command
     except OSError as error:
         fail([f"cannot write {dictionary}: {error.strerror}"])
     for each in chosen:
-        typer.echo(_visible(_named(each)))
+        typer.echo(visible(_named(each)))
     done = "would be" if dry else "are"
-    err.print(f"{_counted(len(chosen), 'proposal')} {done} {'rejected' if reject else 'accepted'}", markup=False)
+    err.print(f"{counted(len(chosen), 'proposal')} {done} {'rejected' if reject else 'accepted'}", markup=False)
 
 
 def _named(written: WrittenEntry) -> str:
@@ -275,6 +277,7 @@ def _look(target: Target, bounds: Bounds, packs: tuple[Pack, ...], schemas: tupl
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     from louver.discovery.look import look
+    from louver.discovery.telling import visible
 
     bar = Progress(
         TextColumn("looking at"),
@@ -289,7 +292,7 @@ def _look(target: Target, bounds: Bounds, packs: tuple[Pack, ...], schemas: tupl
     task = bar.add_task("look", total=None, table="the catalog")
 
     def watch(done: int, tables: int, table: str) -> None:
-        bar.update(task, completed=done, total=tables, table=_visible(table).replace("[", r"\["))
+        bar.update(task, completed=done, total=tables, table=visible(table).replace("[", r"\["))
 
     try:
         with bar:
@@ -333,120 +336,3 @@ def _write(path: Path, text: str) -> None:
     if path.exists():
         beside.chmod(path.stat().st_mode & 0o777)
     beside.replace(path)
-
-
-def _report(found: Look, changes: Sequence[Change], *, written: bool) -> dict[str, Any]:
-    """Return everything for programs."""
-    return {
-        "tables": [
-            {
-                "database": t.database,
-                "schema": t.schema,
-                "table": t.name,
-                "rows_read": t.sampled,
-                "unread": t.unread or None,
-            }
-            for t in found.tables
-        ],
-        "columns": [_fields(change) for change in changes],
-        "counts": _counts(changes),
-        "written": written,
-    }
-
-
-def _fields(change: Change) -> dict[str, Any]:
-    """Return one column for programs."""
-    proposal, written = change.proposal, change.written
-    finding = proposal.finding if proposal else None
-    grade = proposal.grade if proposal else None
-    label = written.label if written else None
-    return {
-        "status": change.status,
-        "why": change.why or None,
-        "column": ".".join(change.name),
-        "name": list(change.name),
-        "type": proposal.column.type if proposal else None,
-        "category": finding.category if finding and grade else None,
-        "level": grade.level if grade else None,
-        "class": str(grade) if grade else None,
-        "confidence": finding.confidence if finding and grade else None,
-        "evidence": list(finding.evidence) if finding and grade else [],
-        "listed": {"category": label.category if label else None, "level": label.level if label else None,
-                   "state": written.entry.state, "by": written.by or None} if written else None,
-    }  # fmt: skip
-
-
-def _counts(changes: Sequence[Change]) -> dict[str, int]:
-    counts = dict.fromkeys(("new", "changed", "gone", "same", "known"), 0)
-    for change in changes:
-        counts[change.status] += 1
-    return counts
-
-
-def _show(found: Look, changes: Sequence[Change], *, plain: bool) -> None:
-    """Print what was found: a table on a terminal, else one line for each column."""
-    import sys
-
-    from rich.table import Table
-    from rich.text import Text
-
-    rows = []
-    for change in changes:
-        fields = _fields(change)
-        category = fields["category"] or (fields["listed"] or {}).get("category") or "none"
-        state = (fields["listed"] or {}).get("state") or ("in the policies" if change.status == "known" else "")
-        confidence = "" if fields["confidence"] is None else f"{fields['confidence']:.2f}"
-        why = "; ".join(filter(None, (change.why, *fields["evidence"])))
-        rows.append(
-            (change.status, _visible(fields["column"]), category, str(fields["level"] or ""), confidence, state, why)
-        )
-    if plain:
-        for row in rows:
-            sys.stdout.write("\t".join(" ".join(cell.split()) for cell in row) + "\n")
-    elif rows:
-        styles = {"new": "bold green", "changed": "bold yellow", "gone": "bold red"}
-        table = Table("", "column", "category", "level", "conf.", "state", "why")
-        for row in rows:
-            table.add_row(*map(Text, row), style=styles.get(row[0], ""))
-        out.print(table, soft_wrap=False)
-    for each in found.tables:
-        if each.unread and each.unread != "catalogs only":
-            err.print(
-                Text.assemble(("not sampled: ", "yellow"), f"{_visible(f'{each.schema}.{each.name}')}: {each.unread}")
-            )
-
-
-def _counted(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
-
-
-def _visible(name: str) -> str:
-    """A name as a terminal shows it: whoever makes a table does not get to steer the terminal."""
-    return "".join(each if each.isprintable() else f"\\x{ord(each):02x}" for each in name)
-
-
-def _conclude(found: Look, changes: Sequence[Change], dictionary: Path | None, *, check: bool, written: bool) -> None:
-    """Say in one line what it comes to, and what to do next."""
-    from rich.text import Text
-
-    counts = _counts(changes)
-    columns = len(found.proposals)
-    told = ", ".join(f"{count} {status}" for status, count in counts.items() if count) or "nothing sensitive"
-    looked = f"{_counted(len(found.tables), 'table')}, {_counted(columns, 'column')}"
-    err.print(Text(f"{looked}: {told}"))
-    if dictionary is None:
-        err.print(Text("nothing is written; --dictionary FILE keeps a file for review", "dim"))
-    elif written:
-        err.print(
-            Text(f"{dictionary} is written: review its proposals, and name it in the policies as `dictionary_files`")
-        )
-    elif check and counts["new"] + counts["gone"] + counts["changed"]:
-        err.print(Text(f"{dictionary} is not up to date; run the same without --check, and review it"))
-    else:
-        err.print(
-            Text(
-                f"{dictionary} is up to date"
-                if not counts["gone"]
-                else f"{dictionary}: remove what is gone, or keep it"
-            )
-        )
