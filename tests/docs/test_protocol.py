@@ -7,11 +7,14 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 SENDERS = [
-    *(ROOT / "proxy" / f"{name}.py" for name in ("server", "sessions", "relay", "gate", "wording", "budgets")),
+    *(
+        ROOT / "proxy" / f"{name}.py"
+        for name in ("server", "sessions", "relay", "overtaken", "gate", "wording", "budgets")
+    ),
     *(ROOT / "proxy/postgres" / f"{name}.py" for name in ("relay", "gate", "front", "caller", "wording")),
     *(
         ROOT / "proxy/postgres/wire" / f"{name}.py"
-        for name in ("session", "frontend", "requests", "backend", "replies", "conversation")
+        for name in ("session", "frontend", "requests", "admission", "answers", "replies", "conversation")
     ),
 ]
 SQLSTATE = r"(?:[0-9][0-9A-Z]{4}|XX000)"
