@@ -123,8 +123,8 @@ def again(attempt: Callable[[], None]) -> None:
     def done() -> bool:
         try:
             attempt()
-        except (Locked, psycopg.errors.InsufficientPrivilege):
-            return False
+        except (Locked, psycopg.errors.InsufficientPrivilege, psycopg.errors.SerializationFailure):
+            return False  # the last also by what an attempt before has taken back
         return True
 
     until(done, "an attempt that nothing comes between")

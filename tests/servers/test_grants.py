@@ -6,9 +6,6 @@ import asyncio
 import contextlib
 import datetime as dt
 import json
-import os
-import subprocess
-import sys
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -18,8 +15,10 @@ import pytest
 from fixtures.granting import end_all
 from fixtures.waiting import granted, recorded
 from fixtures.waiting import until as wait_until
+from typer.testing import CliRunner
 
 from audit.reader import records
+from louver.cli import app
 from proxy.grants.records import Draft
 from proxy.grants.sqlite import open_file
 
@@ -152,16 +151,13 @@ def wait_for(end: float) -> None:
 
 def command(louver: Any, user: str, *arguments: str) -> Any:
     """What `louver grant` gives somebody."""
-    done = subprocess.run(
-        [sys.executable, "-m", "louver", "grant", *arguments, "--as", user, "--format", "json"],
+    done = CliRunner().invoke(
+        app,
+        ["grant", *arguments, "--as", user, "--format", "json"],
         input=f"{louver.passwords[user]}\n",
-        env={**os.environ, "LOUVER_CONFIG": str(louver.directory / "louver.yaml")},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
+        env={"LOUVER_CONFIG": str(louver.directory / "louver.yaml")},
     )
-    assert done.returncode == 0, done.stderr
+    assert done.exit_code == 0, done.output
     return json.loads(done.stdout)
 
 
@@ -411,15 +407,8 @@ def test_every_statement_is_marked_and_every_event_is_in_the_trail(louver: Any, 
 
 def shown_by(louver: Any, *arguments: str) -> str:
     """What a command says."""
-    done = subprocess.run(
-        [sys.executable, "-m", "louver", *arguments],
-        env={**os.environ, "LOUVER_CONFIG": str(louver.directory / "louver.yaml")},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-    )
-    assert "Traceback" not in done.stderr, done.stderr
+    done = CliRunner().invoke(app, arguments, env={"LOUVER_CONFIG": str(louver.directory / "louver.yaml")})
+    assert done.exception is None or isinstance(done.exception, SystemExit), done.exc_info
     return done.stdout + done.stderr
 
 
