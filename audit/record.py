@@ -373,8 +373,9 @@ def outcome(  # noqa: PLR0913  one call per statement: a record object for its a
 
 def shown(hashes: Iterable[str], origins: Iterable[str], *, listed: bool) -> bytes:
     """Render what the rows of an answer have shown, to stand at the end of its outcome."""
-    return b',"shown":%b,"shown_of":%b,"listed":%b' % (
-        encode(list(hashes)),
+    listing = '","'.join(hashes).encode()  # hexadecimal digits
+    return b',"shown":[%b],"shown_of":%b,"listed":%b' % (
+        b'"%b"' % listing if listing else b"",
         encode(list(origins)),
         b"true" if listed else b"false",
     )

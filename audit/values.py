@@ -8,11 +8,7 @@ from __future__ import annotations
 
 import hmac
 from hashlib import blake2b
-from itertools import islice
-from typing import TYPE_CHECKING, Final
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
+from typing import Final
 
 MOST: Final = 100
 """Values of one statement that are kept; of generated lists and loads the first ones."""
@@ -25,12 +21,17 @@ class ValueKey:
     """The key of the hashes, derived from the proxy's secret, so that they are no images of keyed masks."""
 
     def __init__(self, secret: bytes) -> None:
-        self._key = hmac.digest(secret, _PURPOSE, "sha256")
+        # it has read the key: a copy of it is half the work of a new one
+        self._keyed = blake2b(digest_size=_BYTES, key=hmac.digest(secret, _PURPOSE, "sha256"))
 
     def digest(self, value: bytes) -> str:
         """Return 64 bits of keyed BLAKE2b (RFC 7693) of a value as hexadecimal digits; spaces around it do not count."""
-        return blake2b(value.strip(), digest_size=_BYTES, key=self._key).hexdigest()
+        hasher = self._keyed.copy()
+        hasher.update(value.strip())
+        return hasher.hexdigest()
 
-    def digests(self, values: Iterable[bytes]) -> list[str]:
+    def digests(self, values: list[bytes]) -> list[str]:
         """Return those of several values, each once, the first MOST of them."""
-        return [self.digest(value) for value in islice(dict.fromkeys(values), MOST)]
+        if len(values) > 1:
+            values = list(dict.fromkeys(values))[:MOST]
+        return [self.digest(value) for value in values]

@@ -66,7 +66,7 @@ class Trail:
 
     __slots__ = (
         "_age", "_begun", "_clock", "_first", "_full", "_hash", "_lenient", "_limit", "_lost", "_lost_ever", "_lost_since", "_medium", "_pending",
-        "_pending_bytes", "_segment", "_seq", "_stamp", "_stamped", "_standing", "_trouble",
+        "_pending_bytes", "_second", "_segment", "_seq", "_stamp", "_stamped", "_standing", "_trouble", "_until_second",
     )  # fmt: skip
 
     def __init__(self, medium: Medium, limit: int, age: int, clock: Callable[[], int]) -> None:
@@ -89,6 +89,8 @@ class Trail:
         self._pending_bytes = 0
         self._stamped = -_STAMP_NS
         self._stamp = b""
+        self._second = -1
+        self._until_second = b""  # the time as far as all records of that second have it in common
         self._standing = b""  # what is said again in each segment
 
     @classmethod
@@ -223,7 +225,11 @@ class Trail:
         now = self._clock()
         if not 0 <= now - self._stamped < _STAMP_NS:
             self._stamped = now
-            self._stamp = b'"time":"%b",' % chain.timestamp(now).encode()
+            second = now // _SECOND
+            if second != self._second:
+                self._second = second
+                self._until_second = chain.timestamp(second * _SECOND).encode().removesuffix(b"000000Z")
+            self._stamp = b'"time":"%b%06dZ",' % (self._until_second, now % _SECOND // 1000)
 
     def flush(self) -> None:
         """Write everything that was appended, as one block; with fsync `always`, wait until it is on the disk.

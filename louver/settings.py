@@ -30,6 +30,11 @@ PORTS: Final = {"postgresql": 5432, "mysql": 3306}
 """Where a database listens when nobody says otherwise, by protocol."""
 
 
+MOST_SHOWN = 10_000
+"""Values of an answer of which the trail can keep hashes: a record of 190 kB, which destinations of the trail take whole (Kafka 1 MB), and about
+1 MB of memory for each answer that is under way. More stand in lists and exports alone, of which it is said that they are not listed whole."""
+
+
 class SettingsError(DocumentError):
     """The settings file cannot be used; `problems` says where and why."""
 
@@ -48,7 +53,7 @@ class Audit:
     )
     text_key: tuple[Path, ...] = field(default=(), metadata=keys.files("PEM file, or several"))
     values: Literal["hashed", "none"] = field(default="hashed", metadata=keys.choice("hashed", "none"))
-    shown: int = field(default=0, metadata=keys.integer("values of an answer; 0 keeps none", 0, 1_000_000))
+    shown: int = field(default=0, metadata=keys.integer("values of an answer; 0 keeps none", 0, MOST_SHOWN))
     segment_bytes: int = field(default=64 * 2**20, metadata=keys.integer("bytes", 4096, 2**40))
     segment_hours: float = field(default=24.0, metadata=keys.number("hours", 0.01, 8760))
     compact_days: float = field(

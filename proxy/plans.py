@@ -69,15 +69,19 @@ class Plan:
 
 
 class Ruling(NamedTuple):
-    """A plan applied to one statement; `text` is what leaves in place of the client's, None for the client's own."""
+    """A plan applied to one statement; `text` is what leaves in place of the client's, None for the client's own.
+
+    `literals` are those of the client's text where they are known, as a shape has them (proxy.shapes), and all strings that are in it.
+    """
 
     plan: Plan
     text: bytes | None = None
+    literals: list[bytes] | None = None
 
 
 def commented(ruling: Ruling, comment: bytes) -> Ruling:
     """The ruling with the comment of the client's text behind what leaves in its place."""
-    return ruling if ruling.text is None or not comment else Ruling(ruling.plan, ruling.text + comment)
+    return ruling if ruling.text is None or not comment else ruling._replace(text=ruling.text + comment)
 
 
 class Tally:
@@ -123,7 +127,8 @@ class PlanCache:
             if found is not None and b"\\" not in text:
                 self._tally.shapes += 1
                 plan, parts = found
-                return Ruling(plan) if parts is None else Ruling(plan, fill(parts, literals))
+                plain = None if b'"' in text else literals  # on MySQL that may be a string, too
+                return Ruling(plan, None if parts is None else fill(parts, literals), plain)
         self._tally.misses += 1
         return None
 

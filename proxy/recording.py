@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final, Literal
 
 from audit import record
 from audit.sealing import Sealer
-from audit.values import ValueKey
+from audit.values import MOST, ValueKey
 from audit.writer import AuditUnavailable
 from proxy.meter import Meter
 from proxy.shown import Snapshots
@@ -35,6 +35,9 @@ log = logging.getLogger(__name__)
 
 _PLANS: Final = 4096
 """Plans whose record one session refers back to, some 200 bytes each; as many as its world keeps plans."""
+
+_TEXTS: Final = 256
+"""Texts whose literals one session remembers the hashes of; nearly all have none."""
 
 _CANCELED: Final = ("57014", "70100")
 """The SQLSTATE of a statement that somebody stopped: PostgreSQL's query_canceled, MySQL's ER_QUERY_INTERRUPTED."""
@@ -69,6 +72,7 @@ class Recorder:
         self._outcome = record.outcome_prefix(caller)
         self._opened = perf_counter_ns()
         self._statements = 0
+        self._named: dict[bytes, list[str]] = {}  # hashes of the literals in texts that have parameters
         self._hashed = b""  # the values of the statement that starts, as its record has them
 
     def opened(
@@ -102,13 +106,8 @@ class Recorder:
             self._statements += 1
             self._meter.statement(plan.judgement.kinds, plan.verdict).number += 1
             return
-        self._hashed = b""
-        if self.hashes is not None and plan.judgement.columns:
-            named = literals(text)
-            if bound is not None:
-                self._hashed = record.values(self.hashes.digests([*bound.values, *named]), bound.types)
-            elif named:
-                self._hashed = record.values(self.hashes.digests(named))
+        hashes = self.hashes
+        self._hashed = b"" if hashes is None or not plan.judgement.columns else self._values(hashes, text, bound)
         told = self._told.get((plan, identity))
         if told is not None and told[0] == self._trail.segment:
             self._append(plan, number, text, told[1])
@@ -116,6 +115,22 @@ class Recorder:
         else:
             self._tell(plan, number, text, identity)
         self._statements += 1
+
+    def _values(self, key: ValueKey, text: bytes, bound: Bound | None) -> bytes:
+        """The values that a statement names, as its record has them. A text with parameters comes again, most others do not."""
+        if bound is None:
+            return record.values(key.digests(literals(text)))
+        if bound.read:
+            return record.values(key.digests(bound.values))
+        named = self._named.get(text)
+        if named is None:
+            if len(self._named) >= _TEXTS:
+                self._named.clear()
+            named = self._named[text] = key.digests(literals(text))
+        digests = key.digests(bound.values)
+        if named:
+            digests = list(dict.fromkeys(digests + named))[:MOST]
+        return record.values(digests, bound.types)
 
     def _tell(self, plan: Plan, number: int, text: bytes, identity: Identity | None) -> None:
         """Write all that the plan's judgement says, once in each segment."""

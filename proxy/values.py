@@ -9,16 +9,13 @@ from __future__ import annotations
 
 import re
 import struct
-import uuid
 from itertools import islice
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import Final
 
 from audit.values import MOST
+from proxy.postgres.wire.spelling import SPELLED
 from proxy.shapes import split
 from proxy.types import of_mysql, of_postgres
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 _QUOTE: Final = ord("'")
 LONGEST: Final = 64 * 1024
@@ -35,9 +32,7 @@ _LITERAL: Final = re.compile(
 def literals(text: bytes) -> list[bytes]:
     """The first MOST strings and numbers of a text, without quotes; a name in double quotes counts, for elsewhere it is a string."""
     if b'"' not in text and b"\\" not in text and b"''" not in text and len(text) <= LONGEST:
-        return [
-            found[1:-1] if found[0] == _QUOTE else found for found in split(text)[1 : 2 * MOST : 2]
-        ]  # what most are, quickly
+        return plain(split(text)[1 : 2 * MOST : 2])  # what most are, quickly
     ended = (
         found[1] or found[3] or found[5] or b""
         for found in _LITERAL.finditer(text[:LONGEST])
@@ -46,17 +41,33 @@ def literals(text: bytes) -> list[bytes]:
     return list(islice(ended, MOST))
 
 
-# -- PostgreSQL: Bind, behind its two names (protocol.html); binary forms as typsend has them --------------------------
+def plain(found: list[bytes]) -> list[bytes]:
+    """The first MOST literals of a shape (proxy.shapes), without quotes."""
+    return [each[1:-1] if each[0] == _QUOTE else each for each in found[:MOST]]
+
+
+# -- PostgreSQL: Bind, behind its two names (protocol.html); binary forms as the types' send functions have them --------------------------
 
 _INTEGERS: Final = frozenset((2, 4, 8))
-_FLOAT4, _FLOAT8, _UUID, _BOOL = 700, 701, 2950, 16
+_FLOAT4: Final = 700
+_FLOAT8: Final = 701
+_BOOL: Final = 16
 
 
-class Bound(NamedTuple):
-    """What is bound to parameters: the first MOST values that are not NULL, and the types of all, as the audit has them (proxy.types)."""
+class Bound:
+    """What is bound to parameters: the first MOST values that are not NULL, and the types of all, as the audit has them (proxy.types).
 
-    values: list[bytes]
-    types: bytes
+    Or, as `read`, the literals of a text that has been taken apart already, and may have no parameters. `formats` are those of a PostgreSQL
+    answer's columns, as Bind has them; b"" when they are not known.
+    """
+
+    __slots__ = ("formats", "read", "types", "values")
+
+    def __init__(self, values: list[bytes], types: bytes, *, read: bool = False, formats: bytes = b"") -> None:
+        self.values = values
+        self.types = types
+        self.read = read
+        self.formats = formats
 
 
 UNREAD: Final = Bound([], b"")
@@ -69,29 +80,37 @@ def bound(values: bytes, types: bytes) -> Bound:
     What ends early gives what there is: the server refuses it.
     """
     try:
-        formats = int.from_bytes(values[:2], "big")
-        count = int.from_bytes(values[2 + 2 * formats : 4 + 2 * formats], "big")
-        return Bound(list(islice(_bound(values, types), MOST)), of_postgres(types, count))
+        codes = values[0] << 8 | values[1]
+        position = 2 + 2 * codes
+        count = values[position] << 8 | values[position + 1]
+        found, position = _bound(values, types, codes, count)
+        return Bound(found, of_postgres(types, count), formats=values[position:])
     except (struct.error, IndexError):
         return UNREAD
 
 
-def _bound(values: bytes, types: bytes) -> Iterator[bytes]:
-    (formats,) = struct.unpack_from("!h", values)
-    codes = struct.unpack_from(f"!{formats}h", values, 2)
-    position = 2 + 2 * formats
-    (count,) = struct.unpack_from("!h", values, position)
-    position += 2
-    known = struct.unpack_from(f"!{len(types) // 4}I", types, len(types) % 4)
+def _bound(values: bytes, types: bytes, codes: int, count: int) -> tuple[list[bytes], int]:
+    """The first MOST of `count` values, behind so many format codes, and where the last one ends. Raises IndexError and struct.error."""
+    found: list[bytes] = []
+    position = 4 + 2 * codes
     for number in range(count):
-        (size,) = struct.unpack_from("!i", values, position)
+        size = values[position] << 24 | values[position + 1] << 16 | values[position + 2] << 8 | values[position + 3]
         position += 4
-        if size < 0:
+        if size >> 31:  # NULL
             continue
-        value = values[position : position + size]
+        if len(found) < MOST:
+            value = values[position : position + size]
+            if codes and values[3 if codes == 1 else 3 + 2 * number]:
+                value = _spelled(value, _oid(types, number))
+            found.append(value)
         position += size
-        code = 0 if not codes else codes[0] if len(codes) == 1 else codes[number]
-        yield _spelled(value, known[number] if number < len(known) else 0) if code else value
+    return found, position
+
+
+def _oid(types: bytes, number: int) -> int:
+    """The type of a parameter, 0 when it is not known; the count before them is as long as the list says."""
+    place = len(types) % 4 + 4 * number
+    return int.from_bytes(types[place : place + 4], "big") if place + 4 <= len(types) else 0
 
 
 def _spelled(value: bytes, oid: int) -> bytes:
@@ -100,10 +119,11 @@ def _spelled(value: bytes, oid: int) -> bytes:
         return b"t" if value == b"\x01" else b"f"
     if oid in {_FLOAT4, _FLOAT8} and len(value) in {4, 8}:
         return repr(struct.unpack("!f" if len(value) == 4 else "!d", value)[0]).encode()
-    if oid == _UUID and len(value) == 16:
-        return str(uuid.UUID(bytes=value)).encode()
-    if len(value) in _INTEGERS and (oid in {0, 20, 21, 23, 26} and (oid or not value.isascii() or b"\0" in value)):
-        return str(int.from_bytes(value, "big", signed=True)).encode()
+    spell = SPELLED.get(oid)
+    if spell is not None:
+        return spell(value)
+    if oid == 0 and len(value) in _INTEGERS and (not value.isascii() or b"\0" in value):
+        return b"%d" % int.from_bytes(value, "big", signed=True)
     return value
 
 
@@ -121,27 +141,32 @@ def executed(nulls: bytes, types: list[tuple[int, bool]], values: bytes, count: 
     Behind the `count` parameters stand attributes of the query, whose values are as good and whose types are nobody's.
     """
     try:
-        return Bound(list(islice(_executed(nulls, types, values), MOST)), of_mysql(types[:count]))
+        return Bound(_executed(nulls, types, values), of_mysql(types[:count]))
     except (struct.error, IndexError):
         return UNREAD
 
 
-def _executed(nulls: bytes, types: list[tuple[int, bool]], values: bytes) -> Iterator[bytes]:
+def _executed(nulls: bytes, types: list[tuple[int, bool]], values: bytes) -> list[bytes]:
+    """The first MOST values. Raises IndexError and struct.error."""
+    found: list[bytes] = []
     position = 0
     for number, (kind, unsigned) in enumerate(types):
         if kind == _NULL or nulls[number // 8] >> number % 8 & 1:
             continue
-        if kind in _NUMBERS:
-            size = _NUMBERS[kind]
-            yield str(int.from_bytes(_piece(values, position, size), "little", signed=not unsigned)).encode()
+        size = _NUMBERS.get(kind, 0)
+        if size:
+            found.append(b"%d" % int.from_bytes(_piece(values, position, size), "little", signed=not unsigned))
         elif kind in _REALS:
             size = struct.calcsize(_REALS[kind])
-            yield repr(struct.unpack_from(_REALS[kind], values, position)[0]).encode()
+            found.append(repr(struct.unpack_from(_REALS[kind], values, position)[0]).encode())
         else:
-            begin, size = _length(values, position)
-            position, value = begin, _piece(values, begin, size)
-            yield _moment(value) if kind in _TEMPORAL else value
+            position, size = _length(values, position)
+            value = _piece(values, position, size)
+            found.append(_moment(value) if kind in _TEMPORAL else value)
+        if len(found) == MOST:
+            break
         position += size
+    return found
 
 
 def _moment(value: bytes) -> bytes:

@@ -15,6 +15,8 @@ from proxy.plans import Ruling, commented
 from proxy.postgres.gate import PostgresWorld, needs_nothing, what_it_makes
 from proxy.postgres.introspection import look_up_sql, read_look_up
 from proxy.postgres.own import read_own
+from proxy.postgres.wire.spelling import fields
+from proxy.postgres.wire.statements import DESCRIPTION
 from proxy.world import Outgrown, Unsettled
 from rewriter.model import Refusal, UnknownNames
 from rewriter.postgres.catalog import Catalog, Names, Relation
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
     from proxy.postgres.catalogs import PostgresCatalogs
     from proxy.postgres.gate import PostgresGate
     from proxy.postgres.introspection import Ask
+    from proxy.shown import Field
     from rewriter.keys import KeyMaterial
     from rewriter.postgres.lineage import Inheritance
 
@@ -36,6 +39,9 @@ _LOOK_UPS = 16
 _ENDLESS = Refusal(
     "54001", "the names in this statement lead to too many others", hint="Use functions that call fewer others."
 )
+
+_DESCRIPTIONS = 64
+"""Descriptions of answers that are kept as they were read, each of at most DESCRIPTION bytes."""
 
 _SETTLINGS = 8
 """How often a world is looked for that holds still while it is looked at."""
@@ -84,6 +90,8 @@ class Caller:
         self._catalog: Catalog | None = None  # with these, or None for the snapshot itself
         self._key: KeyMaterial | None = None  # what the session's server surely holds
         self._held: KeyMaterial | None = None  # what it may hold: a rollback can bring back what was taken away
+        self._read: dict[bytes, list[Field] | None] = {}  # descriptions of answers that show something
+        self._read_by: Catalog | None = None  # by which they were
         self.world = PostgresWorld(Decision("", {}, {}), Catalog(database, 0, {}, {}), None)
 
     @property
@@ -101,7 +109,18 @@ class Caller:
         """True when something is hidden from this caller, as far as is known."""
         return self._names is not None
 
-    def origin(self, table: int, number: int) -> str:
+    def fields(self, description: bytes) -> list[Field] | None:
+        """What the payload of a RowDescription says of the columns, under the names of this moment; None: it cannot be read."""
+        if len(description) > DESCRIPTION:
+            return fields(description, self._origin)
+        catalog = self._known.catalog
+        if self._read_by is not catalog or len(self._read) >= _DESCRIPTIONS:
+            self._read_by, self._read = catalog, {}
+        if description not in self._read:
+            self._read[description] = fields(description, self._origin)
+        return self._read[description]
+
+    def _origin(self, table: int, number: int) -> str:
         """The column of a table by its OID and its number there, as the audit names it; "" when the catalog lacks it."""
         relation = self._known.catalog.relations.get(table)
         column = None if relation is None else next((each for each in relation.columns if each.number == number), None)

@@ -75,10 +75,10 @@ class PostgresRelay(Relay):
         )
         self._conversation.spend = gate.spend
         self._conversation.unclaimed = gate.grants.unpaid
-        if self._recorder.hashes is not None:
+        if self._recorder.hashes is not None or self._recorder.snapshots is not None:
             self._conversation.values = {}
         self._conversation.snapshots = self._recorder.snapshots
-        self._conversation.origin = caller.origin
+        self._conversation.fields = caller.fields
 
     # -- the walk ------------------------------------------------------------------------------------------------
 

@@ -123,6 +123,21 @@ def test_rows_are_found_by_what_stood_in_them(louver: RunningLouver, stage: Stag
     assert asked.whole
 
 
+def test_a_prepared_statement_may_be_asked_in_either_form(louver: RunningLouver, stage: Stage) -> None:
+    """Text and binary by turns, of the same prepared statement: each is spelled as it came, described or not."""
+    where = louver.dsn("bob", database=stage.database)
+    with psycopg.connect(where, autocommit=True, application_name="forms") as client:
+        for number, binary in enumerate((False, True, False, True, True), 3):
+            cursor = client.cursor(binary=binary)
+            cursor.execute("select id, phone from people where id = %s", [number], prepare=True)
+            assert cursor.fetchall() == [(number, f"1380000000{number}")]
+    asked = Asked(louver, "forms")
+    assert asked.whole
+    assert all(f"{number}" in asked and f"1380000000{number}" in asked for number in range(3, 8))
+    assert len(asked.hashes) == 10
+    assert all(each["shown_of"] == ["public.people.id", "public.people.phone"] for each in asked.outcomes)
+
+
 def test_asyncpg_is_found(louver: RunningLouver, stage: Stage) -> None:
     """All it reads is binary, and it asks what columns there are long before; a cursor of the protocol's gives a row at a time."""
     shapes = (

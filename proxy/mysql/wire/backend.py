@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 
 _ASSEMBLED_LIMIT: Final = 1 << 20
 """Bytes of a packet that is assembled to be looked into: an OK packet, an error, a column's definition. Rows are not."""
+_DEFINITIONS: Final = 512
+"""Definitions of columns in answers that show something, kept as they were read: some 200 bytes each."""
 _EOF_SIZE: Final = 9  # a row that begins with 0xFE is at least this long: its first field has a length of eight bytes
 _FORWARD: Final = Action.FORWARD
 _REPLACE: Final = Action.REPLACE
@@ -84,6 +86,7 @@ class Backend:
         self._received = 0
         self._mark = 0  # the end of the last answer
         self._origins = Origins()
+        self._definitions: dict[bytes, tuple[Field, int, bool]] = {}
         self._described: list[
             tuple[Field, int, bool]
         ] = []  # the columns of the answer at hand, where the audit looks at its rows
@@ -269,7 +272,12 @@ class Backend:
 
     def _describe(self, execution: Execution, shown: Shown, definition: bytes) -> None:
         """Take a column, and behind the last say what the rows are that follow; also those of its cursor, which come without."""
-        self._described.append(described(definition))
+        known = self._definitions.get(definition)
+        if known is None:
+            if len(self._definitions) >= _DEFINITIONS:
+                self._definitions.clear()
+            known = self._definitions[definition] = described(definition)
+        self._described.append(known)
         if self._left:
             return
         if execution.fetched is not None:

@@ -19,6 +19,7 @@ from proxy.mysql.wire.handling import FORWARD, INSTEAD, WAIT, Step
 from proxy.mysql.wire.packets import LARGEST, LOGIN_PACKET_LIMIT, ProtocolViolation, packet, packet_count
 from proxy.mysql.wire.replies import Action, Execution, Pending, Reply
 from proxy.mysql.wire.statements import Prepared, Source, Statement
+from proxy.values import Bound, plain
 
 if TYPE_CHECKING:
     from proxy.mysql.wire.conversation import Conversation
@@ -148,6 +149,8 @@ class Requests(Executions):
         execution = Execution(_RESULTS, plan, statement.text)
         execution.files = loads_a_file(statement.text)
         execution.sent_text = ruling.text
+        if self._conversation.hashes_values and ruling.literals is not None and plan.judgement.columns:
+            execution.values = Bound(plain(ruling.literals), b"", read=True)
         self._conversation.start(execution)
         return FORWARD if ruling.text is None else INSTEAD
 

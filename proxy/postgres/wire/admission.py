@@ -21,6 +21,7 @@ from proxy.postgres.wire.provocations import (
 )
 from proxy.postgres.wire.replies import Action, Change, Execution, Reply
 from proxy.postgres.wire.statements import NO_EPOCH, Prepared, Statement, reshaped, still_prepared
+from proxy.values import Bound, plain
 
 if TYPE_CHECKING:
     from proxy.plans import Ruling
@@ -63,6 +64,8 @@ class Admission:
         error = plan.error or conversation.overdrawn(plan.probes) or conversation.spent(plan)
         execution = Execution(_QUERY, plan, statement.text, refused=error)
         execution.sent_text = ruling.text
+        if conversation.values is not None and ruling.literals is not None and plan.judgement.columns:
+            execution.values = Bound(plain(ruling.literals), b"", read=True)
         execution.whole = not behind and b";" not in statement.text.rstrip(b"; \t\r\n")
         conversation.start(execution)
         if error:

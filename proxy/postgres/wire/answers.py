@@ -25,10 +25,10 @@ from proxy.postgres.wire.replies import (
     swallow_syncs,
 )
 from proxy.postgres.wire.reports import discreet, logged, repositioned
-from proxy.postgres.wire.spelling import fields
 from proxy.types import KNOWN
 
 if TYPE_CHECKING:
+    from proxy.postgres.wire.statements import Prepared
     from proxy.shown import Shown
 
 EXPOSED: Final = "42501"
@@ -168,14 +168,18 @@ class Answers:
         if isinstance(head, Description) and head.prepared is not None and witness is not None:
             head.prepared.described = True
         if head.shown is not None:
-            self._tell_fields(head.shown, data, position, stop)
+            formats = head.formats if isinstance(head, Description) else b""
+            self._tell_fields(
+                head.shown, data[position + HEADER_SIZE : stop], head.prepared if formats else None, formats
+            )
         return head.action is _FORWARD or _unseen(head)
 
-    def _tell_fields(self, shown: Shown, data: bytes, position: int, stop: int) -> None:
-        """Say what the rows are that follow a description."""
-        origin = self._conversation.origin
-        known = origin is not None and stop <= len(data)
-        shown.fields = fields(data[position + HEADER_SIZE : stop], origin) if known and origin is not None else None
+    def _tell_fields(self, shown: Shown, description: bytes, prepared: Prepared | None, formats: bytes) -> None:
+        """Say what the rows are that follow a description, which holds for a prepared statement's later answers in these formats."""
+        read = self._conversation.fields
+        shown.fields = None if read is None else read(description)
+        if prepared is not None and shown.fields is not None:
+            prepared.keep_rows(formats, description)
 
     def _watched_row(self, kind: int, data: bytes, position: int, stop: int) -> bool:
         """A row that the audit is told of, or of a caller who may have no more than so many; behind them nothing passes."""

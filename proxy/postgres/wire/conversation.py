@@ -14,7 +14,7 @@ from proxy.context import Identity
 from proxy.plans import Makes, Plan
 from proxy.postgres.wire.replies import BIND_REPLY, Action, Execution, Owed, Pending
 from proxy.postgres.wire.statements import Prepared
-from proxy.shown import Shown, Snapshots
+from proxy.shown import Field, Shown, Snapshots
 from proxy.values import Bound
 from proxy.violation import Violation
 from proxy.witness import Witness
@@ -58,8 +58,7 @@ class Conversation:
     named as the origin of a result; nothing of the server's passes any more. `told`: the columns of which the client has been
     told that it compares masked values. `charge` counts what is compared with real values, or gives the error for it; `spend` does so for
     executions under grants, of which `unclaimed` are those that have to be counted elsewhere first.
-    `snapshots` makes what takes down the rows of answers that show something, for which `origin` names columns by the OID of their table
-    and their number there.
+    `snapshots` makes what takes down the rows of answers that show something, for which `fields` reads what a RowDescription says of them.
     `identity` is for whom statements are ruled now; None as long as nothing has been said of it since the login.
     """
 
@@ -69,7 +68,9 @@ class Conversation:
     queue: Owed = field(default_factory=Owed)
     statements: dict[bytes, Prepared] = field(default_factory=dict)
     portals: dict[bytes, Prepared] = field(default_factory=dict)
-    values: dict[bytes, Bound] | None = None  # what is bound to portals, where the audit keeps hashes of it
+    values: dict[bytes, Bound] | None = (
+        None  # what is bound to portals, where the audit keeps hashes of it, or of what answers show
+    )
     settings: dict[bytes, bool] = field(default_factory=dict)  # of those that matter: as they must be, or not
     status: bytes = IDLE
     skipping: bool = False
@@ -94,7 +95,7 @@ class Conversation:
     spend: Callable[[tuple[int, ...]], bytes] | None = None
     unclaimed: Callable[[tuple[int, ...]], bool] | None = None
     snapshots: Snapshots | None = None
-    origin: Callable[[int, int], str] | None = None
+    fields: Callable[[bytes], list[Field] | None] | None = None
     identity: Identity | None = None
     number: int = 0
     started: list[Execution] = field(default_factory=list)

@@ -118,8 +118,10 @@ class Change(Pending):
 class Description(Pending):
     """A Describe whose answer is looked at: of a prepared statement, or of a portal of it; None when it is made by SQL.
 
-    It is checked against `witness`, and tells `shown` what the rows are that follow.
+    It is checked against `witness`, and tells `shown` what the rows are that follow, in these `formats` if they are known.
     """
+
+    formats: bytes = b""
 
     def __init__(self, prepared: Prepared | None, witness: Witness | None, action: Action = _FORWARD) -> None:
         self.reply = Reply.DESCRIBE

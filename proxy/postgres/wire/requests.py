@@ -271,9 +271,10 @@ class Requests:
             execution.limit = limit
         witness = plan.witness if prepared is not None else conversation.witness
         unchecked = witness is not None and self._undescribed(prepared)
-        if unchecked or conversation.showing(plan):
+        if (unchecked or conversation.showing(plan)) and (unchecked or not self._told(prepared, portal, execution)):
             description = Description(prepared, witness, _DROPPED)
             description.shown = conversation.watch(execution)
+            description.formats = _formats(conversation, prepared, portal)
             conversation.queue.append(description)
             if unchecked:
                 self._described = prepared
@@ -282,6 +283,19 @@ class Requests:
             return PRECEDE
         conversation.start(execution)
         return FORWARD
+
+    def _told(self, prepared: Prepared | None, portal: bytes, execution: Execution) -> bool:
+        """Whether the rows of an execution are known, as the server has described them before; then the audit is told."""
+        formats = _formats(self._conversation, prepared, portal)
+        if not formats or prepared is None or prepared.told_rows is None or self._conversation.fields is None:
+            return False
+        description = prepared.told_rows.get(formats)
+        if description is None:
+            return False
+        shown = self._conversation.watch(execution)
+        if shown is not None:
+            shown.fields = self._conversation.fields(description)
+        return True
 
     def _undescribed(self, prepared: Prepared | None) -> bool:
         """Whether nobody has asked where the columns of an answer come from; of a FETCH or EXECUTE, that can change."""
@@ -392,3 +406,11 @@ def _check_no_copy(conversation: Conversation) -> None:
     """Raise ProtocolViolation for a statement in the midst of a COPY FROM STDIN, to which no answer could come."""
     if conversation.copying_in:
         raise ProtocolViolation("a statement was sent before the end of COPY FROM STDIN")
+
+
+def _formats(conversation: Conversation, prepared: Prepared | None, portal: bytes) -> bytes:
+    """In which formats the columns of a portal come; b"" when that is not known, or when what it runs was made by SQL."""
+    if prepared is None or prepared.plan.uses_made or conversation.values is None:
+        return b""
+    bound = conversation.values.get(portal)
+    return b"" if bound is None else bound.formats

@@ -11,7 +11,7 @@ import struct
 import uuid
 from typing import TYPE_CHECKING, Final
 
-from proxy.shown import Field, as_it_came
+from proxy.shown import LONGEST, Field, as_it_came
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -42,7 +42,7 @@ def _field(origin: str, kind: int, *, binary: bool) -> Field:
         return Field(origin, None)
     if kind in _TEXTS:
         return Field(origin, as_it_came)
-    spell = _SPELLED.get(kind)
+    spell = SPELLED.get(kind)
     if spell is not None:
         return Field(origin, spell if binary else as_it_came)
     if kind >= _FIRST_OF_USERS:  # enumerations and citext have no number of their own, nor have rows and arrays of them
@@ -72,11 +72,13 @@ def day(value: bytes) -> bytes:
 
 
 def numeric(value: bytes) -> bytes:
-    """A numeric: count of digits to the base 10,000, weight of the first, sign, decimals that are shown, digits."""
+    """A numeric: count of digits to the base 10,000, weight of the first, sign, decimals that are shown, digits. One that is too long to name anybody: as it came."""
     if len(value) < 8:
         return value
     count, weight, sign, scale = struct.unpack_from("!hhHh", value)
     if sign & _NUMERIC_SPECIAL == _NUMERIC_SPECIAL or len(value) != 8 + 2 * count:  # not a number, or infinite
+        return value
+    if abs(weight) * _BASE_DIGITS > LONGEST or scale > LONGEST:  # 8 bytes can stand for 100,000 digits
         return value
     groups = struct.unpack_from(f"!{count}h", value, 8)
     before = [groups[place] if place < count else 0 for place in range(weight + 1)]
@@ -93,6 +95,7 @@ _TEXTS: Final = frozenset((18, 19, 25, 705, 1042, 1043))
 _ADDRESSES: Final = frozenset((650, 774, 829, 869))
 """cidr, macaddr8, macaddr, inet."""
 _FIRST_OF_USERS: Final = 16384  # FirstNormalObjectId
-_SPELLED: Final[dict[int, Callable[[bytes], bytes]]] = {
+SPELLED: Final[dict[int, Callable[[bytes], bytes]]] = {
     20: integer, 21: integer, 23: integer, 26: unsigned, 1082: day, 1700: numeric, 2950: identifier,
 }  # fmt: skip
+"""How values in binary are spelled, of the types whose binary form is not their text, by OID."""

@@ -11,6 +11,12 @@ if TYPE_CHECKING:
     from proxy.context import Identity
     from proxy.plans import Plan, Ruling
 
+DESCRIPTION: Final = 8 * 1024
+"""Bytes of a description of an answer that is remembered: some 200 columns."""
+
+_FORMATS: Final = 4
+"""Ways of asking for an answer that are remembered; a driver has one, or two."""
+
 NO_EPOCH: Final = -1
 """The epoch of no world, nor of none: what bears it is ruled again before it is bound."""
 
@@ -19,11 +25,13 @@ class Prepared:
     """A prepared statement: the client's text, the parameter types as it sent them, and the plan it was ruled by.
 
     `identity` is for whom, where that was said. `sent` is the text that the server got in place of the client's; None when it got that. `described`: the server has
-    said where the columns of its answer come from, and none is hidden. `told_types` are the parameters' types as the server has said them.
+    said where the columns of its answer come from, and none is hidden. `told_types` are the parameters' types as the server has said them,
+    `told_rows` its description of an answer by the formats that a Bind asks for.
     """
 
     described: bool = False
     told_types: bytes = b""
+    told_rows: dict[bytes, bytes] | None = None
 
     def __init__(
         self,
@@ -44,6 +52,14 @@ class Prepared:
         other = Prepared(self.text, self.parameter_types, plan, self.sent, identity)
         other.told_types = self.told_types
         return other
+
+    def keep_rows(self, formats: bytes, description: bytes) -> None:
+        """Remember how an answer in these formats is described: a server refuses what would change it."""
+        if len(description) > DESCRIPTION:
+            return
+        if self.told_rows is None or len(self.told_rows) >= _FORMATS:
+            self.told_rows = {}
+        self.told_rows[formats] = description
 
     @property
     def known_types(self) -> bytes:

@@ -96,6 +96,7 @@ limits: {login_seconds: soon}
         ("policies: policies.yaml\nusers: u\n", "needs the key `upstream`"),
         ("upstream: {user: s}\npolicies: policies.yaml\n", "`login: own` needs `users`"),
         (_LEAST + "on_failure: pass\n", "is not available in this version"),
+        (_LEAST + "audit: {shown: 1000000}\n", "`audit.shown` must be between 0 and 10000"),
         (_LEAST + "timezone: Mars/Olympus\n", "`Mars/Olympus` is no time zone"),
         (_LEAST + "limits: {connections: 5, connections_per_user: 6}\n", "is more than `limits.connections` (5)"),
         (_LEAST + "limits: {statement_bytes: 1024}\n", "`limits.analysed_bytes` is more than"),

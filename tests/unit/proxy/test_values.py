@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 import json
 import struct
 import time
@@ -11,9 +13,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from audit.record import Judgement
 from audit.values import MOST, ValueKey
+from policies.model import Decision
+from proxy.plans import Plan, PlanCache, Ruling
 from proxy.types import of_mysql, of_postgres
-from proxy.values import LONGEST, bound, executed, literals
+from proxy.values import LONGEST, bound, executed, literals, plain
+
+PLAN = Plan("pass", 1, Decision("", {}, {}), Judgement((), "", None, (), (), "pass", "", 1))
 
 
 @pytest.mark.parametrize(
@@ -34,7 +41,7 @@ def test_literals(text: str, found: list[str]) -> None:
 
 def bind(values: list[bytes | None], codes: list[int]) -> bytes:
     """A Bind behind its names, without the formats of the result."""
-    parts = [struct.pack(f"!h{len(codes)}h", len(codes), *codes), struct.pack("!h", len(values))]
+    parts = [struct.pack(f"!h{len(codes)}h", len(codes), *codes), struct.pack("!H", len(values))]
     parts += [struct.pack("!i", -1) if value is None else struct.pack("!i", len(value)) + value for value in values]
     return b"".join(parts)
 
@@ -60,6 +67,21 @@ def test_binary_parameters_are_spelled_as_text() -> None:
     assert told.values == [b"-7", str(1 << 40).encode(), b"1.5", b"t", str(some).encode(), b"abcd"]
     assert bound(bind([b"4711", struct.pack("!i", 4711)], [0, 1]), b"").values == [b"4711", b"4711"]
     assert bound(bind([b"4711", b"x"], []), oids()).values == [b"4711", b"x"]
+
+
+def test_dates_and_numerics_in_binary_are_spelled_as_text() -> None:
+    """As drivers send them that know the types of the parameters."""
+    values = [struct.pack("!i", 9281), struct.pack("!hhHhhh", 2, 0, 0x4000, 2, 4711, 5000), b"\0"]
+    told = bound(bind(values, [1, 1, 0]), oids(1082, 1700, 25))
+    assert told.values == [b"2025-05-30", b"-4711.50", b"\0"]
+    huge = struct.pack("!hhHh", 0, 32767, 0, 0)
+    assert bound(bind([huge], [1]), oids(1700)).values == [huge]
+
+
+def test_a_bind_of_many_values_gives_the_first() -> None:
+    """The protocol counts up to 65,535 without a sign."""
+    assert bound(bind([b"x"] * 40_000, []), b"").values == [b"x"] * MOST
+    assert bound(bind([None] * 40_000, []), b"").values == []
 
 
 @given(st.integers(-(2**63), 2**63 - 1))
@@ -124,7 +146,38 @@ def test_hashes_are_keyed_and_few() -> None:
     key, other = ValueKey(b"a" * 32), ValueKey(b"b" * 32)
     assert key.digest(b" 4711 ") == key.digest(b"4711") != other.digest(b"4711")
     assert key.digests([b"1", b"1", b"2"]) == [key.digest(b"1"), key.digest(b"2")]
-    assert len(key.digests(str(number).encode() for number in range(1000))) == MOST
+    assert len(key.digests([str(number).encode() for number in range(1000)])) == MOST
+
+
+def test_a_hash_is_keyed_blake2b() -> None:
+    """So that another program can look a value up, and the hashes of a trail stay what they are from version to version."""
+    key = hmac.digest(b"a" * 32, b"louver audit values", "sha256")
+    expected = hashlib.blake2b(b"4711", digest_size=8, key=key).hexdigest()
+    assert ValueKey(b"a" * 32).digest(b" 4711\n") == expected
+
+
+@pytest.mark.parametrize(
+    "text", [b"select 1 from t where a = 4711 and b = 'tina' and c in (1.5, '')", b"select `x` from t where a = 7"]
+)
+def test_literals_of_a_shape_are_those_of_the_text(text: bytes) -> None:
+    """What the plan cache has split is not split again for the audit."""
+    plans = PlanCache()
+    plans.keep(text, Ruling(PLAN), literal_free=True)
+    found = plans.find(text.replace(b"7", b"8"))
+    assert found is not None
+    assert found.literals is not None
+    assert plain(found.literals) == literals(text.replace(b"7", b"8"))
+
+
+def test_a_string_in_double_quotes_is_not_lost_in_a_shape() -> None:
+    """To a shape it is a name, on MySQL mostly a string: then the text is read for the audit."""
+    plans = PlanCache()
+    text = b'select 1 from t where name = "tina" and a = 4711'
+    plans.keep(text, Ruling(PLAN), literal_free=True)
+    found = plans.find(text)
+    assert found is not None
+    assert found.literals is None
+    assert literals(text) == [b"1", b"tina", b"4711"]
 
 
 @pytest.mark.parametrize("text", [b"select /* ' ", b'select /* " ', b"select /* '' \\ "])
