@@ -18,6 +18,7 @@ from audit.scrub import scrub
 from policies.masks import SCHEMAS
 from policies.model import ColumnName
 from proxy.budgets import Budgets
+from proxy.code import Code, standing
 from proxy.declaring import Declaration, Family, declaration, declaring
 from proxy.grants.granted import BYTES_A_ROW, Granted
 from proxy.measures.inforce import InForce
@@ -115,7 +116,11 @@ class Gate(ABC, Generic[C, N]):
 
     @abstractmethod
     def _behind(self, catalog: C, schema: str | None, name: str) -> Iterable[tuple[str | None, str]]:
-        """What a view reads, of all relations that a name in lower case may mean; of a table its parents and children."""
+        """What a view reads and runs, of all relations that a name in lower case may mean; of a table its parents and children."""
+
+    @abstractmethod
+    def _code(self, catalog: C) -> Code:
+        """The functions and procedures of users; the same object for the same catalog."""
 
     @abstractmethod
     def _describe(self, text: bytes) -> Description:
@@ -413,11 +418,7 @@ class Gate(ABC, Generic[C, N]):
                 decision,
                 lambda observed: self._reads(world, observed, text.decode(errors=self._odd_bytes)),
                 description.relations,
-                lambda: labelled(
-                    decision,
-                    self._names(text, description),
-                    lambda schema, name: self._behind(world.catalog, schema, name),
-                ),
+                lambda: {*self._labelled(world, text, self._names(text, description)), *self._run(world, text)},
             )
         except Exception as error:  # noqa: BLE001  it is refused all the same; the message may hold its values
             log.error("fault while it was looked what a refused statement names: %s", type(error).__name__)  # noqa: TRY400
@@ -432,8 +433,31 @@ class Gate(ABC, Generic[C, N]):
             world.decision,
             told,
             lambda decision: self._reads(world, decision, text.decode(errors=self._odd_bytes)),
-            lambda: labelled(world.decision, relations, lambda schema, name: self._behind(world.catalog, schema, name)),
+            lambda: self._labelled(world, text, relations),
+            lambda: self._run(world, text),
         )
+
+    def _run(self, world: World[C, N], text: bytes) -> list[ColumnName]:
+        """The labelled columns that code may read which a text runs."""
+        names = standing(text.decode(errors="replace"), self._code(world.catalog))
+        if names:  # of a table or a column, perhaps
+            calls = self._describe(text).calls
+            names &= names if calls is None else calls
+        return self._labelled(world, text, [(None, name) for name in names])
+
+    def _labelled(self, world: World[C, N], text: bytes, names: Iterable[tuple[str | None, str]]) -> list[ColumnName]:
+        """The labelled columns of what a text names, and of what is behind that."""
+        bodies = self._code(world.catalog).bodies
+
+        def behind(schema: str | None, name: str) -> Iterable[tuple[str | None, str]]:
+            yield from self._behind(world.catalog, schema, name)
+            body = bodies.get(name)
+            if body is not None:
+                yield from ((None, each) for each in body.names)
+                if body.open:
+                    yield from words(text.decode(errors="replace"))
+
+        return labelled(world.decision, names, behind)
 
     def _recorded(self, text: bytes) -> tuple[str | None, str | None]:
         """The text as the audit keeps it, None when each statement brings its own; and the fingerprint of its shape."""

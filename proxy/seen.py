@@ -4,7 +4,7 @@ The rewriter names the columns of what it puts in a relation's place, and puts n
 statement is read once more here, as if every labelled column were hidden from its caller; nothing of that reading leaves. Where
 it cannot be read so (the server will say why, or it is of a kind that masked callers may not send), all labelled columns of the relations that
 it names count: the trail may say too much then, and not too little. Once for each plan, and only where a relation that it names, or what is behind that, has a
-column that its caller sees clear. A refused statement is read in the same way: who tried to read what stands in the trail, too.
+column that its caller sees clear. What functions and procedures read counts by the names that stand in them. A refused statement is read in the same way: who tried to read what stands in the trail, too.
 May not do: rule. Whatever goes wrong here changes nothing of what leaves.
 """
 
@@ -37,8 +37,6 @@ ATTEMPTED: Final = 256 * 1024
 """Bytes of a refused text that are looked at: some 50 ms when each word is another one, and the refusal itself is cheap."""
 
 _WORD: Final = re.compile(r"\w+")
-_DEPTH: Final = 8
-"""How far views over views are followed."""
 
 
 def _observing(decision: Decision) -> Decision:
@@ -60,23 +58,26 @@ def seen(
     told: Sequence[Use],
     read: Callable[[Decision], Reading],
     mentioned: Callable[[], Collection[ColumnName]],
+    run: Callable[[], Collection[ColumnName]],
 ) -> tuple[Use, ...]:
     """The uses of a statement: those that its ruling has `told`, and one of each column that it shows clear.
 
-    `read` gives its reading under another decision, `mentioned` the labelled columns of all that it names.
+    `read` gives its reading under another decision, `mentioned` the labelled columns of all that it names, `run` those that code may
+    read which it runs.
     """
     if not any(not treatment.treated for treatment in decision.treatments.values()):
         return tuple(told)
+    found: list[ColumnName] = []
     named = mentioned()
-    if all(decision.treatments[column].treated for column in named):
-        return tuple(told)
-    found = sorted(named, key=str)
-    try:
-        found = _columns(read(_observed(decision)), decision, lambda: named)
-    except (Refusal, UnknownNames, UnicodeDecodeError):
-        pass
-    except Exception as error:  # noqa: BLE001  the statement leaves all the same; the message may hold its values
-        log.error("fault while it was looked what a statement shows: %s", type(error).__name__)  # noqa: TRY400
+    if not all(decision.treatments[column].treated for column in named):
+        found = sorted(named, key=str)
+        try:
+            found = _columns(read(_observed(decision)), decision, lambda: named)
+        except (Refusal, UnknownNames, UnicodeDecodeError):
+            pass
+        except Exception as error:  # noqa: BLE001  the statement leaves all the same; the message may hold its values
+            log.error("fault while it was looked what a statement shows: %s", type(error).__name__)  # noqa: TRY400
+    found += sorted(run(), key=str)
     known = {use.column for use in told}
     new = [c for c in dict.fromkeys(found) if c not in known and not decision.treatments[c].treated]
     return (*told, *(Use(column, decision.treatments[column]) for column in new))
@@ -125,11 +126,10 @@ def labelled(
     relations: Iterable[tuple[str | None, str]],
     behind: Callable[[str | None, str], Iterable[tuple[str | None, str]]],
 ) -> list[ColumnName]:
-    """The labelled columns of relations as written (schema or None, name), in any case, and of what is `behind` them: what views read, and a table's kin."""
+    """The labelled columns of relations as written (schema or None, name), in any case, and of what is `behind` them: what views and code read, and a table's kin."""
     found: set[tuple[str | None, str]] = set()
     level = {(schema.lower() if schema else None, name.lower()) for schema, name in relations}
-    for _ in range(_DEPTH):
-        level -= found
+    while level := level - found:
         found |= level
         level = {(schema.lower() if schema else None, name.lower()) for each in level for schema, name in behind(*each)}
     return [

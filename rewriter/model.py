@@ -147,10 +147,12 @@ class Description:
     """What a statement is, for a caller who sees everything: read, never ruled upon.
 
     `relations` are the names as written, (schema or None, name), of everything that looks like a table,
-    names of WITH items included. `kinds` is empty when the text does not parse.
+    names of WITH items included. `calls` are the functions, procedures and operators that it runs, in lower case and without a schema;
+    None when it may run any whose name stands in it. `kinds` is empty when the text does not parse.
     """
 
     kinds: tuple[str, ...]
     relations: tuple[tuple[str | None, str], ...]
     changes_names: bool
     changes_catalog: bool
+    calls: frozenset[str] | None = None

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from audit.record import Judgement
 from proxy.changes import ANYTHING, Near, changed_names, defines, neighbours, reached
+from proxy.code import Code, code_of, standing
 from proxy.gate import Gate
 from proxy.mysql.wire.messages import error
 from proxy.plans import Plan, Ruling
@@ -135,10 +136,16 @@ class MySQLGate(Gate[Catalog, Facts]):
         for within, definition in _views(catalog).get(name, ()):
             if schema is None or schema == within:
                 yield from describe(definition, _NO_FACTS).relations
+                yield from ((None, each) for each in standing(definition, _code(catalog)))
+
+    def _code(self, catalog: Catalog) -> Code:
+        return _code(catalog)
 
     def _describe(self, text: bytes) -> Description:
         found = describe(text.decode(errors="replace"), _NO_FACTS)
-        return Description(found.kinds, found.relations, changes_names=False, changes_catalog=found.changes_catalog)
+        return Description(
+            found.kinds, found.relations, changes_names=False, changes_catalog=found.changes_catalog, calls=found.calls
+        )
 
     def _effects(self, kinds: tuple[str, ...], text: bytes, *, changes_names: bool) -> Effects:  # noqa: ARG002
         # what a statement changes for those that follow is told by session tracking
@@ -199,6 +206,12 @@ def _views_of(catalog: Catalog) -> dict[str, list[tuple[str, str]]]:
     return found
 
 
+def _code_of(catalog: Catalog) -> Code:
+    texts = [(name, routine.body) for (_, name), routine in catalog.routines.items()]
+    return code_of(texts, (table.name for table in catalog.tables.values()))
+
+
+_code: Kept[Code] = Kept(_code_of, 16)
 _views: Kept[dict[str, list[tuple[str, str]]]] = Kept(_views_of, 16)
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from proxy.changes import ANYTHING, Near, changed_names, defines, neighbours, reached
+from proxy.code import Code, code_of
 from proxy.declaring import Declaration, Family, forgets
 from proxy.gate import Gate
 from proxy.postgres.wire.messages import notice_response, report_fields
@@ -17,7 +18,7 @@ from proxy.witness import Witness
 from proxy.world import Effects, World
 from rewriter.kept import Kept
 from rewriter.model import Description, Refusal, Rewritten, Use
-from rewriter.postgres.catalog import Catalog, Names
+from rewriter.postgres.catalog import Catalog, Function, Names
 from rewriter.postgres.kinds import reads_nothing
 from rewriter.postgres.lineage import Inheritance, inheritances, renamed
 from rewriter.postgres.outermost import kind_of
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from policies.model import Decision, Label
     from policies.statements import Kind
     from proxy.plans import Makes, NamesEffect
+    from rewriter.model import Name
 
 _MASKED_CONDITION = "01000"
 """The SQLSTATE of a notice about masked conditions: a warning of no particular kind."""
@@ -98,10 +100,12 @@ class PostgresGate(Gate[Catalog, Names]):
         return description.relations  # read whole, or not at all
 
     def _behind(self, catalog: Catalog, schema: str | None, name: str) -> Iterable[tuple[str | None, str]]:
-        for within, oids in _kin(catalog).get(name, ()):
+        for within, kin in _kin(catalog).get(name, ()):
             if schema is None or schema == within:
-                for oid in oids:
-                    yield catalog.relations[oid].schema, catalog.relations[oid].name
+                yield from kin
+
+    def _code(self, catalog: Catalog) -> Code:
+        return _code(catalog)
 
     def _describe(self, text: bytes) -> Description:
         return describe(text.decode(errors="replace"))
@@ -138,22 +142,42 @@ class PostgresGate(Gate[Catalog, Names]):
         return (names.path, names.temporary, *(tuple(mapping.items()) for mapping in mappings))
 
 
-def _kin_of(catalog: Catalog) -> dict[str, list[tuple[str, list[int]]]]:
-    """By the name of a relation in lower case: its schema, and what a view reads, or the parents and children of a table."""
+def _kin_of(catalog: Catalog) -> dict[str, list[tuple[str, list[Name]]]]:
+    """By the name of a relation in lower case: its schema, and what a view reads and runs, or the parents and children of a table."""
     children: dict[int, list[int]] = {}
     for relation in catalog.relations.values():
         for parent in relation.parents:
             children.setdefault(parent, []).append(relation.oid)
-    found: dict[str, list[tuple[str, list[int]]]] = {}
+    found: dict[str, list[tuple[str, list[Name]]]] = {}
     for relation in catalog.relations.values():
         near = [*relation.sources, *relation.parents, *children.get(relation.oid, ())]
-        kin = [oid for oid in near if oid in catalog.relations]
+        kin = [(each.schema, each.name) for oid in near if (each := catalog.relations.get(oid)) is not None]
+        kin += relation.functions
         if kin:
             found.setdefault(relation.name.lower(), []).append((relation.schema.lower(), kin))
     return found
 
 
-_kin: Kept[dict[str, list[tuple[str, list[int]]]]] = Kept(_kin_of, 16)
+_kin: Kept[dict[str, list[tuple[str, list[Name]]]]] = Kept(_kin_of, 16)
+
+
+def _code_of(catalog: Catalog) -> Code:
+    """The functions of users and, by their symbols, what runs the operators of users."""
+    texts: list[tuple[str, str | None]] = [
+        (name, None if each.body is None and not each.support else " ".join(_texts(each)))
+        for (_, name), found in catalog.code.items()
+        for each in found
+        if each.language not in _COMPILED and not each.harmless
+    ]
+    texts += [(name, " ".join(function for _, function in found)) for name, found in catalog.operators.items()]
+    return code_of(texts, (relation.name for relation in catalog.relations.values()))
+
+
+def _texts(function: Function) -> list[str]:
+    return [function.body or "", function.defaults or "", *(name for _, name in function.support)]
+
+
+_code: Kept[Code] = Kept(_code_of, 16)
 
 
 def _near_of(catalog: Catalog) -> tuple[tuple[bytes, ...], Near]:

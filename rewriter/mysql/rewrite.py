@@ -6,7 +6,7 @@ Owns the order of the walk: read, rule on each statement, edit, prove. May not d
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from rewriter.kept import Kept
 from rewriter.model import Edit, Filtered, Name, Refusal, Rewritten, UnknownNames
@@ -24,6 +24,8 @@ from rewriter.mysql.settings import leaves_modes
 from rewriter.mysql.world import World, world_of
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from policies.model import Decision
     from rewriter.mysql.catalog import Catalog, Facts
     from rewriter.mysql.masks import KeyMaterial
@@ -71,13 +73,21 @@ def rewrite(  # noqa: PLR0913  the six things a ruling depends on, and a limit
         raise Refusal("XX000", message, hint="Write it in a simpler form, and report this message.") from error
 
 
+_RUNNING: Final = frozenset({"PREPARE", "EXECUTE IMMEDIATE", "BEGIN NOT ATOMIC"})
+"""Kinds of statements with others in them."""
+
+
 @dataclass(frozen=True, slots=True)
 class Description:
-    """What is known of a text of a caller from whom nothing is hidden, for the audit: kinds, and tables (schema, name)."""
+    """What is known of a text of a caller from whom nothing is hidden, for the audit: kinds, and tables (schema, name).
+
+    `calls` are the routines that it runs, in lower case; None when it may run any whose name stands in it.
+    """
 
     kinds: tuple[str, ...]
     relations: tuple[Name, ...]
     changes_catalog: bool
+    calls: frozenset[str] | None = None
 
 
 def describe(text: str, facts: Facts) -> Description:
@@ -96,8 +106,20 @@ def describe(text: str, facts: Facts) -> Description:
         except Exception:  # noqa: BLE001, S112  its tables stay unknown
             continue
         relations.update({(r.schema or facts.schema or "", r.name): None for r in found.references})
-    changes = any(name not in KINDS or KINDS[name].changes_catalog for name in kinds) or "/*!" in text or "/*M!" in text
-    return Description(tuple(n if n in KINDS else "UNKNOWN" for n in kinds), tuple(relations), changes)
+    hides = "/*!" in text or "/*M!" in text
+    changes = any(name not in KINDS or KINDS[name].changes_catalog for name in kinds) or hides
+    calls = None if hides or not KINDS.keys() - _RUNNING >= {*kinds} else _calls(reading.statements)
+    return Description(tuple(n if n in KINDS else "UNKNOWN" for n in kinds), tuple(relations), changes, calls)
+
+
+def _calls(statements: Iterable[Statement]) -> frozenset[str]:
+    """What stands before a parenthesis and can be a name, in double quotes, too; in CALL, all that can."""
+    return frozenset(
+        token.text.strip('"').lower()
+        for statement in statements
+        for place, token in enumerate(statement.tokens)
+        if (token.named or token.kind == "string") and (statement.word(place + 1) == "(" or statement.word(0) == "CALL")
+    )
 
 
 def _unchanged(text: str, facts: Facts) -> Rewritten:

@@ -11,7 +11,7 @@ import re
 from bisect import bisect_left
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 from postgast.native import PgQueryError, lib
@@ -192,17 +192,25 @@ def describe(text: str, limit: int = MAX_BYTES) -> Description:
         return Description((), (), changes_names=True, changes_catalog=True)
     flags = [changes(statement["stmt"]) for statement in statements]
     configures = "set_config" in text.lower()  # it may set search_path
+    relations, calls = _written(statements)
+    kinds = tuple(kind(statement) for statement in statements)
     return Description(
-        kinds=tuple(kind(statement) for statement in statements),
-        relations=tuple(dict.fromkeys(_written(statements))),
+        kinds=kinds,
+        relations=tuple(dict.fromkeys(relations)),
         changes_names=configures or any(names for names, _ in flags),
         changes_catalog=any(catalog for _, catalog in flags),
+        calls=None if "DoStmt" in kinds else frozenset(calls),
     )
 
 
-def _written(statements: list[Node]) -> list[tuple[str | None, str]]:
-    """Names of every RangeVar in a tree, in no particular order."""
+_CALLING: Final = ("funcname", "operName", "useOp")
+"""Where a tree names functions and operators, but for those of expressions."""
+
+
+def _written(statements: list[Node]) -> tuple[list[tuple[str | None, str]], set[str]]:
+    """Names of every RangeVar in a tree, in no particular order; and those of functions and operators."""
     names: list[tuple[str | None, str]] = []
+    calls: set[str] = set()
     stack: list[Any] = [statements]
     while stack:
         node = stack.pop()
@@ -211,8 +219,12 @@ def _written(statements: list[Node]) -> list[tuple[str | None, str]]:
             continue
         if "relname" in node:
             names.append((node.get("schemaname"), node["relname"]))
+        named = [node[key] for key in _CALLING if key in node]
+        if "kind" in node and isinstance(node.get("name"), list):  # an operator's
+            named.append(node["name"])
+        calls.update(parts[-1]["String"]["sval"].lower() for parts in named if parts and "String" in parts[-1])
         stack.extend(value for value in node.values() if isinstance(value, dict | list))
-    return names
+    return names, calls
 
 
 def _check_runs(data: bytes) -> None:

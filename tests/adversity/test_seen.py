@@ -24,6 +24,14 @@ INSERT INTO notes VALUES (1, 'called back');
 CREATE VIEW callable AS SELECT id, phone AS number FROM clients;
 CREATE VIEW callable_too AS SELECT number FROM callable;
 CREATE FUNCTION phone_of(int) RETURNS text LANGUAGE sql AS 'SELECT phone FROM clients WHERE id = $1';
+CREATE FUNCTION phones_of(int[]) RETURNS SETOF text LANGUAGE plpgsql AS 'BEGIN RETURN QUERY SELECT phone_of(i) FROM unnest($1) i; END';
+CREATE FUNCTION any_of(text, text) RETURNS SETOF text LANGUAGE plpgsql AS 'BEGIN RETURN QUERY EXECUTE format($$SELECT %I FROM %I$$, $1, $2); END';
+CREATE PROCEDURE look() LANGUAGE plpgsql AS 'BEGIN PERFORM phone FROM clients; END';
+CREATE FUNCTION is_called(text, int) RETURNS bool LANGUAGE sql AS 'SELECT $1 = name FROM clients WHERE id = $2';
+CREATE OPERATOR === (leftarg = text, rightarg = int, function = is_called);
+CREATE FUNCTION note() RETURNS text LANGUAGE sql AS 'SELECT max(name) FROM clients';
+CREATE FUNCTION "of a""b"() RETURNS text LANGUAGE sql AS 'SELECT max(name) FROM clients';
+CREATE VIEW by_code AS SELECT phone_of(1) AS number;
 CREATE SCHEMA hr;
 CREATE TABLE hr.staff (id int, phone text);
 INSERT INTO hr.staff VALUES (1, '110');
@@ -93,6 +101,17 @@ def last(louver: RunningLouver, user: str) -> dict[str, Any]:
         ("explain select phone from clients", {PHONE}),
         ("select 1", set()),
         ("select phone from clients; select note from notes", {PHONE, NOTE}),
+        ("select phone_of(1)", EVERYTHING),
+        ("select note from notes where phone_of(client) is null", EVERYTHING | {NOTE}),
+        ("select * from phones_of('{1,2}')", EVERYTHING),
+        ("select * from any_of('name', 'clients')", EVERYTHING),
+        ('select U&"phone_\\006ff"(1)', EVERYTHING),
+        ('select "of a""b"()', EVERYTHING),
+        ("call look()", EVERYTHING),
+        ("select 'Li Na' === 2", EVERYTHING),
+        ("select number from by_code", EVERYTHING),
+        ("do $$ begin perform phone_of(1); end $$", EVERYTHING),
+        ("prepare p as select phone_of(1)", EVERYTHING),
     ],
 )
 def test_who_sees_everything_is_seen(louver: RunningLouver, statement: str, expected: set[tuple[str, str]]) -> None:
@@ -140,6 +159,15 @@ def test_who_sees_some_of_it_is_seen_too(louver: RunningLouver) -> None:
     assert shown(louver, "tina", "select name, note from clients join notes on client = id") == {names, notes}
 
 
+def test_views_over_views_hide_nobody(louver: RunningLouver) -> None:
+    """However many there are."""
+    with psycopg.connect(louver.dsn("bob", database="seen"), autocommit=True) as session:
+        session.execute("create view over_0 as select phone from clients")
+        for number in range(12):
+            session.execute(f"create view over_{number + 1} as select phone from over_{number}")
+    assert shown(louver, "bob", "select phone from over_12") == {PHONE}
+
+
 @pytest.mark.parametrize(
     ("statement", "expected"),
     [
@@ -166,3 +194,33 @@ def test_on_mysql_too(mysql_house: MySQLHouse, statement: str, expected: set[str
     assert found == expected or (
         statement.startswith(("do", "handler", "select id, @", "update")) and expected <= found
     )
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "select phone_of(1)",
+        "select `phone_of` (1)",
+        "select {schema}.phone_of(1)",
+        "select phone_of/*!(*/1/*!)*/",
+        "select number from by_code",
+        "call look",
+        "prepare p from 'select phone_of(1)'",
+    ],
+)
+def test_code_on_mysql_too(mysql_house: MySQLHouse, coded: None, statement: str) -> None:
+    """By the tables whose names stand in it."""
+    mysql_house.ask("anna", statement.replace("{schema}", SCHEMA))
+    uses = recorded(mysql_house.louver, "statement", lambda each: each["principal"] == "anna")[-1]["columns"]
+    assert {use["column"].rpartition(".")[2] for use in uses} == {"phone", "balance"}
+
+
+@pytest.fixture(scope="module")
+def coded(mysql_house: MySQLHouse) -> None:
+    """Code that reads labelled columns."""
+    mysql_house.ask(
+        "anna",
+        "create function phone_of(i int) returns text reads sql data return (select phone from customers where id = i)",
+    )
+    mysql_house.ask("anna", "create procedure look() select phone from customers")
+    mysql_house.ask("anna", "create view by_code as select phone_of(1) as number")
