@@ -22,9 +22,7 @@ from audit.sealing import Sealer
 from audit.signing import KeyFileError, Signer
 from audit.writer import AuditUnavailable, Trail
 from louver import descriptors, granted
-from louver.compacting import compact_for_ever
 from louver.configuration import ConfigurationError, Parts, PolicyFiles, TLSFiles, memory, text_readers
-from louver.retiring import retire_for_ever
 from louver.watched import watched
 from proxy.front import Front
 from proxy.grants.granted import Granted
@@ -142,10 +140,14 @@ async def _run(parts: Parts, trail: Trail, ledger: Ledger, signer: Signer | None
     async with contextlib.AsyncExitStack() as beside:
         await beside.enter_async_context(watched(parts, server, meter, trail))
         if settings.audit.retention_days:
+            from louver.retiring import retire_for_ever
+
             days = settings.audit.retention_days
             retiring = asyncio.create_task(retire_for_ever(trail, settings.audit.directory, days, signer))
             beside.callback(retiring.cancel)
         if settings.audit.compact_days:
+            from louver.compacting import compact_for_ever
+
             audit = settings.audit
             compacting = asyncio.create_task(compact_for_ever(audit.directory, audit.compact_days, audit.signing_key))
             beside.push_async_callback(_ended, compacting)

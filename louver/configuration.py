@@ -26,11 +26,7 @@ from policies.positions import DocumentError
 from proxy import tls
 from proxy.identity import Users
 from proxy.measures.inforce import InForce
-from proxy.mysql.login import MySQLLoginSettings
-from proxy.mysql.wire.authentication import ServiceAccount as MySQLServiceAccount
 from proxy.people import People
-from proxy.postgres.login import PostgresLoginSettings
-from proxy.postgres.wire.authentication import ServiceAccount
 from proxy.recording import Memory
 from proxy.shown import Snapshots
 from rewriter.keys import SETTING, KeyMaterial, key_material
@@ -42,6 +38,8 @@ if TYPE_CHECKING:
     from audit.sealing import Sealer
     from policies.decide import PolicySet
     from policies.positions import Problem
+    from proxy.mysql.login import MySQLLoginSettings
+    from proxy.postgres.login import PostgresLoginSettings
     from proxy.sources.source import Keeping
 
 
@@ -228,6 +226,9 @@ def uses_keyed_masks(policies: PolicySet) -> bool:
 
 def postgres_login_settings(settings: Settings) -> PostgresLoginSettings:
     """Build what a login to PostgreSQL needs. Raises proxy.tls.TLSError and CannotArriveError for files that cannot be used."""
+    from proxy.postgres.login import PostgresLoginSettings
+    from proxy.postgres.wire.authentication import ServiceAccount
+
     return PostgresLoginSettings(
         upstream=connecting.place(settings.upstream, settings.protocol),
         login=settings.login,
@@ -241,10 +242,13 @@ def postgres_login_settings(settings: Settings) -> PostgresLoginSettings:
 
 def mysql_login_settings(settings: Settings) -> MySQLLoginSettings:
     """Build what a login to MySQL needs. Raises proxy.tls.TLSError and CannotArriveError for files that cannot be used."""
+    from proxy.mysql.login import MySQLLoginSettings
+    from proxy.mysql.wire.authentication import ServiceAccount
+
     return MySQLLoginSettings(
         upstream=connecting.place(settings.upstream, settings.protocol),
         login=settings.login,
-        service=MySQLServiceAccount(settings.upstream.user, settings.upstream.password or ""),
+        service=ServiceAccount(settings.upstream.user, settings.upstream.password or ""),
         tls=server_tls(settings),
         tls_required=settings.tls is not None and settings.tls.required,
         seconds=settings.limits.login_seconds,

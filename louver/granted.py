@@ -11,7 +11,6 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from louver import connecting
-from proxy.grants.postgres import GrantSchema, hear, open_database
 from proxy.grants.sqlite import open_file
 from proxy.grants.watch import GrantWatch
 
@@ -21,6 +20,7 @@ if TYPE_CHECKING:
     from louver.settings import Settings
     from policies.grants import Grant
     from proxy.grants.granted import Granted
+    from proxy.grants.postgres import GrantSchema
     from proxy.grants.store import GrantStore
 
 
@@ -29,6 +29,8 @@ def open_store(settings: Settings) -> GrantStore:
     grants = settings.grants
     assert grants is not None
     if grants.database is not None:
+        from proxy.grants.postgres import open_database
+
         store = open_database(schema_of(grants.database))
     else:
         assert grants.file is not None
@@ -59,6 +61,8 @@ def watch(settings: Settings, granted: Granted, trail: Trail) -> GrantWatch | No
     directory = str(settings.audit.directory)
     if grants.database is None:
         return GrantWatch(opened, granted, trail, directory)
+    from proxy.grants.postgres import hear
+
     # a trail is told apart from those of other machines, which may have the same directory
     name = f"{socket.gethostname()}:{directory}"
     return GrantWatch(opened, granted, trail, name, tolerant=True, hear=partial(hear, schema_of(grants.database)))
@@ -72,5 +76,7 @@ def check(settings: Settings) -> None:
 
 def schema_of(database: GrantsDatabase) -> GrantSchema:
     """How the database of grants is reached. Raises proxy.tls.TLSError for certificates that cannot be used."""
+    from proxy.grants.postgres import GrantSchema
+
     way = connecting.place(database.server, "postgresql")
     return GrantSchema(connecting.to_postgres(database.server, way, database.name), database.schema)

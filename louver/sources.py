@@ -9,8 +9,6 @@ from typing import TYPE_CHECKING
 
 from louver import connecting, directory
 from proxy.ldap.people import LdapSource
-from proxy.sources.mysql import MySQLSource
-from proxy.sources.postgres import PostgresSource
 from proxy.sources.source import Keeping
 
 if TYPE_CHECKING:
@@ -38,7 +36,11 @@ def _sql(sql: SqlSource, settings: Settings, seconds: float) -> Source:
     server, protocol = sql.server or settings.upstream, sql.protocol or settings.protocol
     way = connecting.place(server, protocol)
     if protocol == "postgresql":
+        from proxy.sources.postgres import PostgresSource
+
         account = connecting.to_postgres(server, way, sql.database or "")
         return PostgresSource(account, sql.query, sql.lists, seconds)
+    from proxy.sources.mysql import MySQLSource
+
     account = connecting.to_mysql(server, way)
     return MySQLSource(account | ({"database": sql.database} if sql.database else {}), sql.query, sql.lists, seconds)

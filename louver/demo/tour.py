@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from louver.demo.stage import Stage
 
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
-_SECONDS = 10.0  # each step takes a fraction of a second
+_SECONDS = 60.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,8 +18,10 @@ import pytest
 import yaml
 from fixtures.louver import running_louver
 from fixtures.waiting import until
+from typer.testing import CliRunner
 
 from audit.reader import records
+from louver.cli import app
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -99,18 +101,8 @@ def start(server: LocalMySQL, ledger: Path) -> contextlib.AbstractContextManager
 
 def labels(louver: RunningLouver) -> dict[str, tuple[str, str, str]]:
     """What `louver labels list` says: column -> (category, why, state)."""
-    command = [
-        sys.executable,
-        "-m",
-        "louver",
-        "labels",
-        "list",
-        "-c",
-        str(louver.directory / "louver.yaml"),
-        "-f",
-        "json",
-    ]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    config = str(louver.directory / "louver.yaml")
+    done = CliRunner().invoke(app, ["labels", "list", "-c", config, "-f", "json"], catch_exceptions=False)
     return {each["column"]: (each["category"], each["why"], each["state"]) for each in json.loads(done.stdout)}
 
 
@@ -186,16 +178,26 @@ WAYS = {
 }
 
 
-@pytest.mark.parametrize("way", WAYS)
-def test_labels_stay_after_a_crash(beginning: tuple[str, Any], way: str) -> None:
-    """Killed right after the statement: who may not see phones does not see the copy's."""
-    schema, house = beginning
-    with house() as louver:
-        run(louver, "boss", schema, way)
-        kill(louver)
-    with house() as louver:
-        assert run(louver, "clerk", schema, "SELECT line FROM copied ORDER BY id")[0] == (WAYS[way],)
-        assert run(louver, "boss", schema, "SELECT line FROM copied ORDER BY id")[0] != ("****",)
+def test_labels_stay_after_a_crash(either: LocalMySQL, tmp_path: Path) -> None:
+    """Killed right after each of the statements: who may not see phones does not see the copy's."""
+    with contextlib.ExitStack() as stack:
+        schemas = [f"{BEGIN}_crash_{number}" for number in range(len(WAYS))]
+        for schema in schemas:
+            stack.enter_context(built(either, schema))
+
+        def look(louver: RunningLouver, number: int) -> None:
+            asked = "SELECT line FROM copied ORDER BY id"
+            assert run(louver, "clerk", schemas[number], asked)[0] == (list(WAYS.values())[number],)
+            assert run(louver, "boss", schemas[number], asked)[0] != ("****",)
+
+        for number, way in enumerate(WAYS):
+            with start(either, tmp_path / "labels.jsonl") as louver:
+                if number:
+                    look(louver, number - 1)
+                run(louver, "boss", schemas[number], way)
+                kill(louver)
+        with start(either, tmp_path / "labels.jsonl") as louver:
+            look(louver, len(WAYS) - 1)
 
 
 def test_labels_stay_after_a_restart(either: LocalMySQL, tmp_path: Path, subtests: pytest.Subtests) -> None:

@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING
 import psycopg
 import pytest
 from fixtures.waiting import until
+from typer.testing import CliRunner
 
 from audit.reader import records
+from louver.cli import app
 from louver.demo.stage import Stage, open_stage
 
 if TYPE_CHECKING:
@@ -131,14 +133,14 @@ def _reload(stage: Stage) -> None:
 )
 def test_explain_says_what_the_proxy_would_do(stage: Stage, user: str, sql: str, verdict: str, words: str) -> None:
     """The verdict, the rule and the SQL are those of the proxy; JSON holds them all."""
-    done = _louver("explain", "--config", stage.config, "--as", user, "-d", "bank", "-f", "json", sql)
-    assert done.returncode == 0, done.stderr
+    where = ["explain", "--config", str(stage.config), "--as", user, "-d", "bank"]
+    done = CliRunner().invoke(app, [*where, "-f", "json", sql])
+    assert done.exit_code == 0, done.output
     answer = json.loads(done.stdout)
     assert answer["verdict"] == verdict
     assert words in json.dumps(answer, ensure_ascii=False)
     assert (answer["sent"] is None) == (verdict in {"refused", "world"})
-    plain = _louver("explain", "--config", stage.config, "--as", user, "-d", "bank", sql)
-    assert words in plain.stdout
+    assert words in CliRunner().invoke(app, [*where, sql]).stdout
 
 
 @pytest.mark.parametrize(
