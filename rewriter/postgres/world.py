@@ -95,6 +95,8 @@ def strictest(own: Treatment | None, others: list[Treatment]) -> Treatment:
     The strictest wins, at equal strictness the relation's own. Two different row conditions cannot both be kept: then
     every row gets the fallback mask.
     """
+    if len(others) == 1 and others[0].treated and (own is None or own is others[0]):
+        return others[0]  # as of nearly every column
     candidates = [treatment for treatment in (own, *others) if treatment is not None]
     best = max(candidates, key=_strictness)
     if any(other.on_write != best.on_write for other in candidates):
@@ -185,8 +187,11 @@ def _joinable(
         relation = catalog.relations[oid]
         cascaded = {name for link in relation.links if link.refers and link.on_update == "c" for name in link.columns}
         for column in relation.columns:
-            treatment, label = columns.get(column.name), decision.labels.get(column_name(relation, column.name))
-            if treatment is None or treatment.join is None or label is None or relation.kind not in {"r", "p"}:
+            treatment = columns.get(column.name)
+            if treatment is None or treatment.join is None or relation.kind not in {"r", "p"}:
+                continue
+            label = decision.labels.get(column_name(relation, column.name))
+            if label is None:
                 continue
             if not column.generated and column.name not in cascaded and treatment.on_write == "deny":
                 found.setdefault(oid, {})[column.name] = label.category
@@ -392,7 +397,11 @@ def hidden_columns(catalog: Catalog, decision: Decision) -> dict[tuple[int, int]
             found = under(relation, world, catalog)
             names = frozenset(c.name for c in relation.columns) if isinstance(found, str) else found.hidden
         hidden.update(
-            {(oid, c.number): str(column_name(relation, c.name)) for c in relation.columns if c.name in names}
+            {
+                (oid, c.number): f"{relation.schema}.{relation.name}.{c.name}"
+                for c in relation.columns
+                if c.name in names
+            }
         )
     return hidden
 
