@@ -12,7 +12,7 @@ filters     which rows of a table a caller has at all
 statements  kinds of statements, and what holds where the kind is not certain
 limits      how much a caller may read
 selecting   the columns that a rule means, as YAML has them
-review      what is odd about rules that load: unreachable ones, row conditions that tell something
+review      what is odd about rules that load: unreachable ones, row conditions that tell something; holding: conditions that never or always hold
 trials      tests of policies as their authors write them
 discovery/  what columns hold, and the file in which a person reviews it; packs/ levels by standard
 examples/   policy files to start from

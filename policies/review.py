@@ -10,14 +10,17 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from policies.dictionary import UNREVIEWED
+from policies.holding import holding, idle
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from policies.conditions import Condition
     from policies.decide import PolicySet
     from policies.filters import Filter
     from policies.model import Label
     from policies.rules import Rule, Selector
+    from policies.vocabulary import Vocabulary
 
 _WORD = re.compile(r"'(?:[^']|'')*'|\"(?P<quoted>(?:[^\"]|\"\")+)\"|\{[^}]*\}|(?P<plain>[^\W\d]\w*)")
 
@@ -37,12 +40,36 @@ def review(policies: PolicySet) -> tuple[Finding, ...]:
     if policies.dictionary.masks_all:
         labels += (UNREVIEWED,)
     found: list[Finding] = []
+    conditions = (
+        *((rule.line, rule.name, rule.when) for rule in policies.rules),
+        *((each.line, each.name, each.when) for each in policies.filters),
+        *((limit.line, limit.limit.rule, limit.when) for limit in policies.limits),
+    )
+    for line, name, when in conditions:
+        found += [Finding(line, name, message) for message in _holds(when, policies.vocabulary)]
+    always = {rule.name for rule in policies.rules if _always(rule.when, policies.vocabulary)}
     for index, rule in enumerate(policies.rules):
-        messages = _reached(rule, policies.rules[:index], labels)
+        messages = _reached(rule, policies.rules[:index], labels, always)
         found += [Finding(rule.line, rule.name, message) for message in (*messages, *_tells(rule, policies))]
     for each in policies.filters:
         found += [Finding(each.line, each.name, message) for message in _compares(each, policies)]
     return tuple(sorted(found, key=lambda finding: finding.line))
+
+
+def _always(when: Condition | None, vocabulary: Vocabulary) -> bool:
+    return when is None or holding(when.text, vocabulary) == "always"
+
+
+def _holds(when: Condition | None, vocabulary: Vocabulary) -> Iterator[str]:
+    """What is odd about a condition by itself."""
+    if when is None or when.text.strip() == "true":
+        return
+    found = holding(when.text, vocabulary)
+    if found is not None:
+        yield f"its condition {found} holds{', whoever asks and whenever' if found == 'always' else ''}"
+        return
+    for part in idle(when.text, vocabulary):
+        yield f"of its condition, `{part}` never holds"
 
 
 def _compares(each: Filter, policies: PolicySet) -> Iterator[str]:
@@ -58,28 +85,25 @@ def _words(source: str) -> set[str]:
     return {(match["plain"] and match["plain"].lower()) or match["quoted"] for match in _WORD.finditer(source)}
 
 
-def _reached(rule: Rule, earlier: tuple[Rule, ...], labels: tuple[Label, ...]) -> Iterator[str]:
+def _reached(rule: Rule, earlier: tuple[Rule, ...], labels: tuple[Label, ...], always: set[str]) -> Iterator[str]:
     """Why a rule never decides: the first reason that there is."""
     meant = tuple(label for label in labels if rule.columns.matches_label(label))
     if not meant:
         yield "no column of the dictionary is meant by it"
-    elif rule.when is not None and rule.when.text.strip() == "false":
-        yield "its condition never holds"
     else:
         for other in earlier:
-            if _decides_first(other, rule, meant):
+            if _decides_first(other, rule, meant, always):
                 yield f"rule `{other.name}` decides all its columns first"
                 return
 
 
-def _decides_first(other: Rule, rule: Rule, meant: tuple[Label, ...]) -> bool:
-    """Whether an earlier rule applies whenever a later one would, to all of its columns.
+def _decides_first(other: Rule, rule: Rule, meant: tuple[Label, ...], always: set[str]) -> bool:
+    """Whether an earlier rule applies whenever a later one would, to all of its columns; `always` are those that always apply.
 
     A row condition decides every row: those that do not meet it get the default mask.
     """
-    always = other.when is None or other.when.text.strip() == "true"
     same = other.when is not None and rule.when is not None and other.when.text.strip() == rule.when.text.strip()
-    if not (always or same):
+    if other.name not in always and not same:
         return False
     return all(other.columns.matches_label(label) for label in meant) and _names_within(rule.columns, other.columns)
 

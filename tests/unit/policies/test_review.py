@@ -35,6 +35,17 @@ TELLS = (
         ("columns: {category: phone}, rows: id > 1", "columns: {category: phone}", SHADOWED),
         ("columns: {category: name}", "columns: {level: 5}", "no column of the dictionary is meant by it"),
         ("columns: {category: name}", "columns: {category: phone}, when: false", "its condition never holds"),
+        ("columns: {category: name}", "columns: {category: phone}, when: session.hour > 23", "its condition never holds"),
+        (
+            "columns: {category: name}",
+            "columns: {category: phone}, when: 'session.tls || statement.kind == \"selekt\"'",
+            'of its condition, `statement.kind == "selekt"` never holds',
+        ),
+        (
+            "columns: {category: name}",
+            "columns: {category: phone}, when: 'session.time < \"9:00\"'",
+            "its condition always holds, whoever asks and whenever",
+        ),
         ("columns: {category: name}", "columns: {category: phone}, rows: balance < 5", TELLS),
         ("columns: {category: name}", "columns: {category: phone}, rows: \"x = 'balance' AND y = {principal.balance}\"", None),
         ("columns: {category: name}", "columns: {category: [phone, balance]}, rows: BALANCE < 5", None),
