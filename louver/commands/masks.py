@@ -16,6 +16,7 @@ from louver.console import Exit, FormatOption, err, fail, out, print_json, wants
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from louver.arrays import Items
     from policies.masks import MaskSchema, Value
     from policies.masks.schema import Parameter
     from policies.model import Mask
@@ -57,6 +58,9 @@ def masks(  # noqa: PLR0913  the options of a command
     length: Annotated[
         int | None, typer.Option(min=1, help="The length of the column. Default: without a limit.")
     ] = None,
+    array: Annotated[
+        bool, typer.Option("--array", help="Each value is an array as PostgreSQL writes it: {13812345678,NULL}.")
+    ] = False,
     secret_file: Annotated[
         Path | None, typer.Option(help="The secret of keyed masks. Default: one for examples.")
     ] = None,
@@ -78,6 +82,8 @@ def masks(  # noqa: PLR0913  the options of a command
 
     louver masks bucket -p bounds=0,1000,10000 4200
 
+    louver masks phone --array "{13812345678,NULL}"
+
     cut -d, -f2 customers.csv | louver masks chinese_name -
     """
     from policies.masks import SCHEMAS
@@ -98,7 +104,10 @@ def masks(  # noqa: PLR0913  the options of a command
     taken = kind or _kind_for(schema)
     lines = [line.rstrip("\r\n") for line in sys.stdin] if values == ["-"] else values
     secret = _secret(schema, secret_file)
-    rows = [(line, _shown(mask, _read(line, taken), length, secret)) for line in lines]
+    if array:
+        rows = [(line, _array_shown(mask, _read_array(line, taken), length, secret)) for line in lines]
+    else:
+        rows = [(line, _shown(mask, _read(line, taken), length, secret)) for line in lines]
     if as_json:
         print_json([{"value": value, "shown": shown} for value, shown in rows])
         return
@@ -228,6 +237,24 @@ def _read(text: str, kind: Kind) -> Value:
         fail([f"`{text}` is not {wanted}; --type says as what values are read"], Exit.USAGE)
 
 
+def _read_array(text: str, kind: Kind) -> Items:
+    """Read an array of values of a type. Ends the command when it is none."""
+    from louver.arrays import read_array
+
+    try:
+        return read_array(text, lambda element: _read(element, kind))
+    except ValueError as error:
+        fail([f"`{text}` is no array such as {{a,NULL}}: {error}"], Exit.USAGE)
+
+
+def _array_shown(mask: Mask, values: Items, length: int | None, secret: bytes) -> str | None:
+    from louver.arrays import write_array
+    from policies.masks import show_array
+
+    shown = show_array(mask, values, length=length, secret=secret)
+    return None if shown is None else write_array(shown, _written)
+
+
 def _secret(schema: MaskSchema, file: Path | None) -> bytes:
     from louver.secret import SecretError, load_secret
 
@@ -245,7 +272,11 @@ def _shown(mask: Mask, value: Value, length: int | None, secret: bytes) -> str |
     from policies.masks import show
 
     shown = show(mask, value, length=length, secret=secret)
-    return shown.hex() if isinstance(shown, bytes) else None if shown is None else str(shown)
+    return None if shown is None else _written(shown)
+
+
+def _written(shown: Value) -> str:
+    return shown.hex() if isinstance(shown, bytes) else str(shown)
 
 
 def _table(heads: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:

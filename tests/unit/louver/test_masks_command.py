@@ -87,3 +87,28 @@ def test_a_mask_that_is_asked_for_wrongly_is_an_error(arguments: tuple[str, ...]
     done = _louver("masks", *arguments)
     assert done.returncode == 2
     assert message in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "shown"),
+    [
+        (("phone", "--array", '{13812345678,NULL,"+1 415 555 0123"}'), "{138****5678,NULL,+1****0123}"),
+        (("partial", "-p", "keep_last=2", "--array", "{{secret,hidden},{a,NULL}}"), "{{****et,****en},{****,NULL}}"),
+        (("round", "-p", "step=100", "--array", "{149,151}"), "{100,200}"),
+        (("full", "--array", "{13812345678}"), "{}"),
+        (("null", "--array", "{a}"), "NULL"),
+        (("year", "--array", "{1985-03-02}"), "{1985-01-01}"),
+    ],
+)
+def test_masks_are_tried_on_arrays(arguments: tuple[str, ...], shown: str) -> None:
+    """Each element is masked by itself, as the database does."""
+    assert _louver("masks", *arguments).stdout == f"{arguments[-1]}\t{shown}\n"
+
+
+def test_what_is_no_array_is_told() -> None:
+    """With what is wrong about it."""
+    ran = _louver("masks", "phone", "--array", "13812345678")
+    assert ran.returncode == 2
+    assert "`13812345678` is no array such as {a,NULL}: an array begins with { and ends with }" in " ".join(
+        ran.stderr.split()
+    )
