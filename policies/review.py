@@ -51,8 +51,16 @@ def review(policies: PolicySet) -> tuple[Finding, ...]:
     for index, rule in enumerate(policies.rules):
         messages = _reached(rule, policies.rules[:index], labels, always)
         found += [Finding(rule.line, rule.name, message) for message in (*messages, *_tells(rule, policies))]
-    for each in policies.filters:
-        found += [Finding(each.line, each.name, message) for message in _compares(each, policies)]
+    for index, each in enumerate(policies.filters):
+        messages = _filtered_before(each, policies.filters[:index], policies.vocabulary)
+        found += [Finding(each.line, each.name, message) for message in (*messages, *_compares(each, policies))]
+    first = next((each for each in policies.limits if _always(each.when, policies.vocabulary)), None)
+    if first is not None:
+        later = policies.limits[policies.limits.index(first) + 1 :]
+        found += [
+            Finding(each.line, each.limit.rule, f"limit `{first.limit.rule}` is everybody's before it")
+            for each in later
+        ]
     return tuple(sorted(found, key=lambda finding: finding.line))
 
 
@@ -70,6 +78,14 @@ def _holds(when: Condition | None, vocabulary: Vocabulary) -> Iterator[str]:
         return
     for part in idle(when.text, vocabulary):
         yield f"of its condition, `{part}` never holds"
+
+
+def _filtered_before(one: Filter, earlier: tuple[Filter, ...], vocabulary: Vocabulary) -> Iterator[str]:
+    """The filter that decides of all its tables first, if there is one."""
+    for other in earlier:
+        if set(one.tables) <= set(other.tables) and _always(other.when, vocabulary):
+            yield f"filter `{other.name}` decides all its tables first"
+            return
 
 
 def _compares(each: Filter, policies: PolicySet) -> Iterator[str]:

@@ -56,3 +56,33 @@ def test_odd_rules_are_found(first, second, found):
     """The second rule is odd, or is not."""
     text = f"{HEAD}  - {{name: a, {first}, treatment: clear}}\n  - {{name: b, {second}, treatment: clear}}\n"
     assert [(each.rule, each.message) for each in review(parse_policies(text))] == ([("b", found)] if found else [])
+
+
+@pytest.mark.parametrize(
+    ("section", "found"),
+    [
+        (
+            "filters: [{name: a, tables: customers, rows: id > 1}, {name: b, tables: customers, rows: id > 2}]",
+            [("b", "filter `a` decides all its tables first")],
+        ),
+        ("filters: [{name: a, tables: customers, rows: id > 1}, {name: b, tables: [customers, x], rows: id > 2}]", []),
+        ("filters: [{name: a, tables: t, when: session.tls, rows: id > 1}, {name: b, tables: t, rows: id > 2}]", []),
+        (
+            "filters: [{name: a, tables: t, when: session.hour > 23, rows: id > 1}]",
+            [("a", "its condition never holds")],
+        ),
+        (
+            "limits: [{name: a, rows_per_hour: 9}, {name: b, rows_per_hour: 5, when: session.tls}]",
+            [("b", "limit `a` is everybody's before it")],
+        ),
+        ("limits: [{name: b, rows_per_hour: 5, when: session.tls}, {name: a, rows_per_hour: 9}]", []),
+        (
+            "limits: [{name: a, rows_per_hour: 9, when: session.weekday < 0}, {name: b, rows_per_hour: 5}]",
+            [("a", "its condition never holds")],
+        ),
+    ],
+)
+def test_odd_filters_and_limits_are_found(section: str, found: list[tuple[str, str]]) -> None:
+    """Those that no caller ever has, for the one before is had by everybody."""
+    text = HEAD.replace("rules:\n", "") + section
+    assert [(each.rule, each.message) for each in review(parse_policies(text))] == found
