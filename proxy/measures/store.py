@@ -1,21 +1,19 @@
 """The file of measures: SQLite, written by the alerts and the command line, read and marked by the proxy.
 
-Owns the file, and that whatever changes in it is told to the audit trail. May not do: decide, act.
+Owns its tables, and that whatever changes in it is told to the audit trail. May not do: decide, act.
 """
 
 from __future__ import annotations
 
-import contextlib
 import datetime as dt
 import json
-import os
-import sqlite3
 from typing import TYPE_CHECKING, Any, Final
 
+from proxy.filed import SqliteFile
 from proxy.measures.records import Measure, MeasuresUnavailable, NoSuchMeasure, Told
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
     from pathlib import Path
 
     from proxy.measures.records import Kind
@@ -23,59 +21,47 @@ if TYPE_CHECKING:
 FILE: Final = "measures.db"
 """Its name in the directory of the alerts."""
 
-_TABLES: Final = (
-    """CREATE TABLE measures (
+_MIGRATIONS: Final = (
+    """
+    CREATE TABLE measures (
         id INTEGER PRIMARY KEY AUTOINCREMENT, origin TEXT UNIQUE,
         kind TEXT NOT NULL CHECK (kind IN ('end_session', 'suspend', 'tighten')),
         principal TEXT NOT NULL, session TEXT NOT NULL, begun TEXT NOT NULL, ends TEXT,
         state TEXT NOT NULL CHECK (state IN ('active', 'done', 'over', 'lifted')),
         person TEXT, reason TEXT NOT NULL, rule TEXT, incident INTEGER
-    )""",
-    "CREATE INDEX measures_by_state ON measures (state)",
-    "CREATE TABLE events (id INTEGER PRIMARY KEY AUTOINCREMENT, origin TEXT UNIQUE, event TEXT NOT NULL, fields TEXT NOT NULL)",
-    "CREATE TRIGGER events_stay BEFORE UPDATE ON events BEGIN SELECT RAISE(ABORT, 'events are only added'); END",
-    "CREATE TRIGGER events_are_kept BEFORE DELETE ON events BEGIN SELECT RAISE(ABORT, 'events are only added'); END",
-    "CREATE TABLE audited (trail TEXT PRIMARY KEY, event INTEGER NOT NULL)",
-    "PRAGMA user_version = 1",
+    );
+    CREATE INDEX measures_by_state ON measures (state);
+    CREATE TABLE events (id INTEGER PRIMARY KEY AUTOINCREMENT, origin TEXT UNIQUE, event TEXT NOT NULL, fields TEXT NOT NULL);
+    CREATE TRIGGER events_stay BEFORE UPDATE ON events BEGIN SELECT RAISE(ABORT, 'events are only added'); END;
+    CREATE TRIGGER events_are_kept BEFORE DELETE ON events BEGIN SELECT RAISE(ABORT, 'events are only added'); END;
+    CREATE TABLE audited (trail TEXT PRIMARY KEY, event INTEGER NOT NULL);
+    """,
 )
-_VERSION: Final = 1
-_BUSY_SECONDS: Final = 5.0
+"""What makes each version of the tables from the one before."""
 
 
 class MeasureStore:
     """The file, open. Everything may raise MeasuresUnavailable. For one thread at a time."""
 
-    def __init__(self, connection: sqlite3.Connection, where: str) -> None:
-        self._connection = connection
-        self._where = where
+    def __init__(self, file: SqliteFile) -> None:
+        self._file = file
+        self._rows = file.rows
+        self._changing = file.changing
+        self.close = file.close
 
     @classmethod
     def open(cls, directory: Path) -> MeasureStore:
         """Open the file in a directory; both are made for their owner alone when they are not there."""
-        path = directory / FILE
         try:
             directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-            with contextlib.suppress(FileExistsError):  # sqlite would make it readable by others
-                os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
-            connection = sqlite3.connect(path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False)
-        except (OSError, sqlite3.Error) as error:
-            raise MeasuresUnavailable(f"the file of measures {path} cannot be opened: {error}") from error
-        store = cls(connection, f"the file of measures {path}")
-        try:
-            store._prepare()
-        except BaseException:
-            connection.close()
-            raise
-        return store
-
-    def close(self) -> None:
-        """Let go of the file."""
-        self._connection.close()
+        except OSError as error:
+            raise MeasuresUnavailable(f"the directory {directory} of measures cannot be made: {error}") from error
+        return cls(SqliteFile(directory / FILE, "the file of measures", MeasuresUnavailable, _MIGRATIONS))
 
     @property
     def version(self) -> int:
         """Another number whenever somebody else has changed the file; looking costs little."""
-        return int(self._rows("PRAGMA data_version")[0][0])
+        return self._file.version
 
     # -- what is ordered -------------------------------------------------------------------------------------------
 
@@ -185,34 +171,6 @@ class MeasureStore:
             "reason": reason if reason is not None else measure.reason,
         }
         self._rows("INSERT INTO events (event, fields) VALUES ('response', ?)", json.dumps(fields))
-
-    def _prepare(self) -> None:
-        self._rows("PRAGMA journal_mode = WAL")
-        self._rows("PRAGMA synchronous = FULL")  # a suspension must outlive a power cut
-        with self._changing():
-            have = int(self._rows("PRAGMA user_version")[0][0])
-            if have > _VERSION:
-                raise MeasuresUnavailable(f"{self._where} was made by a later Louver than this")
-            for statement in () if have else _TABLES:
-                self._rows(statement)
-
-    def _rows(self, text: str, *values: object) -> list[tuple[Any, ...]]:
-        try:
-            return self._connection.execute(text, values).fetchall()
-        except sqlite3.Error as error:
-            raise MeasuresUnavailable(f"{self._where} cannot be used: {error}") from error
-
-    @contextlib.contextmanager
-    def _changing(self) -> Iterator[None]:
-        """One transaction that writes; nobody else writes meanwhile."""
-        self._rows("BEGIN IMMEDIATE")
-        try:
-            yield
-        except BaseException:
-            with contextlib.suppress(MeasuresUnavailable):
-                self._rows("ROLLBACK")
-            raise
-        self._rows("COMMIT")
 
 
 _FIELDS: Final = "id, kind, principal, session, begun, ends, state, person, reason, rule, incident"
