@@ -55,7 +55,7 @@ def main() -> int:
     parser.add_argument("--clients", type=int, nargs="*", default=[1, 8, 32], help="clients at the same time (1 8 32)")
     parser.add_argument("--json", action="store_true", help="print the samples as JSON, too")
     chosen = parser.parse_args()
-    console = Console(width=None if sys.stdout.isatty() else 100, highlight=False)
+    console = Console(width=None if sys.stdout.isatty() else 120, highlight=False)
     points = [load.Point(mode, clients) for mode in ("simple", "prepared") for clients in chosen.clients]
     try:
         samples = measure(points, chosen.seconds, chosen.rounds)
