@@ -88,6 +88,19 @@ class Handler(BaseHTTPRequestHandler):
         query = f"{query}\n{body.decode()}" if query and body else query or body.decode()
         settings = {name: value for name, value in asked.items() if name not in _OURS and not name.startswith("param_")}
         parameters = {name.removeprefix("param_"): value for name, value in asked.items() if name.startswith("param_")}
+        if not query.startswith("INSERT"):
+            return self._do(query, asked, settings, parameters)
+        self._note("begun")
+        try:
+            return self._do(query, asked, settings, parameters)
+        finally:
+            self._note("ended")
+
+    def _note(self, what: str) -> None:
+        with (self.directory / what).open("a") as file:
+            file.write("one\n")
+
+    def _do(self, query: str, asked: dict[str, str], settings: dict[str, str], parameters: dict[str, str]) -> None:
         form = asked.get("default_format", "TabSeparated")
         if (
             found := re.search(r"\sFORMAT\s+(\w+)\s*;?\s*$", query)
@@ -100,8 +113,7 @@ class Handler(BaseHTTPRequestHandler):
             time.sleep(float(pause.read_text()))
         hold = self.directory / "hold"
         if query.startswith("INSERT") and hold.exists():
-            with (self.directory / "held").open("a") as file:
-                file.write("one\n")
+            self._note("held")
             while hold.exists():
                 time.sleep(0.02)
         try:
