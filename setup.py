@@ -20,6 +20,7 @@ HOT_PATH = [
     "proxy/postgres/caller.py",
     "proxy/postgres/deliberation.py",
     "proxy/gate.py",
+    "proxy/observer.py",
     "proxy/postgres/gate.py",
     "proxy/mysql/caller.py",
     "proxy/mysql/deliberation.py",

@@ -9,8 +9,8 @@ May not do: I/O; the relay fetches what is missing (catalog, names) and asks aga
 from __future__ import annotations
 
 import logging
-from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, Generic
+from abc import abstractmethod
+from typing import TYPE_CHECKING
 
 from audit.fingerprint import fingerprint
 from audit.record import Judgement
@@ -18,25 +18,23 @@ from audit.scrub import scrub
 from policies.masks import SCHEMAS
 from policies.model import ColumnName
 from proxy.budgets import Budgets
-from proxy.code import Code, standing
 from proxy.declaring import Declaration, Family, declaration, declaring
 from proxy.grants.granted import BYTES_A_ROW, Granted
 from proxy.measures.inforce import InForce
+from proxy.observer import Observer
 from proxy.plans import Plan, PlanCache, Ruling, Tally
 from proxy.positions import moves_of
-from proxy.seen import ATTEMPTED, Attempt, attempted, column_use, grants_of, labelled, refused_use, seen, words
+from proxy.seen import ATTEMPTED, column_use, grants_of, refused_use
 from proxy.witness import Witness
 from proxy.world import COPYING, C, Effects, N, World
 from rewriter.kept import Kept
-from rewriter.model import MAX_BYTES, Description, Probe, Refusal, Rewritten, UnknownNames, Use
+from rewriter.model import MAX_BYTES, Probe, Refusal, Rewritten, UnknownNames, Use
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Iterable, Mapping, Sequence
+    from collections.abc import Hashable, Mapping, Sequence
 
     from policies.decide import PolicySet
     from policies.model import Decision, Label, Principal, Session
-    from policies.statements import Kind
-    from proxy.seen import Reading
     from rewriter.keys import KeyMaterial
 
 log = logging.getLogger(__name__)
@@ -49,7 +47,7 @@ _FAULT = Refusal(
 )
 
 
-class Gate(ABC, Generic[C, N]):
+class Gate(Observer[C, N]):
     """Decides for every caller of one upstream.
 
     `key` is that of keyed masks. `analysed_bytes`: a masked caller's longer statement is refused, for reading it would
@@ -95,36 +93,13 @@ class Gate(ABC, Generic[C, N]):
     _steering: tuple[str, ...]
     """The kinds of statements that steer the session and its transactions, and read nothing."""
 
-    _odd_bytes: str = "strict"
-    """How bytes that are no UTF-8 are read, as a handler of errors; they have to come out again as they came in."""
-
     @abstractmethod
     def error(self, refusal: Refusal) -> bytes:
         """The payload of the error message that tells a refusal."""
 
     @abstractmethod
-    def _kind(self, world: World[C, N], text: str) -> Kind | None:
-        """The kind of a text, as conditions see it; None where it is not certain. Raises nothing."""
-
-    @abstractmethod
     def _rewrite(self, world: World[C, N], decision: Decision, text: str) -> Rewritten:
         """Rule a text in a world that is guarded, by the decision for its kind. Raises Refusal, and UnknownNames when the catalog does not know a name."""
-
-    @abstractmethod
-    def _reads(self, world: World[C, N], decision: Decision, text: str) -> Reading:
-        """What a text reads under a decision, in a world that need not be guarded. Raises what `_rewrite` raises."""
-
-    @abstractmethod
-    def _behind(self, catalog: C, schema: str | None, name: str) -> Iterable[tuple[str | None, str]]:
-        """What a view reads and runs, of all relations that a name in lower case may mean; of a table its parents and children."""
-
-    @abstractmethod
-    def _code(self, catalog: C) -> Code:
-        """The functions and procedures of users; the same object for the same catalog."""
-
-    @abstractmethod
-    def _describe(self, text: bytes) -> Description:
-        """What a text is, for a caller from whom nothing is hidden; raises nothing."""
 
     @abstractmethod
     def _effects(self, kinds: tuple[str, ...], text: bytes, *, changes_names: bool) -> Effects:
@@ -402,62 +377,6 @@ class Gate(ABC, Generic[C, N]):
         literal_free = rewritten.literal_free and not self._whole_text
         world.plans.keep(text, ruling, rewritten.edits, literal_free=literal_free, constants=rewritten.constants)
         return ruling
-
-    def _names(self, text: bytes, description: Description) -> Iterable[tuple[str | None, str]]:
-        """What a text may name of which nothing is known but its description: also what stands in statements that could not be read."""
-        return {*description.relations, *words(text.decode(errors="replace"))}
-
-    def _attempted(self, world: World[C, N], text: bytes) -> tuple[Decision, Attempt]:
-        """What a refused statement would have read, and the decision by which. Raises nothing."""
-        decision = world.decision
-        try:
-            if decision.kinds and world.names is not None:
-                decision = decision.of_kind(self._kind(world, text.decode(errors="replace")) or "")
-            description = self._describe(text)
-            found = attempted(
-                decision,
-                lambda observed: self._reads(world, observed, text.decode(errors=self._odd_bytes)),
-                description.relations,
-                lambda: {*self._labelled(world, text, self._names(text, description)), *self._run(world, text)},
-            )
-        except Exception as error:  # noqa: BLE001  it is refused all the same; the message may hold its values
-            log.error("fault while it was looked what a refused statement names: %s", type(error).__name__)  # noqa: TRY400
-            found = Attempt((), ())
-        return decision, found
-
-    def _uses(
-        self, world: World[C, N], text: bytes, told: Sequence[Use], relations: Iterable[tuple[str | None, str]]
-    ) -> tuple[Use, ...]:
-        """What a statement reads, for the audit: with what the ruling tells, what its caller sees clear."""
-        return seen(
-            world.decision,
-            told,
-            lambda decision: self._reads(world, decision, text.decode(errors=self._odd_bytes)),
-            lambda: self._labelled(world, text, relations),
-            lambda: self._run(world, text),
-        )
-
-    def _run(self, world: World[C, N], text: bytes) -> list[ColumnName]:
-        """The labelled columns that code may read which a text runs."""
-        names = standing(text.decode(errors="replace"), self._code(world.catalog))
-        if names:  # of a table or a column, perhaps
-            calls = self._describe(text).calls
-            names &= names if calls is None else calls
-        return self._labelled(world, text, [(None, name) for name in names])
-
-    def _labelled(self, world: World[C, N], text: bytes, names: Iterable[tuple[str | None, str]]) -> list[ColumnName]:
-        """The labelled columns of what a text names, and of what is behind that."""
-        bodies = self._code(world.catalog).bodies
-
-        def behind(schema: str | None, name: str) -> Iterable[tuple[str | None, str]]:
-            yield from self._behind(world.catalog, schema, name)
-            body = bodies.get(name)
-            if body is not None:
-                yield from ((None, each) for each in body.names)
-                if body.open:
-                    yield from words(text.decode(errors="replace"))
-
-        return labelled(world.decision, names, behind)
 
     def _recorded(self, text: bytes) -> tuple[str | None, str | None]:
         """The text as the audit keeps it, None when each statement brings its own; and the fingerprint of its shape."""
