@@ -67,11 +67,11 @@ class SqliteFile:
         self.rows("BEGIN IMMEDIATE")
         try:
             yield
+            self.rows("COMMIT")
         except BaseException:
             with contextlib.suppress(self._fault):
                 self.rows("ROLLBACK")
             raise
-        self.rows("COMMIT")
 
     def close(self) -> None:
         """Let go of the file."""
