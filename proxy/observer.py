@@ -11,7 +11,7 @@ from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Generic
 
 from proxy.code import Code, standing
-from proxy.seen import Attempt, attempted, labelled, seen, words
+from proxy.seen import EVERYTHING, Attempt, attempted, labelled, seen, words
 from proxy.world import C, N, World
 
 if TYPE_CHECKING:
@@ -30,6 +30,9 @@ class Observer(ABC, Generic[C, N]):
 
     _odd_bytes: str = "strict"
     """How bytes that are no UTF-8 are read, as a handler of errors; they have to come out again as they came in."""
+
+    _readers: frozenset[str] = frozenset()
+    """Functions of the server's own that read what they are told in a text."""
 
     @abstractmethod
     def _kind(self, world: World[C, N], text: str) -> Kind | None:
@@ -91,7 +94,8 @@ class Observer(ABC, Generic[C, N]):
         if names:  # of a table or a column, perhaps
             calls = self._describe(text).calls
             names &= names if calls is None else calls
-        return self._labelled(world, text, [(None, name) for name in names])
+        found = self._labelled(world, text, [(None, name) for name in names])
+        return found if found or names.isdisjoint(self._readers) else self._labelled(world, text, [EVERYTHING])
 
     def _labelled(self, world: World[C, N], text: bytes, names: Iterable[tuple[str | None, str]]) -> list[ColumnName]:
         """The labelled columns of what a text names, and of what is behind that."""

@@ -46,6 +46,10 @@ def _observing(decision: Decision) -> Decision:
 _observed: Kept[Decision] = Kept(_observing, 256)
 
 
+EVERYTHING: Final = (None, "*")
+"""Stands for all relations, where a text reads values of which it names nothing."""
+
+
 class Reading(NamedTuple):
     """What a statement reads under a decision: labelled columns, and relations by (schema or None, name)."""
 
@@ -131,6 +135,8 @@ def labelled(
     level = {(schema.lower() if schema else None, name.lower()) for schema, name in relations}
     while level := level - found:
         found |= level
+        if EVERYTHING in found:
+            return list(decision.treatments)
         level = {(schema.lower() if schema else None, name.lower()) for each in level for schema, name in behind(*each)}
     return [
         column

@@ -6,24 +6,27 @@ May not do: I/O.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import re
+from typing import TYPE_CHECKING, Final
 
 from proxy.changes import ANYTHING, Near, changed_names, defines, neighbours, reached
 from proxy.code import Code, code_of
 from proxy.declaring import Declaration, Family, forgets
 from proxy.gate import Gate
 from proxy.postgres.wire.messages import notice_response, report_fields
-from proxy.seen import READ_AGAIN, Reading
+from proxy.seen import EVERYTHING, READ_AGAIN, Reading
 from proxy.witness import Witness
 from proxy.world import Effects, World
 from rewriter.kept import Kept
 from rewriter.model import Description, Refusal, Rewritten, Use
 from rewriter.postgres.catalog import Catalog, Function, Names
+from rewriter.postgres.functions import READERS
 from rewriter.postgres.kinds import reads_nothing
 from rewriter.postgres.lineage import Inheritance, inheritances, renamed
 from rewriter.postgres.outermost import kind_of
 from rewriter.postgres.reading import describe, encode, parse
 from rewriter.postgres.rewrite import rewrite
+from rewriter.postgres.system import STATISTICS
 from rewriter.postgres.world import hidden_columns
 
 if TYPE_CHECKING:
@@ -41,6 +44,9 @@ _SYSTEM = frozenset(("pg_catalog", "information_schema"))
 _COMPILED = frozenset(("c", "internal"))
 """Languages of functions that read nothing by names which somebody could change."""
 
+_SAMPLES: Final = re.compile(rb"most_common|histogram|stavalues|stxd|\*", re.IGNORECASE)
+"""The columns of statistics that hold values."""
+
 PostgresWorld = World[Catalog, Names]
 
 
@@ -48,6 +54,7 @@ class PostgresGate(Gate[Catalog, Names]):
     """Decides for every caller of one PostgreSQL."""
 
     _family: Family = "postgresql"
+    _readers: frozenset[str] = READERS
     _declaring: tuple[str, ...] = ("VariableSetStmt",)
     _steering: tuple[str, ...] = (
         "VariableSetStmt",
@@ -97,7 +104,8 @@ class PostgresGate(Gate[Catalog, Names]):
     def _names(self, text: bytes, description: Description) -> Iterable[tuple[str | None, str]]:
         if not description.kinds or "DoStmt" in description.kinds:
             return super()._names(text, description)
-        return description.relations  # read whole, or not at all
+        samples = any(name in STATISTICS for _, name in description.relations) and _SAMPLES.search(text)
+        return (*description.relations, EVERYTHING) if samples else description.relations  # read whole, or not at all
 
     def _behind(self, catalog: Catalog, schema: str | None, name: str) -> Iterable[tuple[str | None, str]]:
         for within, kin in _kin(catalog).get(name, ()):
@@ -170,6 +178,7 @@ def _code_of(catalog: Catalog) -> Code:
         if each.language not in _COMPILED and not each.harmless
     ]
     texts += [(name, " ".join(function for _, function in found)) for name, found in catalog.operators.items()]
+    texts += [(name, None) for name in READERS]
     return code_of(texts, (relation.name for relation in catalog.relations.values()))
 
 

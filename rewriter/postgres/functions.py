@@ -9,7 +9,7 @@ May not do: look into relations or bodies.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from rewriter.kept import Kept
 from rewriter.model import Name, Refusal, WrittenName
@@ -94,6 +94,9 @@ REFUSED_FUNCTIONS: dict[str, str] = {
     **dict.fromkeys(("pg_event_trigger_ddl_commands", "pg_event_trigger_dropped_objects"), _INSIDE),
 }
 """Name of a built-in or extension function, and why it is refused."""
+
+READERS: Final = frozenset(name for name, why in REFUSED_FUNCTIONS.items() if why in {_SQL_TEXT, _BY_NAME, _PAGES})
+"""Those that read stored values which nothing else in a statement need name."""
 
 REFUSED_PREFIXES: dict[str, str] = {
     "dblink": "it sends SQL to another server, out of sight",

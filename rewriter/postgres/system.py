@@ -7,6 +7,8 @@ of PostgreSQL 17; the rest of them are in `rewriter.postgres.known`, and what is
 
 from __future__ import annotations
 
+from typing import Final
+
 from rewriter.postgres.known import KNOWN_RELATIONS
 
 _STATISTICS = "it holds samples and frequencies of stored values"
@@ -48,6 +50,9 @@ REFUSED_RELATIONS: dict[str, str] = {
     "pg_buffercache": _INSIDE,
 }
 """Name of a relation, in whatever schema, and why it is refused."""
+
+STATISTICS: Final = frozenset(name for name, why in REFUSED_RELATIONS.items() if why == _STATISTICS)
+"""Those that hold samples of stored values."""
 
 SYSTEM_COLUMNS = frozenset({"ctid", "xmin", "xmax", "cmin", "cmax", "tableoid"})
 """Columns that every table has and a subquery in its place has not. Source: PostgreSQL manual, 5.6 System Columns."""

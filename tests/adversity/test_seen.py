@@ -54,6 +54,7 @@ PHONE, NAME = ("public.clients.phone", "bosses see all"), ("public.clients.name"
 SALARY, NOTE = ("public.clients.salary", "bosses see all"), ("public.notes.note", "bosses see all")
 STAFF = ("hr.staff.phone", "bosses see all")
 EVERYTHING = {PHONE, NAME, SALARY}
+ALL = EVERYTHING | {NOTE, STAFF}
 
 
 @pytest.fixture(scope="module")
@@ -111,6 +112,12 @@ def last(louver: RunningLouver, user: str) -> dict[str, Any]:
         ("select 'Li Na' === 2", EVERYTHING),
         ("select number from by_code", EVERYTHING),
         ("do $$ begin perform phone_of(1); end $$", EVERYTHING),
+        ("select query_to_xml('select phone from clients', true, false, '')", EVERYTHING),
+        ("select query_to_xml('select pho' || 'ne from cli' || 'ents', true, false, '')", ALL),
+        ("select table_to_xml('notes'::regclass, true, false, '')", {NOTE}),
+        ("select schema_to_xml('hr', true, false, '')", ALL),
+        ("select most_common_vals from pg_stats", ALL),
+        ("select null_frac from pg_stats", set()),
         ("prepare p as select phone_of(1)", EVERYTHING),
     ],
 )
