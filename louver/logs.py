@@ -5,15 +5,29 @@ Owns the format. Statements and values never go here; they belong to the audit t
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import time
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from louver.settings import Log
 
 _LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
+
+
+@contextlib.contextmanager
+def silence() -> Iterator[None]:
+    """Log nothing meanwhile: for commands that say what goes wrong in words of their own."""
+    before = logging.root.manager.disable
+    logging.disable()
+    try:
+        yield
+    finally:
+        logging.disable(before)
 
 
 class _JsonFormatter(logging.Formatter):

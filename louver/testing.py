@@ -6,7 +6,6 @@ Owns the putting together. May not do: print.
 from __future__ import annotations
 
 import asyncio
-import logging
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -15,6 +14,7 @@ import pymysql
 
 from louver.configuration import ConfigurationError, load
 from louver.explain import NotRunError, Preview, Question, preview
+from louver.logs import silence
 from policies.loader import load_policies
 from policies.positions import DocumentError, Problem
 from policies.trials import Trial, policies_of, read_trials
@@ -102,9 +102,9 @@ def _asked(trial: Trial, query: str, parts: Parts, database: str) -> list[str]:
         trial.session.declared,
         grants=trial.grants,
     )
-    logging.disable()  # what goes wrong is said in the result
     try:
-        seen = asyncio.run(preview(parts, question, _ROWS + 1))
+        with silence():  # what goes wrong is said in the result
+            seen = asyncio.run(preview(parts, question, _ROWS + 1))
     except (
         CatalogUnavailable,
         LedgerUnavailable,
@@ -114,8 +114,6 @@ def _asked(trial: Trial, query: str, parts: Parts, database: str) -> list[str]:
         pymysql.MySQLError,
     ) as error:
         return [f"its query could not be run: {error}"]
-    finally:
-        logging.disable(logging.NOTSET)
     return list(_differences(trial, seen))
 
 

@@ -188,7 +188,8 @@ class PolicySet:
         used = tuple(sorted({index for meant, _, _ in groups for index in meant}))
         world = self._worlds[id(labels)] = _World(labels, groups, used)
         if len(self._worlds) > _WORLDS:
-            self._worlds.popitem(last=False)
+            _, gone = self._worlds.popitem(last=False)
+            self._remembered.forget(gone.labels)
         return world
 
     def _treatments(

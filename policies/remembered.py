@@ -145,6 +145,12 @@ class Remembered:
         while len(self._kept) > self._most or self.bytes > self._size:
             self._drop()
 
+    def forget(self, labels: Mapping[ColumnName, Label]) -> None:
+        """Forget all that was decided for labels: they are as large as a catalog, and those of a former one are not asked for again."""
+        for place in [place for place in self._kept if place[0] == id(labels)]:
+            self._kept.move_to_end(place, last=False)
+            self._drop()
+
     def _drop(self) -> None:
         (_, key), (_, decision) = self._kept.popitem(last=False)
         number = id(decision)

@@ -416,8 +416,8 @@ _WITNESSES = 64
 _WORLDS = 1024
 """Worlds kept for sharing. Each has its plans; a bank has some dozen roles times regions, far below this."""
 
-_NEAR = _WORLDS
+_NEAR = 64
 """Decisions by which a world is found at once: equal ones that were made apart lead to the same."""
 
-_KEYED = 256
+_KEYED = 64
 """Decisions of which it is remembered whether a key belongs to them."""

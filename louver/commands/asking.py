@@ -33,20 +33,19 @@ GrantsOption = Annotated[
 def run_asking(ask: Callable[[Parts], Coroutine[Any, Any, _T]], config: str, database: str) -> _T:
     """Ask something of a configuration's database; end the command when that cannot be done, and say why."""
     import asyncio
-    import logging
 
     import asyncpg
     import pymysql
 
     from louver.configuration import ConfigurationError, load
     from louver.explain import NotRunError, UnknownUserError
+    from louver.logs import silence
     from proxy.catalogs import CatalogUnavailable
     from proxy.ledger import LedgerUnavailable
 
-    logging.disable()  # what goes wrong is said below
     try:
-        parts = load(config)
-        return asyncio.run(ask(parts))
+        with silence():  # what goes wrong is said below
+            return asyncio.run(ask(load(config)))
     except ConfigurationError as error:
         fail(error.mistakes)
     except (NotRunError, UnknownUserError, LedgerUnavailable) as error:

@@ -41,23 +41,23 @@ def diff(  # noqa: PLR0913  the options of a command
     louver diff old.yaml new.yaml --users users.yaml --at 2026-07-05T23:00 --format json
     """
     import datetime as dt
-    import logging
 
     from louver.differences import differences
+    from louver.logs import silence
     from policies.loader import PolicyError, load_policies
     from policies.model import Principal, Session
     from policies.positions import DocumentError
     from proxy.identity import Users
 
     as_json = wants_json(form)
-    logging.disable()
     try:
         moment = dt.datetime.fromisoformat(at) if at else dt.datetime.now(dt.UTC)
     except ValueError:
         fail([f"--at takes a time such as 2026-07-01T09:30, not {at}"], Exit.USAGE)
     try:
-        before, after = load_policies(old), load_policies(new)
-        known = Users.load(users)
+        with silence():  # what goes wrong is said below
+            before, after = load_policies(old), load_policies(new)
+            known = Users.load(users)
     except (PolicyError, DocumentError) as error:
         fail(error.problems)
     except OSError as error:

@@ -310,16 +310,19 @@ class Caller:
         return self._gate.decide(self._context.identity.principal, self._context.session(), self._labels())
 
     def _labels(self) -> Mapping[ColumnName, Label]:
-        """The labels of the catalog's columns, and of those looked up on the session."""
-        own: dict[ColumnName, Label] = {}
-        if self._names is not None:
-            for relation in self._names.looked_up.values():
-                if relation is not None:
-                    own |= self._catalogs.labels_of(self._known, relation)
-        for relation in self._own:
-            own |= self._catalogs.labels_of(self._known, relation)
-        # the snapshot's own, wherever it can be: what was decided for them is known
-        return {**self._known.labels, **own} if own else self._known.labels
+        """The labels of the catalog's columns, and of those looked up on the session.
+
+        An object of its own wherever the session has relations of its own, labelled or not, so that the decision is another one than before them: by
+        that a portal is known which was bound when names meant something else, and whose code may read by them still.
+        """
+        looked_up = () if self._names is None else self._names.looked_up.values()
+        found = [each for each in (*looked_up, *self._own) if each is not None]
+        if not found:
+            return self._known.labels
+        labels = dict(self._known.labels)
+        for relation in found:
+            labels |= self._catalogs.labels_of(self._known, relation)
+        return labels
 
     def _stands(self, entered: _Entered) -> bool:
         """Whether a world that was entered for an identity is its world still."""

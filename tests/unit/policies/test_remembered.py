@@ -289,3 +289,12 @@ def test_memory_is_bounded_by_size() -> None:
     assert memory.find(LABELS, b"0") is None
     memory.keep(LABELS, b"k" * 200_001, large)
     assert (len(memory), memory.bytes) == (0, 0)
+
+
+def test_memory_is_bounded_by_labels() -> None:
+    """Those of former catalogs are let go, with what was decided for them."""
+    policies = parse_policies(HEAD)
+    for _ in range(200):
+        policies.decide(Principal("u", {}), SESSION, dict(LABELS))
+    kept = {labels for labels, _ in policies._remembered._kept}
+    assert len(kept) == len(policies._worlds) == 64
