@@ -16,7 +16,7 @@ from proxy.postgres.gate import only_kind
 from proxy.postgres.undoing import Undoing
 from proxy.postgres.wire import frames
 from proxy.postgres.wire.answers import EXCEEDED, EXPOSED
-from proxy.postgres.wire.conversation import ProtocolViolation
+from proxy.postgres.wire.conversation import FAILED, IDLE, ProtocolViolation
 from proxy.postgres.wire.frames import frame
 from proxy.postgres.wire.messages import error_response
 from proxy.relay import HELD_BYTES, Opening, Relay
@@ -39,6 +39,7 @@ _TERMINATE: Final = frame(frames.TERMINATE, b"")
 _RUN: Final = frozenset(("query", "portal"))
 """The statements that run once they are ruled."""
 _TRANSACTION: Final = "TransactionStmt"
+_SAVEPOINT: Final = b"savepoint"
 
 
 class PostgresRelay(Relay):
@@ -68,6 +69,7 @@ class PostgresRelay(Relay):
         self._changes: list[Change] = []  # of this session, that others may see at any moment
         self._since = -1  # as of which moment the oldest statement under way was ruled; -1 when there is none
         self._made: frozenset[str] | None = frozenset()  # the names in what PREPARE and DECLARE have left
+        self._saved = False  # the open transaction may have a savepoint
         self._undoing = Undoing(only_kind)
         self._was_guarded = False  # an earlier decision hid something, and what it has left may still speak
         self._conversation.charge = lambda probes: gate.charge(
@@ -112,7 +114,7 @@ class PostgresRelay(Relay):
             if finished:
                 self._record_ends(finished)
                 self._after(finished)
-            if self._conversation.published:
+            if self._conversation.published or (self._changes and self._has_failed()):
                 self._publish()
             if session.quiet:
                 self._since = -1
@@ -230,12 +232,19 @@ class PostgresRelay(Relay):
     def _after(self, finished: list[Execution]) -> None:
         for execution in finished:
             plan = execution.plan
+            if plan is not None and _TRANSACTION in plan.judgement.kinds:
+                saved = self._saved or _SAVEPOINT in execution.text.lower()
+                self._saved = saved and self._conversation.status != IDLE
             if plan is not None and (plan.copies or _TRANSACTION in plan.judgement.kinds):
                 undone = self._undoing.undone(execution)
                 if undone:
                     self._caller.undone(undone)
             if plan is not None and plan.changes_catalog:
                 self._caller.defines()
+
+    def _has_failed(self) -> bool:
+        """Whether the open transaction has failed as a whole: its locks are gone, and nobody will see anything of it."""
+        return self._conversation.status == FAILED and self._session.quiet and not self._saved
 
     def _publish(self) -> None:
         """The transaction of a definition is over: what others were ruled by may be so no more."""

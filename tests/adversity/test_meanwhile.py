@@ -68,20 +68,32 @@ def running(louver_factory: Callable[..., RunningLouver], postgres: LocalPostgre
         yield louver
 
 
+class Visitors:
+    """Opens sessions by Louver, and ends them together: what one of them has locked stands in the way of all."""
+
+    def __init__(self, running: RunningLouver) -> None:
+        self._running = running
+        self._opened: list[psycopg.Connection[Any]] = []
+
+    def __call__(self, who: str = "clerk", **options: Any) -> psycopg.Connection[Any]:
+        """A session of somebody's."""
+        dsn = self._running.dsn(who, database="meanwhile")
+        self._opened.append(psycopg.connect(dsn, prepare_threshold=None, **{"autocommit": True, **options}))
+        return self._opened[-1]
+
+    def leave(self) -> None:
+        """End them all."""
+        while self._opened:
+            self._opened.pop().close()
+
+
 @pytest.fixture
-def come(running: RunningLouver) -> Iterator[Callable[..., psycopg.Connection[Any]]]:
-    """Give a function that opens a session of somebody's, by Louver, on tables that are as new."""
-    opened: list[psycopg.Connection[Any]] = []
-
-    def connect(who: str = "clerk", **options: Any) -> psycopg.Connection[Any]:
-        dsn = running.dsn(who, database="meanwhile")
-        opened.append(psycopg.connect(dsn, prepare_threshold=None, **{"autocommit": True, **options}))
-        return opened[-1]
-
-    connect("boss").execute(SCHEMA)  # by Louver, which would not know of it at once
-    yield connect
-    for each in opened:
-        each.close()
+def come(running: RunningLouver) -> Iterator[Visitors]:
+    """Give what opens a session of somebody's, by Louver, on tables that are as new."""
+    visitors = Visitors(running)
+    visitors("boss").execute(SCHEMA)  # by Louver, which would not know of it at once
+    yield visitors
+    visitors.leave()
 
 
 @pytest.fixture
@@ -95,6 +107,11 @@ def waiting(house: psycopg.Connection[Any], like: str) -> bool:
     """Whether a statement whose text is so waits for a lock."""
     sql = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE %s"
     return bool(house.execute(sql, [like]).fetchone()[0])
+
+
+def locks(house: psycopg.Connection[Any]) -> bool:
+    """Whether a session has locked anything against being looked at."""
+    return bool(house.execute("SELECT count(*) FROM pg_locks WHERE mode = 'AccessExclusiveLock'").fetchone()[0])
 
 
 def sent(
@@ -117,17 +134,20 @@ class Locked(Exception):  # noqa: N818  a state of the test
     """The catalog was read while the test held a lock."""
 
 
-def again(attempt: Callable[[], None]) -> None:
-    """Do what a test does until nothing has come between."""
+def again(come: Visitors, attempt: Callable[[], None]) -> None:
+    """Do what a test does until nothing has come between, each time by new sessions."""
+    between: list[str] = []
 
     def done() -> bool:
         try:
             attempt()
-        except (Locked, psycopg.errors.InsufficientPrivilege, psycopg.errors.SerializationFailure):
-            return False  # the last also by what an attempt before has taken back
+        except (Locked, psycopg.errors.InsufficientPrivilege, psycopg.errors.SerializationFailure) as error:
+            between.append(repr(error))  # the last also by what an attempt before has taken back
+            come.leave()
+            return False
         return True
 
-    until(done, "an attempt that nothing comes between")
+    until(done, lambda: f"an attempt that nothing comes between, but {between}")
 
 
 def answer(session: psycopg.Connection[Any], sql: str) -> Any:
@@ -166,7 +186,7 @@ def is_cut_off(answered: Any) -> bool:
 )
 @pytest.mark.parametrize("prepare", [False, True])
 def test_a_statement_that_waits_for_a_definition_shows_nothing_of_it(  # noqa: PLR0917  what is tried
-    come: Any, house: Any, who: str, definitions: tuple[str, ...], ask: str, prepare: bool
+    come: Visitors, house: Any, who: str, definitions: tuple[str, ...], ask: str, prepare: bool
 ) -> None:
     """It was ruled by what was there before; one caller with two sessions can do that alone."""
 
@@ -181,11 +201,11 @@ def test_a_statement_that_waits_for_a_definition_shows_nothing_of_it(  # noqa: P
             answered = found.result(30)
         assert is_cut_off(answered), answered
 
-    again(attempt)
+    again(come, attempt)
     assert not any(value in str(answer(come(), ask)) for value in CLEAR)
 
 
-def test_what_is_undone_before_anybody_looks_is_not_taken_for_unchanged(come: Any, house: Any) -> None:
+def test_what_is_undone_before_anybody_looks_is_not_taken_for_unchanged(come: Visitors, house: Any) -> None:
     """Three sessions in a row for one lock: a definition, a statement that reads it, and the definition as it was before."""
     ask = "SELECT line || '' FROM memos"
 
@@ -202,10 +222,10 @@ def test_what_is_undone_before_anybody_looks_is_not_taken_for_unchanged(come: An
             undone.result(30)
         assert is_cut_off(answered), answered
 
-    again(attempt)
+    again(come, attempt)
 
 
-def test_a_lock_on_another_table_holds_a_statement_while_a_view_is_replaced(come: Any, house: Any) -> None:
+def test_a_lock_on_another_table_holds_a_statement_while_a_view_is_replaced(come: Visitors, house: Any) -> None:
     """The definition has ended long before the statement is read."""
     holding, changing, asking = come("boss", autocommit=False), come(), come()
     ask = "SELECT line || '' FROM gate RIGHT JOIN memos ON true"
@@ -220,7 +240,7 @@ def test_a_lock_on_another_table_holds_a_statement_while_a_view_is_replaced(come
     assert is_cut_off(answered), answered
 
 
-def test_a_function_that_runs_late_reads_no_name_that_was_given_away(come: Any, house: Any) -> None:
+def test_a_function_that_runs_late_reads_no_name_that_was_given_away(come: Visitors, house: Any) -> None:
     """What it reads is looked up as it runs, behind rows that the client has already."""
     changing, asking = come(), come()
     assert asking.execute("SELECT memo_of(1)").fetchall() == [("first",)]
@@ -235,7 +255,7 @@ def test_a_function_that_runs_late_reads_no_name_that_was_given_away(come: Any, 
     assert isinstance(answered, psycopg.OperationalError), answered  # in the midst of a row
 
 
-def test_a_statement_prepared_by_sql_is_read_anew_behind_a_lock(come: Any, house: Any) -> None:
+def test_a_statement_prepared_by_sql_is_read_anew_behind_a_lock(come: Visitors, house: Any) -> None:
     """The server does so by itself, and nobody else sees its text."""
 
     def attempt() -> None:
@@ -249,10 +269,10 @@ def test_a_statement_prepared_by_sql_is_read_anew_behind_a_lock(come: Any, house
             answered = found.result(30)
         assert is_cut_off(answered), answered
 
-    again(attempt)
+    again(come, attempt)
 
 
-def test_a_definition_in_the_midst_of_a_text_counts_at_once(come: Any) -> None:
+def test_a_definition_in_the_midst_of_a_text_counts_at_once(come: Visitors) -> None:
     """It is committed long before its text has come to its end."""
     changing, asking = come("boss"), come()
     ask = "SELECT line || '' FROM memos"
@@ -273,7 +293,7 @@ def test_a_definition_in_the_midst_of_a_text_counts_at_once(come: Any) -> None:
         changed.result(30)
 
 
-def test_a_definition_counts_when_it_is_committed_not_when_it_is_answered(come: Any, house: Any) -> None:
+def test_a_definition_counts_when_it_is_committed_not_when_it_is_answered(come: Visitors, house: Any) -> None:
     """In a pipeline it is answered long before its Sync commits it; the catalog that was read in between knows nothing of it."""
     changing, asking = come("boss"), come()
     with changing.pipeline() as pipeline:
@@ -281,7 +301,7 @@ def test_a_definition_counts_when_it_is_committed_not_when_it_is_answered(come: 
             changing.execute(definition)
         changing.pgconn.send_flush_request()
         changing.pgconn.flush()
-        until(lambda: house.execute("SELECT count(*) FROM pg_locks WHERE mode = 'AccessExclusiveLock'").fetchone()[0])
+        until(lambda: locks(house))
         time.sleep(0.2)  # for the answers to come to Louver
         assert asking.execute("SELECT count(*) FROM notes").fetchall() == [(2,)]
         pipeline.sync()
@@ -290,7 +310,7 @@ def test_a_definition_counts_when_it_is_committed_not_when_it_is_answered(come: 
 
 
 @pytest.mark.parametrize("hold", [False, True])
-def test_who_leaves_at_once_has_changed_it_all_the_same(come: Any, house: Any, hold: bool) -> None:
+def test_who_leaves_at_once_has_changed_it_all_the_same(come: Visitors, house: Any, hold: bool) -> None:
     """The server carries out what it was sent, and nobody is told of its end."""
     asking = come()
     ask = "SELECT line || '' FROM memos"
@@ -308,13 +328,72 @@ def test_who_leaves_at_once_has_changed_it_all_the_same(come: Any, house: Any, h
         while time.monotonic() < end:
             answered = answer(asking, ask)
             assert not any(value in str(answered) for value in CLEAR), answered
-            if isinstance(answered, psycopg.Error):
+            if asking.closed:
                 asking = come()
         house.execute(UNDO)
         time.sleep(0.05)
 
 
-def test_others_are_not_disturbed(come: Any, house: Any) -> None:
+def test_a_transaction_that_has_failed_disturbs_nobody(come: Visitors) -> None:
+    """Its locks are gone, and nothing of it will ever be seen; who has left it open may be at lunch."""
+    for column in ("age", "size"):
+        failed = come("boss", autocommit=False)
+        failed.execute(f"ALTER TABLE people ADD {column} int")
+        with pytest.raises(psycopg.errors.DivisionByZero):
+            failed.execute("SELECT 1 / 0")
+    asking = come()
+    for _ in range(3):
+        assert asking.execute("SELECT name || '', phone FROM people").fetchall() == [("Ann", "****"), ("Bo", "****")]
+
+
+def test_what_a_savepoint_keeps_of_a_transaction_that_has_failed_counts(come: Visitors, house: Any) -> None:
+    """It goes on from there, and is committed."""
+    ask = "SELECT line || '' FROM memos"
+
+    def attempt() -> None:
+        changing, asking = come(autocommit=False), come()
+        asking.execute(ask)
+        changing.execute(SHOW)
+        changing.execute("SAVEPOINT shown")
+        with pytest.raises(psycopg.errors.DivisionByZero):
+            changing.execute("SELECT 1 / 0")
+        with ThreadPoolExecutor(1) as pool:
+            found = sent(house, asking, ask, pool)
+            changing.execute("ROLLBACK TO SAVEPOINT shown")
+            changing.commit()
+            answered = found.result(30)
+        assert is_cut_off(answered), answered
+
+    again(come, attempt)
+
+
+def test_a_transaction_that_follows_a_failed_one_without_a_sync_counts(come: Visitors, house: Any) -> None:
+    """The last that the server has told of the session is that its transaction has failed."""
+    ask = "SELECT line || '' FROM memos"
+
+    def attempt() -> None:
+        changing, asking = come(), come()
+        asking.execute(ask)
+        changing.execute("BEGIN")
+        with pytest.raises(psycopg.errors.DivisionByZero):
+            changing.execute("SELECT 1 / 0")
+        with changing.pipeline() as pipeline, ThreadPoolExecutor(1) as pool:
+            for sql in ("ROLLBACK", "BEGIN", SHOW):
+                changing.execute(sql)
+            changing.pgconn.send_flush_request()
+            changing.pgconn.flush()
+            until(lambda: locks(house))
+            time.sleep(0.2)  # for the answers to come to Louver
+            found = sent(house, asking, ask, pool)
+            changing.execute("COMMIT")
+            pipeline.sync()
+            answered = found.result(30)
+        assert is_cut_off(answered), answered
+
+    again(come, attempt)
+
+
+def test_others_are_not_disturbed(come: Visitors, house: Any) -> None:
     """Who reads something else goes on, and who has locked what he reads before it could be changed gets his answer."""
     changing, others = come("boss"), [come(), come(autocommit=False), come()]
     stop = threading.Event()
@@ -383,7 +462,7 @@ def test_a_catalog_is_read_while_definitions_come_and_go(postgres: LocalPostgres
             each.result(30)
 
 
-def test_a_client_that_reads_later_is_shown_nothing_of_what_is_gone_again(come: Any, house: Any) -> None:
+def test_a_client_that_reads_later_is_shown_nothing_of_what_is_gone_again(come: Visitors, house: Any) -> None:
     """Its answer lies in a socket until the view that it has read is dropped, and the catalog knows of no such name any more."""
     holding, changing, asking, other = come("boss", autocommit=False), come(), come(), come()
     ask = "SELECT line || '' FROM gate RIGHT JOIN memos ON true"

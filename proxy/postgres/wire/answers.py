@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from proxy.postgres.wire import frames
 from proxy.postgres.wire.contents import columns, hidden_origin, sqlstate_of
-from proxy.postgres.wire.conversation import IDLE, Conversation, ProtocolViolation
+from proxy.postgres.wire.conversation import FAILED, IDLE, IN_TRANSACTION, Conversation, ProtocolViolation
 from proxy.postgres.wire.frames import COPY_DATA, DATA_ROW, HEADER_SIZE, frame
 from proxy.postgres.wire.replies import (
     SYNC_REPLY,
@@ -223,6 +223,8 @@ class Answers:
                 self.replacement = self._conversation.news(head.plan)
                 if self.replacement:
                     self.replacement += data[position:stop]
+        if self._conversation.status == FAILED:  # in which nothing is done but what ends it, or a part of it
+            self._conversation.status = IN_TRANSACTION
         if head.reply is _EXECUTE:
             self._end(head, "ok", stop)
         return not self.replacement if head.action is _FORWARD else _unseen(head)
