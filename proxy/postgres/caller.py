@@ -83,6 +83,7 @@ class Caller:
         self._serial = next(_serials)
         self._generation = -1
         self._names: Names | None = None
+        self._named: Catalog | None = None  # the snapshot beside which they were asked for
         self._own: list[Relation] = []  # made or changed in the open transaction
         self._own_stale = False
         self._unseen = False  # something may have been defined when nothing was labelled yet
@@ -207,7 +208,7 @@ class Caller:
             if self._held is not None:
                 return False
             self._names = None
-        elif self._names is None and not decision.all_clear:
+        elif (self._names is None and not decision.all_clear) or self._is_renamed():
             return False
         else:
             key = self._gate.key_for(decision)
@@ -239,7 +240,8 @@ class Caller:
                 if self._held is not None and not self._context.speaking:  # unguarded, it could be read
                     raise Outgrown
                 self._names = None
-            elif self._names is None or names_stale:
+            elif self._names is None or names_stale or self._is_renamed():
+                self._named = self._known.catalog
                 self._names = read_look_up(await ask(look_up_sql()))
                 names_stale = False
                 self._key = None  # what may have changed the search path may have taken the key away
@@ -302,6 +304,10 @@ class Caller:
     def nameless_world(self) -> PostgresWorld:
         """A world in which no name is known, for a transaction that has failed and can look nothing up."""
         return PostgresWorld(self.world.decision, Catalog(self._known.database, 0, {}, {}), Names(()), self._held)
+
+    def _is_renamed(self) -> bool:
+        """Whether names may mean something else by what others have defined: a schema in the search path that there was none of, or is none."""
+        return self._names is not None and self._named is not self._known.catalog
 
     def _decide(self) -> Decision:
         """The decision of this moment."""
