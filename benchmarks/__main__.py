@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from benchmarks import large, load, memory, mysql, report, results, rewriting
+from benchmarks import auditing, large, load, memory, mysql, report, results, rewriting
 from benchmarks.stage import COMPILED, BenchError, is_compiled, open_stage
 from louver.demo.host import ServerUnavailable
 
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 OUTPUT = Path("build/bench.json")
-PARTS = (*load.MODES, "large", "memory", "rewriter", "mysql")
+PARTS = (*load.MODES, "large", "memory", "rewriter", "mysql", "trail")
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +73,7 @@ def main() -> int:
         with open_stage() as stage:
             measured = measure(plan, stage, console)
         sysbench = measure_mysql(plan, console) if "mysql" in plan.parts else None
+        trail = measure_trail(plan, console) if "trail" in plan.parts else None
     except (BenchError, ServerUnavailable) as error:
         console.print(f"bench: {error}", style="red", markup=False)
         return 1
@@ -92,6 +93,8 @@ def main() -> int:
         sections["rewriter"] = results.rulings(measured.rulings)
     if sysbench is not None:
         sections["sysbench"] = sysbench
+    if trail is not None:
+        sections["trail"] = trail
     document = {"machine": facts, "settings": settings, **sections, "notes": stage.notes}
     output.parent.mkdir(parents=True, exist_ok=True)
     output.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
@@ -108,8 +111,7 @@ def measure(plan: Plan, stage: Stage, console: Console) -> Measured:
         steps.append(
             ("rewriter", lambda: measured.rulings.extend(rewriting.rulings(COMPILED if is_compiled() else None)))
         )
-    columns = (TextColumn("{task.description:<44}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=console, transient=True) as progress:
+    with _progress(console) as progress:
         task = progress.add_task("", total=len(steps))
         for leg in stage.legs:
             large.check(leg)
@@ -128,8 +130,7 @@ def measure_mysql(plan: Plan, console: Console) -> dict[str, Any] | None:
             return None
         points = [(mode, clients) for mode in mysql.MODES for clients in plan.clients]
         samples: list[mysql.Sample] = []
-        columns = (TextColumn("{task.description:<44}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-        with Progress(*columns, console=console, transient=True) as progress:
+        with _progress(console) as progress:
             task = progress.add_task("", total=plan.rounds * len(points) * len(stage.ways))
             for number in range(plan.rounds):
                 for mode, clients in points:
@@ -139,6 +140,20 @@ def measure_mysql(plan: Plan, console: Console) -> dict[str, Any] | None:
                         progress.advance(task)
         console.print(mysql.table(samples, stage))
         return mysql.section(samples, stage.title)
+
+
+def measure_trail(plan: Plan, console: Console) -> dict[str, Any]:
+    """Run pgbench through Louver with its trail and without; the section of the document. Raises BenchError, ServerUnavailable."""
+    points = [load.Point(mode, clients) for mode in ("simple", "prepared") for clients in plan.clients]
+    with _progress(console) as progress:
+        task = progress.add_task("trail", total=None)
+
+        def tell(what: str, runs: int) -> None:
+            progress.update(task, description=what, total=runs, advance=1)
+
+        samples = auditing.measure(points, plan.seconds, plan.rounds, ("none", "interval"), tell)
+    console.print(auditing.table(samples, points))
+    return auditing.section(samples)
 
 
 def _memory(plan: Plan, stage: Stage, measured: Measured) -> Iterator[Step]:
@@ -179,6 +194,12 @@ def _large(plan: Plan, stage: Stage, measured: Measured) -> Iterator[Step]:
                 # COPY of a table with masked columns is another statement once it is rewritten: not compared
                 if kind != "copy" or leg.name != "masked":
                     yield f"large {kind}: {leg.title}", partial(step, leg, kind)
+
+
+def _progress(console: Console) -> Progress:
+    """A bar of the runs that are behind us."""
+    columns = (TextColumn("{task.description:<44}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    return Progress(*columns, console=console, transient=True)
 
 
 def _turned(legs: Sequence[T], number: int) -> list[T]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from benchmarks.auditing import section
 from benchmarks.large import Transfer
 from benchmarks.load import Point, Sample
 from benchmarks.memory import Memory
@@ -102,3 +103,16 @@ def test_rulings_stand_by_statement() -> None:
     """Each statement has its time, its size and its goal."""
     found = rulings([Ruled("point query", 53, 140.2, 150, "rewrite")])
     assert found == {"point query": {"size": 53, "us": 140.2, "goal_us": 150, "ruling": "rewrite"}}
+
+
+def test_what_a_trail_leaves_is_told_by_mode_and_clients() -> None:
+    """A slow round weighs on both, and the throughput without a trail is the measure."""
+    samples = []
+    for pace in (1.0, 0.1, 1.0):
+        for point in (_ONE, _EIGHT):
+            samples.append(Sample("none", point, 20_000 * pace, 20.0, 60.0))
+            samples.append(Sample("interval", point, 18_000 * pace, 24.0, 64.0))
+    told = section(samples)
+    assert told["interval_vs_none"] == {"prepared": {"1": 0.9, "8": 0.9, "median": 0.9}, "median": 0.9}
+    assert told["projected_interval_vs_none"]["median"] == pytest.approx(60 / 64, abs=1e-4)
+    assert told["tps"]["none"]["prepared"]["8"] == 20_000
