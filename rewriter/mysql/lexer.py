@@ -1,6 +1,6 @@
 """A strict lexer for MySQL and MariaDB: every token of a text with its place, read as the server reads it, or a refusal.
 
-Owns what a token is under each sql_mode, executable comments, and the copy of a text that another parser is given.
+Owns what a token is under each sql_mode, and executable comments.
 What the servers and their versions read differently, and what no client sends, is refused. May not do: grammar.
 Source: MySQL manual, 11.1 Literal Values, 11.2 Schema Object Names, 11.7 Comments, 7.1.11 Server SQL Modes; MariaDB
 Knowledge Base, Comment Syntax, SQL_MODE.
@@ -124,7 +124,7 @@ def unwrap(text: str, modes: frozenset[str], catalog: Catalog) -> tuple[str, tup
         if inside and text.startswith("*/", place):
             place, inside = place + 2, False
         elif inside and text.startswith("/*", place):
-            raise _refused("a comment within an executable comment is not available here", place, text)
+            raise refused("a comment within an executable comment is not available here", place, text)
         elif text.startswith(("/*!", "/*M!"), place):
             place, inside = _opened(text, place, catalog)
         else:
@@ -135,7 +135,7 @@ def unwrap(text: str, modes: frozenset[str], catalog: Catalog) -> tuple[str, tup
             continue
         edits.append((start, place, _gap(text, start, place)))
     if inside:
-        raise _refused("an executable comment is not closed", len(text), text)
+        raise refused("an executable comment is not closed", len(text), text)
     return apply(text, edits), tuple(edits)
 
 
@@ -143,12 +143,12 @@ def _opened(text: str, place: int, catalog: Catalog) -> tuple[int, bool]:
     """Where the mark of an executable comment ends, or the whole comment when this server skips it; whether it runs."""
     opening = _OPENING.match(text, place)
     if opening is None:
-        raise _refused("an executable comment whose version is not written in 5 or 6 digits", place, text)
+        raise refused("an executable comment whose version is not written in 5 or 6 digits", place, text)
     if _runs(opening[1], catalog, own=opening[0].startswith("/*M")):
         return opening.end(), True
     close = text.find("*/", opening.end())
     if close < 0 or text.find("/*", opening.end(), close) >= 0:
-        raise _refused("an executable comment is not closed, or holds another", place, text)
+        raise refused("an executable comment is not closed, or holds another", place, text)
     return close + 2, False
 
 
@@ -185,16 +185,16 @@ def lex(text: str, modes: frozenset[str]) -> list[Token]:
         if make is not None:
             token = make(match[0], start, text)
             if token.kind == "number" and token.text[0] == "." and tokens and tokens[-1].end == start:
-                raise _refused("a number begins with a dot right behind something else", start, text)
+                raise refused("a number begins with a dot right behind something else", start, text)
             if token.text == "." and tokens and tokens[-1].text == "?" and tokens[-1].kind == "operator":
-                raise _refused(
+                raise refused(
                     "a dot stands behind a placeholder", start, text
                 )  # the parser takes FROM for a name there
             if _behind_dot(token, tokens):
-                raise _refused(f"a dot stands before the word {token.text}", start, text)
+                raise refused(f"a dot stands before the word {token.text}", start, text)
             tokens.append(token)
         elif match.lastgroup == "comment" and match[0].startswith("/*") and "/*" in match[0][2:]:
-            raise _refused("a comment within a comment is not available here", start, text)
+            raise refused("a comment within a comment is not available here", start, text)
     _check_bytes(text, tokens)
     return tokens
 
@@ -220,7 +220,7 @@ def _check_bytes(text: str, tokens: list[Token]) -> None:
         if place == len(odd):
             return
     if odd and text[odd[place]] == "\0":
-        raise _refused("it contains a NUL character outside of strings", odd[place], text)
+        raise refused("it contains a NUL character outside of strings", odd[place], text)
     if odd:
         hint = "Send statements in UTF-8; other bytes may stand in strings only."
         raise Refusal("22021", "the statement is not valid UTF-8", hint=hint, position=odd[place] + 1)
@@ -254,182 +254,6 @@ _TOKENS: Final[Mapping[str, Callable[[str, int, str], Token]]] = {
 }
 
 
-def canonical(text: str, tokens: list[Token], modes: frozenset[str]) -> str:
-    """A text of the same length for a parser that knows the default sql_mode only.
-
-    Comments are spaces, and so are the user variables that SELECT ... INTO fills, and NEXT VALUE FOR. Names in double quotes stand in backticks, backslashes that escape nothing are underscores, user variables
-    are plain, and what it lexes otherwise is written in another way of the same structure.
-    """
-    parts: list[str] = []
-    last = 0
-    passed = _filled(tokens) | _fallbacks(tokens)
-    plain = "NO_BACKSLASH_ESCAPES" in modes
-    updating = False
-    for index, token in enumerate(tokens):
-        updating = (updating or token.text == "DUPLICATE") and token.text != ";"
-        written = text[token.start : token.end]
-        if index in passed:
-            written = " " * len(written)
-        elif token.kind == "quoted":
-            written = _backticked(token, text)
-        elif token.kind == "word":
-            written = _plain_word(tokens, index, written, updating=updating)
-        elif token.kind == "string" and plain and "\\" in written:
-            written = written.replace("\\", "_")
-        elif token.kind == "variable":
-            written = "@" + "v" * (len(written) - 1)
-        elif written == "-" and index and tokens[index - 1].end == token.start and text[token.start - 1] == "-":
-            written = "+"
-        elif token.kind == "number" and written[0] == ".":
-            written = "0" + written[1:]
-        parts += [" " * (token.start - last), written]
-        last = token.end
-    return "".join([*parts, " " * (len(text) - last)])
-
-
-def _filled(tokens: list[Token]) -> set[int]:
-    """The places of what the parser does not know and that reads nothing: INTO with user variables, NEXT VALUE FOR before a sequence."""
-    found: set[int] = set()
-    for index, token in enumerate(tokens):
-        if token.text == "VALUE" and _of_sequence(tokens, index):
-            found |= {index - 1, index, index + 1}
-        if token.kind == "word" and token.text == "INTO":
-            last = index + 1
-            while last < len(tokens) and tokens[last].kind == "variable":
-                found |= {index, *range(last - 1, last + 1)}
-                last += 2 if last + 1 < len(tokens) and tokens[last + 1].text == "," else len(tokens)
-    return found
-
-
-def _fallbacks(tokens: list[Token]) -> frozenset[int]:
-    """The tokens of each `NULL ON EMPTY`, `DEFAULT '0' ON ERROR` and the like among the columns of a JSON_TABLE: constants alone."""
-    found: set[int] = set()
-    depth = begun = 0  # open parentheses, and how many there are in the function
-    listing = False  # its columns: what stands before them may be a subquery
-    for index, token in enumerate(tokens):
-        if token.kind == "operator":
-            depth += (token.text == "(") - (token.text == ")")
-            begun = 0 if depth < begun else begun
-        elif token.kind == "word" and token.text == "JSON_TABLE" and not begun:
-            begun, listing = depth + 1, False
-        elif token.kind == "word" and token.text == "COLUMNS" and depth == begun:
-            listing = True
-        elif begun and listing and token.kind == "word" and token.text == "ON" and index + 1 < len(tokens):
-            before = tokens[index - 1]
-            if tokens[index + 1].kind != "word" or tokens[index + 1].text not in {"EMPTY", "ERROR"}:
-                continue
-            if before.kind == "word" and before.text in {"NULL", "ERROR"}:
-                found.update(range(index - 1, index + 2))
-            elif before.kind in {"string", "number"} and tokens[index - 2].text == "DEFAULT":
-                found.update(range(index - 2, index + 2))
-    return frozenset(found)
-
-
-def _of_sequence(tokens: list[Token], index: int) -> bool:
-    """Whether VALUE at `index` is that of NEXT VALUE FOR name, of MariaDB; FOR UPDATE is a lock."""
-    if not 0 < index < len(tokens) - 2 or any(tokens[at].kind != "word" for at in (index - 1, index, index + 1)):
-        return False
-    before, behind, name = tokens[index - 1], tokens[index + 1], tokens[index + 2]
-    lock = name.kind == "word" and name.text in {"UPDATE", "SHARE"}
-    return before.text in {"NEXT", "PREVIOUS"} and behind.text == "FOR" and name.named and not lock
-
-
-def _backticked(token: Token, text: str) -> str:
-    written = text[token.start : token.end]
-    if written[0] == "`":
-        return written
-    if "`" in token.text or '"' in token.text:
-        raise _refused("a quote within a quoted name is not available here", token.start, text)
-    return f"`{token.text}`"
-
-
-def _plain_word(tokens: list[Token], index: int, written: str, *, updating: bool) -> str:
-    word = tokens[index].text
-    if word == "REPLACE" and _begins(tokens, index):
-        return "INSERT "
-    if word == "VALUES" and updating:
-        return "VALUE_"  # the function, not a list of rows
-    if word == "INTERVAL" and _of_several(tokens, index + 1):
-        return "GREATEST"  # the function, not a time: the parser takes an alias behind it for a unit
-    if (word in {"SESSION", "LOCAL"} and _scopes(tokens, index)) or (word == "BINARY" and _compares(tokens, index)):
-        return " " * len(written)
-    return " " * len(written) if word in _MODIFIERS and _modifies(tokens, index) else written
-
-
-def _of_several(tokens: list[Token], index: int) -> bool:
-    """Whether the parenthesis at `index` holds several expressions."""
-    depth = 0
-    for token in tokens[index:]:
-        if token.kind == "operator":
-            depth += (token.text == "(") - (token.text == ")")
-            if depth == 1 and token.text == ",":
-                return True
-        if not depth:
-            return False
-    return False
-
-
-_SELECTING: Final = frozenset(
-    {
-        *("ALL", "DISTINCT", "DISTINCTROW", "HIGH_PRIORITY", "STRAIGHT_JOIN", "SQL_SMALL_RESULT", "SQL_BIG_RESULT"),
-        *("SQL_BUFFER_RESULT", "SQL_NO_CACHE", "SQL_CACHE", "SQL_CALC_FOUND_ROWS"),
-    }
-)
-_WRITING: Final = frozenset({"LOW_PRIORITY", "HIGH_PRIORITY", "DELAYED", "QUICK", "IGNORE"})
-_MODIFIERS: Final = (_SELECTING | _WRITING) - {"ALL", "DISTINCT", "DISTINCTROW"}
-"""Words behind SELECT, INSERT, UPDATE and DELETE that change nothing of what is read."""
-
-
-def _scopes(tokens: list[Token], index: int) -> bool:
-    """Whether SESSION or LOCAL at `index` says whose variable a SET sets."""
-    dotted = index + 1 < len(tokens) and tokens[index + 1].text == "."
-    if dotted or not index or tokens[index - 1].text not in {"SET", ","}:
-        return False
-    first = index
-    while first and tokens[first - 1].text != ";":
-        first -= 1
-    return tokens[first].kind == "word" and tokens[first].text == "SET"
-
-
-def _compares(tokens: list[Token], index: int) -> bool:
-    """Whether the BINARY at `index` is an operator before an operand: it reads nothing, and no type stands there."""
-    if index + 1 == len(tokens) or tokens[index + 1].text in {")", ",", ";", "."}:
-        return False
-    before = tokens[index - 1] if index else None
-    if before is None or before.text == "." or (before.kind == "word" and before.text in _BEFORE_TYPES):
-        return False
-    following = tokens[index + 1]
-    if following.text == "(" and following.kind == "operator":
-        return not (index + 3 < len(tokens) and tokens[index + 2].kind == "number" and tokens[index + 3].text == ")")
-    return following.named or following.kind in {"string", "number", "variable"}
-
-
-_BEFORE_TYPES: Final = frozenset({"AS", "USING", "SET", "CHARSET", "COLLATE", "NAMES", "CHAR", "VARCHAR", "TEXT"})
-"""Words behind which BINARY is a type or the name of a character set."""
-
-
-def _modifies(tokens: list[Token], index: int) -> bool:
-    """Whether the word at `index` is a modifier of the statement that it stands in."""
-    before = index - 1
-    while before >= 0 and tokens[before].kind == "word" and tokens[before].text in _SELECTING | _WRITING:
-        before -= 1
-    if before < 0 or tokens[before].kind != "word":
-        return False
-    verb = tokens[before].text
-    if verb == "SELECT":
-        return tokens[index].text in _SELECTING
-    writing = verb in {"INSERT", "REPLACE", "UPDATE", "DELETE"} and tokens[index].text in _WRITING
-    return writing and (not before or tokens[before - 1].text not in {"KEY", "FOR", "ON"})
-
-
-def _begins(tokens: list[Token], index: int) -> bool:
-    """Whether the REPLACE at `index` is a statement's first word, and no function."""
-    if index + 1 < len(tokens) and tokens[index + 1].text == "(":
-        return False
-    before = tokens[index - 1].text if index else ";"
-    return before in {";", ")", "EXPLAIN", "ANALYZE", "DESCRIBE", "DESC", "EXTENDED", "PARTITIONS", "TREE", "JSON"}
-
-
 def _runs(digits: str, catalog: Catalog, *, own: bool) -> bool:
     """Whether this server runs what stands in an executable comment of a version."""
     if own and catalog.flavour == "mysql":
@@ -460,23 +284,24 @@ def _check_name(written: str, start: int, text: str) -> None:
     if written.isascii():
         return
     if _ODD.search(written) or _WIDE.search(written):
-        raise _refused("a name holds a space or sign outside ASCII", start, text)
+        raise refused("a name holds a space or sign outside ASCII", start, text)
     if _LOOKALIKES.search(written):  # the server finds kelvin by its sign for the unit
-        raise _refused("a name holds a letter that the server takes for a plain one", start, text)
+        raise refused("a name holds a letter that the server takes for a plain one", start, text)
 
 
 def _unread(text: str, place: int) -> Refusal:
     if text.startswith("/*", place):
-        return _refused("a comment is not closed", place, text)
+        return refused("a comment is not closed", place, text)
     if text[place] in "'\"`":
-        return _refused("a quote is not closed", place, text)
+        return refused("a quote is not closed", place, text)
     if text.startswith("\\N", place):
-        return _refused("\\N is not available here, write NULL", place, text)
+        return refused("\\N is not available here, write NULL", place, text)
     if text[place].isdigit():
-        return _refused("a name that begins with a digit stands without quotes", place, text)
-    return _refused(f"the character {text[place]!a} cannot stand here", place, text)
+        return refused("a name that begins with a digit stands without quotes", place, text)
+    return refused(f"the character {text[place]!a} cannot stand here", place, text)
 
 
-def _refused(message: str, place: int, text: str) -> Refusal:
+def refused(message: str, place: int, text: str) -> Refusal:
+    """That a text is not read on from a place, and why."""
     near = "" if place >= len(text) else f" near character {place + 1}"
     return Refusal("42000", f"the statement cannot be read safely{near}: {message}", position=place + 1)

@@ -15,7 +15,8 @@ from sqlglot.dialects.mysql import MySQL
 from sqlglot.errors import SqlglotError
 
 from rewriter.model import Refusal
-from rewriter.mysql.lexer import Token, canonical, lex
+from rewriter.mysql.canonical import canonical
+from rewriter.mysql.lexer import Token, lex
 
 if TYPE_CHECKING:
     from sqlglot.tokenizer_core import Token as ParsedToken

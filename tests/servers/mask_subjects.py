@@ -6,10 +6,15 @@ import json
 from dataclasses import dataclass
 from decimal import Decimal
 
+import psycopg
+
 from policies.masks import Value, make_mask, show
 from policies.model import Mask
+from rewriter.postgres.catalog import Column
+from rewriter.postgres.masks import key_material, render
 
 SECRET = b"a secret of thirty-two bytes....."
+KEY = key_material(SECRET)
 
 MASKS = {
     "full": make_mask("full"),
@@ -242,3 +247,11 @@ def stays(mask: Mask, value: Value, base: str = "") -> bool:
     if mask.name == "json":
         return json.loads(str(show(mask, value))) == json.loads(str(value))
     return mask.name in COARSE and show(mask, value, secret=SECRET) == value
+
+
+def shown(connection: psycopg.Connection, mask: Mask, kind: Kind, values: list[str | None]) -> list[tuple]:
+    """Give (value as text, masked as text) of each value."""
+    expression = render(mask, Column("x", 1, kind.type_name, kind.base_type), "t.x", KEY)
+    source = "SELECT unnest(%s::text[]) AS v, generate_subscripts(%s::text[], 1) AS n"
+    query = f"SELECT x::text, ({expression})::text FROM (SELECT n, v::{kind.type_name} AS x FROM ({source}) s OFFSET 0) t ORDER BY n"
+    return connection.execute(query, (values, values)).fetchall()

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from rewriter.model import Refusal
+from rewriter.mysql.canonical import canonical
 from rewriter.mysql.catalog import Catalog, Flavour
-from rewriter.mysql.lexer import canonical, lex, unwrap
+from rewriter.mysql.lexer import lex, unwrap
 
 
 def server(flavour: Flavour = "mysql", version: tuple[int, int, int] = (8, 4, 3)) -> Catalog:
