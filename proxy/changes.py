@@ -46,13 +46,17 @@ class Near:
 
 
 class Change:
-    """What one session changes, of which others may see something from some moment on; `names` are words of names in lower case, None: any."""
+    """What one session changes, of which others may see something from some moment on; `names` are words of names in lower case, None: any.
 
-    __slots__ = ("by", "ended", "names")
+    `unit` is the same for those that others see together or not at all.
+    """
 
-    def __init__(self, by: object, names: frozenset[str] | None) -> None:
+    __slots__ = ("by", "ended", "names", "unit")
+
+    def __init__(self, by: object, names: frozenset[str] | None, unit: int) -> None:
         self.by = by
         self.names = names
+        self.unit = unit
         self.ended: int = 0
 
     def concerns(self, names: frozenset[str] | None) -> bool:
@@ -71,10 +75,10 @@ class Changes:
         self._ended: deque[Change] = deque()
         self._forgotten: int = 0
 
-    def begin(self, by: object, names: frozenset[str] | None) -> Change:
-        """A statement of a session goes off that changes something, or may."""
+    def begin(self, by: object, names: frozenset[str] | None, along: Change | None = None) -> Change:
+        """A statement of a session goes off that changes something, or may; what it changes is committed with what `along` does."""
         self.moment += 1
-        change = Change(by, names)
+        change = Change(by, names, self.moment if along is None else along.unit)
         self._open[id(change)] = change
         return change
 
@@ -92,13 +96,16 @@ class Changes:
         return moment == self.moment and not self._open
 
     def met(self, since: int, names: frozenset[str] | None, by: object) -> int:
-        """How many changes of others a statement of these names may have met that was ruled as of a moment; more than one: any number."""
-        found = [each for each in self._open.values() if each.by is not by and each.concerns(names)]
+        """How many changes of others, one after the other, a statement of these names may have met that was ruled as of a moment.
+
+        More than one: any number.
+        """
+        found = {each.unit for each in self._open.values() if each.by is not by and each.concerns(names)}
         for each in reversed(self._ended):
             if each.ended <= since:
                 break
             if each.by is not by and each.concerns(names):
-                found.append(each)
+                found.add(each.unit)
         return len(found) + (2 if self._forgotten > since else 0)
 
 

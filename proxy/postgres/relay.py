@@ -16,7 +16,7 @@ from proxy.postgres.gate import only_kind
 from proxy.postgres.undoing import Undoing
 from proxy.postgres.wire import frames
 from proxy.postgres.wire.answers import EXCEEDED, EXPOSED
-from proxy.postgres.wire.conversation import FAILED, IDLE, ProtocolViolation
+from proxy.postgres.wire.conversation import FAILED, IDLE, IN_TRANSACTION, ProtocolViolation
 from proxy.postgres.wire.frames import frame
 from proxy.postgres.wire.messages import error_response
 from proxy.relay import HELD_BYTES, Opening, Relay
@@ -69,6 +69,8 @@ class PostgresRelay(Relay):
         self._changes: list[Change] = []  # of this session, that others may see at any moment
         self._since = -1  # as of which moment the oldest statement under way was ruled; -1 when there is none
         self._made: frozenset[str] | None = frozenset()  # the names in what PREPARE and DECLARE have left
+        self._last: Change | None = None  # the latest of the open transaction
+        self._turning = False  # what begins or ends one has left, and the server has not said yet where that has led
         self._saved = False  # the open transaction may have a savepoint
         self._undoing = Undoing(only_kind)
         self._was_guarded = False  # an earlier decision hid something, and what it has left may still speak
@@ -118,6 +120,7 @@ class PostgresRelay(Relay):
                 self._publish()
             if session.quiet:
                 self._since = -1
+                self._turning = self._turning and self._conversation.pipelined
                 session.backend.rest()
         except ProtocolViolation as violation:
             self._violated(violation)
@@ -170,6 +173,8 @@ class PostgresRelay(Relay):
             for execution in started:
                 assert execution.plan is not None
                 execution.asof, execution.catalog = asof, self._caller.world.catalog
+                if _TRANSACTION in execution.plan.judgement.kinds:
+                    self._last, self._turning = None, True
                 if execution.plan.changes_catalog or execution.plan.makes != "none":
                     self._defines(execution)
                 self._recorder.start(
@@ -251,7 +256,7 @@ class PostgresRelay(Relay):
         self._conversation.published = False
         ended: list[Change] = []
         if self._session.quiet:
-            ended, self._changes = self._changes, []
+            ended, self._changes, self._last = self._changes, [], None
         self._catalogs.published(self._caller.known, ended)
 
     # -- what others change while a statement is under way -------------------------------------------------------
@@ -269,7 +274,13 @@ class PostgresRelay(Relay):
         if execution.plan.changes_catalog:
             names = self._gate.changes(execution.text)
             if names is None or names:
-                self._changes.append(self._caller.known.changes.begin(self, names))
+                within = self._conversation.status == IN_TRANSACTION and not self._turning
+                changes = self._caller.known.changes
+                change = changes.begin(self, names, self._last if within else None)
+                self._changes.append(change)
+                if _TRANSACTION in execution.plan.judgement.kinds:  # it may commit, and take back what it has shown
+                    self._changes.append(changes.begin(self, names))
+                self._last = change if within else None
 
     def _reached(self, execution: Execution) -> frozenset[str] | None:
         if execution.plan.uses_made:

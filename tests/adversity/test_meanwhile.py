@@ -205,6 +205,24 @@ def test_a_statement_that_waits_for_a_definition_shows_nothing_of_it(  # noqa: P
     assert not any(value in str(answer(come(), ask)) for value in CLEAR)
 
 
+def test_several_changes_of_one_transaction_are_one(come: Visitors, house: Any) -> None:
+    """A migration alters a table more than once, and who has waited for it gets his answer if that is what it was."""
+    ask = "SELECT phone, name || '' FROM people"
+
+    def attempt() -> None:
+        changing, asking = come("boss", autocommit=False), come()
+        asking.execute(ask)
+        for column in ("age", "size", "weight"):
+            changing.execute(f"ALTER TABLE people ADD COLUMN IF NOT EXISTS {column} int")
+        with changing, ThreadPoolExecutor(1) as pool:
+            found = sent(house, asking, ask, pool)
+            changing.commit()
+            answered = found.result(30)
+        assert answered == [("****", "Ann"), ("****", "Bo")], answered
+
+    again(come, attempt)
+
+
 def test_what_is_undone_before_anybody_looks_is_not_taken_for_unchanged(come: Visitors, house: Any) -> None:
     """Three sessions in a row for one lock: a definition, a statement that reads it, and the definition as it was before."""
     ask = "SELECT line || '' FROM memos"
@@ -220,6 +238,27 @@ def test_what_is_undone_before_anybody_looks_is_not_taken_for_unchanged(come: Vi
             showing.commit()
             answered = found.result(30)
             undone.result(30)
+        assert is_cut_off(answered), answered
+
+    again(come, attempt)
+
+
+def test_what_one_text_shows_and_takes_back_is_met_twice(come: Visitors, house: Any) -> None:
+    """It commits in its midst: who has waited reads what it shows, and what is there by the time that anybody looks is as it was."""
+    ask = "SELECT line || '' FROM memos"
+    between = f"{SHOW}; SELECT pg_sleep(0.3); COMMIT; {UNDO}; COMMIT"
+
+    def attempt() -> None:
+        changing, asking = come("boss"), come()
+        asking.execute(ask)
+        with ThreadPoolExecutor(2) as pool:
+            undone = pool.submit(answer, changing, between)
+            until(lambda: locks(house) or undone.done())
+            assert not undone.done(), undone.result()
+            found = sent(house, asking, ask, pool)
+            answered = found.result(30)
+            undone.result(30)
+        assert not any(value in str(answered) for value in CLEAR), answered
         assert is_cut_off(answered), answered
 
     again(come, attempt)

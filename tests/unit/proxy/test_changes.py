@@ -39,6 +39,21 @@ def test_two_changes_are_more_than_one() -> None:
     assert changes.met(changes.moment, W, "b") == 1
 
 
+def test_changes_that_are_committed_together_are_one() -> None:
+    """Nobody sees the first without the second; what comes after is another."""
+    changes = Changes()
+    first = changes.begin("a", V)
+    second = changes.begin("a", V, first)
+    assert changes.met(0, V, "b") == 1
+    third = changes.begin("a", V, second)
+    changes.end(first)
+    changes.end(second)
+    changes.end(third)
+    assert changes.met(0, V, "b") == 1
+    changes.end(changes.begin("a", V))
+    assert changes.met(0, V, "b") == 2
+
+
 def test_who_has_been_under_way_for_longer_than_is_remembered_may_have_met_anything() -> None:
     """A thousand changes are known, of whatever names."""
     changes = Changes()
