@@ -15,7 +15,7 @@ from proxy.mysql.wire.commands import COM_QUIT
 from proxy.mysql.wire.errors import EXCEEDED, EXPOSED
 from proxy.mysql.wire.packets import ProtocolViolation, packet
 from proxy.mysql.wire.replies import Execution
-from proxy.overtaken import OVERTAKEN
+from proxy.overtaken import MANY, OVERTAKEN
 from proxy.relay import HELD_BYTES, Opening, Relay
 from rewriter.model import Refusal
 from rewriter.mysql.catalog import Catalog
@@ -66,7 +66,7 @@ class MySQLRelay(Relay):
         self._caller = caller
         self._gate = gate
         self._catalogs = catalogs
-        self._change: Change | None = None  # of the statement under way, that others may see at any moment
+        self._changes: list[Change] = []  # of the text under way, that others may see at any moment
         self._made: frozenset[str] | None = frozenset()  # the names in what PREPARE has left
         self._deliberation = MySQLDeliberation(
             session,
@@ -224,8 +224,8 @@ class MySQLRelay(Relay):
 
     def _publish(self) -> None:
         """A definition has ended: what others were ruled by may be so no more."""
-        ended, self._change = self._change, None
-        self._catalogs.published(self._caller.known, () if ended is None else (ended,))
+        ended, self._changes = self._changes, []
+        self._catalogs.published(self._caller.known, ended)
 
     # -- what others change while a statement is under way -------------------------------------------------------
 
@@ -243,7 +243,9 @@ class MySQLRelay(Relay):
         if execution.plan.changes_catalog:
             names = self._gate.changes(self._caller.known.catalog, kinds, execution.text)
             if names is None or names:
-                self._change = self._caller.known.changes.begin(self, names)
+                # each statement commits: several may show something and take it back
+                for _ in range(1 if len(kinds) == 1 else MANY):
+                    self._changes.append(self._caller.known.changes.begin(self, names))
 
     def _met(self) -> int:
         """How many changes of others the statement under way may have met before the server read it: one, or any number."""
@@ -308,7 +310,7 @@ class MySQLRelay(Relay):
         return self._session.farewell(error_payload(Refusal(sqlstate, message, hint=hint)))
 
     def _goodbye(self) -> bytes:
-        leaves = (self._session.quiet or self._change is not None) and not self._conversation.closing
+        leaves = (self._session.quiet or bool(self._changes)) and not self._conversation.closing
         return _QUIT if leaves else b""
 
     def _told_by_server(self) -> bool:
@@ -322,10 +324,10 @@ class MySQLRelay(Relay):
         self._caller.left()
 
     def _changing(self) -> bool:
-        return self._change is not None
+        return bool(self._changes)
 
     def _changed(self) -> None:
-        if self._change is not None:
+        if self._changes:
             self._publish()
 
     def _quiet(self) -> bool:

@@ -173,7 +173,7 @@ class PostgresRelay(Relay):
             for execution in started:
                 assert execution.plan is not None
                 execution.asof, execution.catalog = asof, self._caller.world.catalog
-                if _TRANSACTION in execution.plan.judgement.kinds:
+                if _may_commit(execution):
                     self._last, self._turning = None, True
                 if execution.plan.changes_catalog or execution.plan.makes != "none":
                     self._defines(execution)
@@ -278,7 +278,7 @@ class PostgresRelay(Relay):
                 changes = self._caller.known.changes
                 change = changes.begin(self, names, self._last if within else None)
                 self._changes.append(change)
-                if _TRANSACTION in execution.plan.judgement.kinds:  # it may commit, and take back what it has shown
+                if _may_commit(execution):  # and take back what it has shown
                     self._changes.append(changes.begin(self, names))
                 self._last = change if within else None
 
@@ -371,3 +371,9 @@ class PostgresRelay(Relay):
 
     def _idle(self) -> bool:
         return self._session.idle
+
+
+def _may_commit(execution: Execution) -> bool:
+    """Whether a text begins or ends transactions, as far as it can be read."""
+    kinds = execution.plan.judgement.kinds
+    return not kinds or _TRANSACTION in kinds

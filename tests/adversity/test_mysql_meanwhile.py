@@ -12,6 +12,7 @@ import pymysql
 import pytest
 from fixtures.mysql_house import STATEMENTS, MySQLHouse, mysql_house_of
 from fixtures.waiting import until
+from pymysql.constants import CLIENT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -123,6 +124,38 @@ def test_a_lock_on_another_table_holds_a_statement_while_a_view_is_replaced(
         answered = found.result(30)
     assert is_cut_off(answered), answered
     assert not any(value in str(answer(come(), ask)) for value in CLEAR)
+
+
+def test_what_one_text_shows_and_takes_back_is_met_more_than_once(house: Any, come: Any) -> None:
+    """Each statement of it commits: what is read may be shown for a moment, and what anybody finds after that as it was."""
+    holding = come("anna")
+    changing = come("anna", client_flag=CLIENT.MULTI_STATEMENTS)
+    ask = "SELECT concat(line, '') FROM gate LEFT JOIN memos ON true"
+    text = ";".join((SHOW, UNDO) * 100)
+    for _ in range(5):
+        asking = come()
+        run(asking, ask)
+        run(holding, "LOCK TABLES gate WRITE")
+        with ThreadPoolExecutor(2) as pool:
+            try:
+                found = sent(house, asking, ask, pool)
+                undone = pool.submit(several, changing, text)
+                until(lambda: house.real(f"{RUNNING} info LIKE 'CREATE OR REPLACE VIEW%'") or undone.done())  # noqa: B023
+                assert not undone.done(), undone.result()
+            finally:
+                run(holding, "UNLOCK TABLES")
+            answered = found.result(30)
+            undone.result(30)
+        assert not any(value in str(answered) for value in CLEAR), answered
+        assert is_cut_off(answered), answered
+
+
+def several(connection: pymysql.Connection[Any], sql: str) -> None:
+    """Run a text of several statements to its end."""
+    with connection.cursor() as cursor:
+        cursor.execute(sql)
+        while cursor.nextset():
+            pass
 
 
 def test_two_tables_whose_names_are_swapped(house: Any, come: Any) -> None:
