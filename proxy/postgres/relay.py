@@ -237,7 +237,7 @@ class PostgresRelay(Relay):
     def _after(self, finished: list[Execution]) -> None:
         for execution in finished:
             plan = execution.plan
-            if plan is not None and _TRANSACTION in plan.judgement.kinds:
+            if plan is not None and _may_commit(execution):
                 saved = self._saved or _SAVEPOINT in execution.text.lower()
                 self._saved = saved and self._conversation.status != IDLE
             if plan is not None and (plan.copies or _TRANSACTION in plan.judgement.kinds):
@@ -374,6 +374,6 @@ class PostgresRelay(Relay):
 
 
 def _may_commit(execution: Execution) -> bool:
-    """Whether a text begins or ends transactions, as far as it can be read."""
+    """Whether a text may begin, end or save transactions: it does, or cannot be read."""
     kinds = execution.plan.judgement.kinds
     return not kinds or _TRANSACTION in kinds
