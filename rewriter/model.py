@@ -117,6 +117,15 @@ class Filtered:
 
 
 @dataclass(frozen=True, slots=True)
+class Masked:
+    """A result column that is an expression to the server, and a column to the client: of which table, as what it is called, and which."""
+
+    called: str
+    table: str
+    column: str
+
+
+@dataclass(frozen=True, slots=True)
 class Rewritten:
     """A statement ready to leave.
 
@@ -126,6 +135,7 @@ class Rewritten:
     not depend on the value of any constant. `constants` are the bytes at which constants begin (the sign, of a negative
     number), those included that no literal stands for (the DAY of an interval). Where every literal of a text is one,
     another text of the same shape may share the ruling (of a long text, of which not all was read, that is not known); float(53) and FETCH 5 hold literals that are none.
+    `masked`: by result column, what a mask stands for, where the server does not tell it; empty where that is nowhere.
     """
 
     text: str
@@ -140,6 +150,7 @@ class Rewritten:
     literal_free: bool
     constants: frozenset[int]
     filters: tuple[Filtered, ...] = ()
+    masked: tuple[Masked | None, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from rewriter.mysql.views import quote
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from rewriter.mysql.lexer import Token
     from rewriter.mysql.reading import Statement
     from rewriter.mysql.substitution import TextEdit
 
@@ -41,10 +42,17 @@ def named(tree: exp.Expr) -> frozenset[int]:
     return frozenset(int(alias.meta.get("start", -1)) for alias in aliases)
 
 
-def labels(called: frozenset[int], statement: Statement, text: str, edits: list[TextEdit]) -> list[TextEdit]:
+def labels(
+    called: frozenset[int],
+    statement: Statement,
+    text: str,
+    edits: list[TextEdit],
+    spellings: frozenset[str] = frozenset(),
+) -> list[TextEdit]:
     """Edits that name the items of SELECT lists that other edits change. A name stands in backticks behind BEFORE.
 
-    `called` are the characters at which items have names already.
+    `called` are the characters at which items have names already; `spellings` the columns, in lower case, that the statement writes in
+    several ways, of which a subquery gives but one.
     """
     if not edits:
         return []
@@ -52,14 +60,24 @@ def labels(called: frozenset[int], statement: Statement, text: str, edits: list[
     for first, last in _items(statement):
         tokens = statement.tokens
         start, end = tokens[first].start, tokens[last].end
-        if tokens[last].start in called or not any(start <= a and b <= end for a, b, _ in edits):
+        if tokens[last].start in called:
             continue
         if all((token.text == ".") == (place % 2 == 1) for place, token in enumerate(tokens[first : last + 1])):
-            continue  # a column, which is called as before
+            # a column, which is called as before
+            if tokens[last].named and tokens[last].text.lower() in spellings:
+                added.append((end, end, f"{BEFORE}{quote(written(tokens[last], text))}"))
+            continue
+        if not any(start <= a and b <= end for a, b, _ in edits):
+            continue
         label = text[start:end][:MAX_LABEL].rstrip()
         if all(ord(character) <= 0xFFFF for character in label):
             added.append((end, end, f"{BEFORE}{quote(label)}"))
     return added
+
+
+def written(token: Token, text: str) -> str:
+    """A name as it is written, without quotes."""
+    return token.text if token.kind == "quoted" else text[token.start : token.end]
 
 
 def without(tree: exp.Expr, places: set[int]) -> exp.Expr:

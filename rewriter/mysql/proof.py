@@ -36,6 +36,21 @@ def expect_expression(node: exp.Expr, sql: str) -> None:
     node.replace(parsed(f"SELECT {sql}").expressions[0])
 
 
+def expect_hint(node: exp.Table, hint: str) -> None:
+    """Give a table in the old tree an index hint behind those that it has."""
+    added = parsed(f"SELECT * FROM t {hint}").args["from_"].this.args["hints"]  # noqa: S608  parsed, never sent
+    node.set("hints", [*(node.args.get("hints") or ()), *added])
+
+
+def expect_order(tree: exp.Delete, order: str) -> None:
+    """Give a DELETE an order, or add to its own."""
+    added = parsed(f"DELETE FROM t ORDER BY {order}").args["order"]  # noqa: S608  parsed, never sent
+    if tree.args.get("order"):
+        tree.args["order"].set("expressions", [*tree.args["order"].expressions, *added.expressions])
+    else:
+        tree.set("order", added)
+
+
 def expect_template(node: exp.Expr, template: str) -> None:
     """Put an expression of the old tree into a parsed one, in place of each `?` of it."""
     made = parsed(f"SELECT {template}").expressions[0]

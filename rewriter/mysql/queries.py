@@ -18,19 +18,25 @@ from rewriter.mysql.catalog import Table
 from rewriter.mysql.definitions import definitions_of
 from rewriter.mysql.expansion import Reader
 from rewriter.mysql.grouping import check_grouping
+from rewriter.mysql.hints import check_hints
+from rewriter.mysql.inplace import in_place
 from rewriter.mysql.labels import labels, named
 from rewriter.mysql.names import Elsewhere, fold, meaning_of
 from rewriter.mysql.reading import parse
 from rewriter.mysql.scopes import walk
+from rewriter.mysql.substitution import Substitute
 from rewriter.mysql.system import refusal_of
 from rewriter.mysql.writes import written
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from rewriter.model import Name
     from rewriter.mysql.catalog import Facts
     from rewriter.mysql.reading import Statement
     from rewriter.mysql.ruling import Circumstances, Ruling
     from rewriter.mysql.scopes import Findings, Reference
+    from rewriter.mysql.substitution import Replacement, TextEdit
 
 _FROM = frozenset({"FROM", "JOIN", "STRAIGHT_JOIN", "TABLE", "INTO", "UPDATE"})
 """Words behind which a name is a table's."""
@@ -47,6 +53,8 @@ def query(ruling: Ruling, where: Circumstances, first: int = 0, prefix: str = ""
     known = references(ruling, found, where)
     if ruling.unknown:
         return
+    if any(where.world.protects((table.schema, table.name)) for _, table in known):
+        check_hints(statement, where.reading.text, where.catalog)
     targets, reads = _parted(found, known, statement, where)
     check_accounted(found, statement, where)
     if where.world.filters:
@@ -60,14 +68,16 @@ def query(ruling: Ruling, where: Circumstances, first: int = 0, prefix: str = ""
     ruling.edits += write.edits
     ruling.uses += write.uses
     ruling.compared += [use for use in write.uses if use.column.column in compared]
-    searching = where.runs and ruling.kind == "SELECT"
-    substitutes, edits = reader.edits(found, reads, where.reading, statement, searching=searching)
+    spellings = _spellings(found)
+    substitutes, edits = _replaced(found, reads, reader, ruling, where)
     if where.catalog.flavour == "mysql":
         check_grouping(found, known, [substitute.reference for substitute in substitutes])
     write.expect()
     ruling.tree, ruling.first, ruling.prefix = tree, first, prefix
     ruling.edits = sorted(set(ruling.edits + edits))
-    ruling.labels = labels(called, statement, where.reading.text, ruling.edits)
+    ruling.labels = labels(
+        called, statement, where.reading.text, ruling.edits, spellings if _tabled(substitutes) else frozenset()
+    )
     ruling.filtered += write.filtered
     for substitute in substitutes:
         ruling.moved |= substitute.moved
@@ -77,6 +87,33 @@ def query(ruling: Ruling, where: Circumstances, first: int = 0, prefix: str = ""
         ruling.compared += [use for use in substitute.uses if use.column.column in compared]
         ruling.relations += substitute.reads
         ruling.probes += substitute.probes
+
+
+def _replaced(
+    found: Findings, reads: list[tuple[Reference, Table]], reader: Reader, ruling: Ruling, where: Circumstances
+) -> tuple[Sequence[Replacement], list[TextEdit]]:
+    """What has the protected tables read as the caller may see them, and all edits of the text for it; changes the tree."""
+    runs = where.runs and ruling.kind == "SELECT"
+    if runs and len(where.reading.statements) == 1:
+        plain = in_place(found, reads, reader, ruling.statement, where.reading.text)
+        if plain is not None:
+            ruling.masked = plain.masked if any(plain.masked) else ()
+            return [plain], list(plain.edits)
+    return reader.edits(found, reads, where.reading, ruling.statement, searching=runs)
+
+
+def _spellings(found: Findings) -> frozenset[str]:
+    """Names that are written in several ways, in lower case, where all columns are of tables; one of a client's subquery is called as there."""
+    tree = found.tree
+    derived = any(isinstance(each.parent, exp.From | exp.Join) for each in tree.find_all(exp.Subquery))
+    if derived or found.laterals or tree.find(exp.With) is not None:
+        return frozenset()
+    return frozenset(name for name, ways in found.names.items() if len(ways) > 1)
+
+
+def _tabled(replaced: Sequence[Replacement]) -> bool:
+    """Whether subqueries stand for tables alone, which give a column one spelling; a view's column is called as there."""
+    return all(isinstance(each, Substitute) and each.table.kind == "table" for each in replaced)
 
 
 def references(ruling: Ruling, found: Findings, where: Circumstances) -> list[tuple[Reference, Table]]:

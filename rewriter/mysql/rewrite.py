@@ -184,6 +184,7 @@ def _rewritten(  # noqa: PLR0913, PLR0917  what was read and ruled
         changes_catalog=any(ruling.changes_catalog for ruling in rulings),
         literal_free=free is not None,
         constants=free or frozenset(),
+        masked=rulings[0].masked if len(rulings) == 1 else (),
         filters=tuple(
             dict.fromkeys(
                 Filtered(table.schema, table.name, rule) for ruling in rulings for table, rule in ruling.filtered

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 
 from sqlglot import exp
 
-from rewriter.model import Name, Probe, Use, WrittenName
+from rewriter.model import Masked, Name, Probe, Use, WrittenName
 from rewriter.mysql.catalog import Catalog, Facts, Table
 from rewriter.mysql.code import Judge
 from rewriter.mysql.lexer import unwrap
@@ -59,5 +59,6 @@ class Ruling:
     probes: list[Probe] = field(default_factory=list)
     compared: list[Use] = field(default_factory=list)
     filtered: list[tuple[Table, str]] = field(default_factory=list)  # what leaves out rows, by the filter's name
+    masked: tuple[Masked | None, ...] = ()  # by result column, where masks stand in the SELECT list
     moved: bool = False  # conditions stand elsewhere than before, with their constants
     unknown: set[WrittenName] = field(default_factory=set)

@@ -40,21 +40,28 @@ would compute the hashes of a join anew for each pair of rows."""
 
 
 @dataclass(frozen=True, slots=True)
-class Substitute:
-    """A protected reference with what takes its place: `edits` of the text, `query` for the proof.
+class Replacement:
+    """A protected reference with the `edits` of the text that have it read as the caller may see it, and what is read then.
 
-    `filtered` is the name of the filter that leaves out rows. Conditions of the caller's have `moved` inside, values and all.
+    `reads` are the tables behind it, where it is a view. `filtered` is the name of the filter that leaves out rows. Conditions of the
+    caller's have `moved` inside, values and all.
     """
 
     reference: Reference
     table: Table
-    query: str
     edits: tuple[TextEdit, ...]
     uses: tuple[Use, ...]
-    reads: tuple[Name, ...]
+    reads: tuple[Name, ...] = ()
     probes: tuple[Probe, ...] = ()
     filtered: str | None = None
     moved: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Substitute(Replacement):
+    """A protected reference with what takes its place: `query` for the proof."""
+
+    query: str
 
     def expect(self) -> None:
         """Change the tree into what the edited text must read as."""
@@ -95,7 +102,7 @@ def substitute_for(  # noqa: PLR0913  a reference and all that takes its place d
     edits: list[TextEdit] = []
     alias = node.args.get("alias")
     after = at[alias.this.meta["start"]] + 1 if alias is not None else last + 1
-    end, hints = _hints(statement, after, text)
+    end, hints = hints_behind(statement, after, text)
     if end > after:
         edits.append((statement.tokens[after - 1].end, statement.tokens[end - 1].end, ""))
     if not mariadb and isinstance(node.parent, exp.Subquery) and not node.args.get("joins"):
@@ -112,7 +119,7 @@ def substitute_for(  # noqa: PLR0913  a reference and all that takes its place d
         raise Refusal("42000", message, hint="Name the tables behind it.", position=_start(node) + 1)
     words = {token.text for token in statement.tokens if token.kind == "word"}
     query, uses = view.query(
-        _needed(reference, view.table, found),
+        needed(reference, view.table, found),
         f"{inside} {hints}".strip(),
         f"{kept} {lock}".strip(),
         search=search,
@@ -136,7 +143,8 @@ def substitute_for(  # noqa: PLR0913  a reference and all that takes its place d
     exact = {probe.column for probe in joined}
     uses = tuple(replace(use, join="exact") if use.column in exact else use for use in uses)
     return Substitute(
-        *(reference, view.table, query, tuple(edits), (*uses, *behind.uses), behind.reads, (*probes, *joined)),
+        *(reference, view.table, tuple(edits), (*uses, *behind.uses), behind.reads, (*probes, *joined)),
+        query=query,
         filtered=None if view.filtered is None else view.filtered.rule,
         moved=search is not None,
     )
@@ -212,7 +220,7 @@ def _start(node: exp.Table) -> int:
     return int(first.meta["start"])
 
 
-def _needed(reference: Reference, table: Table, found: Findings) -> list[tuple[Column, str]]:
+def needed(reference: Reference, table: Table, found: Findings) -> list[tuple[Column, str]]:
     """Columns of a table that the statement may read, each with the name that the rest of the statement finds it by.
 
     All of them when there is a star or NATURAL; an invisible one only when it is named.
@@ -243,7 +251,7 @@ def _partition(statement: Statement, name: int, text: str) -> tuple[int, str]:
     return last, text[statement.tokens[name + 1].start : statement.tokens[last].end]
 
 
-def _hints(statement: Statement, index: int, text: str) -> tuple[int, str]:
+def hints_behind(statement: Statement, index: int, text: str) -> tuple[int, str]:
     """The token behind the index hints that begin at `index`, and their text."""
     begin = index
     while True:

@@ -88,7 +88,7 @@ class CallerView:
         if self.listed:
             source += f" ({', '.join(quote(column.name) for column in self.table.columns)})"
         where = "" if search is None else f"WHERE {search.condition}"
-        unread = self._unread("" if search is None else search.alone)
+        unread = self.unread("" if search is None else search.alone)
         if self.filtered is not None:
             source, inside, unread, where = self._kept(f"{source} {inside} {unread}", search), "", "", ""
         words = ["SELECT", ", ".join(items) or "1", "FROM", source, inside, unread, where, lock]
@@ -118,8 +118,8 @@ class CallerView:
             message = f'filter "{rule}" cannot be applied to {full}: {error}'
             raise Refusal("42000", message, hint="The policy needs to be corrected.", rule=rule) from None
 
-    def _unread(self, searched: str) -> str:
-        """Keep the server from indexes over hidden columns: rows would come in the order of the real values.
+    def unread(self, searched: str = "") -> str:
+        """An index hint that keeps the server from indexes over hidden columns: rows would come in the order of the real values.
 
         Little is lost by it, for what is hidden is searched by its real value where that is allowed alone: then all rows that
         are found have one value in `searched`, whose index tells no order. The primary key cannot be helped.

@@ -6,7 +6,7 @@ its value, what is refused. May not do: resolve names, or judge constraints.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
@@ -25,6 +25,7 @@ from rewriter.mysql.substitution import TextEdit
 from rewriter.mysql.surfaces import Surface, behind, surface_of
 from rewriter.mysql.telling import Effect
 from rewriter.mysql.views import CallerView, quote
+from rewriter.mysql.visiting import visiting
 
 if TYPE_CHECKING:
     from policies.model import Treatment
@@ -44,6 +45,7 @@ class Written:
     kept: list[tuple[exp.Expr, str]] = field(default_factory=list)
     narrowed: list[tuple[exp.Expr, str]] = field(default_factory=list)
     filtered: list[tuple[Table, str]] = field(default_factory=list)
+    visited: list[Callable[[], None]] = field(default_factory=list)
 
     def expect(self) -> None:
         """Change the tree into what the edited text must read as: first columns, then the values that hold them."""
@@ -53,6 +55,8 @@ class Written:
             proof.expect_template(assignment.args["expression"], template)
         for tree, template in self.narrowed:  # last: it stands around all others
             proof.expect_where(tree, template)
+        for expect in self.visited:
+            expect()
 
 
 def written(  # noqa: PLR0913, PLR0917  what a statement names, and where it stands
@@ -109,6 +113,16 @@ class _Target:
         self._replace_columns(view, assigned)
         for assignment in assigned:
             self._preserve(assignment, view)
+        edits, expect = visiting(
+            *(tree, self.reference, surface.table, world.hidden((surface.table.schema, surface.table.name))),
+            direct=self.table.kind != "view",
+            statement=self.statement,
+            text=self.text,
+            catalog=self.where.catalog,
+        )
+        self.made.edits += edits
+        if expect is not None:
+            self.made.visited.append(expect)
 
     def _filter(self, surface: Surface, tree: exp.Expr, effect: Effect) -> None:
         """Keep the statement to the rows that the caller has, and new ones to those that he will have; raises Refusal."""

@@ -33,7 +33,7 @@ def render_partial(request: Request) -> str | None:
         pad = _repeated(character, f"CHAR_LENGTH({value}) - {first + last}", length)
         # one character for an empty text, which would otherwise pass through
         short = _repeated(character, f"GREATEST(CHAR_LENGTH({value}), 1)", length)
-    parts = [f"LEFT({value}, {first})"] if first else []
+    parts = [f"LEFT({request.reference}, {first})"] if first else []  # no padding is among these
     parts.append(pad)
     parts += [f"RIGHT({value}, {last})"] if last else []
     return f"CASE WHEN CHAR_LENGTH({value}) < {first + last + hide} THEN {short} ELSE CONCAT({', '.join(parts)}) END"

@@ -81,7 +81,7 @@ class _Statements:
         self._expressions = self._queries.expressions
 
     def statement(self) -> Statement:
-        ways: list[Callable[[], Statement]] = [self._query] * 20
+        ways: list[Callable[[], Statement]] = [*[self._query] * 20, *[self._listed] * 5]
         ways += [self._locked, self._into, self._set, self._insert, self._update, self._delete]
         ways += [self._several_updated, self._upsert, self._several_deleted, self._insert_select]
         if self._prepared:
@@ -97,6 +97,27 @@ class _Statements:
     def _query(self) -> Statement:
         query = self._queries.query(depth=self._choices.pick([1, 0, 1, 0, 2]), top=True)
         return Statement((Step(query.text),), alone=True, prepared=True, ordered=query.ordered)
+
+    def _listed(self) -> Statement:
+        """Columns of one table to which nothing is done: masks of them stand in the list itself, unless the rest names them."""
+        table = self._choices.pick(PROTECTED)
+        alias = self._choices.pick([table, "z", "`z`"])
+        columns = TABLES[table]
+        items = []
+        for _ in range(1 + self._choices.number(4)):
+            name, _kind = self._choices.pick(columns)
+            forms = [name, name, f"{alias}.{name}", f"{alias}.`{name.upper()}`"]
+            forms += [f"{{s}}.{table}.{name}"] if alias == table else []
+            items.append(self._choices.pick(forms) + self._choices.pick(["", "", " AS y", " x", f" {columns[1][0]}"]))
+        of = columns if self._choices.chance(3) else columns[: 1 + self._choices.number(3)]
+        scope = Scope((Source(alias, of),))
+        where = f" WHERE {self._expressions.of(scope, 'b', 1)}" if self._choices.number(3) else ""
+        ordered = self._choices.chance(2)
+        end = self._choices.pick([f" ORDER BY {alias}.id", f" ORDER BY {alias}.id DESC LIMIT 2", f" ORDER BY 1, {alias}.id LIMIT 1, 3"]) if ordered else ""  # fmt: skip
+        lock = self._choices.pick(["", "", "", " FOR UPDATE", " LOCK IN SHARE MODE"])
+        source = table if alias == table else f"{table} {self._choices.pick(['', 'AS '])}{alias}"
+        text = f"SELECT {', '.join(items)} FROM {source}{where}{end}{lock}"
+        return Statement((Step(text),), alone=not lock, prepared=True, ordered=ordered)
 
     def _commented(self) -> Statement:
         """A query of which parts stand in executable comments, or behind others."""

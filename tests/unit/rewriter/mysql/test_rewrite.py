@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from fixtures.mysql_rewriting import FULL, catalog, decision, expand, load
 
 from policies.model import ColumnName, Decision, RowCondition, Treatment
-from rewriter.model import Refusal, Rewritten, UnknownNames
-from rewriter.mysql.catalog import Catalog, Facts
+from rewriter.model import Masked, Refusal, Rewritten, UnknownNames
+from rewriter.mysql.catalog import Catalog, Facts, Index
 from rewriter.mysql.lexer import apply
 from rewriter.mysql.rewrite import describe, merge, rewrite
 
@@ -69,6 +70,112 @@ def test_columns_that_are_shown_stay_as_they_are_in_writes() -> None:
         assert made.text == text
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "select id, _rowid from customers",  # another name of a key, which may be hidden under its own
+        "select phone from customers where _rowid = 1",
+        "select phone, row_start from customers",
+        "select phone from customers where 1 in (select 2)",
+        "select phone from customers, orders",
+        "select phone from customers limit 1; select 1",
+        "select phone, length(city) from customers",
+        "select phone from customers having true",
+        "select phone from customers 客户",
+    ],
+)
+def test_what_is_not_plain_reads_a_subquery(text: str) -> None:
+    """Masks stand in the SELECT list where all that is read are columns of one table; else there is a subquery for the table."""
+    for known in CATALOGS.values():
+        made = run(text, known)
+        assert "(SELECT " in made.text
+        assert made.masked == ()
+
+
+def mixed(*, key: bool = True, view: bool = False) -> Catalog:
+    """The schema with an index over a visible and a hidden column of customers, and a view of it; without a `key` there is none."""
+    known = CATALOGS["mysql"]
+    table = known.tables["bank", "customers"]
+    table = replace(
+        table, indexes=(*table.indexes, Index("both", ("city", "phone"))), unique=table.unique if key else ()
+    )
+    tables = {**known.tables, ("bank", "customers"): table}
+    if view:
+        copied = replace(table, name="towns", kind="view", indexes=(), unique=(), definition="select `bank`.`customers`.`id` AS `id`,`bank`.`customers`.`name` AS `name`,`bank`.`customers`.`phone` AS `phone`,`bank`.`customers`.`city` AS `city`,`bank`.`customers`.`born` AS `born` from `bank`.`customers`")  # fmt: skip
+        tables["bank", "towns"] = copied
+    return replace(known, tables=tables)
+
+
+@pytest.mark.parametrize(
+    ("text", "out"),
+    [
+        ("update customers set name = 'x'", "update customers IGNORE INDEX (`both`) set name = 'x'"),
+        (
+            "update bank.customers as c use index (city) set name = 'x' where city = 'y' limit 1",
+            "update bank.customers as c use index (city) IGNORE INDEX (`both`) set name = 'x' where city = 'y' limit 1",
+        ),
+        (
+            "update customers c join orders o on o.cid = c.id set c.name = 'x', o.x = 1",
+            "update customers c IGNORE INDEX (`both`) join orders o on o.cid = c.id set c.name = 'x', o.x = 1",
+        ),
+        (
+            "delete c from orders o join customers c on o.cid = c.id",
+            "delete c from orders o join customers c IGNORE INDEX (`both`) on o.cid = c.id",
+        ),
+        ("delete from customers", "same"),
+        ("delete from customers where city = 'y'", "same"),
+        (
+            "delete from customers where city = 'y' limit 1",
+            "delete from customers where city = 'y' order by `id` limit 1",
+        ),
+        (
+            "delete from customers order by (select 1 from orders limit 1), city",
+            "delete from customers order by (select 1 from orders limit 1), city, `id`",
+        ),
+        ("insert into customers (id, name) values (9, 'x') on duplicate key update name = 'y'", "same"),
+    ],
+)
+def test_writes_do_not_visit_rows_in_the_order_of_hidden_values(text: str, out: str) -> None:
+    """An index that would give that order is forbidden, or another order asked for where it matters."""
+    assert run(text, mixed()).text == (text if out == "same" else out)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "delete from customers where city = 'y' and (@s := id) > 0",
+        "delete from customers where city = 'y' and rand(1) < 0.5",
+        "delete from customers where city = 'y' and plus(id) > 0",
+        "delete from customers where city = 'y' returning id",
+    ],
+)
+def test_writes_that_would_tell_that_order_are_refused(text: str) -> None:
+    """A DELETE takes no index hint: what tells its rows apart by when they are looked at is not available."""
+    with pytest.raises(Refusal, match="in the order of hidden values"):
+        run(text, mixed())
+    assert run(text.replace("customers", "orders").replace("city = 'y'", "x = 1").replace("id", "oid")).edits == ()
+
+
+def test_writes_that_cannot_be_ordered_are_refused() -> None:
+    """Without a key of visible columns, and behind a view, whose index cannot be named, LIMIT is not available."""
+    with pytest.raises(Refusal, match="in the order of hidden values"):
+        run("delete from customers where city = 'y' limit 1", mixed(key=False))
+    assert run("delete from customers where city = 'y'", mixed(key=False)).edits == ()
+    for text in ("update towns set name = 'x' where city = 'y' limit 1", "delete from towns where city = 'y' limit 1"):
+        with pytest.raises(Refusal, match="in the order of hidden values"):
+            run(text, mixed(view=True))
+    assert run("update towns set name = 'x' where city = 'y'", mixed(view=True)).edits == ()
+
+
+def test_masks_in_place_are_told_as_columns() -> None:
+    """Which result columns are masks is known, with the table and the column that clients are to see, under its alias."""
+    made = run("select id, c.PHONE, phone as p from bank.customers c where id = 1")
+    assert made.masked == (None, Masked("c", "customers", "phone"), Masked("c", "customers", "phone"))
+    assert run("select id from customers").masked == ()
+    assert made.literal_free
+    assert {use.column.column for use in made.uses} == {"phone"}
+
+
 def test_names_that_the_catalog_lacks_are_to_be_looked_up() -> None:
     """A table or function that is not known is asked for; once it was looked up, the server says what it is."""
     with pytest.raises(UnknownNames) as unknown:
@@ -94,7 +201,7 @@ def test_names_are_compared_as_the_server_compares_them() -> None:
     """With lower_case_table_names, any case is the table; without, another case is another table."""
     folding = catalog("mysql", folds=True)
     made = rewrite("select PHONE from CUSTOMERS C", catalog=folding, facts=Facts("BANK"), decision=DECISION)
-    assert "FROM `bank`.`customers`" in made.text
+    assert made.text.endswith("AS `PHONE` from CUSTOMERS C IGNORE INDEX (`phone`)")
     with pytest.raises(UnknownNames):
         run("select * from CUSTOMERS")
 

@@ -1,0 +1,56 @@
+"""Optimizer hints: comments that the server obeys, and by which a caller could have rows come in the order of hidden values.
+
+Owns finding them, and which are let through with protected tables: none that names an index, for that has the server use one over a hidden
+column although a subquery forbids it (`IGNORE INDEX`), from outside, too: `/*+ INDEX(t@`select#2` i) */`. May not do: edit text.
+Source: MySQL's manual, "Optimizer Hints"; MariaDB's knowledge base, "Optimizer Hints" (12.0).
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Final
+
+from rewriter.model import Refusal
+
+if TYPE_CHECKING:
+    from rewriter.mysql.catalog import Catalog
+    from rewriter.mysql.reading import Statement
+
+_FIRST_OF_MARIADB: Final = (12, 0)
+"""Before, they are comments there."""
+_BEGINNING: Final = "/*+"
+_NAME: Final = re.compile(r"([^\s(),]+)\s*\(")
+_HARMLESS: Final = frozenset(
+    {
+        *(
+            "BKA",
+            "NO_BKA",
+            "BNL",
+            "NO_BNL",
+            "HASH_JOIN",
+            "NO_HASH_JOIN",
+            "MERGE",
+            "NO_MERGE",
+            "SEMIJOIN",
+            "NO_SEMIJOIN",
+        ),
+        *("DERIVED_CONDITION_PUSHDOWN", "NO_DERIVED_CONDITION_PUSHDOWN", "SUBQUERY", "JOIN_FIXED_ORDER", "JOIN_ORDER"),
+        *("JOIN_PREFIX", "JOIN_SUFFIX", "MAX_EXECUTION_TIME", "QB_NAME", "RESOURCE_GROUP", "SET_VAR"),
+    }
+)
+
+
+def check_hints(statement: Statement, text: str, catalog: Catalog) -> None:
+    """Refuse a statement over protected tables with a hint that is not harmless. Raises Refusal 42000."""
+    if _BEGINNING not in text or (catalog.flavour == "mariadb" and catalog.version < _FIRST_OF_MARIADB):
+        return
+    for before, after in zip(statement.tokens, statement.tokens[1:], strict=False):
+        between = text[before.end : after.start]
+        place = between.find(_BEGINNING)
+        if place < 0:
+            continue
+        for name in _NAME.findall(between[place + len(_BEGINNING) :]):
+            if name.upper() not in _HARMLESS:
+                message = f"the optimizer hint {name[:40]} is not available to you, because columns are masked for you"
+                hint = "Leave it out: it could have rows come in the order of hidden values."
+                raise Refusal("42000", message, hint=hint, position=before.end + place + 1)
