@@ -372,6 +372,10 @@ class Gate(Observer[C, N]):
             most_rows=_most_rows(world.decision),
             array_probes=tuple(probe for probe in rewritten.probes if probe.parameter),
             notices=tuple(self._notice(use) for use in rewritten.compared) if self._notices else (),
+            masked=tuple(
+                None if each is None else (each.called.encode(), each.table.encode(), each.column.encode())
+                for each in rewritten.masked
+            ),
         )
         ruling = Ruling(plan, new_text if changed else None)
         literal_free = rewritten.literal_free and not self._whole_text

@@ -7,7 +7,7 @@ May not do: parse SQL, decide, or know a protocol.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Final, Literal, final
 
 from audit.record import Judgement
 from policies.model import Decision
@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
 NamesEffect = Literal["none", "changes", "transaction"]
 Makes = Literal["none", "transaction", "session"]
+
+_BACKSLASH: Final = 0x5C  # to look for a byte by its number is quicker than for a text of one
+_DOUBLE_QUOTE: Final = 0x22
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -43,6 +46,7 @@ class Plan:
     each Bind does, by the arrays it brings. `by_kind`: the decision for its kind of statement, where
     that is another. `most_rows`: after so many rows its answer is cut off; -1, never.
     `declares` is what it says of its session, for the statements that follow.
+    `masked`: by result column, what its description names, where masks have left it out: the table's alias, the table, the column.
     `notices` are what the caller is told once in a session: the column, and the NoticeResponse.
     `judgement` is what the audit says of it, the same for all its statements; `error` is the payload of the
     ErrorResponse of a denied one. Compared by identity: each plan is one decision.
@@ -66,22 +70,27 @@ class Plan:
     array_probes: tuple[Probe, ...] = ()
     most_rows: int = -1
     by_kind: Decision | None = None
+    masked: tuple[tuple[bytes, bytes, bytes] | None, ...] = ()
 
 
-class Ruling(NamedTuple):
+@final
+class Ruling:
     """A plan applied to one statement; `text` is what leaves in place of the client's, None for the client's own.
 
     `literals` are those of the client's text where they are known, as a shape has them (proxy.shapes), and all strings that are in it.
     """
 
-    plan: Plan
-    text: bytes | None = None
-    literals: list[bytes] | None = None
+    __slots__ = ("literals", "plan", "text")
+
+    def __init__(self, plan: Plan, text: bytes | None = None, literals: list[bytes] | None = None) -> None:
+        self.plan = plan
+        self.text = text
+        self.literals = literals
 
 
 def commented(ruling: Ruling, comment: bytes) -> Ruling:
     """The ruling with the comment of the client's text behind what leaves in its place."""
-    return ruling if ruling.text is None or not comment else ruling._replace(text=ruling.text + comment)
+    return ruling if ruling.text is None or not comment else Ruling(ruling.plan, ruling.text + comment, ruling.literals)
 
 
 class Tally:
@@ -124,10 +133,10 @@ class PlanCache:
             pieces = split(text)
             literals = pieces[1::2]
             found = self._shapes.get(key_of(pieces, literals))
-            if found is not None and b"\\" not in text:
+            if found is not None and _BACKSLASH not in text:
                 self._tally.shapes += 1
                 plan, parts = found
-                plain = None if b'"' in text else literals  # on MySQL that may be a string, too
+                plain = None if _DOUBLE_QUOTE in text else literals  # on MySQL that may be a string, too
                 return Ruling(plan, None if parts is None else fill(parts, literals), plain)
         self._tally.misses += 1
         return None

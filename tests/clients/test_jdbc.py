@@ -92,7 +92,7 @@ def test_errors(answer: dict[str, str]) -> None:
 def test_columns_are_described(answer: dict[str, str]) -> None:
     """Names, types and sizes of a result's columns are those of the table's."""
     described = answer["described"]
-    assert described.startswith("[id INTEGER 11 kinds, phone VARCHAR 20 ")
+    assert described.startswith("[id id customers, p phone customers, id INTEGER 11 kinds, phone VARCHAR 20 ")
     assert "balance DECIMAL 12 " in described
     assert described.endswith("clock TIME 14 kinds, yr YEAR 4 kinds, bits BIT 10 kinds]")
 

@@ -31,6 +31,22 @@ def test_a_masked_caller_gets_masked_values(mysql_house: MySQLHouse) -> None:
     assert mysql_house.ask("tina", "SELECT id FROM customers WHERE phone LIKE %s", "138%") == ((1,),)
 
 
+def test_masks_are_told_as_columns(mysql_house: MySQLHouse) -> None:
+    """Result columns have the names and the table that the server tells of them itself, also where a mask stands for one."""
+    queries = (
+        "SELECT id, phone, Balance, `phone` AS p FROM customers ORDER BY id",
+        f"SELECT c.Phone, born FROM {SCHEMA}.customers AS c WHERE c.id = 1",
+    )
+    for query in queries:
+        told = []
+        with mysql_house.connect("tina") as louver, mysql_house.server.connect(SCHEMA) as server:
+            for connection in (louver, server):
+                connection.query(query)
+                fields = connection._result.fields  # type: ignore[union-attr]  # of a SELECT
+                told.append([(f.name, f.org_name, f.table_name, f.org_table) for f in fields])
+        assert told[0] == told[1]
+
+
 def test_who_may_see_everything_does(mysql_house: MySQLHouse) -> None:
     """The same statement answers with the real values."""
     assert mysql_house.ask("anna", "SELECT id, phone FROM customers WHERE id = 1") == ((1, "13812345678"),)

@@ -10,7 +10,7 @@ from enum import IntEnum
 from typing import TYPE_CHECKING, Final
 
 from proxy.mysql.wire.capabilities import Capability
-from proxy.mysql.wire.columns import Origins, text_row
+from proxy.mysql.wire.columns import Origins, of_column, text_row
 from proxy.mysql.wire.errors import EXCEEDED, EXPOSED, discreet
 from proxy.mysql.wire.messages import parse_error
 from proxy.mysql.wire.packets import (
@@ -74,7 +74,7 @@ class Backend:
         self._end_limit = _EOF_SIZE if self._plain_ends else LARGEST
         self._state = _FIRST
         self._left = 0  # columns or parameters still to come
-        self._columns = 0  # of the statement that is being prepared
+        self._columns = 0  # of the result at hand, or the statement that is being prepared
         self._rest = b""
         self._passing = 0  # bytes of the current packet still to pass on
         self._swallowing = 0  # bytes of the current packet still to drop
@@ -86,6 +86,8 @@ class Backend:
         self._received = 0
         self._mark = 0  # the end of the last answer
         self._origins = Origins()
+        self._masked: tuple[tuple[bytes, bytes, bytes] | None, ...] = ()  # of the plan whose definitions are in `shown`
+        self._shown: dict[tuple[int, bytes], bytes] = {}  # what clients are told, by place and definition
         self._definitions: dict[bytes, tuple[Field, int, bool]] = {}
         self._described: list[
             tuple[Field, int, bool]
@@ -248,6 +250,7 @@ class Backend:
         if read != len(payload) or not self._left:
             raise ProtocolViolation("a malformed number of columns")
         self._state = _COLUMNS
+        self._columns = self._left
         self._described = []
         return self._seen(owed)
 
@@ -326,6 +329,7 @@ class Backend:
                     owed.status, owed.errno, owed.sqlstate = "denied", 1142, EXPOSED
                     conversation.finished.append(owed)
                 return False
+        left = self._left
         self._left -= 1
         if isinstance(owed, Execution) and owed.shown is not None:
             self._describe(owed, owed.shown, payload)
@@ -336,7 +340,27 @@ class Backend:
                 self._finish(owed, end)
             else:
                 self._state = _ROWS
-        return self._seen(owed)
+        return self._seen(owed) and not self._told(owed, payload, left)
+
+    def _told(self, owed: Pending, definition: bytes, left: int) -> bool:
+        """Have a mask's definition say what it is to the client; whether it says something else than the server now."""
+        plan = owed.plan if isinstance(owed, Execution) else owed.prepared and owed.prepared.plan
+        if not plan or len(plan.masked) != self._columns:
+            return False
+        column = plan.masked[-left]
+        if column is None:
+            return False
+        if plan.masked is not self._masked:
+            self._masked = plan.masked
+            self._shown.clear()
+        place = (left, definition)
+        shown = self._shown.get(place)
+        if shown is None:
+            shown = self._shown[place] = of_column(definition, *column)
+        if shown == definition:
+            return False
+        self._replacement = packet(self.sequence, shown)
+        return True
 
     def _row(self, payload: bytes) -> None:
         """A row of an answer to a question of our own."""
@@ -390,7 +414,7 @@ class Backend:
                 owed.status = "ok"
             owed.sent, self._mark = end - self._mark, end
             conversation.finished.append(owed)
-            if b"track" in owed.text.lower():
+            if owed.text.lower().find(b"track") >= 0:  # quicker than `in`
                 conversation.tracked = None  # what is reported may have been changed
         else:
             self._mark = end
@@ -442,7 +466,7 @@ class Backend:
         conversation = self._conversation
         if owed.action is not _FORWARD or not isinstance(owed, Execution):
             raise ProtocolViolation("the server asks for a file that nobody has offered")
-        if conversation.files and owed.files:
+        if conversation.files and owed.loads_a_file:
             conversation.files_asked = True
             conversation.sequence = self.sequence
             return True

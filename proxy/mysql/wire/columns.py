@@ -8,12 +8,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from proxy.mysql.wire.packets import read_lenenc_string
+from proxy.mysql.wire.packets import lenenc_string, read_lenenc_string
 
 if TYPE_CHECKING:
     from proxy.mysql.wire.conversation import OriginWitness
 
 _NULL: Final = 0xFB
+_NOWHERE: Final = b"\x03def\0"
+"""How a definition begins that names no schema: the catalog is always the same."""
+_EXPRESSION: Final = _NOWHERE + b"\0\0"
+"""And how, where it names no table and no original one either."""
 _UNREADABLE: Final = "a description that cannot be read"
 _CLEAN_LIMIT: Final = 1024
 """Column definitions remembered for one world, some 60 bytes each."""
@@ -56,6 +60,20 @@ def hidden_origin(witness: OriginWitness, definition: bytes, *, utf8: bool) -> s
     except UnicodeDecodeError:
         return _UNREADABLE
     return ".".join(found) if witness.forbids(*found) else ""
+
+
+def of_column(definition: bytes, called: bytes, table: bytes, column: bytes) -> bytes:
+    """The definition of an expression as that of a column of a table, `called` so; any other as it is. Raises ProtocolViolation.
+
+    The schema stays empty, so that no client takes it for one that could be written back.
+    """
+    if not definition.startswith(_EXPRESSION):
+        return definition
+    name, end = read_lenenc_string(definition, len(_EXPRESSION))
+    if definition[end : end + 1] != b"\0":
+        return definition
+    names = b"".join(lenenc_string(each) for each in (called, table, name, column))
+    return _NOWHERE + names + definition[end + 1 :]
 
 
 class Origins:

@@ -40,7 +40,7 @@ class ProtocolViolation(Violation):
 def packet(sequence: int, payload: bytes) -> bytes:
     """A payload in as many packets as it takes; the first has the sequence number `sequence`, modulo 256."""
     if len(payload) < LARGEST:
-        return len(payload).to_bytes(3, "little") + bytes((sequence & 0xFF,)) + payload
+        return (len(payload) | (sequence & 0xFF) << 24).to_bytes(4, "little") + payload
     pieces: list[bytes | memoryview] = []
     view = memoryview(payload)  # a text of this size is not copied twice
     for number in range(packet_count(len(payload))):

@@ -67,7 +67,7 @@ class Execution(Pending):
 
     `status` is ok, error, denied, or lost when the connection ends first. `count` are the rows of its results or those that
     it has changed, `sent` is the size of its answer in bytes. `errno` and `sqlstate` are those of the error that ended it.
-    `most` rows may come, any number when it is -1. `started` is stamped by the shell, in nanoseconds. `files`: it may ask the client for a file. `cursor`: it asks for a cursor.
+    `most` rows may come, any number when it is -1. `started` is stamped by the shell, in nanoseconds. `files`: it is a text, which may ask the client for a file. `cursor`: it asks for a cursor.
     `fetched` is the prepared statement whose rows these are, in binary.
     """
 
@@ -104,6 +104,12 @@ class Execution(Pending):
     def rows(self) -> bytes:
         """The number of rows, in digits; b"" for what has failed."""
         return b"%d" % self.count if self.status == "ok" else b""
+
+    @property
+    def loads_a_file(self) -> bool:
+        """Whether its text can have the server ask the client for a file."""
+        lowered = self.text.lower()
+        return self.files and b"load" in lowered and b"local" in lowered
 
     def fail(self, payload: bytes) -> None:
         """Note how it failed: by the server's error, or by our refusal, whose SQLSTATE the client gets."""

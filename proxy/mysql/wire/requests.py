@@ -147,7 +147,7 @@ class Requests(Executions):
                 return self._denied(statement, ruling, provocations.OTHER_PACKETS)
             self.written = packet(0, payload)
         execution = Execution(_RESULTS, plan, statement.text)
-        execution.files = loads_a_file(statement.text)
+        execution.files = True
         execution.sent_text = ruling.text
         if self._conversation.hashes_values and ruling.literals is not None and plan.judgement.columns:
             execution.values = Bound(plain(ruling.literals), b"", read=True)
@@ -217,9 +217,3 @@ class Requests(Executions):
         reply = Reply.FIELDS if statement.source == "field_list" else Reply.SINGLE
         self._conversation.start(Execution(reply, ruling.plan, statement.text))
         return FORWARD
-
-
-def loads_a_file(text: bytes) -> bool:
-    """Whether a text can have the server ask the client for a file."""
-    lowered = text.lower()
-    return b"load" in lowered and b"local" in lowered

@@ -75,9 +75,15 @@ public class Jdbc {
         });
         PARTS.put("types, prepared", connection -> ask(open("useServerPrepStmts=true"), "SELECT * FROM kinds WHERE id < ? ORDER BY id", 3));
         PARTS.put("described", connection -> {
+            List<String> columns = new ArrayList<>();
+            try (PreparedStatement statement = connection.prepareStatement("SELECT id, phone AS p FROM customers c WHERE id = ?")) {
+                ResultSetMetaData told = statement.getMetaData();
+                for (int column = 1; column <= told.getColumnCount(); column++) {
+                    columns.add(told.getColumnLabel(column) + " " + told.getColumnName(column) + " " + told.getTableName(column));
+                }
+            }
             try (Statement statement = connection.createStatement()) {
                 ResultSetMetaData told = statement.executeQuery("SELECT * FROM kinds").getMetaData();
-                List<String> columns = new ArrayList<>();
                 for (int column = 1; column <= told.getColumnCount(); column++) {
                     columns.add(told.getColumnLabel(column) + " " + told.getColumnTypeName(column) + " " + told.getPrecision(column) + " " + told.getTableName(column));
                 }

@@ -55,7 +55,8 @@ const parts = {
     const text = await connection.query("SELECT HEX(?), ?, ?, ?, ? FROM customers LIMIT 1", [
       written[0], written[1], written[2], JSON.stringify(written[3]), written[4],
     ]);
-    return { found, named: plain(named[0]), twice, text: plain(text[0]) };
+    const [nested] = await connection.query({ sql: "SELECT c.id, phone AS p FROM customers c WHERE id = 1", nestTables: true });
+    return { found, named: plain(named[0]), twice, text: plain(text[0]), nested };
   },
   async transactions(connection) {
     const seen = [];

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from hypothesis import assume, example, given, settings
@@ -11,14 +11,12 @@ from hypothesis import strategies as st
 from policies.loader import parse_policies
 from policies.model import ColumnName, Decision, Label, Mask, Treatment
 from proxy import gate as gate_module
+from proxy.plans import Ruling
 from proxy.postgres.gate import PostgresGate, PostgresWorld, error_payload
 from proxy.postgres.wire.messages import parse_report
 from rewriter.keys import key_material
 from rewriter.model import Refusal, UnknownNames
 from rewriter.postgres.catalog import Catalog, Column, Names, Relation
-
-if TYPE_CHECKING:
-    from proxy.plans import Ruling
 
 KEY = key_material(b"k" * 32)
 TEXT = ("pg_catalog.text", "text")
@@ -332,7 +330,7 @@ def test_what_a_plan_says_of_a_text_is_what_the_rewriter_says(shape: str, a: str
     except UnknownNames:
         return
     assert found is not None
-    assert alike(found._replace(plan=_in_epoch(found, ruled)), ruled)
+    assert alike(Ruling(_in_epoch(found, ruled), found.text), ruled)
 
 
 def _in_epoch(found: Ruling, ruled: Ruling) -> Any:

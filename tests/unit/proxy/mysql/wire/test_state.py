@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from fixtures.mysql_sessions import MODERN, PLAIN
 
+from proxy.mysql.wire.capabilities import Capability
 from proxy.mysql.wire.packets import packet
 
 BOTH = pytest.mark.parametrize("capabilities", [MODERN, PLAIN])
@@ -187,6 +188,56 @@ def test_names_that_cannot_be_read_do_not_pass(mysql_player) -> None:
     """)
     player.server(player._server_bytes("cols(1) col(app.customers.ph?ne) row(5)"))
     assert player.session.conversation.exposed
+
+
+# ---- masks in place -------------------------------------------------------------------------------------------------------
+
+
+@BOTH
+@pytest.mark.parametrize("pieces", [lambda data: [data], lambda data: [data[i : i + 1] for i in range(len(data))]])
+def test_masks_in_place_are_told_as_columns(mysql_player, capabilities, pieces) -> None:
+    """A result column that a mask stands for names its table and column to the client; what the server names itself stays."""
+    ends = "" if capabilities & Capability.DEPRECATE_EOF else "eof"
+    player = mysql_player(capabilities, pieces)
+    player.play(f"""
+    ! hide app.people.phone
+    > query(select id, phone in place)
+    ] query(select id, mask in place)
+    < cols(2) expression expression {ends} row(5) row(6) eof
+    [ cols(2) expression told(p.people.phone) {ends} row(5) row(6) eof
+    = ok 2
+    > query(select phone in place)
+    ] query(select mask in place)
+    < cols(1) expression {ends} eof
+    [ cols(1) expression {ends} eof
+    = ok 0
+    > prepare(select id, phone in place)
+    ] prepare(select id, mask in place)
+    < prepared(7,2,1) par {ends} col(app.people.id) expression {ends}
+    [ prepared(7,2,1) par {ends} col(app.people.id) told(p.people.phone) {ends}
+    > execute(7,i)
+    ] execute(7,i)
+    < cols(2) col(app.people.id) expression {ends} row(5) eof
+    [ cols(2) col(app.people.id) told(p.people.phone) {ends} row(5) eof
+    = ok 1
+    > query(select phone)
+    ] query(select mask)
+    < cols(2) col(app.people.id) expression {ends} eof
+    [ cols(2) col(app.people.id) expression {ends} eof
+    = ok 0
+    """)
+
+
+def test_a_hidden_column_in_place_of_a_mask_does_not_pass(mysql_player) -> None:
+    """What the server says of a column counts, whatever the plan says."""
+    player = mysql_player()
+    player.play("""
+    ! hide app.people.phone
+    > query(select id, phone in place)
+    ] query(select id, mask in place)
+    """)
+    player.server(player._server_bytes("cols(2) col(app.people.id) col(app.people.phone) row(5)"))
+    assert player.session.conversation.exposed == "app.people.phone"
 
 
 # ---- errors ---------------------------------------------------------------------------------------------------------------
