@@ -48,7 +48,7 @@ class Findings:
     `names` are all words and quoted names in lower case with the ways in which each is written. `starred` are the qualifiers of
     stars, in lower case; `stars` the ids of query blocks with a bare one. `places` are the characters at which names stand in
     the tree, `defined` those of them that name something new or old that is no function: tables, aliases, columns of lists.
-    `laterals`: JSON_TABLE is among the tables.
+    `laterals`: JSON_TABLE is among the tables. `rows`: a row is looked for in a list.
     """
 
     tree: exp.Expr
@@ -59,6 +59,7 @@ class Findings:
     stars: set[int] = field(default_factory=set)
     natural: bool = False
     laterals: bool = False
+    rows: bool = False
     locks: list[exp.Lock] = field(default_factory=list)
     places: set[int] = field(default_factory=set)
     defined: set[int] = field(default_factory=set)
@@ -81,6 +82,8 @@ def walk(tree: exp.Expr, text: str, statement: Statement, *, folds: bool) -> Fin
             found.natural = found.natural or str(node.args.get("method") or "").upper() == "NATURAL"
         elif isinstance(node, exp.TableAlias):
             found.aliases.add(node.name)
+        elif isinstance(node, exp.In):
+            found.rows = found.rows or isinstance(node.this, exp.Tuple)
     return found
 
 

@@ -36,7 +36,7 @@ _BEHIND_TABLE = frozenset({"", ")", "ORDER", "LIMIT", "UNION", "EXCEPT", "INTERS
 _HINTS = frozenset({"USE", "FORCE", "IGNORE"})
 _UNMERGED = FENCE
 """Where a subquery must not be merged: MySQL takes no expression in place of a column for JSON_TABLE (error 1210), and MariaDB
-would compute the hashes of a join anew for each pair of rows."""
+would compute the hashes of a join anew for each pair of rows, and finds no row in a list of several that hold an expression."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +113,7 @@ def substitute_for(  # noqa: PLR0913  a reference and all that takes its place d
         message = f"locking rows of {full} is not available, because rows of it are hidden from you"
         hint = "The server would lock hidden rows, too. Leave the lock out."
         raise Refusal("42000", message, hint=hint, position=_start(node) + 1)
-    kept = _UNMERGED if (hashes if mariadb else found.laterals) else ""
+    kept = _UNMERGED if ((hashes or found.rows) if mariadb else found.laterals) else ""
     if view.body is not None and (inside or hints or lock):
         message = "a partition, an index or a lock of a view is not available, because columns behind it are masked"
         raise Refusal("42000", message, hint="Name the tables behind it.", position=_start(node) + 1)
