@@ -75,9 +75,7 @@ def query(ruling: Ruling, where: Circumstances, first: int = 0, prefix: str = ""
     write.expect()
     ruling.tree, ruling.first, ruling.prefix = tree, first, prefix
     ruling.edits = sorted(set(ruling.edits + edits))
-    ruling.labels = labels(
-        called, statement, where.reading.text, ruling.edits, spellings if _tabled(substitutes) else frozenset()
-    )
+    ruling.labels = labels(called, statement, where.reading.text, ruling.edits, _tabled(spellings, substitutes))
     ruling.filtered += write.filtered
     for substitute in substitutes:
         ruling.moved |= substitute.moved
@@ -111,9 +109,12 @@ def _spellings(found: Findings) -> frozenset[str]:
     return frozenset(name for name, ways in found.names.items() if len(ways) > 1)
 
 
-def _tabled(replaced: Sequence[Replacement]) -> bool:
-    """Whether subqueries stand for tables alone, which give a column one spelling; a view's column is called as there."""
-    return all(isinstance(each, Substitute) and each.table.kind == "table" for each in replaced)
+def _tabled(spellings: frozenset[str], replaced: Sequence[Replacement]) -> frozenset[str]:
+    """Those of tables, of which a subquery gives a column one spelling; a view's column is called as there."""
+    if not all(isinstance(each, Substitute) for each in replaced):
+        return frozenset()
+    views = (each.table for each in replaced if each.table.kind == "view")
+    return spellings - {column.name.lower() for view in views for column in view.columns}
 
 
 def references(ruling: Ruling, found: Findings, where: Circumstances) -> list[tuple[Reference, Table]]:
