@@ -42,8 +42,8 @@ def expect_hint(node: exp.Table, hint: str) -> None:
     node.set("hints", [*(node.args.get("hints") or ()), *added])
 
 
-def expect_order(tree: exp.Delete, order: str) -> None:
-    """Give a DELETE an order, or add to its own."""
+def expect_order(tree: exp.Update | exp.Delete, order: str) -> None:
+    """Give an UPDATE or DELETE an order, or add to its own."""
     added = parsed(f"DELETE FROM t ORDER BY {order}").args["order"]  # noqa: S608  parsed, never sent
     if tree.args.get("order"):
         tree.args["order"].set("expressions", [*tree.args["order"].expressions, *added.expressions])

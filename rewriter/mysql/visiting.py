@@ -2,8 +2,8 @@
 
 An index over visible and hidden columns gives the rows that a condition on the visible ones finds in the order of the hidden ones. LIMIT
 takes the first of them, RETURNING tells all, and so does what a condition leaves behind at each row: variables, locks, numbers. Owns what
-keeps the server from that: an index hint, or for DELETE of one table, which takes none, an order by a key. May not do: know queries; they
-read subqueries with the same hint.
+keeps the server from that where it could show: an order by a key, or an index hint, which DELETE of one table does not take. May not do:
+know queries; they read subqueries with the same hint.
 """
 
 from __future__ import annotations
@@ -54,24 +54,24 @@ def visiting(  # noqa: PLR0913  a reference that is written, and where it stands
     ]
     if not exposed or not isinstance(tree, exp.Update | exp.Delete):
         return [], None
-    if direct and (isinstance(tree, exp.Update) or reference.role == "joined"):
+    told = _tells(tree, statement, catalog)
+    if not told and not _matters(tree, base):
+        return [], None
+    single = tree if direct and reference.role == "target" else None
+    key = None if told or single is None else _key(base, hidden)
+    if single is not None and key is not None:
+        order = ", ".join(quote(column) for column in key)
+        # in small letters, for a condition that is added at the same place stands before it: edits are sorted
+        added = f", {order}" if single.args.get("order") else f" order by {order}"
+        end = _end(statement)
+        return [(end, end, added)], lambda: proof.expect_order(single, order)
+    if direct and (isinstance(tree, exp.Update) or single is None):
         hint = f"IGNORE INDEX ({', '.join(exposed)})"
         end = _behind(reference, statement, text)
         return [(end, end, f" {hint}")], lambda: proof.expect_hint(reference.node, hint)
-    ordered = bool(tree.args.get("limit") or tree.args.get("order") or base.triggers)
-    delete = tree if direct and isinstance(tree, exp.Delete) else None
-    key = _key(base, hidden) if delete is not None else None
-    if _tells(tree, statement, catalog) or (ordered and key is None):
-        message = f"rows of {base.schema}.{base.name} could be written in the order of hidden values"
-        hint = "Leave out LIMIT, RETURNING, variables and functions, or read the keys first and name them."
-        raise Refusal("42000", message, hint=hint)
-    if not ordered or delete is None or key is None:
-        return [], None
-    # in small letters, for a condition that is added at the same place stands before it: edits are sorted
-    order = ", ".join(quote(column) for column in key)
-    added = f", {order}" if delete.args.get("order") else f" order by {order}"
-    end = _end(statement)
-    return [(end, end, added)], lambda: proof.expect_order(delete, order)
+    message = f"rows of {base.schema}.{base.name} could be written in the order of hidden values"
+    hint = "Leave out LIMIT, RETURNING, variables and functions, or read the keys first and name them."
+    raise Refusal("42000", message, hint=hint)
 
 
 def _mixes(columns: set[str], hidden: frozenset[str]) -> bool:
@@ -82,6 +82,16 @@ def _key(table: Table, hidden: frozenset[str]) -> tuple[str, ...] | None:
     """A unique key of visible columns none of which is ever NULL."""
     whole = {column.name for column in table.columns if column.not_null and column.name.lower() not in hidden}
     return next((columns for columns in table.unique if whole.issuperset(columns)), None)
+
+
+def _matters(tree: exp.Expr, base: Table) -> bool:
+    """Whether the order decides which rows are written, what triggers do, or whether a key or another row is in the way."""
+    own = any(link.other == (base.schema, base.name) for link in base.links)
+    if tree.args.get("limit") or tree.args.get("order") or base.triggers or own:
+        return True
+    keys = {column.lower() for columns in base.unique for column in columns}
+    names = {each.this.name.lower() for each in tree.expressions if isinstance(each, exp.EQ)}
+    return isinstance(tree, exp.Update) and not keys.isdisjoint(names)
 
 
 def _tells(tree: exp.Expr, statement: Statement, catalog: Catalog) -> bool:
