@@ -21,22 +21,10 @@ _FIRST_OF_MARIADB: Final = (12, 0)
 _BEGINNING: Final = "/*+"
 _NAME: Final = re.compile(r"([^\s(),]+)\s*\(")
 _HARMLESS: Final = frozenset(
-    {
-        *(
-            "BKA",
-            "NO_BKA",
-            "BNL",
-            "NO_BNL",
-            "HASH_JOIN",
-            "NO_HASH_JOIN",
-            "MERGE",
-            "NO_MERGE",
-            "SEMIJOIN",
-            "NO_SEMIJOIN",
-        ),
-        *("DERIVED_CONDITION_PUSHDOWN", "NO_DERIVED_CONDITION_PUSHDOWN", "SUBQUERY", "JOIN_FIXED_ORDER", "JOIN_ORDER"),
-        *("JOIN_PREFIX", "JOIN_SUFFIX", "MAX_EXECUTION_TIME", "QB_NAME", "RESOURCE_GROUP", "SET_VAR"),
-    }
+    (  # noqa: SIM905  words are read more easily
+        "BKA NO_BKA BNL NO_BNL DERIVED_CONDITION_PUSHDOWN NO_DERIVED_CONDITION_PUSHDOWN HASH_JOIN NO_HASH_JOIN JOIN_FIXED_ORDER "
+        "JOIN_ORDER JOIN_PREFIX JOIN_SUFFIX MAX_EXECUTION_TIME MERGE NO_MERGE QB_NAME RESOURCE_GROUP SEMIJOIN NO_SEMIJOIN SET_VAR SUBQUERY"
+    ).split()
 )
 
 

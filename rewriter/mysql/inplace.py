@@ -17,7 +17,7 @@ from rewriter.model import Masked
 from rewriter.mysql import proof
 from rewriter.mysql.labels import written
 from rewriter.mysql.names import fold
-from rewriter.mysql.substitution import Replacement, needed
+from rewriter.mysql.substitution import Replacement, end_of, needed
 from rewriter.mysql.views import quote
 
 if TYPE_CHECKING:
@@ -71,9 +71,9 @@ def in_place(
     if _ROW in found.names or not all(column.name.lower() in columns for column in found.columns):
         return None
     at = {token.start: place for place, token in enumerate(statement.tokens) if token.named}
-    behind = _behind(reference, at)
+    end = end_of(reference, statement, text)
     items = _items(found.tree, statement, at, reader.world.hidden(name))
-    if behind is None or items is None or not all(_is_of(reference, table, item, reader.catalog) for item in items):
+    if end is None or items is None or not all(_is_of(reference, table, item, reader.catalog) for item in items):
         return None
     view, _ = reader.view_of(table)
     shown: dict[str, str] = {}
@@ -88,22 +88,9 @@ def in_place(
     edits = [_edit(item, shown[item.column.name.lower()], statement, text) for item in items]
     hint = view.unread()
     if hint:
-        end = statement.tokens[behind].end
         edits.append((end, end, f" {hint}"))
         proof.expect_hint(reference.node, hint)
     return InPlace(reference, table, tuple(edits), tuple(uses), masked=masked)
-
-
-def _behind(reference: Reference, at: dict[int, int]) -> int | None:
-    """The last token of a table's name, or of its alias; None where that is no plain name."""
-    alias = reference.node.args.get("alias")
-    last: int | None = None
-    for part in (reference.node.this, alias and alias.this):
-        if part is not None:
-            last = at.get(part.meta.get("start", -1))
-            if last is None:
-                return None
-    return None if alias is not None and alias.columns else last
 
 
 def _is_of(reference: Reference, table: Table, item: _Item, catalog: Catalog) -> bool:

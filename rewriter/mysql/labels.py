@@ -1,6 +1,6 @@
 """The names of result columns: the servers call an expression by its text, so an edited one gets the text of before as a name.
 
-Owns finding the items of SELECT lists in the tokens. May not do: touch an item that has a name of its own.
+Owns finding the items of SELECT lists in the tokens, and which columns are called otherwise over a subquery. May not do: touch an item that has a name of its own.
 """
 
 from __future__ import annotations
@@ -9,14 +9,16 @@ from typing import TYPE_CHECKING, Final
 
 from sqlglot import exp
 
+from rewriter.mysql.substitution import Substitute
 from rewriter.mysql.views import quote
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from rewriter.mysql.lexer import Token
     from rewriter.mysql.reading import Statement
-    from rewriter.mysql.substitution import TextEdit
+    from rewriter.mysql.scopes import Findings
+    from rewriter.mysql.substitution import Replacement, TextEdit
 
 BEFORE: Final = " AS "
 """What stands before a name that is added."""
@@ -47,11 +49,11 @@ def labels(
     statement: Statement,
     text: str,
     edits: list[TextEdit],
-    spellings: frozenset[str] = frozenset(),
+    spelled: frozenset[str] = frozenset(),
 ) -> list[TextEdit]:
     """Edits that name the items of SELECT lists that other edits change. A name stands in backticks behind BEFORE.
 
-    `called` are the characters at which items have names already; `spellings` the columns, in lower case, that the statement writes in
+    `called` are the characters at which items have names already; `spelled` the columns, in lower case, that the statement writes in
     several ways, of which a subquery gives but one.
     """
     if not edits:
@@ -64,7 +66,7 @@ def labels(
             continue
         if all((token.text == ".") == (place % 2 == 1) for place, token in enumerate(tokens[first : last + 1])):
             # a column, which is called as before
-            if tokens[last].named and tokens[last].text.lower() in spellings:
+            if tokens[last].named and tokens[last].text.lower() in spelled:
                 added.append((end, end, f"{BEFORE}{quote(written(tokens[last], text))}"))
             continue
         if not any(start <= a and b <= end for a, b, _ in edits):
@@ -73,6 +75,23 @@ def labels(
         if all(ord(character) <= 0xFFFF for character in label):
             added.append((end, end, f"{BEFORE}{quote(label)}"))
     return added
+
+
+def spellings(found: Findings) -> frozenset[str]:
+    """Names that are written in several ways, in lower case, where all columns are of tables; one of a client's subquery is called as there."""
+    tree = found.tree
+    derived = any(isinstance(each.parent, exp.From | exp.Join) for each in tree.find_all(exp.Subquery))
+    if derived or found.laterals or tree.find(exp.With) is not None:
+        return frozenset()
+    return frozenset(name for name, ways in found.names.items() if len(ways) > 1)
+
+
+def of_tables(spelled: frozenset[str], replaced: Sequence[Replacement]) -> frozenset[str]:
+    """Those of tables, of which a subquery gives a column one spelling; a view's column is called as there."""
+    if not all(isinstance(each, Substitute) for each in replaced):
+        return frozenset()
+    views = (each.table for each in replaced if each.table.kind == "view")
+    return spelled - {column.name.lower() for view in views for column in view.columns}
 
 
 def written(token: Token, text: str) -> str:

@@ -42,13 +42,9 @@ def expect_hint(node: exp.Table, hint: str) -> None:
     node.set("hints", [*(node.args.get("hints") or ()), *added])
 
 
-def expect_order(tree: exp.Update | exp.Delete, order: str) -> None:
-    """Give an UPDATE or DELETE an order, or add to its own."""
-    added = parsed(f"DELETE FROM t ORDER BY {order}").args["order"]  # noqa: S608  parsed, never sent
-    if tree.args.get("order"):
-        tree.args["order"].set("expressions", [*tree.args["order"].expressions, *added.expressions])
-    else:
-        tree.set("order", added)
+def expect_target(tree: exp.Delete, target: str) -> None:
+    """Have a DELETE name what it deletes from before FROM."""
+    tree.set("tables", parsed(f"DELETE {target} FROM t").args["tables"])
 
 
 def expect_template(node: exp.Expr, template: str) -> None:

@@ -20,11 +20,10 @@ from rewriter.mysql.expansion import Reader
 from rewriter.mysql.grouping import check_grouping
 from rewriter.mysql.hints import check_hints
 from rewriter.mysql.inplace import in_place
-from rewriter.mysql.labels import labels, named
+from rewriter.mysql.labels import labels, named, of_tables, spellings
 from rewriter.mysql.names import Elsewhere, fold, meaning_of
 from rewriter.mysql.reading import parse
 from rewriter.mysql.scopes import walk
-from rewriter.mysql.substitution import Substitute
 from rewriter.mysql.system import refusal_of
 from rewriter.mysql.writes import written
 
@@ -68,14 +67,14 @@ def query(ruling: Ruling, where: Circumstances, first: int = 0, prefix: str = ""
     ruling.edits += write.edits
     ruling.uses += write.uses
     ruling.compared += [use for use in write.uses if use.column.column in compared]
-    spellings = _spellings(found)
+    spelled = spellings(found)
     substitutes, edits = _replaced(found, reads, reader, ruling, where)
     if where.catalog.flavour == "mysql":
         check_grouping(found, known, [substitute.reference for substitute in substitutes])
     write.expect()
     ruling.tree, ruling.first, ruling.prefix = tree, first, prefix
     ruling.edits = sorted(set(ruling.edits + edits))
-    ruling.labels = labels(called, statement, where.reading.text, ruling.edits, _tabled(spellings, substitutes))
+    ruling.labels = labels(called, statement, where.reading.text, ruling.edits, of_tables(spelled, substitutes))
     ruling.filtered += write.filtered
     for substitute in substitutes:
         ruling.moved |= substitute.moved
@@ -98,23 +97,6 @@ def _replaced(
             ruling.masked = plain.masked if any(plain.masked) else ()
             return [plain], list(plain.edits)
     return reader.edits(found, reads, where.reading, ruling.statement, searching=runs)
-
-
-def _spellings(found: Findings) -> frozenset[str]:
-    """Names that are written in several ways, in lower case, where all columns are of tables; one of a client's subquery is called as there."""
-    tree = found.tree
-    derived = any(isinstance(each.parent, exp.From | exp.Join) for each in tree.find_all(exp.Subquery))
-    if derived or found.laterals or tree.find(exp.With) is not None:
-        return frozenset()
-    return frozenset(name for name, ways in found.names.items() if len(ways) > 1)
-
-
-def _tabled(spellings: frozenset[str], replaced: Sequence[Replacement]) -> frozenset[str]:
-    """Those of tables, of which a subquery gives a column one spelling; a view's column is called as there."""
-    if not all(isinstance(each, Substitute) for each in replaced):
-        return frozenset()
-    views = (each.table for each in replaced if each.table.kind == "view")
-    return spellings - {column.name.lower() for view in views for column in view.columns}
 
 
 def references(ruling: Ruling, found: Findings, where: Circumstances) -> list[tuple[Reference, Table]]:

@@ -102,7 +102,7 @@ def substitute_for(  # noqa: PLR0913  a reference and all that takes its place d
     edits: list[TextEdit] = []
     alias = node.args.get("alias")
     after = at[alias.this.meta["start"]] + 1 if alias is not None else last + 1
-    end, hints = hints_behind(statement, after, text)
+    end, hints = _hints(statement, after, text)
     if end > after:
         edits.append((statement.tokens[after - 1].end, statement.tokens[end - 1].end, ""))
     if not mariadb and isinstance(node.parent, exp.Subquery) and not node.args.get("joins"):
@@ -251,7 +251,24 @@ def _partition(statement: Statement, name: int, text: str) -> tuple[int, str]:
     return last, text[statement.tokens[name + 1].start : statement.tokens[last].end]
 
 
-def hints_behind(statement: Statement, index: int, text: str) -> tuple[int, str]:
+def end_of(reference: Reference, statement: Statement, text: str) -> int | None:
+    """The character behind a table's name, its partitions, its alias and its index hints; None where it is not named plainly."""
+    node, alias = reference.node, reference.node.args.get("alias")
+    at = {token.start: place for place, token in enumerate(statement.tokens) if token.named}
+    place = at.get(node.this.meta.get("start", -1))
+    if place is None:
+        return None
+    place, _ = _partition(statement, place, text)
+    if alias is not None:
+        named = at.get(alias.this.meta.get("start", -1))
+        if named is None or alias.columns:
+            return None
+        place = named
+    behind, _ = _hints(statement, place + 1, text)
+    return statement.tokens[behind - 1].end
+
+
+def _hints(statement: Statement, index: int, text: str) -> tuple[int, str]:
     """The token behind the index hints that begin at `index`, and their text."""
     begin = index
     while True:

@@ -6,14 +6,14 @@ its value, what is refused. May not do: resolve names, or judge constraints.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from sqlglot import exp
 
 from rewriter.model import Refusal, Use
-from rewriter.mysql import filtering, preserving, proof, telling
+from rewriter.mysql import filtering, preserving, proof, telling, visiting
 from rewriter.mysql.assignments import Assignment, assignments, inserted
 from rewriter.mysql.bindings import bound
 from rewriter.mysql.catalog import Table
@@ -25,7 +25,6 @@ from rewriter.mysql.substitution import TextEdit
 from rewriter.mysql.surfaces import Surface, behind, surface_of
 from rewriter.mysql.telling import Effect
 from rewriter.mysql.views import CallerView, quote
-from rewriter.mysql.visiting import visiting
 
 if TYPE_CHECKING:
     from policies.model import Treatment
@@ -45,7 +44,7 @@ class Written:
     kept: list[tuple[exp.Expr, str]] = field(default_factory=list)
     narrowed: list[tuple[exp.Expr, str]] = field(default_factory=list)
     filtered: list[tuple[Table, str]] = field(default_factory=list)
-    visited: list[Callable[[], None]] = field(default_factory=list)
+    visits: list[visiting.Visit] = field(default_factory=list)
 
     def expect(self) -> None:
         """Change the tree into what the edited text must read as: first columns, then the values that hold them."""
@@ -55,8 +54,8 @@ class Written:
             proof.expect_template(assignment.args["expression"], template)
         for tree, template in self.narrowed:  # last: it stands around all others
             proof.expect_where(tree, template)
-        for expect in self.visited:
-            expect()
+        for visit in self.visits:
+            visit.expect()
 
 
 def written(  # noqa: PLR0913, PLR0917  what a statement names, and where it stands
@@ -102,6 +101,7 @@ class _Target:
             return
         self._check_replaced(surface)
         self._filter(surface, tree, effect)
+        self._visit(surface, tree)
         treated = surface.treatments(world)
         if not treated:
             return
@@ -113,16 +113,16 @@ class _Target:
         self._replace_columns(view, assigned)
         for assignment in assigned:
             self._preserve(assignment, view)
-        edits, expect = visiting(
-            *(tree, self.reference, surface.table, world.hidden((surface.table.schema, surface.table.name))),
-            direct=self.table.kind != "view",
-            statement=self.statement,
-            text=self.text,
-            catalog=self.where.catalog,
-        )
-        self.made.edits += edits
-        if expect is not None:
-            self.made.visited.append(expect)
+
+    def _visit(self, surface: Surface, tree: exp.Expr) -> None:
+        """Keep the server from visiting rows in the order of hidden values; raises Refusal."""
+        treated = self.where.world.treatments.get((surface.table.schema, surface.table.name), {})
+        view = CallerView(surface.table, treated, self.where.key)
+        direct = self.table.kind != "view"
+        found = visiting.visit(tree, self.reference, view, self.statement, self.text, direct=direct)
+        if found is not None:
+            self.made.edits += found.edits
+            self.made.visits.append(found)
 
     def _filter(self, surface: Surface, tree: exp.Expr, effect: Effect) -> None:
         """Keep the statement to the rows that the caller has, and new ones to those that he will have; raises Refusal."""

@@ -10,7 +10,7 @@ from enum import IntEnum
 from typing import TYPE_CHECKING, Final
 
 from proxy.mysql.wire.capabilities import Capability
-from proxy.mysql.wire.columns import Origins, of_column, text_row
+from proxy.mysql.wire.columns import Masks, Origins, text_row
 from proxy.mysql.wire.errors import EXCEEDED, EXPOSED, discreet
 from proxy.mysql.wire.messages import parse_error
 from proxy.mysql.wire.packets import (
@@ -86,8 +86,7 @@ class Backend:
         self._received = 0
         self._mark = 0  # the end of the last answer
         self._origins = Origins()
-        self._masked: tuple[tuple[bytes, bytes, bytes] | None, ...] = ()  # of the plan whose definitions are in `shown`
-        self._shown: dict[tuple[int, bytes], bytes] = {}  # what clients are told, by place and definition
+        self._masks = Masks()
         self._definitions: dict[bytes, tuple[Field, int, bool]] = {}
         self._described: list[
             tuple[Field, int, bool]
@@ -347,16 +346,7 @@ class Backend:
         plan = owed.plan if isinstance(owed, Execution) else owed.prepared and owed.prepared.plan
         if not plan or len(plan.masked) != self._columns:
             return False
-        column = plan.masked[-left]
-        if column is None:
-            return False
-        if plan.masked is not self._masked:
-            self._masked = plan.masked
-            self._shown.clear()
-        place = (left, definition)
-        shown = self._shown.get(place)
-        if shown is None:
-            shown = self._shown[place] = of_column(definition, *column)
+        shown = self._masks.told(plan.masked, left, definition)
         if shown == definition:
             return False
         self._replacement = packet(self.sequence, shown)

@@ -1,4 +1,4 @@
-"""What stands in the few packets of results that are looked into: rows of our own questions, where columns come from.
+"""What stands in the few packets of results that are looked into: rows of our own questions, where columns come from, what masks are.
 
 Owns the reading of their payloads. Source: MySQL's developer documentation, "Text Resultset", column definitions. May not do:
 I/O, decide.
@@ -62,7 +62,7 @@ def hidden_origin(witness: OriginWitness, definition: bytes, *, utf8: bool) -> s
     return ".".join(found) if witness.forbids(*found) else ""
 
 
-def of_column(definition: bytes, called: bytes, table: bytes, column: bytes) -> bytes:
+def _of_column(definition: bytes, called: bytes, table: bytes, column: bytes) -> bytes:
     """The definition of an expression as that of a column of a table, `called` so; any other as it is. Raises ProtocolViolation.
 
     The schema stays empty, so that no client takes it for one that could be written back.
@@ -97,3 +97,25 @@ class Origins:
                 self._clean.clear()
             self._clean.add(definition)
         return found
+
+
+class Masks:
+    """Has definitions of masks say which columns these are to the client, and remembers them as long as the same plan's are asked for."""
+
+    def __init__(self) -> None:
+        self._masked: tuple[tuple[bytes, bytes, bytes] | None, ...] = ()  # whose definitions are known
+        self._known: dict[tuple[int, bytes], bytes] = {}
+
+    def told(self, masked: tuple[tuple[bytes, bytes, bytes] | None, ...], left: int, definition: bytes) -> bytes:
+        """The definition for the client of the column with which `left` are still to come, by what its plan says of each."""
+        column = masked[-left]
+        if column is None:
+            return definition
+        if masked is not self._masked:
+            self._masked = masked
+            self._known.clear()
+        place = (left, definition)
+        known = self._known.get(place)
+        if known is None:
+            known = self._known[place] = _of_column(definition, *column)
+        return known
