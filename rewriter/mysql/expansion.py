@@ -15,7 +15,7 @@ from rewriter.model import MAX_BYTES, Name, Refusal
 from rewriter.mysql import proof
 from rewriter.mysql.catalog import Catalog, Facts, Table
 from rewriter.mysql.joining import Joins, join
-from rewriter.mysql.lexer import apply
+from rewriter.mysql.lexer import PADDING, apply
 from rewriter.mysql.masks import KeyMaterial
 from rewriter.mysql.names import meaning_of
 from rewriter.mysql.reading import parse, read
@@ -51,7 +51,8 @@ class Reader:
         treatments = self.world.treatments.get(name, {})
         filtered = self.world.filters.get(name)
         if name not in self.world.views:
-            return CallerView(table, treatments, self.key, filtered=filtered), Expansion("", (), ())
+            padded = bool(self.modes & PADDING)
+            return CallerView(table, treatments, self.key, filtered=filtered, padded=padded), Expansion("", (), ())
         expansion = self._expanded(table)
         quoting = ("\\" in expansion.text or '"' in expansion.text) and bool(self.modes & _CHANGING)
         if quoting or ("''" in expansion.text and "EMPTY_STRING_IS_NULL" in self.modes):
@@ -127,7 +128,7 @@ class Reader:
         return substitutes, edits
 
     def _expanded(self, view: Table) -> Expansion:
-        place = ((view.schema, view.name), self.key.fingerprint if self.key else "")
+        place = ((view.schema, view.name), self.key.fingerprint if self.key else "", self.modes & PADDING)
         kept = self.world.expansions.get(place)
         if kept is None:
             kept = self.world.expansions[place] = self._expand(view)
@@ -148,7 +149,7 @@ class Reader:
                 if reference.role != "read" or (meaning.schema, meaning.name) in self.world.barred:
                     raise proof.unproved()  # the world would have barred the view
                 reads.append((reference, meaning))
-        inner = Reader(self.catalog, self.world, self.key, _OWN)
+        inner = Reader(self.catalog, self.world, self.key, self.modes & PADDING)
         substitutes, edits = inner.edits(found, reads, reading, statement)
         edits.sort()
         text = apply(definition, edits)

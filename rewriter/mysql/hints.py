@@ -1,7 +1,8 @@
 """Optimizer hints: comments that the server obeys, and by which a caller could have rows come in the order of hidden values.
 
 Owns finding them, and which are let through with protected tables: none that names an index, for that has the server use one over a hidden
-column although a subquery forbids it (`IGNORE INDEX`), from outside, too: `/*+ INDEX(t@`select#2` i) */`. May not do: edit text.
+column although a subquery forbids it (`IGNORE INDEX`), from outside, too: `/*+ INDEX(t@`select#2` i) */`; and none that sets an sql_mode for
+one statement, for masks are made for the session's. May not do: edit text.
 Source: MySQL's manual, "Optimizer Hints"; MariaDB's knowledge base, "Optimizer Hints" (12.0).
 """
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 _FIRST_OF_MARIADB: Final = (12, 0)
 """Before, they are comments there."""
 _BEGINNING: Final = "/*+"
+_MODE: Final = "sql_mode"
 _NAME: Final = re.compile(r"([^\s(),]+)\s*\(")
 _HARMLESS: Final = frozenset(
     (  # noqa: SIM905  words are read more easily
@@ -37,8 +39,12 @@ def check_hints(statement: Statement, text: str, catalog: Catalog) -> None:
         place = between.find(_BEGINNING)
         if place < 0:
             continue
+        position = before.end + place + 1
+        if _MODE in between.lower():
+            message = "the optimizer hint SET_VAR(sql_mode) is not available to you, because columns are masked for you"
+            raise Refusal("42000", message, hint="Set it for the session.", position=position)
         for name in _NAME.findall(between[place + len(_BEGINNING) :]):
             if name.upper() not in _HARMLESS:
                 message = f"the optimizer hint {name[:40]} is not available to you, because columns are masked for you"
                 hint = "Leave it out: it could have rows come in the order of hidden values."
-                raise Refusal("42000", message, hint=hint, position=before.end + place + 1)
+                raise Refusal("42000", message, hint=hint, position=position)

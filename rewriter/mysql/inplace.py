@@ -79,7 +79,7 @@ def in_place(
     shown: dict[str, str] = {}
     uses: list[Use] = []
     for column, _ in needed(reference, table, found):
-        shown[column.name.lower()], used = view.shown_as(column, reference.called)
+        shown[column.name.lower()], used = view.shown_as(column, reference.called, alone=True)
         uses += used
     hidden = {
         id(item.column): Masked(reference.called, table.name, columns[item.column.name.lower()]) for item in items

@@ -42,6 +42,8 @@ _LEXING: Final = frozenset(
     }
 )
 """Those of them that change what a text says."""
+PADDING: Final = frozenset({"PAD_CHAR_TO_FULL_LENGTH"})
+"""Has values of char columns come with the padding that they are stored with."""
 
 _WORD = r"[A-Za-z_$\x80-\uffff][A-Za-z0-9_$\x80-\uffff]*"
 _COMMENT = r"(?P<comment>/\*.*?\*/|\#[^\n]*|--(?=[ \t\r\n\f\v]|\Z)[^\n]*)"
@@ -105,8 +107,8 @@ def quotes_names(modes: frozenset[str]) -> bool:
 
 
 def telling(modes: frozenset[str]) -> frozenset[str]:
-    """Of the words of an sql_mode, those under which a text may say something else than without."""
-    return (modes & _LEXING) | (modes - MODES)
+    """Of the words of an sql_mode, those under which a text may say something else than without, or another one is sent on."""
+    return (modes & (_LEXING | PADDING)) | (modes - MODES)
 
 
 def unwrap(text: str, modes: frozenset[str], catalog: Catalog) -> tuple[str, tuple[tuple[int, int, str], ...]]:

@@ -42,7 +42,7 @@ class CallerView:
     """A table with the treatment of each of its labelled columns, by name in lower case, for one caller.
 
     `body` is what is read in place of the table itself: the expanded definition of a view. It is `listed`: its columns get the
-    names of the view's. `filtered`: only the rows are there that it leaves.
+    names of the view's. `filtered`: only the rows are there that it leaves. `padded`: values of char columns may come with their padding.
     """
 
     table: Table
@@ -51,6 +51,7 @@ class CallerView:
     body: str | None = None
     listed: bool = False
     filtered: RowFilter | None = None
+    padded: bool = True
 
     def query(  # noqa: PLR0913  what a SELECT is made of
         self,
@@ -135,27 +136,33 @@ class CallerView:
         ]
         return f"IGNORE INDEX ({', '.join(names)})" if names else ""
 
-    def shown_as(self, column: Column, qualifier: str) -> tuple[str, tuple[Use, ...]]:
-        """SQL that shows one column of the table known as `qualifier`, and the use of it when it is labelled."""
-        reference = f"{quote(qualifier)}.{quote(column.name)}"
+    def shown_as(self, column: Column, qualifier: str, *, alone: bool = False) -> tuple[str, tuple[Use, ...]]:
+        """SQL that shows one column of the table known as `qualifier`, and the use of it when it is labelled.
+
+        `alone`: in the list of a SELECT that reads nothing else.
+        """
+        reference = quote(column.name) if alone else f"{quote(qualifier)}.{quote(column.name)}"
         treatment = self.treatments.get(column.name.lower())
         if treatment is None:
             return reference, ()
         use = Use(column_name(self.table, column.name), treatment)
-        return self._treated(column, treatment, reference, qualifier), (use,)
+        nullable = not (alone and column.not_null)
+        return self._treated(column, treatment, reference, qualifier, nullable=nullable), (use,)
 
-    def _treated(self, column: Column, treatment: Treatment, reference: str, qualifier: str) -> str:
+    def _treated(self, column: Column, treatment: Treatment, reference: str, qualifier: str, *, nullable: bool) -> str:
         full = column_name(self.table, column.name)
         if treatment.kind == "deny":
             message = f'permission denied for column {full} by rule "{treatment.rule}"'
             hint = "Name the columns you need and leave this one out."
             raise Refusal("42000", message, hint=hint, rule=treatment.rule)
         try:
-            inside = reference if treatment.kind == "clear" else self._masked(treatment.mask, column, reference)
+            inside = reference
+            if treatment.kind != "clear":
+                inside = self._masked(treatment.mask, column, reference, nullable=nullable)
             if treatment.rows is None or not treatment.hides:
                 return inside
             condition = print_condition(treatment.rows, self.table, quote(qualifier))
-            outside = self._masked(treatment.fallback, column, reference)
+            outside = self._masked(treatment.fallback, column, reference, nullable=nullable)
         except ConditionError as error:
             message = f'rule "{treatment.rule}" cannot be applied to {full}: {error}'
             raise Refusal("42000", message, hint="The policy needs to be corrected.", rule=treatment.rule) from None
@@ -164,8 +171,9 @@ class CallerView:
             raise Refusal("42000", message, hint="The operator sets the key of masks.", rule=treatment.rule) from None
         return f"(CASE WHEN ({condition}) IS TRUE THEN {inside} ELSE {outside} END)"
 
-    def _masked(self, mask: Mask | None, column: Column, reference: str) -> str:
-        return render(mask or Mask("null"), column, reference, self.key)
+    def _masked(self, mask: Mask | None, column: Column, reference: str, *, nullable: bool) -> str:
+        mask = mask or Mask("null")
+        return render(mask, column, reference, self.key, padded=self.padded, nullable=nullable)
 
 
 _KEPT: Final = TEXTS | INTEGERS.keys() | {"decimal", "double", "date", "datetime", "time"}

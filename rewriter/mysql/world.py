@@ -60,7 +60,7 @@ class World:
     stamp: str = ""
     filters: Mapping[Name, RowFilter] = field(default_factory=dict)
     tied: frozenset[str] = frozenset()
-    expansions: dict[tuple[Name, str], Expansion] = field(default_factory=dict)
+    expansions: dict[tuple[Name, str, frozenset[str]], Expansion] = field(default_factory=dict)
 
     def protects(self, name: Name) -> bool:
         """Whether something takes the place of a table where it is read."""

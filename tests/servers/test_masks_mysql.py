@@ -191,23 +191,30 @@ ODD_MARIADB = (
 )
 
 
+def shown_under(setting: str, kind: Kind, stage: Stage) -> dict[str, str]:
+    """Each mask as it is sent in a session with this setting. Timestamps are shown in the session's zone, as timestamps are."""
+    seconds = "UNIX_TIMESTAMP({})" if kind.definition.startswith("timestamp") else "{}"
+    padded = "PAD_CHAR" in setting
+    return {
+        name: seconds.format(render(mask, stage.columns[kind], "t.x", KEY, padded=padded))
+        for name, mask in MASKS.items()
+        if name != "null"
+    }
+
+
 def test_no_session_setting_changes_a_masked_value(stage: Stage, subtests: pytest.Subtests) -> None:
     """A caller who turns modes, character sets, zones or flags sees the same masked values, no error and no warning."""
     server = stage.server
     with server.connect(stage.connection.db.decode()) as connection, connection.cursor() as cursor:
         for place, kind in enumerate(stage.kinds):
-            shown = {
-                name: render(mask, stage.columns[kind], "t.x", KEY) for name, mask in MASKS.items() if name != "null"
-            }
-            if kind.definition.startswith("timestamp"):  # shown in the session's zone, as a timestamp is
-                shown = {name: f"UNIX_TIMESTAMP({expression})" for name, expression in shown.items()}
-            images = ", ".join(f"{expression} AS `{name}`" for name, expression in shown.items())
+            images = ", ".join(f"{sql} AS `{name}`" for name, sql in shown_under("PAD_CHAR", kind, stage).items())
             cursor.execute("SET SESSION sql_mode = '', time_zone = '+00:00'")
             cursor.execute(key_statement(KEY))
             cursor.execute(f"CREATE TABLE saved{place} AS SELECT n, {images} FROM t{place} AS t")
-            same = " AND ".join(f"({expression}) <=> s.`{name}`" for name, expression in shown.items())
-            query = f"SELECT COUNT(*) FROM t{place} AS t JOIN saved{place} s ON t.n = s.n WHERE NOT ({same})"
             for setting in ODD_SESSIONS + (ODD_MARIADB if server.flavour == "mariadb" else ()):
+                shown = shown_under(setting, kind, stage)
+                same = " AND ".join(f"({sql}) <=> s.`{name}`" for name, sql in shown.items())
+                query = f"SELECT COUNT(*) FROM t{place} AS t JOIN saved{place} s ON t.n = s.n WHERE NOT ({same})"
                 variables = [word.strip() for word in setting.removeprefix("SET ").split(",") if "=" in word]
                 with subtests.test(kind=kind.definition, setting=setting):
                     try:

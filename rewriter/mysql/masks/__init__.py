@@ -31,7 +31,7 @@ from rewriter.mysql.masks.partial import render_partial
 from rewriter.mysql.masks.replacing import render_replace
 from rewriter.mysql.masks.rounding import render_round
 from rewriter.mysql.masks.shaped import shaped
-from rewriter.mysql.masks.target import Request, target_of
+from rewriter.mysql.masks.target import Cases, Request, target_of
 from rewriter.mysql.masks.token import render_token
 
 if TYPE_CHECKING:
@@ -39,10 +39,11 @@ if TYPE_CHECKING:
 
     from policies.model import Mask
     from rewriter.mysql.catalog import Column
+    from rewriter.mysql.masks.target import Shown
 
 __all__ = ["RENDERERS", "VARIABLES", "KeyMaterial", "MissingKeyError", "join_hash", "key_statement", "render"]
 
-RENDERERS: Final[Mapping[str, Callable[[Request], str | None]]] = {
+RENDERERS: Final[Mapping[str, Callable[[Request], Shown | None]]] = {
     "full": render_full,
     "null": render_null,
     "partial": render_partial,
@@ -69,19 +70,31 @@ RENDERERS: Final[Mapping[str, Callable[[Request], str | None]]] = {
 """Each mask of the policy: SQL of what stands for a value that is not NULL; None where it does not fit."""
 
 
-def render(mask: Mask, column: Column, reference: str, key: KeyMaterial | None = None) -> str:
+def render(  # noqa: PLR0913  what a mask depends on
+    mask: Mask,
+    column: Column,
+    reference: str,
+    key: KeyMaterial | None = None,
+    *,
+    padded: bool = True,
+    nullable: bool = True,
+) -> str:
     """Give the SQL expression that shows `reference`, a column reference, under the mask.
 
-    The expression can stand anywhere. Raises MissingKeyError when the mask is keyed and `key` is None, KeyError for a mask
-    that does not exist.
+    The expression can stand anywhere. `padded`: the session's sql_mode may have PAD_CHAR_TO_FULL_LENGTH when it is computed; `nullable`: it
+    may be NULL there, as any column behind an outer join. Raises MissingKeyError when the mask is keyed and `key` is None,
+    KeyError for a mask that does not exist.
     """
     target = target_of(column)
-    request = Request(target, reference, dict(mask.parameters), key)
+    request = Request(target, reference, dict(mask.parameters), key, padded)
     shown = RENDERERS[mask.name](request) or render_full(request)
     if shown is None:
         shown = render_null(request)
     if mask.name == "null" or shown == render_null(request):
         return shown
+    found = shown if isinstance(shown, Cases) else Cases((), shown)
+    known = f"{reference} IS NOT NULL" if nullable else "TRUE"
+    cases = " ".join(f"WHEN {condition} THEN {sql}" for condition, sql in (*found.cases, (known, found.otherwise)))
     # the column itself stands where it is NULL: the expression takes its collation and length, as implicit as a column's
     otherwise = f" ELSE {request.typed}" if target.merges else ""
-    return f"CASE WHEN {reference} IS NOT NULL THEN {shown}{otherwise} END"
+    return f"CASE {cases}{otherwise} END"

@@ -8,13 +8,13 @@ from policies.masks.address import CITY, LOOKED_AT, PROVINCE
 from policies.masks.schema import PAD
 from rewriter.mysql.masks.literals import literal
 from rewriter.mysql.masks.patterns import begins, length_of
-from rewriter.mysql.masks.target import padding
+from rewriter.mysql.masks.target import Cases, padding
 
 if TYPE_CHECKING:
-    from rewriter.mysql.masks.target import Request
+    from rewriter.mysql.masks.target import Request, Shown
 
 
-def render_address(request: Request) -> str | None:
+def render_address(request: Request) -> Shown | None:
     """Show the beginning of an address; other types than text do not fit."""
     if not request.target.is_text:
         return None
@@ -28,5 +28,5 @@ def render_address(request: Request) -> str | None:
         shown = f"CONCAT(LEFT({value}, {found}), {literal(character * PAD)})"
         if room is not None:
             shown = f"CASE WHEN {found} >= {room} THEN {hidden} ELSE LEFT({shown}, {room}) END"
-        cases.append(f"WHEN {begins(beginning, text)} THEN {shown}")
-    return f"CASE {' '.join(cases)} ELSE {hidden} END"
+        cases.append((begins(beginning, text), shown))
+    return Cases(tuple(cases), hidden)

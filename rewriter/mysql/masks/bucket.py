@@ -6,19 +6,19 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from policies.masks.numbers import bounds_of
-from rewriter.mysql.masks.target import FLOATS, INTEGERS, decimal
+from rewriter.mysql.masks.target import FLOATS, INTEGERS, Cases, decimal
 
 if TYPE_CHECKING:
-    from rewriter.mysql.masks.target import Request, Target
+    from rewriter.mysql.masks.target import Request, Shown, Target
 
 
-def render_bucket(request: Request) -> str | None:
+def render_bucket(request: Request) -> Shown | None:
     """Show numbers by their range; other types do not fit, and none that cannot hold every bound."""
     target, bounds, value = request.target, bounds_of(request.parameters), request.reference
     if not all(_holds(target, bound) for bound in bounds):
         return None
-    cases = [f"WHEN {value} < {above} THEN {_constant(target, below)}" for below, above in pairwise(bounds)]
-    return f"CASE {' '.join(cases)} ELSE {_constant(target, bounds[-1])} END"
+    cases = [(f"{value} < {above}", _constant(target, below)) for below, above in pairwise(bounds)]
+    return Cases(tuple(cases), _constant(target, bounds[-1]))
 
 
 def _constant(target: Target, bound: int) -> str:

@@ -9,13 +9,13 @@ from policies.masks.schema import PAD
 from rewriter.mysql.masks.hashing import made, number, raw
 from rewriter.mysql.masks.literals import literal, without
 from rewriter.mysql.masks.patterns import is_whole
-from rewriter.mysql.masks.target import padding
+from rewriter.mysql.masks.target import Cases, padding
 
 if TYPE_CHECKING:
-    from rewriter.mysql.masks.target import Request
+    from rewriter.mysql.masks.target import Request, Shown
 
 
-def render_digits(request: Request) -> str | None:
+def render_digits(request: Request) -> Shown | None:
     """Give other digits for a text of digits; other types do not fit. Raises MissingKeyError."""
     if not request.target.is_text:
         return None
@@ -32,11 +32,8 @@ def render_digits(request: Request) -> str | None:
         return f"CONCAT({', '.join(parts)})" if len(parts) > 1 else parts[0]
 
     numeric = is_whole(text, f"[0-9]{{{first + last + PAD},{first + last + MOST_DIGITS}}}")
-    cases = [
-        f"WHEN CHAR_LENGTH({value}) > {2 * MOST_DIGITS} THEN {hidden}",
-        f"WHEN {numeric} THEN {made(request, 'digits', raw(text), shown)}",
-    ]
-    return f"CASE {' '.join(cases)} ELSE {hidden} END"
+    long = f"CHAR_LENGTH({value}) > {2 * MOST_DIGITS}"
+    return Cases(((long, hidden), (numeric, made(request, "digits", raw(text), shown))), hidden)
 
 
 def _part(digest: str, start: int) -> str:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rewriter.mysql.masks.literals import literal, utf8
-from rewriter.mysql.masks.target import padding
+from rewriter.mysql.masks.target import Cases, padding
 
 if TYPE_CHECKING:
-    from rewriter.mysql.masks.target import Request
+    from rewriter.mysql.masks.target import Request, Shown
 
 _MAX_ADDRESS = 320  # characters: 64 of the local part, 255 of the domain (RFC 5321, 4.5.3.1)
 _PAD = 3
@@ -18,7 +18,7 @@ _HIDDEN_AT_LEAST = 2  # a local part of one character more than is shown would b
 _ADDRESS = r"\A[^@\x20\x09-\x0d]+@[A-Za-z0-9](-*[A-Za-z0-9])*(\.[A-Za-z0-9](-*[A-Za-z0-9])*)*\.[A-Za-z]{2,}\z"
 
 
-def render_email(request: Request) -> str | None:
+def render_email(request: Request) -> Shown | None:
     """Show `keep_first` characters of the local part, and the domain if `keep_domain`; other types do not fit."""
     if not request.target.is_text:
         return None
@@ -35,12 +35,12 @@ def render_email(request: Request) -> str | None:
         parts.insert(0, f"CASE WHEN {enough} THEN LEFT({local}, {first}) ELSE {literal('')} END")
     hidden = literal(padding(request.target, character))
     # one after the other: the pattern is never tried on a long text
-    cases = [f"WHEN CHAR_LENGTH({value}) > {_MAX_ADDRESS} THEN {hidden}"]
+    cases = [(f"CHAR_LENGTH({value}) > {_MAX_ADDRESS}", hidden)]
     room = request.target.length
     if room is not None:  # a domain cut short would name another one
-        cases.append(f"WHEN CHAR_LENGTH({domain}) > {room - first - _PAD - 1} THEN {hidden}")
+        cases.append((f"CHAR_LENGTH({domain}) > {room - first - _PAD - 1}", hidden))
     # case and accents count, whatever the column's collation is
     looked_at = f"CONVERT({value} USING utf8mb4) COLLATE utf8mb4_bin"
     shown = f"CONCAT({', '.join(parts)})" if len(parts) > 1 else parts[0]
-    cases.append(f"WHEN {looked_at} REGEXP _utf8mb4 {utf8(_ADDRESS)} THEN {shown}")
-    return f"CASE {' '.join(cases)} ELSE {hidden} END"
+    cases.append((f"{looked_at} REGEXP _utf8mb4 {utf8(_ADDRESS)}", shown))
+    return Cases(tuple(cases), hidden)

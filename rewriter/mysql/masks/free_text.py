@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 from policies.masks.free_text import FOR_ADDRESS, FOR_NUMBER, LONGEST, address, number
 from rewriter.mysql.masks.literals import literal
 from rewriter.mysql.masks.patterns import substitute
-from rewriter.mysql.masks.target import padding
+from rewriter.mysql.masks.target import Cases, padding
 
 if TYPE_CHECKING:
-    from rewriter.mysql.masks.target import Request
+    from rewriter.mysql.masks.target import Request, Shown
 
 
-def render_free_text(request: Request) -> str | None:
+def render_free_text(request: Request) -> Shown | None:
     """Hide parts of a text; other types do not fit."""
     if not request.target.is_text:
         return None
@@ -25,4 +25,4 @@ def render_free_text(request: Request) -> str | None:
         "varchar",
     ):  # the server takes a replaced text for a LONGTEXT, however short it was
         shown = f"LEFT({shown}, {request.target.length})"
-    return f"CASE WHEN CHAR_LENGTH({value}) > {LONGEST} THEN {hidden} ELSE {shown} END"
+    return Cases(((f"CHAR_LENGTH({value}) > {LONGEST}", hidden),), shown)

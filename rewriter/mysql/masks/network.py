@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 from policies.masks.network import LONGEST, V4, V6
 from rewriter.mysql.masks.literals import literal
 from rewriter.mysql.masks.patterns import is_whole
-from rewriter.mysql.masks.target import padding
+from rewriter.mysql.masks.target import Cases, padding
 
 if TYPE_CHECKING:
-    from rewriter.mysql.masks.target import Request
+    from rewriter.mysql.masks.target import Request, Shown
 
 
-def render_ip(request: Request) -> str | None:
+def render_ip(request: Request) -> Shown | None:
     """Show the network; other types do not fit."""
     octets, groups = int(request.parameters["v4_prefix"]) // 8, int(request.parameters["v6_prefix"]) // 16
     if request.target.base in ("inet4", "inet6"):
@@ -26,12 +26,12 @@ def render_ip(request: Request) -> str | None:
     six = _six(value, groups)
     if room is not None:
         six = f"CASE WHEN CHAR_LENGTH({six}) > {room} THEN {hidden} ELSE {six} END"
-    cases = [
-        f"WHEN CHAR_LENGTH({value}) > {LONGEST} THEN {hidden}",
-        f"WHEN {is_whole(value, V4)} THEN {_four(value, octets)}",
-        f"WHEN {is_whole(value, V6)} THEN {six}",
-    ]
-    return f"CASE {' '.join(cases)} ELSE {hidden} END"
+    cases = (
+        (f"CHAR_LENGTH({value}) > {LONGEST}", hidden),
+        (is_whole(value, V4), _four(value, octets)),
+        (is_whole(value, V6), six),
+    )
+    return Cases(cases, hidden)
 
 
 def _four(value: str, octets: int) -> str:

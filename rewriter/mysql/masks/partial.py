@@ -9,13 +9,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rewriter.mysql.masks.literals import literal
-from rewriter.mysql.masks.target import padding
+from rewriter.mysql.masks.target import Cases, padding
 
 if TYPE_CHECKING:
-    from rewriter.mysql.masks.target import Request
+    from rewriter.mysql.masks.target import Request, Shown
 
 
-def render_partial(request: Request) -> str | None:
+def render_partial(request: Request) -> Shown | None:
     """Show `keep_first` and `keep_last` characters of a text; other types do not fit."""
     target = request.target
     if not target.is_text:
@@ -36,7 +36,7 @@ def render_partial(request: Request) -> str | None:
     parts = [f"LEFT({request.reference}, {first})"] if first else []  # no padding is among these
     parts.append(pad)
     parts += [f"RIGHT({value}, {last})"] if last else []
-    return f"CASE WHEN CHAR_LENGTH({value}) < {first + last + hide} THEN {short} ELSE CONCAT({', '.join(parts)}) END"
+    return Cases(((f"CHAR_LENGTH({value}) >= {first + last + hide}", f"CONCAT({', '.join(parts)})"),), short)
 
 
 def _repeated(character: str, count: str, length: int | None) -> str:

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 from policies.masks.replacing import LONGEST, read_pattern
 from rewriter.mysql.masks.literals import literal
 from rewriter.mysql.masks.patterns import holds, substitute
-from rewriter.mysql.masks.target import padding
+from rewriter.mysql.masks.target import Cases, padding
 
 if TYPE_CHECKING:
-    from rewriter.mysql.masks.target import Request
+    from rewriter.mysql.masks.target import Request, Shown
 
 
-def render_replace(request: Request) -> str | None:
+def render_replace(request: Request) -> Shown | None:
     """Replace parts of a text; other types do not fit."""
     if not request.target.is_text:
         return None
@@ -24,4 +24,4 @@ def render_replace(request: Request) -> str | None:
     if room is not None:
         shown = f"LEFT({shown}, {room})"
     rest = value if request.parameters["otherwise"] == "keep" else hidden
-    return f"CASE WHEN CHAR_LENGTH({value}) > {LONGEST} THEN {hidden} WHEN {holds(value, pattern)} THEN {shown} ELSE {rest} END"
+    return Cases(((f"CHAR_LENGTH({value}) > {LONGEST}", hidden), (holds(value, pattern), shown)), rest)

@@ -83,22 +83,41 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What a mask is asked for: the type to keep, the SQL that reads the value, the parameters, the key if there is one."""
+    """What a mask is asked for: the type to keep, the SQL that reads the value, the parameters, the key if there is one.
+
+    `padded`: a char comes with its padding, which the session's sql_mode may ask for.
+    """
 
     target: Target
     reference: str
     parameters: Mapping[str, str | int | bool]
     key: KeyMaterial | None = None
+    padded: bool = True
 
     @property
     def text(self) -> str:
-        """SQL for a value of a character type. A char comes without its padding, which a mode of the caller's brings."""
-        return f"RTRIM({self.reference})" if self.target.base == "char" else self.reference
+        """SQL for a value of a character type, without padding."""
+        return f"RTRIM({self.reference})" if self.padded and self.target.base == "char" else self.reference
 
     @property
     def typed(self) -> str:
         """SQL of the column's type: text for enums and sets, which are announced as such only where a column is read."""
         return f"CONCAT({self.reference})" if self.target.base in ("enum", "set") else self.reference
+
+
+@dataclass(frozen=True, slots=True)
+class Cases:
+    """What is shown by what a value is: what stands beside the first condition that is true, else `otherwise`.
+
+    `cases` are conditions, none of which is true of NULL, each with what is shown then.
+    """
+
+    cases: tuple[tuple[str, str], ...]
+    otherwise: str
+
+
+Shown = str | Cases
+"""SQL of what stands for a value that is not NULL."""
 
 
 def target_of(column: Column) -> Target:
