@@ -87,11 +87,10 @@ def render(  # noqa: PLR0913  what a mask depends on
     """
     target = target_of(column)
     request = Request(target, reference, dict(mask.parameters), key, padded)
-    shown = RENDERERS[mask.name](request) or render_full(request)
-    if shown is None:
-        shown = render_null(request)
-    if mask.name == "null" or shown == render_null(request):
-        return shown
+    nothing = render_null(request)
+    shown = RENDERERS[mask.name](request) or render_full(request) or nothing
+    if shown == nothing:
+        return nothing
     found = shown if isinstance(shown, Cases) else Cases((), shown)
     known = f"{reference} IS NOT NULL" if nullable else "TRUE"
     cases = " ".join(f"WHEN {condition} THEN {sql}" for condition, sql in (*found.cases, (known, found.otherwise)))
