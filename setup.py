@@ -51,6 +51,7 @@ HOT_PATH = [
     "proxy/listening.py",
     "proxy/meter.py",
     "proxy/outbox.py",
+    "proxy/people.py",
     "proxy/plans.py",
     "proxy/positions.py",
     "proxy/recording.py",

@@ -13,7 +13,7 @@ from audit.record import Judgement
 from policies.model import Decision
 from proxy.declaring import Declaration
 from proxy.positions import Move
-from proxy.shapes import LONGEST, edited_parts, fill, key_of, shape_of, split
+from proxy.shapes import LONGEST, NUL, edited_parts, fill, key_of, shape_of, split
 from proxy.witness import Witness
 from rewriter.model import Probe
 
@@ -121,7 +121,7 @@ class PlanCache:
         self._held = 0  # bytes of the texts kept since one was forgotten, at least
         self._tally = Tally() if tally is None else tally
         self._texts: dict[bytes, Ruling] = {}
-        self._shapes: dict[tuple[bytes, ...], tuple[Plan, tuple[bytes, ...] | None]] = {}
+        self._shapes: dict[bytes, tuple[Plan, tuple[bytes, ...] | None]] = {}
 
     def find(self, text: bytes) -> Ruling | None:
         """The ruling for `text` if one is known for it or for its shape."""
@@ -129,10 +129,9 @@ class PlanCache:
         if known is not None:
             self._tally.texts += 1
             return known
-        if len(text) <= LONGEST:
-            pieces = split(text)
-            literals = pieces[1::2]
-            found = self._shapes.get(key_of(pieces, literals))
+        if len(text) <= LONGEST and NUL not in text:
+            around, literals = split(text)
+            found = self._shapes.get(key_of(around, literals))
             if found is not None and _BACKSLASH not in text:
                 self._tally.shapes += 1
                 plan, parts = found

@@ -34,9 +34,9 @@ def moves_of(text: bytes, edits: Sequence[Edit]) -> tuple[Move, ...]:
     """The moves of a text's edits, in order."""
     if len(text) > LONGEST:  # it has no shape
         return tuple(Move(0, edit.start, edit.end - edit.start, len(edit.replacement)) for edit in edits)
-    pieces = [piece.decode(errors="surrogateescape") for piece in split(text)]
-    ends = list(accumulate(map(len, pieces)))[1::2]  # of the literals
-    sizes = [0, *accumulate(map(len, pieces[1::2]))]
+    parts, literals = ([len(each.decode(errors="surrogateescape")) for each in pieces] for pieces in split(text))
+    sizes = [0, *accumulate(literals)]
+    ends = [sum(found) for found in zip(accumulate(parts), sizes[1:], strict=False)]  # of the literals
     moves = []
     for edit in sorted(edits, key=lambda edit: edit.start):
         before = sum(end <= edit.start for end in ends)
@@ -49,7 +49,7 @@ def original(moves: Sequence[Move], text: bytes, index: int) -> int:
 
     What lies within an insertion is where the text that it replaced begins.
     """
-    literals = split(text)[1::2] if len(text) <= LONGEST else []
+    literals = split(text)[1] if len(text) <= LONGEST else []
     sizes = [0, *accumulate(len(literal.decode(errors="surrogateescape")) for literal in literals)]
     shift = 0
     for move in moves:

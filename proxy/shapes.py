@@ -8,7 +8,7 @@ May not do: parse SQL, decide, or keep anything.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 class Shape(NamedTuple):
     """A text without its literals. `key` tells shapes apart; the literals fill the gaps between the parts."""
 
-    key: tuple[bytes, ...]
+    key: bytes
     parts: list[bytes]
     literals: list[bytes]
 
@@ -48,14 +48,52 @@ _BEYOND_DOUBT = re.compile(
 LONGEST = 32 * 1024
 """Bytes; matching takes some 200 bytes of memory a token, and a text this long is generated and does not come again."""
 _SPACES = b" \t\r\n"
-_QUOTE = ord("'")
-# A quote, or a digit that is not within a word: what begins with a set of characters is found quickly.
-_LITERAL = re.compile(rb"""(['0-9](?:(?<=')[^']*'|(?<=[0-9])(?<![\w$][0-9])[0-9]*(?:\.[0-9]+)?))""")
+_QUOTE: Final = ord("'")
+_DOT: Final = ord(".")
+_ZERO: Final = ord("0")
+_NINE: Final = ord("9")
+_IN_WORD: Final = bytes(byte < 0x80 and (chr(byte).isalnum() or chr(byte) in "_$") for byte in range(0x100))
+"""For each byte, 1 when a digit behind it belongs to a word."""
+NUL: Final = 0
+"""What stands in no text that has a shape."""
 
 
-def split(text: bytes) -> list[bytes]:
-    """What stands around the literals of a text, and the literals: by turns, beginning and ending with the former."""
-    return _LITERAL.split(text)
+def split(text: bytes) -> tuple[list[bytes], list[bytes]]:
+    """What stands around the literals of a text, and the literals: strings, and numbers that are not within a word.
+
+    Byte by byte, for as native code that is several times as quick as a regular expression.
+    """
+    parts: list[bytes] = []
+    literals: list[bytes] = []
+    size = len(text)
+    begun = place = 0
+    while place < size:
+        byte = text[place]
+        stop = 0
+        if byte == _QUOTE:
+            stop = text.find(b"'", place + 1) + 1
+        elif _ZERO <= byte <= _NINE and (place == 0 or not _IN_WORD[text[place - 1]]):
+            stop = _end_of_number(text, place + 1)
+        if stop:
+            parts.append(text[begun:place])
+            literals.append(text[place:stop])
+            begun = place = stop
+        else:
+            place += 1
+    parts.append(text[begun:])
+    return parts, literals
+
+
+def _end_of_number(text: bytes, place: int) -> int:
+    """Where a number ends whose first digit is before `place`."""
+    size = len(text)
+    while place < size and _ZERO <= text[place] <= _NINE:
+        place += 1
+    if place + 1 < size and text[place] == _DOT and _ZERO <= text[place + 1] <= _NINE:
+        place += 2
+        while place < size and _ZERO <= text[place] <= _NINE:
+            place += 1
+    return place
 
 
 def shape_of(text: bytes, constants: Collection[int] | None = None) -> Shape | None:
@@ -70,43 +108,47 @@ def shape_of(text: bytes, constants: Collection[int] | None = None) -> Shape | N
     read = _BEYOND_DOUBT.match(text)
     if read is None or read.end() < len(text):
         return None
-    pieces = split(text)
-    literals = pieces[1::2]
+    parts, literals = split(text)
     if not literals:
         return None
-    if constants is not None and not _are_constants(text, pieces, constants):
+    if constants is not None and not _are_constants(text, parts, literals, constants):
         return None
-    return Shape(key_of(pieces, literals), pieces[0::2], literals)
+    return Shape(key_of(parts, literals), parts, literals)
 
 
-def _are_constants(text: bytes, pieces: list[bytes], constants: Collection[int]) -> bool:
+def _are_constants(text: bytes, parts: list[bytes], literals: list[bytes], constants: Collection[int]) -> bool:
     """Whether each literal stands in the tree as a constant: at its place, or at that of the minus sign before it."""
     offset = 0
-    for index, piece in enumerate(pieces):
-        if index % 2 and offset not in constants:
+    for part, literal in zip(parts, literals, strict=False):
+        offset += len(part)
+        if offset not in constants:
             sign = len(text[:offset].rstrip(_SPACES)) - 1
             while text[sign : sign + 1] == b"-" and sign not in constants:
                 sign = len(text[:sign].rstrip(_SPACES)) - 1
             if text[sign : sign + 1] != b"-":
                 return False
-        offset += len(piece)
+        offset += len(literal)
     return True
 
 
-def key_of(pieces: list[bytes], literals: list[bytes]) -> tuple[bytes, ...]:
+def key_of(parts: list[bytes], literals: list[bytes]) -> bytes:
     """What tells shapes apart: what stands around the literals, and of each whether it is a string or a number.
 
-    Asked of a text that is not beyond doubt, it is the key of no shape: what stands around the literals and their kinds
-    alone decide how a text is lexed, but for a backslash within a string.
+    Asked of a text that is not beyond doubt and has no NUL, it is the key of no shape: what stands around the literals and their
+    kinds alone decide how a text is lexed, but for a backslash within a string.
     """
-    return (*pieces[0::2], bytes([literal[0] == _QUOTE for literal in literals]))
+    kinds = b""
+    for literal in literals:
+        kinds += b"s" if literal[0] == _QUOTE else b"n"
+    return b"\0".join([*parts, kinds])
 
 
 def fill(parts: Sequence[bytes], literals: Sequence[bytes]) -> bytes:
     """The text with the literals put back between the parts."""
-    pieces = [b""] * (len(parts) + len(literals))
-    pieces[0::2] = parts
-    pieces[1::2] = literals
+    pieces = [parts[0]]
+    for place in range(len(literals)):
+        pieces.append(literals[place])
+        pieces.append(parts[place + 1])
     return b"".join(pieces)
 
 

@@ -12,7 +12,7 @@ from postgast import scan
 from audit.record import Judgement
 from policies.model import Decision
 from proxy.plans import Plan, PlanCache, Ruling, Tally
-from proxy.shapes import edited_parts, fill, shape_of
+from proxy.shapes import edited_parts, fill, shape_of, split
 from rewriter.model import Edit
 
 JUDGEMENT = Judgement((), "text", None, (), (), "pass", "", 0)
@@ -158,6 +158,24 @@ def test_texts_whose_lexing_is_in_doubt_have_no_shape(text: str) -> None:
     cache.keep(text.encode(), ruling, (), literal_free=True)
     assert cache.find(text.encode()) is ruling
     assert cache.find(text.encode() + b" ") is None
+
+
+def test_a_text_with_a_nul_has_no_shape() -> None:
+    """Keys are put together with it: a text that holds one could be another's key."""
+    cache = PlanCache()
+    cache.keep(b"select 1", Ruling(plan()), (), literal_free=True)
+    for text in (b"select \0\0n", b"select \0", b"select 1\0", b"select \0n1"):
+        assert cache.find(text) is None
+
+
+LITERAL = re.compile(rb"('[^']*'|(?<![\w$])[0-9]+(?:\.[0-9]+)?)")
+
+
+@given(st.one_of(TEXTS, st.text("'a_$0195. \xe9").map(str.encode)))
+def test_texts_are_split_around_their_literals(text: bytes) -> None:
+    """As a regular expression says it more slowly."""
+    parts, literals = split(text)
+    assert [parts, literals] == [LITERAL.split(text)[0::2], LITERAL.split(text)[1::2]]
 
 
 @given(st.lists(st.binary(max_size=5), min_size=1, max_size=6), st.data())
