@@ -315,7 +315,10 @@ class Backend:
         conversation = self._conversation
         if first >= EOF or not self._left:
             raise ProtocolViolation("fewer columns than were announced")
-        witness = conversation.witness
+        told = owed.action is _FORWARD and self._told(owed, payload)
+        witness = (
+            None if told else conversation.witness
+        )  # what a mask's definition says of its origin, we have put there
         if witness is not None and isinstance(owed, Execution) and owed.plan.by_kind is not None:
             assert conversation.origins_of is not None
             witness = conversation.origins_of(owed.plan)
@@ -328,7 +331,6 @@ class Backend:
                     owed.status, owed.errno, owed.sqlstate = "denied", 1142, EXPOSED
                     conversation.finished.append(owed)
                 return False
-        left = self._left
         self._left -= 1
         if isinstance(owed, Execution) and owed.shown is not None:
             self._describe(owed, owed.shown, payload)
@@ -339,18 +341,15 @@ class Backend:
                 self._finish(owed, end)
             else:
                 self._state = _ROWS
-        return self._seen(owed) and not self._told(owed, payload, left)
+        return self._seen(owed) and not told
 
-    def _told(self, owed: Pending, definition: bytes, left: int) -> bool:
-        """Have a mask's definition say what it is to the client; whether it says something else than the server now."""
+    def _told(self, owed: Pending, definition: bytes) -> bool:
+        """Have a mask's definition, which names no origin, say what it is to the client; whether it was one."""
         plan = owed.plan if isinstance(owed, Execution) else owed.prepared and owed.prepared.plan
         if not plan or len(plan.masked) != self._columns:
             return False
-        shown = self._masks.told(plan.masked, left, definition)
-        if shown == definition:
-            return False
-        self._replacement = packet(self.sequence, shown)
-        return True
+        self._replacement = self._masks.told(plan.masked, self._left, self.sequence, definition)
+        return bool(self._replacement)
 
     def _row(self, payload: bytes) -> None:
         """A row of an answer to a question of our own."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from proxy.mysql.wire.packets import lenenc_string, read_lenenc_string
+from proxy.mysql.wire.packets import lenenc_string, packet, read_lenenc_string
 
 if TYPE_CHECKING:
     from proxy.mysql.wire.conversation import OriginWitness
@@ -19,8 +19,8 @@ _NOWHERE: Final = b"\x03def\0"
 _EXPRESSION: Final = _NOWHERE + b"\0\0"
 """And how, where it names no table and no original one either."""
 _UNREADABLE: Final = "a description that cannot be read"
-_CLEAN_LIMIT: Final = 1024
-"""Column definitions remembered for one world, some 60 bytes each."""
+_KNOWN_LIMIT: Final = 1024
+"""Column definitions remembered for one world or plan, some 60 bytes each."""
 
 
 def text_row(payload: bytes) -> list[bytes | None]:
@@ -93,7 +93,7 @@ class Origins:
             return ""
         found = hidden_origin(witness, definition, utf8=utf8)
         if not found:
-            if len(self._clean) >= _CLEAN_LIMIT:
+            if len(self._clean) >= _KNOWN_LIMIT:
                 self._clean.clear()
             self._clean.add(definition)
         return found
@@ -104,18 +104,22 @@ class Masks:
 
     def __init__(self) -> None:
         self._masked: tuple[tuple[bytes, bytes, bytes] | None, ...] = ()  # whose definitions are known
-        self._known: dict[tuple[int, bytes], bytes] = {}
+        self._known: dict[tuple[int, int, bytes], bytes] = {}
 
-    def told(self, masked: tuple[tuple[bytes, bytes, bytes] | None, ...], left: int, definition: bytes) -> bytes:
-        """The definition for the client of the column with which `left` are still to come, by what its plan says of each."""
-        column = masked[-left]
-        if column is None:
-            return definition
-        if masked is not self._masked:
+    def told(
+        self, masked: tuple[tuple[bytes, bytes, bytes] | None, ...], left: int, sequence: int, definition: bytes
+    ) -> bytes:
+        """The packet for the client of the column with which `left` are still to come, by what its plan says of each.
+
+        b"" when it is the server's own. A definition that names an original column is never changed.
+        """
+        if masked is not self._masked or len(self._known) >= _KNOWN_LIMIT:
             self._masked = masked
             self._known.clear()
-        place = (left, definition)
+        place = (left, sequence, definition)
         known = self._known.get(place)
         if known is None:
-            known = self._known[place] = _of_column(definition, *column)
+            column = masked[-left]
+            shown = definition if column is None else _of_column(definition, *column)
+            known = self._known[place] = b"" if shown == definition else packet(sequence, shown)
         return known

@@ -76,7 +76,7 @@ class Tracked:
     @property
     def readable(self) -> bool:
         """Whether the server reads texts as we do, in UTF-8."""
-        return self.client.lower() in _UTF8
+        return self.client in _UTF8 or self.client.lower() in _UTF8
 
     def reads(self, text: bytes) -> bool:
         """Whether the server reads this text as we do: in UTF-8, or in letters that mean the same in its character set."""
@@ -94,7 +94,7 @@ class Tracked:
     @property
     def utf8_results(self) -> bool:
         """Whether the names of columns come in UTF-8."""
-        return self.results.lower() in _UTF8 or self.results in {"", "binary"}
+        return self.results in _UTF8 or self.results in {"", "binary"} or self.results.lower() in _UTF8
 
 
 def moved(before: Tracked, changes: Sequence[tuple[str, bytes]]) -> Tracked | None:
