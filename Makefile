@@ -54,7 +54,7 @@ check: .venv/dev.stamp ## format, lint, types, import contracts, docker files, d
 compiled: build/compiled/done.stamp ## the hot path as native code, in build/compiled (needs a C compiler)
 
 # A directory of its own: a native copy beside the sources would go on running after they are edited.
-build/compiled/done.stamp: .venv/dev.stamp setup.py $(wildcard audit/*.py reports/*.py policies/*.py policies/*/*.py proxy/*.py proxy/*/*.py rewriter/*.py rewriter/*/*.py rewriter/*/*/*.py louver/*.py louver/*/*.py)
+build/compiled/done.stamp: .venv/dev.stamp setup.py $(wildcard audit/*.py reports/*.py policies/*.py policies/*/*.py proxy/*.py proxy/*/*.py proxy/*/*/*.py rewriter/*.py rewriter/*/*.py rewriter/*/*/*.py louver/*.py louver/*/*.py)
 	@command -v cc >/dev/null || { echo "no C compiler found; install one: apt install gcc libc6-dev python3-dev" >&2; exit 1; }
 	@rm -rf build/compiled build/lib.* build/bdist.*
 	LOUVER_COMPILE=1 $(BIN)/python -m pip install -qq --no-build-isolation --no-deps --upgrade --target build/compiled .
