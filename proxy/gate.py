@@ -373,7 +373,9 @@ class Gate(Observer[C, N]):
             array_probes=tuple(probe for probe in rewritten.probes if probe.parameter),
             notices=tuple(self._notice(use) for use in rewritten.compared) if self._notices else (),
             masked=tuple(
-                None if each is None else (each.called.encode(), each.table.encode(), each.column.encode())
+                None
+                if each is None
+                else (each.called.encode(), each.table.encode(), each.column.encode(), each.characters, each.length)
                 for each in rewritten.masked
             ),
         )

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from rewriter.model import Edit
 
 NamesEffect = Literal["none", "changes", "transaction"]
+Described = tuple[bytes, bytes, bytes, int, int]
+"""What a description says of a result column: a table's alias, the table, the column; and how long it is, of `rewriter.model.Masked`."""
 Makes = Literal["none", "transaction", "session"]
 
 _BACKSLASH: Final = 0x5C  # to look for a byte by its number is quicker than for a text of one
@@ -46,7 +48,7 @@ class Plan:
     each Bind does, by the arrays it brings. `by_kind`: the decision for its kind of statement, where
     that is another. `most_rows`: after so many rows its answer is cut off; -1, never.
     `declares` is what it says of its session, for the statements that follow.
-    `masked`: by result column, what its description names, where masks have left it out: the table's alias, the table, the column.
+    `masked`: by result column, what its description says, where masks have left it out.
     `notices` are what the caller is told once in a session: the column, and the NoticeResponse.
     `judgement` is what the audit says of it, the same for all its statements; `error` is the payload of the
     ErrorResponse of a denied one. Compared by identity: each plan is one decision.
@@ -70,7 +72,7 @@ class Plan:
     array_probes: tuple[Probe, ...] = ()
     most_rows: int = -1
     by_kind: Decision | None = None
-    masked: tuple[tuple[bytes, bytes, bytes] | None, ...] = ()
+    masked: tuple[Described | None, ...] = ()
 
 
 @final

@@ -118,11 +118,16 @@ class Filtered:
 
 @dataclass(frozen=True, slots=True)
 class Masked:
-    """A result column that is an expression to the server, and a column to the client: of which table, as what it is called, and which."""
+    """A result column that is an expression to the server, and a column to the client: of which table, as what it is called, and which.
+
+    The server takes it to have `characters` where the column may have `length`; 0 when it takes it for as long as the column.
+    """
 
     called: str
     table: str
     column: str
+    characters: int = 0
+    length: int = 0
 
 
 @dataclass(frozen=True, slots=True)

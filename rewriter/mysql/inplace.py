@@ -16,6 +16,7 @@ from sqlglot import exp
 from rewriter.model import Masked
 from rewriter.mysql import proof
 from rewriter.mysql.labels import written
+from rewriter.mysql.masks.target import target_of
 from rewriter.mysql.names import fold
 from rewriter.mysql.substitution import Replacement, end_of, needed
 from rewriter.mysql.views import quote
@@ -77,12 +78,16 @@ def in_place(
         return None
     view, _ = reader.view_of(table)
     shown: dict[str, str] = {}
+    sizes: dict[str, tuple[int, int]] = {}
     uses: list[Use] = []
     for column, _ in needed(reference, table, found):
-        shown[column.name.lower()], used = view.shown_as(column, reference.called, alone=True)
+        plain = column.name.lower()
+        shown[plain], used, characters = view.listed_as(column, reference.called)
+        sizes[plain] = (characters, (characters and target_of(column).length) or 0)
         uses += used
     hidden = {
-        id(item.column): Masked(reference.called, table.name, columns[item.column.name.lower()]) for item in items
+        id(item.column): Masked(reference.called, table.name, columns[plain], *sizes[plain])
+        for item, plain in ((item, item.column.name.lower()) for item in items)
     }
     masked = tuple(hidden.get(id(_column(item))) for item in found.tree.expressions)
     edits = [_edit(item, shown[item.column.name.lower()], statement, text) for item in items]

@@ -14,7 +14,7 @@ from rewriter.conditions import ConditionError
 from rewriter.model import Refusal, Use
 from rewriter.mysql.catalog import Table, column_name
 from rewriter.mysql.conditions import print_condition
-from rewriter.mysql.masks import KeyMaterial, MissingKeyError, render
+from rewriter.mysql.masks import KeyMaterial, MissingKeyError, render, render_short
 from rewriter.mysql.masks.target import INTEGERS, TEXTS
 
 if TYPE_CHECKING:
@@ -136,33 +136,43 @@ class CallerView:
         ]
         return f"IGNORE INDEX ({', '.join(names)})" if names else ""
 
-    def shown_as(self, column: Column, qualifier: str, *, alone: bool = False) -> tuple[str, tuple[Use, ...]]:
-        """SQL that shows one column of the table known as `qualifier`, and the use of it when it is labelled.
+    def listed_as(self, column: Column, qualifier: str) -> tuple[str, tuple[Use, ...], int]:
+        """As `shown_as`, in the list of a SELECT that reads nothing else.
 
-        `alone`: in the list of a SELECT that reads nothing else.
+        And how many characters the server takes it to have; 0 where it takes it for as long as the column.
         """
-        reference = quote(column.name) if alone else f"{quote(qualifier)}.{quote(column.name)}"
+        treatment = self.treatments.get(column.name.lower())
+        if treatment is None:
+            return *self.shown_as(column, qualifier), 0
+        reference, uses = quote(column.name), (Use(column_name(self.table, column.name), treatment),)
+        if treatment.kind == "mask" and treatment.mask is not None and treatment.rows is None:
+            short = render_short(treatment.mask, column, reference, padded=self.padded)
+            if short is not None:
+                sql, characters = short
+                return sql, uses, characters
+        return self._treated(column, treatment, reference, qualifier), uses, 0
+
+    def shown_as(self, column: Column, qualifier: str) -> tuple[str, tuple[Use, ...]]:
+        """SQL that shows one column of the table known as `qualifier`, and the use of it when it is labelled."""
+        reference = f"{quote(qualifier)}.{quote(column.name)}"
         treatment = self.treatments.get(column.name.lower())
         if treatment is None:
             return reference, ()
         use = Use(column_name(self.table, column.name), treatment)
-        nullable = not (alone and column.not_null)
-        return self._treated(column, treatment, reference, qualifier, nullable=nullable), (use,)
+        return self._treated(column, treatment, reference, qualifier), (use,)
 
-    def _treated(self, column: Column, treatment: Treatment, reference: str, qualifier: str, *, nullable: bool) -> str:
+    def _treated(self, column: Column, treatment: Treatment, reference: str, qualifier: str) -> str:
         full = column_name(self.table, column.name)
         if treatment.kind == "deny":
             message = f'permission denied for column {full} by rule "{treatment.rule}"'
             hint = "Name the columns you need and leave this one out."
             raise Refusal("42000", message, hint=hint, rule=treatment.rule)
         try:
-            inside = reference
-            if treatment.kind != "clear":
-                inside = self._masked(treatment.mask, column, reference, nullable=nullable)
+            inside = reference if treatment.kind == "clear" else self._masked(treatment.mask, column, reference)
             if treatment.rows is None or not treatment.hides:
                 return inside
             condition = print_condition(treatment.rows, self.table, quote(qualifier))
-            outside = self._masked(treatment.fallback, column, reference, nullable=nullable)
+            outside = self._masked(treatment.fallback, column, reference)
         except ConditionError as error:
             message = f'rule "{treatment.rule}" cannot be applied to {full}: {error}'
             raise Refusal("42000", message, hint="The policy needs to be corrected.", rule=treatment.rule) from None
@@ -171,9 +181,8 @@ class CallerView:
             raise Refusal("42000", message, hint="The operator sets the key of masks.", rule=treatment.rule) from None
         return f"(CASE WHEN ({condition}) IS TRUE THEN {inside} ELSE {outside} END)"
 
-    def _masked(self, mask: Mask | None, column: Column, reference: str, *, nullable: bool) -> str:
-        mask = mask or Mask("null")
-        return render(mask, column, reference, self.key, padded=self.padded, nullable=nullable)
+    def _masked(self, mask: Mask | None, column: Column, reference: str) -> str:
+        return render(mask or Mask("null"), column, reference, self.key, padded=self.padded)
 
 
 _KEPT: Final = TEXTS | INTEGERS.keys() | {"decimal", "double", "date", "datetime", "time"}

@@ -47,6 +47,18 @@ def test_masks_are_told_as_columns(mysql_house: MySQLHouse) -> None:
         assert told[0] == told[1]
 
 
+@pytest.mark.parametrize("charset", ["utf8mb4", "latin1"])
+def test_masks_are_as_long_as_their_columns(mysql_house: MySQLHouse, charset: str) -> None:
+    """Who makes room for a value by what is announced has it for the mask's, too; and no other type, as far as clients see one."""
+    query = "SELECT phone FROM customers"
+    with mysql_house.connect("tina") as louver, mysql_house.server.connect(SCHEMA) as server:
+        for connection in (louver, server):
+            connection.query(f"SET character_set_results = {charset}")
+            connection.query(query)
+        (masked,), (plain,) = (c._result.fields for c in (louver, server))  # type: ignore[union-attr]  # of a SELECT
+    assert (masked.type_code, masked.length, masked.charsetnr) == (plain.type_code, plain.length, plain.charsetnr)
+
+
 def test_who_may_see_everything_does(mysql_house: MySQLHouse) -> None:
     """The same statement answers with the real values."""
     assert mysql_house.ask("anna", "SELECT id, phone FROM customers WHERE id = 1") == ((1, "13812345678"),)

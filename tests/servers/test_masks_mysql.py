@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import itertools
 import json
 import re
 from decimal import Decimal
@@ -23,7 +24,7 @@ from servers.mysql_mask_subjects import KINDS, Kind
 from policies.masks import SCHEMAS, make_mask, show
 from rewriter.keys import key_material
 from rewriter.mysql.catalog import Column
-from rewriter.mysql.masks import key_statement, render
+from rewriter.mysql.masks import key_statement, render, render_short
 from rewriter.postgres import masks as postgres_masks
 from rewriter.postgres.catalog import Column as PostgresColumn
 
@@ -130,6 +131,34 @@ def test_laws(stage: Stage, subtests: pytest.Subtests) -> None:
                 if plain.type_code == FIELD_TYPE.NEWDECIMAL:
                     assert (masked.scale, masked.length) == (plain.scale, max(plain.length, masked.length))
                 assert masked.org_table == "" == masked.org_name
+
+
+def test_short_masks_show_the_same(stage: Stage, subtests: pytest.Subtests) -> None:
+    """Of every value, padded or not; and their length is announced as it is said to be."""
+    ends = itertools.product((0, 1, 3), (0, 2, 4), (1, 4), "*x")
+    masks = [
+        make_mask("partial", keep_first=first, keep_last=last, hide_at_least=hide, character=character)
+        for first, last, hide, character in ends
+        if first + last
+    ]
+    shown = 0
+    for mask, kind in itertools.product(masks, stage.kinds):
+        column, place = stage.columns[kind], stage.kinds.index(kind)
+        for mode in ("", "PAD_CHAR_TO_FULL_LENGTH"):
+            short = render_short(mask, column, "x", padded=bool(mode))
+            if short is None:
+                continue
+            with subtests.test(kind=kind.definition, mask=mask, mode=mode):
+                sql, characters = short
+                stage.run(f"SET SESSION sql_mode = '{mode}'")
+                with stage.connection.cursor() as cursor:
+                    cursor.execute(f"SELECT {sql} AS y, {render(mask, column, 't.x', KEY)} AS z FROM t{place} t")
+                    described, rows = cursor._result.fields[0], list(cursor.fetchall())
+                stage.run("SET SESSION sql_mode = ''")
+                assert [y for y, _ in rows] == [z for _, z in rows]
+                assert described.length == 4 * characters
+                shown += 1
+    assert shown > len(masks)
 
 
 def test_chosen_members_of_json_are_hidden(stage: Stage) -> None:

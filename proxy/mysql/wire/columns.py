@@ -12,12 +12,15 @@ from proxy.mysql.wire.packets import lenenc_string, packet, read_lenenc_string
 
 if TYPE_CHECKING:
     from proxy.mysql.wire.conversation import OriginWitness
+    from proxy.plans import Described
 
 _NULL: Final = 0xFB
 _NOWHERE: Final = b"\x03def\0"
 """How a definition begins that names no schema: the catalog is always the same."""
 _EXPRESSION: Final = _NOWHERE + b"\0\0"
 """And how, where it names no table and no original one either."""
+_FIXED: Final = b"\x0c"
+"""What stands before the fields of fixed length: how many bytes they have. Character set (2), length of the column (4), type, flags, decimals."""
 _UNREADABLE: Final = "a description that cannot be read"
 _KNOWN_LIMIT: Final = 1024
 """Column definitions remembered for one world or plan, some 60 bytes each."""
@@ -62,10 +65,13 @@ def hidden_origin(witness: OriginWitness, definition: bytes, *, utf8: bool) -> s
     return ".".join(found) if witness.forbids(*found) else ""
 
 
-def _of_column(definition: bytes, called: bytes, table: bytes, column: bytes) -> bytes:
+def _of_column(  # noqa: PLR0913, PLR0917  what a description says
+    definition: bytes, called: bytes, table: bytes, column: bytes, characters: int, length: int
+) -> bytes:
     """The definition of an expression as that of a column of a table, `called` so; any other as it is. Raises ProtocolViolation.
 
-    The schema stays empty, so that no client takes it for one that could be written back.
+    The schema stays empty, so that no client takes it for one that could be written back. What the server takes to have so many
+    `characters` has the column's `length`.
     """
     if not definition.startswith(_EXPRESSION):
         return definition
@@ -73,7 +79,12 @@ def _of_column(definition: bytes, called: bytes, table: bytes, column: bytes) ->
     if definition[end : end + 1] != b"\0":
         return definition
     names = b"".join(lenenc_string(each) for each in (called, table, name, column))
-    return _NOWHERE + names + definition[end + 1 :]
+    rest = definition[end + 1 :]
+    if characters and rest[:1] == _FIXED:  # else MariaDB's extended metadata, which no text of a plain type has
+        bytes_each, uneven = divmod(int.from_bytes(rest[3:7], "little"), characters)
+        if bytes_each and not uneven:
+            rest = rest[:3] + (bytes_each * length).to_bytes(4, "little") + rest[7:]
+    return _NOWHERE + names + rest
 
 
 class Origins:
@@ -103,12 +114,10 @@ class Masks:
     """Has definitions of masks say which columns these are to the client, and remembers them as long as the same plan's are asked for."""
 
     def __init__(self) -> None:
-        self._masked: tuple[tuple[bytes, bytes, bytes] | None, ...] = ()  # whose definitions are known
+        self._masked: tuple[Described | None, ...] = ()  # whose definitions are known
         self._known: dict[tuple[int, int, bytes], bytes] = {}
 
-    def told(
-        self, masked: tuple[tuple[bytes, bytes, bytes] | None, ...], left: int, sequence: int, definition: bytes
-    ) -> bytes:
+    def told(self, masked: tuple[Described | None, ...], left: int, sequence: int, definition: bytes) -> bytes:
         """The packet for the client of the column with which `left` are still to come, by what its plan says of each.
 
         b"" when it is the server's own. A definition that names an original column is never changed.

@@ -27,7 +27,7 @@ from rewriter.mysql.masks.json_paths import render_json
 from rewriter.mysql.masks.keyed_hash import join_hash, render_hash
 from rewriter.mysql.masks.network import render_ip
 from rewriter.mysql.masks.noise import render_noise
-from rewriter.mysql.masks.partial import render_partial
+from rewriter.mysql.masks.partial import render_partial, short_partial
 from rewriter.mysql.masks.replacing import render_replace
 from rewriter.mysql.masks.rounding import render_round
 from rewriter.mysql.masks.shaped import shaped
@@ -41,7 +41,16 @@ if TYPE_CHECKING:
     from rewriter.mysql.catalog import Column
     from rewriter.mysql.masks.target import Shown
 
-__all__ = ["RENDERERS", "VARIABLES", "KeyMaterial", "MissingKeyError", "join_hash", "key_statement", "render"]
+__all__ = [
+    "RENDERERS",
+    "VARIABLES",
+    "KeyMaterial",
+    "MissingKeyError",
+    "join_hash",
+    "key_statement",
+    "render",
+    "render_short",
+]
 
 RENDERERS: Final[Mapping[str, Callable[[Request], Shown | None]]] = {
     "full": render_full,
@@ -70,20 +79,11 @@ RENDERERS: Final[Mapping[str, Callable[[Request], Shown | None]]] = {
 """Each mask of the policy: SQL of what stands for a value that is not NULL; None where it does not fit."""
 
 
-def render(  # noqa: PLR0913  what a mask depends on
-    mask: Mask,
-    column: Column,
-    reference: str,
-    key: KeyMaterial | None = None,
-    *,
-    padded: bool = True,
-    nullable: bool = True,
-) -> str:
+def render(mask: Mask, column: Column, reference: str, key: KeyMaterial | None = None, *, padded: bool = True) -> str:
     """Give the SQL expression that shows `reference`, a column reference, under the mask.
 
-    The expression can stand anywhere. `padded`: the session's sql_mode may have PAD_CHAR_TO_FULL_LENGTH when it is computed; `nullable`: it
-    may be NULL there, as any column behind an outer join. Raises MissingKeyError when the mask is keyed and `key` is None,
-    KeyError for a mask that does not exist.
+    The expression can stand anywhere. `padded`: the session's sql_mode may have PAD_CHAR_TO_FULL_LENGTH when it is computed. Raises
+    MissingKeyError when the mask is keyed and `key` is None, KeyError for a mask that does not exist.
     """
     target = target_of(column)
     request = Request(target, reference, dict(mask.parameters), key, padded)
@@ -92,8 +92,18 @@ def render(  # noqa: PLR0913  what a mask depends on
     if shown == nothing:
         return nothing
     found = shown if isinstance(shown, Cases) else Cases((), shown)
-    known = f"{reference} IS NOT NULL" if nullable else "TRUE"
-    cases = " ".join(f"WHEN {condition} THEN {sql}" for condition, sql in (*found.cases, (known, found.otherwise)))
+    every = (*found.cases, (f"{reference} IS NOT NULL", found.otherwise))
+    cases = " ".join(f"WHEN {condition} THEN {sql}" for condition, sql in every)
     # the column itself stands where it is NULL: the expression takes its collation and length, as implicit as a column's
     otherwise = f" ELSE {request.typed}" if target.merges else ""
     return f"CASE {cases}{otherwise} END"
+
+
+def render_short(mask: Mask, column: Column, reference: str, *, padded: bool = True) -> tuple[str, int] | None:
+    """Give an expression that the server reads in half the time, and how many characters it takes it to have; None where there is none.
+
+    It shows the same as that of `render`, and may stand in the list of a SELECT whose description is put right.
+    """
+    if mask.name != "partial":
+        return None
+    return short_partial(Request(target_of(column), reference, dict(mask.parameters), None, padded))

@@ -10,6 +10,7 @@ import re
 from typing import Final
 
 _PLAIN: Final = re.compile(r"[ !#-&(-\[\]-~]*")  # printable ASCII without both quotes and the backslash
+_INVARIANT: Final = re.compile(r"[A-Za-z0-9*?.\-+=%&/()<>:;,_]+")
 _ENCODINGS: Final = {
     "latin1": "cp1252", "latin2": "iso8859_2", "latin5": "iso8859_9", "latin7": "iso8859_13", "gbk": "gbk",
     "gb2312": "gb2312", "gb18030": "gb18030", "big5": "big5", "sjis": "shift_jis", "cp932": "cp932", "ujis": "euc_jp",
@@ -33,6 +34,11 @@ def literal(text: str, character_set: str | None = None) -> str:
     whole = character_set is None or character_set in _TWO_BYTES
     encoding = "utf-8" if whole else _ENCODINGS.get(str(character_set), "ascii")
     return f"_utf8mb4 {utf8(text.encode(encoding, 'replace').decode(encoding))}"
+
+
+def is_invariant(text: str) -> bool:
+    """Whether a text, between single quotes, is the same in all character sets that a session may have. Source: ISO/IEC 646."""
+    return _INVARIANT.fullmatch(text) is not None
 
 
 def binary(data: bytes) -> str:

@@ -9,7 +9,7 @@ from policies.masks import SCHEMAS, make_mask
 from policies.model import Mask
 from rewriter.keys import key_material
 from rewriter.mysql.catalog import Column
-from rewriter.mysql.masks import RENDERERS, MissingKeyError, key_statement, render
+from rewriter.mysql.masks import RENDERERS, MissingKeyError, key_statement, render, render_short
 from rewriter.mysql.reading import parse, read
 
 KEY = key_material(b"a secret of the tests", "louver.key_0f")
@@ -122,13 +122,32 @@ def test_constants_stand_safely_in_any_character_set(value, character_set):
     assert all(found in (wanted, "?") for found, wanted in zip(text, value, strict=True))
 
 
-def test_what_is_known_of_a_column_is_not_asked():
-    """A char that comes without its padding is not trimmed, and a column that is never NULL is not looked at for that."""
-    column, mask = COLUMNS[[column.base_type for column in COLUMNS].index("char")], make_mask("partial", keep_first=1)
-    assert "RTRIM(x)" in render(mask, column, "x")
-    assert render(mask, column, "x", padded=False, nullable=False) == (
-        "CASE WHEN CHAR_LENGTH(x) >= 5 THEN CONCAT(LEFT(x, 1), _utf8mb4'****') WHEN TRUE THEN _utf8mb4'****' ELSE x END"
-    )
+PARTIAL = make_mask("partial", keep_first=1)
+
+
+def test_a_char_that_comes_without_padding_is_not_trimmed():
+    """Where the session's mode is known."""
+    column = COLUMNS[[column.base_type for column in COLUMNS].index("char")]
+    assert "RTRIM(x)" in render(PARTIAL, column, "x")
+    assert "RTRIM" not in render(PARTIAL, column, "x", padded=False)
+    assert "RTRIM(x)" in render_short(PARTIAL, column, "x")[0]
+    short = "IF(CHAR_LENGTH(x) < 5, '****', INSERT(x, 2, CHAR_LENGTH(x) - 1, '****'))"
+    assert render_short(PARTIAL, column, "x", padded=False) == (short, 15)
+
+
+@pytest.mark.parametrize("column", COLUMNS, ids=lambda column: column.type_name)
+@pytest.mark.parametrize("mask", [*EXAMPLES.values(), PARTIAL], ids=[*EXAMPLES, "ends"])
+def test_only_the_ends_of_a_text_of_some_length_are_shown_shortly(mask, column):
+    """Of what is longer a server may change the type, and a pad as long as what it hides has more words."""
+    fits = mask is PARTIAL and column.base_type in {"char", "varchar"}
+    assert (render_short(mask, column, "x") is not None) == fits
+
+
+def test_a_pad_that_character_sets_have_elsewhere_is_not_shown_shortly():
+    """In some of them a byte of ASCII is another character."""
+    column = Column("x", 1, "varchar(40)", "varchar", character_set="utf8mb4", collation="utf8mb4_bin")
+    assert render_short(make_mask("partial", character="x"), column, "x") is not None
+    assert render_short(make_mask("partial", character="~"), column, "x") is None
 
 
 def test_a_key_is_needed_and_set_by_a_variable_of_its_own():
