@@ -316,9 +316,7 @@ class Backend:
         if first >= EOF or not self._left:
             raise ProtocolViolation("fewer columns than were announced")
         told = owed.action is _FORWARD and self._told(owed, payload)
-        witness = (
-            None if told else conversation.witness
-        )  # what a mask's definition says of its origin, we have put there
+        witness = None if told else conversation.witness  # what a mask's says of its origin is ours
         if witness is not None and isinstance(owed, Execution) and owed.plan.by_kind is not None:
             assert conversation.origins_of is not None
             witness = conversation.origins_of(owed.plan)

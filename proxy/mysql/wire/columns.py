@@ -19,8 +19,9 @@ _NOWHERE: Final = b"\x03def\0"
 """How a definition begins that names no schema: the catalog is always the same."""
 _EXPRESSION: Final = _NOWHERE + b"\0\0"
 """And how, where it names no table and no original one either."""
-_FIXED: Final = b"\x0c"
-"""What stands before the fields of fixed length: how many bytes they have. Character set (2), length of the column (4), type, flags, decimals."""
+_FIXED_SIZE: Final = 13
+"""Bytes of the fields of fixed length that end a definition: how many follow (12), character set (2), the column's length in bytes (4), type and more."""
+_AT_LENGTH: Final = 3
 _UNREADABLE: Final = "a description that cannot be read"
 _KNOWN_LIMIT: Final = 1024
 """Column definitions remembered for one world or plan, some 60 bytes each."""
@@ -80,10 +81,12 @@ def _of_column(  # noqa: PLR0913, PLR0917  what a description says
         return definition
     names = b"".join(lenenc_string(each) for each in (called, table, name, column))
     rest = definition[end + 1 :]
-    if characters and rest[:1] == _FIXED:  # else MariaDB's extended metadata, which no text of a plain type has
-        bytes_each, uneven = divmod(int.from_bytes(rest[3:7], "little"), characters)
+    fixed = len(rest) - _FIXED_SIZE  # 1 behind MariaDB's extended metadata, which is empty for a text
+    if characters and fixed in {0, 1} and rest[fixed] == _FIXED_SIZE - 1:
+        at = fixed + _AT_LENGTH
+        bytes_each, uneven = divmod(int.from_bytes(rest[at : at + 4], "little"), characters)
         if bytes_each and not uneven:
-            rest = rest[:3] + (bytes_each * length).to_bytes(4, "little") + rest[7:]
+            rest = rest[:at] + (bytes_each * length).to_bytes(4, "little") + rest[at + 4 :]
     return _NOWHERE + names + rest
 
 
